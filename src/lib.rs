@@ -1,0 +1,11 @@
+//! warifu keeps root credentials so that only a quorum of custodians can use
+//! them, and so that no use goes unrecorded.
+//!
+//! Modules stand in the order in which data flows; each uses only what stands
+//! above it. Everything above [`store`] is pure: no files, no sockets, no
+//! clock and no randomness of its own (time and RNG are parameters).
+
+pub mod hex;
+pub mod name;
+pub mod secret;
+pub mod transcript;

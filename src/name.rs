@@ -1,0 +1,407 @@
+//! Identifiers and names. Constructors validate; a value of one of these types
+//! is well formed.
+
+use crate::hex::Bytes;
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Why a name was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NameError {
+    /// Not a slug.
+    #[error(
+        "'{0}' is not a slug: use 1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or digit"
+    )]
+    Slug(String),
+    /// Not a pseudonym.
+    #[error("'{0}' is not a pseudonym: it is three words joined by '-', as printed at enrolment")]
+    Pseudonym(String),
+    /// Not an address of the expected shape.
+    #[error("'{given}' is not an address: write {expected}")]
+    Address {
+        /// What was written.
+        given: String,
+        /// The shape that was expected.
+        expected: &'static str,
+    },
+    /// Not an AWS account id.
+    #[error("'{0}' is not an AWS account id: it has exactly 12 digits")]
+    AwsAccountId(String),
+    /// Not an external id of another provider.
+    #[error("'{0}' is not an external id: use 1 to 64 printable ASCII characters without spaces")]
+    ExternalId(String),
+    /// Threshold or size out of range.
+    #[error("a threshold of {threshold} among {size} is impossible: 2 ≤ threshold ≤ members ≤ 64")]
+    Threshold {
+        /// Wanted threshold.
+        threshold: u64,
+        /// Number of members.
+        size: u64,
+    },
+    /// Display name is empty, too long or has control characters.
+    #[error("a display name has 1 to 200 characters and no control characters")]
+    DisplayName,
+    /// No such factor.
+    #[error("'{0}' is not a factor: the only factor is 'password'")]
+    Factor(String),
+}
+
+macro_rules! id_types {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Bytes<32>);
+        impl $name {
+            /// A fresh random id.
+            pub fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+                let mut id = [0; 32];
+                rng.fill_bytes(&mut id);
+                Self(Bytes(id))
+            }
+        }
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_ref()
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+id_types!(
+    /// The vault's random id, from its creation entry.
+    VaultId,
+    /// An organisation's random id. The vault's own log uses the vault's id here.
+    OrganisationId,
+    /// A project's random id.
+    ProjectId,
+    /// An account's random id.
+    AccountId,
+    /// A group's random id.
+    GroupId,
+);
+
+impl From<VaultId> for OrganisationId {
+    fn from(vault: VaultId) -> Self {
+        Self(vault.0)
+    }
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $error:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                #[allow(clippy::redundant_closure_call)]
+                if ($check)(text.as_str()) { Ok(Self(text)) } else { Err($error(text)) }
+            }
+        }
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                text.to_owned().try_into()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_type!(
+    /// An ASCII name that is unique among its siblings: `[a-z0-9-]{1,40}`.
+    Slug, is_slug, NameError::Slug
+);
+text_type!(
+    /// Three random words that stand for a person in one organisation.
+    Pseudonym, is_pseudonym, NameError::Pseudonym
+);
+text_type!(
+    /// A name in any script, for people to read; never hashed, never in an entry.
+    DisplayName,
+    |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(char::is_control) && t.trim() == t,
+    |_| NameError::DisplayName
+);
+
+fn is_slug(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_pseudonym(text: &str) -> bool {
+    let words: Vec<_> = text.split('-').collect();
+    words.len() == 3
+        && words.iter().all(|w| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase()))
+}
+
+/// Whose root user it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provider {
+    /// Amazon Web Services: external ids have 12 digits.
+    Aws,
+    /// Any other provider, by name.
+    #[serde(untagged)]
+    Other(Slug),
+}
+
+impl FromStr for Provider {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == "aws" { Ok(Self::Aws) } else { text.parse().map(Self::Other) }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws => f.pad("aws"),
+            Self::Other(name) => name.fmt(f),
+        }
+    }
+}
+
+/// The provider's own identifier of an account, checked for its provider.
+pub fn external_id(provider: &Provider, text: &str) -> Result<String, NameError> {
+    let fits = match provider {
+        Provider::Aws if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) => true,
+        Provider::Aws => return Err(NameError::AwsAccountId(text.to_owned())),
+        Provider::Other(_) => (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()),
+    };
+    if fits { Ok(text.to_owned()) } else { Err(NameError::ExternalId(text.to_owned())) }
+}
+
+/// What of an account is sealed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Factor {
+    /// Login id, password and notes.
+    Password,
+}
+
+impl Factor {
+    /// The name that is hashed and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+        }
+    }
+}
+
+impl FromStr for Factor {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match text {
+            "password" => Ok(Self::Password),
+            other => Err(NameError::Factor(other.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// `t` of `n`: `2 ≤ t ≤ n ≤ 64`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Threshold {
+    t: u8,
+    n: u8,
+}
+
+impl Threshold {
+    /// Checks `2 ≤ t ≤ n ≤ 64`.
+    pub fn new(t: usize, n: usize) -> Result<Self, NameError> {
+        let refused = NameError::Threshold { threshold: t as u64, size: n as u64 };
+        if t < 2 || t > n || n > 64 {
+            return Err(refused);
+        }
+        Ok(Self { t: t as u8, n: n as u8 })
+    }
+
+    /// How many shares open.
+    pub fn t(self) -> usize {
+        self.t.into()
+    }
+
+    /// How many shares there are.
+    pub fn n(self) -> usize {
+        self.n.into()
+    }
+}
+
+/// `org/project/account`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountAddress {
+    /// Organisation.
+    pub organisation: Slug,
+    /// Project.
+    pub project: Slug,
+    /// Account.
+    pub account: Slug,
+}
+
+/// `org/name`, for a project or a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberAddress {
+    /// Organisation.
+    pub organisation: Slug,
+    /// Name in it.
+    pub name: Slug,
+}
+
+/// `org`, `org/project` or `org/project/account`: where a binding applies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeAddress {
+    /// Organisation.
+    pub organisation: Slug,
+    /// Project, unless the whole organisation is meant.
+    pub project: Option<Slug>,
+    /// Account, unless the whole project is meant.
+    pub account: Option<Slug>,
+}
+
+impl FromStr for AccountAddress {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match slugs(text, "org/project/account", 3..=3)?.as_slice() {
+            [organisation, project, account] => Ok(Self {
+                organisation: organisation.clone(),
+                project: project.clone(),
+                account: account.clone(),
+            }),
+            _ => Err(wrong_shape(text, "org/project/account")),
+        }
+    }
+}
+
+impl fmt::Display for AccountAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}/{}", self.organisation, self.project, self.account))
+    }
+}
+
+impl FromStr for MemberAddress {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        match slugs(text, "org/name", 2..=2)?.as_slice() {
+            [organisation, name] => Ok(Self { organisation: organisation.clone(), name: name.clone() }),
+            _ => Err(wrong_shape(text, "org/name")),
+        }
+    }
+}
+
+impl fmt::Display for MemberAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}", self.organisation, self.name))
+    }
+}
+
+impl FromStr for ScopeAddress {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let mut parts = slugs(text, "org, org/project or org/project/account", 1..=3)?.into_iter();
+        let organisation = parts.next().ok_or_else(|| wrong_shape(text, "org"))?;
+        Ok(Self { organisation, project: parts.next(), account: parts.next() })
+    }
+}
+
+impl fmt::Display for ScopeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.organisation)?;
+        for part in self.project.iter().chain(&self.account) {
+            write!(f, "/{part}")?;
+        }
+        Ok(())
+    }
+}
+
+fn slugs(
+    text: &str,
+    expected: &'static str,
+    count: std::ops::RangeInclusive<usize>,
+) -> Result<Vec<Slug>, NameError> {
+    let parts: Vec<_> = text.split('/').collect();
+    if !count.contains(&parts.len()) {
+        return Err(wrong_shape(text, expected));
+    }
+    parts.into_iter().map(str::parse).collect()
+}
+
+fn wrong_shape(given: &str, expected: &'static str) -> NameError {
+    NameError::Address { given: given.to_owned(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_ascii() {
+        for bad in ["", "-a", "a-", "A", "ä", "a b", "a/b", &"a".repeat(41)] {
+            assert!(bad.parse::<Slug>().is_err(), "{bad}");
+        }
+        assert!("a-1".parse::<Slug>().is_ok());
+    }
+
+    #[test]
+    fn aws_ids_have_twelve_digits() {
+        assert!(external_id(&Provider::Aws, "123456789012").is_ok());
+        for bad in ["12345678901", "1234567890123", "12345678901a", "１２３４５６７８９０１２"] {
+            assert!(external_id(&Provider::Aws, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn thresholds_of_one_or_above_size_are_refused() {
+        for (t, n) in [(1, 3), (0, 0), (4, 3), (2, 65)] {
+            assert!(Threshold::new(t, n).is_err());
+        }
+        assert_eq!(Threshold::new(3, 5).unwrap().t(), 3);
+    }
+
+    #[test]
+    fn addresses_have_their_shape() {
+        assert!("a/b/c".parse::<AccountAddress>().is_ok());
+        assert!("a/b".parse::<AccountAddress>().is_err());
+        assert_eq!("a/b".parse::<ScopeAddress>().unwrap().to_string(), "a/b");
+        assert!("a/b/c/d".parse::<ScopeAddress>().is_err());
+        assert!("a//c".parse::<AccountAddress>().is_err());
+    }
+}

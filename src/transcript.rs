@@ -1,0 +1,227 @@
+//! Domain-separated hashing: `H`, `KDF`, and every label in one place.
+//!
+//! `H(label, parts…)` = SHA-512(u16 length ‖ label ‖ for each part: u32 length
+//! ‖ part); lengths and integers big-endian, integers as 8 bytes, a list
+//! preceded by its count as an integer part. `KDF(key, label, parts…)` =
+//! HKDF-SHA-256 (RFC 5869) with empty salt and the same encoding as info.
+
+use crate::secret::{SecretKey, SecretScalar};
+use curve25519_dalek::{RistrettoPoint, Scalar};
+use hkdf::Hkdf;
+use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroize;
+
+/// Labels; a label is never used for two purposes.
+pub mod label {
+    macro_rules! labels {
+        ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+            $($(#[$doc])* pub const $name: &str = concat!("warifu/v1/", $text);)*
+            /// Every label, for the test that no two are alike.
+            pub const ALL: &[&str] = &[$($name),*];
+        };
+    }
+    labels! {
+        /// `g`: a group in one epoch.
+        GROUP = "group";
+        /// Card: Ed25519 signing key.
+        SIGN_KEY = "sign-key";
+        /// Card: Ed25519 cosignature key.
+        COSIGN_KEY = "cosign-key";
+        /// Card: share key of one group epoch.
+        SHARE_KEY = "share-key";
+        /// Schnorr proof of possession of a share key.
+        POSSESSION = "possession";
+        /// What members of a group sign.
+        GROUP_STATEMENT = "group-statement";
+        /// The twelve words that stand for a group statement.
+        GROUP_FINGERPRINT = "group-fingerprint";
+        /// Admission of an operator to a group.
+        ADMISSION = "admission";
+        /// Binding of a scope to a group.
+        BINDING = "binding";
+        /// What a person signs at enrolment.
+        ENROLMENT = "enrolment";
+        /// Gate: `γ` of an organisation and epoch.
+        GATE_KEY = "gate-key";
+        /// Gate: log signing key.
+        GATE_LOG_KEY = "gate-log-key";
+        /// Gate: key of TOTP secrets at rest.
+        GATE_TOTP_KEY = "gate-totp-key";
+        /// Gate: key of ceremony secrets at rest.
+        GATE_CEREMONY_KEY = "gate-ceremony-key";
+        /// Gate: what the gate signs when an epoch begins.
+        GATE_EPOCH = "gate-epoch";
+        /// `P(cred, origin)`.
+        GATE_POINT = "gate-point";
+        /// DLEQ of the gate's ingredient.
+        GATE_PROOF = "gate-proof";
+        /// `cred`.
+        CREDENTIAL = "credential";
+        /// `ctx` of a dealing.
+        DEALING_CONTEXT = "dealing-context";
+        /// Coefficients of the random dual code word.
+        DUAL = "dual";
+        /// Challenge of the dealing proof.
+        DEALING = "dealing";
+        /// Identity of a dealing.
+        DEALING_ID = "dealing-id";
+        /// Challenge of the decryption proof.
+        CONTRIBUTION = "contribution";
+        /// Nonces of all sigma proofs.
+        NONCE = "nonce";
+        /// Record: encryption key.
+        RECORD_KEY = "record-key";
+        /// Record: key commitment.
+        RECORD_COMMIT = "record-commit";
+        /// Hash of a sealed payload.
+        PAYLOAD = "payload";
+        /// Salted hash of free text.
+        TEXT = "text";
+        /// Hash of a stored record.
+        RECORD = "record";
+        /// Hash of a request.
+        REQUEST = "request";
+        /// Signature over a request.
+        REQUEST_SIGNATURE = "request-signature";
+        /// Hash of a list of targets.
+        TARGETS = "targets";
+        /// Signature over a contribution.
+        CONTRIBUTION_SIGNATURE = "contribution-signature";
+        /// Hash of a share's plaintext.
+        SHARE_PLAINTEXT = "share-plaintext";
+        /// Hash of a ciphertext.
+        CIPHERTEXT = "ciphertext";
+        /// HPKE info: share for the recipient.
+        HPKE_SHARE = "hpke-share";
+        /// HPKE info: TOTP code for the gate.
+        HPKE_CODE = "hpke-code";
+        /// HPKE info: gate ingredient for the recipient.
+        HPKE_RELEASE = "hpke-release";
+        /// Requester's private HPKE key at rest.
+        REQUESTER_KEY = "requester-key";
+        /// An operator ends a ceremony or reports its result.
+        OPERATOR_NOTICE = "operator-notice";
+        /// Key of a passphrase-protected gate root.
+        GATE_FILE = "gate-file";
+    }
+}
+
+/// `H` under construction: the label first, then parts in order.
+pub struct Transcript(Sha512);
+
+impl Transcript {
+    /// Begins `H(label, …)`.
+    pub fn new(label: &str) -> Self {
+        let mut hash = Sha512::new();
+        hash.update(u16::try_from(label.len()).expect("labels are short").to_be_bytes());
+        hash.update(label.as_bytes());
+        Self(hash)
+    }
+
+    /// Adds one part.
+    #[must_use]
+    pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
+        let part = part.as_ref();
+        let length = u32::try_from(part.len()).expect("parts are below 4 GiB");
+        self.0.update(length.to_be_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// Adds one integer, as 8 bytes big-endian.
+    #[must_use]
+    pub fn int(self, number: u64) -> Self {
+        self.part(number.to_be_bytes())
+    }
+
+    /// Adds a list: its count, then each element as a part.
+    #[must_use]
+    pub fn list<T: AsRef<[u8]>>(
+        self,
+        items: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    ) -> Self {
+        let items = items.into_iter();
+        let counted = self.int(items.len() as u64);
+        items.fold(counted, |transcript, item| transcript.part(item))
+    }
+
+    /// The 64-byte hash.
+    pub fn finish(self) -> [u8; 64] {
+        self.0.finalize().into()
+    }
+
+    /// The hash as a scalar, by little-endian wide reduction.
+    pub fn scalar(self) -> Scalar {
+        let mut wide = self.finish();
+        let scalar = Scalar::from_bytes_mod_order_wide(&wide);
+        wide.zeroize();
+        scalar
+    }
+
+    /// The hash mapped to ristretto255 (RFC 9496, section 4.3.4).
+    pub fn point(self) -> RistrettoPoint {
+        RistrettoPoint::from_uniform_bytes(&self.finish())
+    }
+}
+
+/// `KDF(key, label, parts…)`: 32 bytes by HKDF-SHA-256.
+pub fn kdf(key: &SecretKey, label: &str, parts: &[&[u8]]) -> SecretKey {
+    let mut output = SecretKey::zeroed();
+    expand(key, label, parts, output.expose_mut());
+    output
+}
+
+/// As [`kdf`], but 64 bytes, reduced to a scalar: 32 bytes modulo ℓ would be
+/// visibly uneven (2²⁵⁶ is not quite 16·ℓ).
+pub fn kdf_scalar(key: &SecretKey, label: &str, parts: &[&[u8]]) -> SecretScalar {
+    let mut wide = [0; 64];
+    expand(key, label, parts, &mut wide);
+    let scalar = SecretScalar::new(Scalar::from_bytes_mod_order_wide(&wide));
+    wide.zeroize();
+    scalar
+}
+
+fn expand(key: &SecretKey, label: &str, parts: &[&[u8]], output: &mut [u8]) {
+    let mut info = Vec::with_capacity(label.len() + 2 + parts.iter().map(|p| p.len() + 4).sum::<usize>());
+    info.extend(u16::try_from(label.len()).expect("labels are short").to_be_bytes());
+    info.extend(label.as_bytes());
+    for part in parts {
+        info.extend(u32::try_from(part.len()).expect("parts are below 4 GiB").to_be_bytes());
+        info.extend(*part);
+    }
+    Hkdf::<Sha256>::new(None, key.expose()).expand(&info, output).expect("64 bytes are below HKDF's limit");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_labels_are_alike() {
+        let mut labels = label::ALL.to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), label::ALL.len());
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let one = Transcript::new(label::DUAL).part(b"ab").part(b"c").finish();
+        let two = Transcript::new(label::DUAL).part(b"a").part(b"bc").finish();
+        let three = Transcript::new(label::DUAL).list([b"ab".as_slice(), b"c"]).finish();
+        assert_ne!(one, two);
+        assert_ne!(one, three);
+    }
+
+    #[test]
+    fn encoding_is_the_documented_one() {
+        let mut expected = Sha512::new();
+        expected.update([0, 14]);
+        expected.update(b"warifu/v1/dual");
+        expected.update([0, 0, 0, 2]);
+        expected.update(b"ab");
+        expected.update([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
+        let ours = Transcript::new(label::DUAL).part(b"ab").int(5).finish();
+        assert_eq!(ours.as_slice(), expected.finalize().as_slice());
+    }
+}
