@@ -42,6 +42,9 @@ pub enum NameError {
     /// Display name is empty, too long or has control characters.
     #[error("a display name has 1 to 200 characters and no control characters")]
     DisplayName,
+    /// Not an origin.
+    #[error("'{0}' is not an origin: use 1 to 200 printable ASCII characters without space or '+', like example.com/warifu")]
+    Origin(String),
     /// No such factor.
     #[error("'{0}' is not a factor: the only factor is 'password'")]
     Factor(String),
@@ -149,11 +152,25 @@ text_type!(
     Pseudonym, is_pseudonym, NameError::Pseudonym
 );
 text_type!(
+    /// Origin of a log, or the base of such origins: 1 to 200 printable ASCII
+    /// characters without space or `+`, as a signed note's key name must be.
+    Origin,
+    |t: &str| (1..=200).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic() && b != b'+'),
+    NameError::Origin
+);
+text_type!(
     /// A name in any script, for people to read; never hashed, never in an entry.
     DisplayName,
     |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(char::is_control) && t.trim() == t,
     |_| NameError::DisplayName
 );
+
+impl Origin {
+    /// Origin of one log: base, `/`, the log's id.
+    pub fn of_log(base: &Self, log: &OrganisationId) -> Self {
+        Self(format!("{base}/{log}"))
+    }
+}
 
 fn is_slug(text: &str) -> bool {
     (1..=40).contains(&text.len())

@@ -37,6 +37,8 @@ pub mod label {
         GROUP_FINGERPRINT = "group-fingerprint";
         /// Admission of an operator to a group.
         ADMISSION = "admission";
+        /// One custodian takes an admission back.
+        ADMISSION_REVOCATION = "admission-revocation";
         /// Binding of a scope to a group.
         BINDING = "binding";
         /// What a person signs at enrolment.

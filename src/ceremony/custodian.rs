@@ -1,0 +1,514 @@
+//! A custodian's side: nothing touches the share key before everything here
+//! has been checked, from the package and the card alone.
+
+use crate::event::{Entry, EntryError, Hash, Line, TextHash};
+use crate::hex::{Bytes, HexBytes};
+use crate::log::{checkpoint, entry::EntryBytes, merkle::Frontier, note::VerifierKey};
+use crate::message::{Contribution, Package, Request};
+use crate::name::{OrganisationId, Provider, Pseudonym};
+use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
+use crate::seal::{card::Card, hpke, sign};
+use crate::secret::SecretBytes;
+use crate::state::{Invalid, Organisation, Standing};
+use crate::time::Time;
+use crate::transcript::{Transcript, label};
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+/// What a card's owner last saw of an organisation's log. It lies in a file
+/// beside the card and needs no passphrase.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// The organisation.
+    pub organisation: OrganisationId,
+    /// Size of the log.
+    pub size: u64,
+    /// Its root.
+    pub root: Bytes<32>,
+    /// The checkpoint, as a signed note.
+    pub checkpoint: String,
+}
+
+/// Why a custodian's machine refuses a package: nothing was answered.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ReviewError {
+    /// The request is for another vault or organisation than the card.
+    #[error("the request is for another organisation than the card's")]
+    OtherOrganisation,
+    /// A line is not an entry.
+    #[error("entry {index} of the log is damaged: {why}")]
+    Entry {
+        /// Which entry, from 0.
+        index: u64,
+        /// Why.
+        why: EntryError,
+    },
+    /// An entry does not follow from those before it.
+    #[error("entry {index} of the log is not valid: {why}")]
+    Invalid {
+        /// Which entry, from 0.
+        index: u64,
+        /// Why.
+        why: Invalid,
+    },
+    /// The log begins otherwise than the one that the card was made in.
+    #[error("the log is not the one in which this card was enrolled")]
+    OtherLog,
+    /// The log is shorter than what the owner saw before.
+    #[error("the log was rolled back: it has {now} entries, this card's owner has seen {seen}")]
+    RolledBack {
+        /// Entries in the package.
+        now: u64,
+        /// Entries seen before.
+        seen: u64,
+        /// The checkpoint that was seen, for comparison.
+        before: String,
+        /// The checkpoint of the package.
+        offered: String,
+    },
+    /// The log tells another history than what the owner saw before.
+    #[error("the log was forked: its first {seen} entries are not those that this card's owner has seen")]
+    Forked {
+        /// Entries seen before.
+        seen: u64,
+        /// The checkpoint that was seen, for comparison.
+        before: String,
+        /// The checkpoint of the package.
+        offered: String,
+    },
+    /// The checkpoint does not cover the entries, or its signature is wrong.
+    #[error("the checkpoint does not fit the entries: {0}")]
+    Checkpoint(String),
+    /// The ceremony is not in the log, or its entry says something else.
+    #[error("the log knows no open ceremony for exactly this request")]
+    NoCeremony,
+    /// The log goes on after the opening.
+    #[error("the package ends at entry {found}, but the ceremony's opening at {expected}")]
+    OtherCheckpoint {
+        /// Size in the package.
+        found: u64,
+        /// Size at the opening.
+        expected: u64,
+    },
+    /// The operator's signature is wrong.
+    #[error("the signature of operator {0} on the request is wrong")]
+    RequestSignature(Pseudonym),
+    /// The operator may not ask this group.
+    #[error("operator {operator} is not admitted to group '{group}'")]
+    NotAdmitted {
+        /// Operator.
+        operator: Pseudonym,
+        /// Group.
+        group: String,
+    },
+    /// The window is over by this machine's clock.
+    #[error("the ceremony expired at {expired}; this machine's clock says {now}")]
+    Expired {
+        /// End of the window.
+        expired: Time,
+        /// This machine's time.
+        now: Time,
+    },
+    /// This machine's clock is behind the opening.
+    #[error("the ceremony opened at {opened}; this machine's clock says {now}")]
+    TooEarly {
+        /// Opening.
+        opened: Time,
+        /// This machine's time.
+        now: Time,
+    },
+    /// What is asked for is not what the log has now.
+    #[error("target {target} is not current: its {what} is not what the log has now")]
+    NotCurrent {
+        /// Index of the target.
+        target: u64,
+        /// Payload, dealing, group or version.
+        what: &'static str,
+    },
+    /// The card holds no share of any target.
+    #[error("card {0} holds no share of what is asked for")]
+    NotAHolder(Pseudonym),
+    /// The group is not the one that the owner signed.
+    #[error("group '{group}' is not the one that this card signed")]
+    OtherGroup {
+        /// Its name.
+        group: String,
+    },
+    /// The dealing does not verify for exactly this context.
+    #[error("the dealing of target {target} does not verify: {why}")]
+    Dealing {
+        /// Index of the target.
+        target: u64,
+        /// Why.
+        why: String,
+    },
+    /// The reason was not sent along.
+    #[error("the package does not hold the reason in words")]
+    NoReason,
+}
+
+/// One target, as it is shown to a custodian.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownTarget {
+    /// `org/project/account` by the replayed log.
+    pub address: String,
+    /// Provider by the replayed log.
+    pub provider: Provider,
+    /// External id by the replayed log.
+    pub external_id: String,
+    /// Factor.
+    pub factor: crate::name::Factor,
+    /// Version asked for.
+    pub version: u64,
+    /// Newest version there is.
+    pub newest: u64,
+    /// What was different when it was sealed.
+    pub differences: Vec<String>,
+    /// Contributions to it in ceremonies that ended without a release.
+    pub weakened: usize,
+}
+
+/// A request that a custodian's machine found to be in order.
+pub struct Review {
+    request: Request,
+    ceremony: Hash,
+    gate_key: Bytes<32>,
+    seen: Seen,
+    held: Vec<(u64, u8, VerifiedDealing)>,
+    /// What would be opened.
+    pub targets: Vec<ShownTarget>,
+    /// Why, in words.
+    pub reason: String,
+    /// The ticket, in words.
+    pub ticket: Option<String>,
+    /// When the ceremony opened.
+    pub opened: Time,
+}
+
+/// A replayed log: state, tree and checkpoint agree.
+pub struct Replayed {
+    /// What the entries add up to.
+    pub state: Organisation,
+    /// What the owner has now seen.
+    pub seen: Seen,
+}
+
+/// Replays a log from its first entry and compares it with its checkpoint, with
+/// the entry that the card pinned, and with what its owner saw before.
+pub fn replay(
+    entries: &[String],
+    checkpoint: &str,
+    first_entry: &Bytes<32>,
+    before: Option<&Seen>,
+) -> Result<Replayed, ReviewError> {
+    let mut tree = Frontier::new();
+    let mut state: Option<Organisation> = None;
+    let mut agrees = before.is_none();
+    for (index, text) in (0u64..).zip(entries) {
+        let damaged = |why| ReviewError::Entry { index, why };
+        let bytes = EntryBytes::new(text.clone().into_bytes()).map_err(|_| damaged(EntryError::TooLong))?;
+        let leaf = bytes.leaf_hash();
+        if index == 0 && leaf != *first_entry {
+            return Err(ReviewError::OtherLog);
+        }
+        let line = Entry::from_line(&bytes).map_err(damaged)?;
+        let invalid = |why| ReviewError::Invalid { index, why };
+        match &mut state {
+            None => state = Some(Organisation::begin(&line, &leaf).map_err(invalid)?),
+            Some(state) => state.apply(&line).map_err(invalid)?,
+        }
+        tree.push(leaf);
+        if let Some(before) = before.filter(|b| b.size == index + 1) {
+            if before.root != tree.root() {
+                return Err(forked(before, checkpoint));
+            }
+            agrees = true;
+        }
+    }
+    let state = state.ok_or(ReviewError::OtherLog)?;
+    if let (false, Some(before)) = (agrees, before) {
+        return Err(rolled_back(before, state.size, checkpoint));
+    }
+    let seen = Seen {
+        organisation: state.id,
+        size: tree.size(),
+        root: tree.root(),
+        checkpoint: checkpoint.to_owned(),
+    };
+    check_checkpoint(&state, &seen)?;
+    Ok(Replayed { state, seen })
+}
+
+fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
+    let wrong = |e: &dyn std::fmt::Display| ReviewError::Checkpoint(e.to_string());
+    let key = VerifierKey::ed25519(state.origin.as_str(), &state.gate().log_key).map_err(|e| wrong(&e))?;
+    let signed = checkpoint::open(&seen.checkpoint, &key).map_err(|e| wrong(&e))?;
+    if signed.origin != state.origin.as_str() || signed.size != seen.size || signed.root != seen.root {
+        return Err(wrong(&"it covers other entries"));
+    }
+    Ok(())
+}
+
+fn forked(before: &Seen, offered: &str) -> ReviewError {
+    ReviewError::Forked { seen: before.size, before: before.checkpoint.clone(), offered: offered.to_owned() }
+}
+
+fn rolled_back(before: &Seen, now: u64, offered: &str) -> ReviewError {
+    let (before, seen) = (before.checkpoint.clone(), before.size);
+    ReviewError::RolledBack { now, seen, before, offered: offered.to_owned() }
+}
+
+/// Checks everything that can be checked before a person is asked.
+pub fn review(package: &Package, card: &Card, before: Option<&Seen>, now: Time) -> Result<Review, ReviewError> {
+    let request = &package.signed.request;
+    if request.vault != card.vault || request.organisation != card.organisation {
+        return Err(ReviewError::OtherOrganisation);
+    }
+    let Replayed { state, seen } = replay(&package.entries, &package.checkpoint, &card.first_entry, before)?;
+    let ceremony = request.hash();
+    check_ceremony(&state, package, &ceremony, now)?;
+    let mut held = Vec::new();
+    let mut targets = Vec::new();
+    for (index, target) in (0u64..).zip(&request.targets) {
+        let dealing = package.dealings.get(targets.len());
+        if let Some((share, verified)) = check_target(&state, index, target, dealing, request, card)? {
+            held.push((index, share, verified));
+        }
+        targets.push(show_target(&state, index, target)?);
+    }
+    if held.is_empty() {
+        return Err(ReviewError::NotAHolder(card.pseudonym.clone()));
+    }
+    let found = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
+    Ok(Review {
+        ceremony,
+        gate_key: found.gate_key,
+        opened: found.opened,
+        seen,
+        held,
+        targets,
+        reason: text_of(package, &request.reason).ok_or(ReviewError::NoReason)?,
+        ticket: request.ticket.and_then(|hash| text_of(package, &hash)),
+        request: request.clone(),
+    })
+}
+
+fn check_ceremony(state: &Organisation, package: &Package, hash: &Hash, now: Time) -> Result<(), ReviewError> {
+    let request = &package.signed.request;
+    let found = state.ceremonies.get(hash).filter(|c| c.standing == Standing::Open);
+    let found = found.ok_or(ReviewError::NoCeremony)?;
+    let credentials: Vec<_> = request.targets.iter().map(|t| t.credential).collect();
+    let as_asked = found.operator == request.operator
+        && found.mode == request.mode
+        && found.expires == request.expires
+        && found.requester_key == request.requester_key
+        && (found.reason, found.ticket) == (request.reason, request.ticket)
+        && found.targets == credentials;
+    if !as_asked {
+        return Err(ReviewError::NoCeremony);
+    }
+    if found.opened_size != state.size {
+        return Err(ReviewError::OtherCheckpoint { found: state.size, expected: found.opened_size });
+    }
+    let signed = state.people.get(&request.operator).is_some_and(|operator| {
+        operator.sign_key == request.operator_key
+            && sign::verify(&operator.sign_key, &request.signed_digest(), &package.signed.signature)
+    });
+    if !signed {
+        return Err(ReviewError::RequestSignature(request.operator.clone()));
+    }
+    if now > found.expires {
+        return Err(ReviewError::Expired { expired: found.expires, now });
+    }
+    if now < found.opened {
+        return Err(ReviewError::TooEarly { opened: found.opened, now });
+    }
+    Ok(())
+}
+
+/// Verifies one target; gives the card's share index and the verified dealing
+/// if the card is a member of the target's group.
+fn check_target(
+    state: &Organisation,
+    index: u64,
+    target: &crate::message::Target,
+    dealing: Option<&HexBytes>,
+    request: &Request,
+    card: &Card,
+) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
+    let not_current = |what| ReviewError::NotCurrent { target: index, what };
+    let version = state.versions.get(&target.credential).ok_or(not_current("version"))?;
+    let sealing = &version.sealing;
+    if (sealing.account, sealing.factor, sealing.version) != (target.account, target.factor, target.version) {
+        return Err(not_current("version"));
+    }
+    if sealing.payload != target.payload {
+        return Err(not_current("payload"));
+    }
+    if sealing.dealing != target.dealing {
+        return Err(not_current("dealing"));
+    }
+    let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
+    let group = group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
+    if state.admission_of(&request.operator, group, request.asked).is_none() {
+        let (operator, group) = (request.operator.clone(), group.slug.to_string());
+        return Err(ReviewError::NotAdmitted { operator, group });
+    }
+    let Some(share) = group.index_of(&card.pseudonym) else { return Ok(None) };
+    let other_group = || ReviewError::OtherGroup { group: group.slug.to_string() };
+    if card.statement_of(&group.group, group.epoch) != Some(&Bytes(group.digest(&state.id))) {
+        return Err(other_group());
+    }
+    let keys = state.group_keys(group).map_err(|_| other_group())?;
+    let bad = |why: &dyn std::fmt::Display| ReviewError::Dealing { target: index, why: why.to_string() };
+    let bytes = dealing.ok_or_else(|| bad(&"it was not sent along"))?;
+    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(|e| bad(&e))?;
+    let context = DealingContext::new(&target.credential, &keys);
+    let verified = unchecked.verify(&context, &keys).map_err(|e| bad(&e))?;
+    if *verified.id() != target.dealing {
+        return Err(not_current("dealing"));
+    }
+    Ok(Some((share, verified)))
+}
+
+fn show_target(state: &Organisation, index: u64, target: &crate::message::Target) -> Result<ShownTarget, ReviewError> {
+    let gone = || ReviewError::NotCurrent { target: index, what: "account" };
+    let account = state.accounts.get(&target.account).ok_or_else(gone)?;
+    let sealing = &state.versions.get(&target.credential).ok_or_else(gone)?.sealing;
+    let address = state.address(&target.account);
+    let newest = state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
+    let mut differences = Vec::new();
+    if sealing.address != address {
+        differences.push(format!("it was sealed as {}", sealing.address));
+    }
+    if sealing.external_id != account.external_id || sealing.provider != account.provider {
+        differences.push(format!("it was sealed for {} account {}", sealing.provider, sealing.external_id));
+    }
+    Ok(ShownTarget {
+        address,
+        provider: account.provider.clone(),
+        external_id: account.external_id.clone(),
+        factor: target.factor,
+        version: target.version,
+        newest,
+        differences,
+        weakened: state.weakened(&target.credential),
+    })
+}
+
+fn text_of(package: &Package, hash: &TextHash) -> Option<String> {
+    package.texts.iter().find(|t| t.hash() == *hash).map(|t| t.text.clone())
+}
+
+/// Why an answer could not be made although the request is in order.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ContributeError {
+    /// The card's share key is not the one in the group.
+    #[error("the card's share key is not the one in the group statement")]
+    ShareKey,
+    /// A key of the ceremony is not a key.
+    #[error("the ceremony's encryption keys are not acceptable")]
+    EncryptionKey,
+}
+
+impl Review {
+    /// The request that was reviewed.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// What the owner has now seen; to be kept before anything is answered.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Opens this card's shares and makes the answer.
+    pub fn contribute(
+        &self,
+        card: &Card,
+        code: &SecretBytes,
+        at: Time,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Contribution, ContributeError> {
+        let shares = self.open_shares(card, rng)?;
+        self.assemble(card, &shares, code, at, rng)
+    }
+
+    /// Opens this card's share of each target that it holds.
+    pub fn open_shares(
+        &self,
+        card: &Card,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Vec<SecretBytes>, ContributeError> {
+        let open = |(index, share, dealing): &(u64, u8, VerifiedDealing)| {
+            let target = usize::try_from(*index).ok().and_then(|i| self.request.targets.get(i));
+            let target = target.ok_or(ContributeError::ShareKey)?;
+            let g = pvss::group_id(&self.request.vault, &self.request.organisation, &target.group, target.epoch);
+            let pair = ShareKeyPair::new(card.share_scalar(&g));
+            pvss::open_share(dealing, *share, &pair, &self.ceremony, rng).map_err(|_| ContributeError::ShareKey)
+        };
+        self.held.iter().map(open).collect()
+    }
+
+    /// Encrypts opened shares and the code, and signs.
+    pub fn assemble(
+        &self,
+        card: &Card,
+        shares: &[SecretBytes],
+        code: &SecretBytes,
+        at: Time,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Contribution, ContributeError> {
+        let pseudonym = card.pseudonym.as_str();
+        let mut encrypt = |key: &Bytes<32>, label: &str, direction: &str, plaintext: &[u8]| {
+            hpke::seal(key, label, &self.ceremony, direction, pseudonym, plaintext, rng)
+                .map_err(|_| ContributeError::EncryptionKey)
+        };
+        let recipient = &self.request.requester_key;
+        let ciphertexts = shares
+            .iter()
+            .map(|share| encrypt(recipient, label::HPKE_SHARE, TO_REQUESTER, share.expose()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let code = encrypt(&self.gate_key, label::HPKE_CODE, TO_GATE, code.expose())?;
+        let mut contribution = Contribution {
+            ceremony: self.ceremony,
+            custodian: card.pseudonym.clone(),
+            targets: self.held.iter().map(|(index, ..)| *index).collect(),
+            at,
+            size: self.seen.size,
+            root: self.seen.root,
+            shares: shares.iter().map(share_hash).collect(),
+            ciphertexts,
+            code,
+            signature: Bytes([0; 64]),
+        };
+        contribution.signature = card.signing_key().sign(&contribution.digest());
+        Ok(contribution)
+    }
+}
+
+/// HPKE direction of shares.
+pub const TO_REQUESTER: &str = "custodian-to-requester";
+/// HPKE direction of codes.
+pub const TO_GATE: &str = "custodian-to-gate";
+/// HPKE direction of the gate's ingredient.
+pub const FROM_GATE: &str = "gate-to-requester";
+
+/// `H("share-plaintext", share)`: the hash that a contribution's signature covers.
+pub fn share_hash(share: &SecretBytes) -> Hash {
+    Bytes(Transcript::new(label::SHARE_PLAINTEXT).part(share.expose()).finish())
+}
+
+/// A log's lines as the package carries them.
+pub fn lines(entries: &[EntryBytes]) -> Vec<String> {
+    entries.iter().map(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).collect()
+}
+
+/// Reads one line that must be of a known kind.
+pub fn known(entry: &EntryBytes) -> Option<Entry> {
+    match Entry::from_line(entry) {
+        Ok(Line::Known(entry)) => Some(*entry),
+        _ => None,
+    }
+}

@@ -1,0 +1,245 @@
+//! The gate's side: which contributions count, and when a quorum is complete.
+//!
+//! Pure: what is judged, the state, the time and the decrypted code come in;
+//! an event comes out. A [`QuorumAccepted`] can be made here alone, and nothing
+//! is released without one.
+
+use crate::event::{Acceptance, Event, Hash, Mode, Refusal, ciphertext_hash};
+use crate::hex::Bytes;
+use crate::message::Contribution;
+use crate::name::Pseudonym;
+use crate::seal::{sign, totp::TotpSecret};
+use crate::secret::SecretBytes;
+use crate::state::{Ceremony, Organisation, Standing};
+use crate::time::{Span, Time};
+
+/// How far a custodian's clock may be ahead of the host's.
+pub const AHEAD: Span = Span::seconds(30);
+/// How old a code may be on arrival in a ceremony in the room.
+pub const ROOM_AGE: Span = Span::seconds(90);
+/// Window of a ceremony in the room, unless another is asked for.
+pub const ROOM_WINDOW: Span = Span::minutes(15);
+/// Window of a ceremony by files, unless another is asked for.
+pub const FILES_WINDOW: Span = Span::hours(24);
+
+/// Why a message is no attempt at all: nobody can be held to it, so it is no entry.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NotCounted {
+    /// The ceremony is unknown here.
+    #[error("this vault knows no ceremony {}; is the file of another ceremony or another vault?", .0.short())]
+    UnknownCeremony(Hash),
+    /// The ceremony has ended.
+    #[error("the ceremony has ended")]
+    Ended,
+    /// The sender is no custodian of this organisation.
+    #[error("{0} is not a custodian of this organisation")]
+    NotACustodian(Pseudonym),
+    /// The signature is wrong: anybody may have written it.
+    #[error("the signature of {0} on the contribution is wrong")]
+    Signature(Pseudonym),
+    /// The very same message was judged before.
+    #[error("this contribution was judged before: it was {}", match .0 { None => "accepted".to_owned(), Some(why) => format!("refused ({})", why.as_str()) })]
+    Repeated(Option<Refusal>),
+}
+
+/// A contribution whose signature is right and which was not judged before.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    contribution: &'a Contribution,
+    ceremony: &'a Ceremony,
+}
+
+/// Checks whose message it is; only after this may an attempt count.
+pub fn attempt<'a>(state: &'a Organisation, contribution: &'a Contribution) -> Result<Attempt<'a>, NotCounted> {
+    let who = &contribution.custodian;
+    let ceremony = state.ceremonies.get(&contribution.ceremony);
+    let ceremony = ceremony.ok_or(NotCounted::UnknownCeremony(contribution.ceremony))?;
+    let card = state.people.get(who).filter(|p| p.role == crate::seal::card::Role::Custodian);
+    let card = card.ok_or_else(|| NotCounted::NotACustodian(who.clone()))?;
+    if !sign::verify(&card.sign_key, &contribution.digest(), &contribution.signature) {
+        return Err(NotCounted::Signature(who.clone()));
+    }
+    if let Some(why) = ceremony.refused.get(&Bytes(contribution.digest())) {
+        return Err(NotCounted::Repeated(Some(*why)));
+    }
+    if ceremony.accepted_messages.contains(&Bytes(contribution.digest())) {
+        return Err(NotCounted::Repeated(None));
+    }
+    if ceremony.standing != Standing::Open {
+        return Err(NotCounted::Ended);
+    }
+    Ok(Attempt { contribution, ceremony })
+}
+
+impl Attempt<'_> {
+    /// Judges the attempt. `root` is the root of the log at the ceremony's
+    /// opening; `code` is the decrypted code, `None` if it did not decrypt.
+    pub fn judge(
+        &self,
+        state: &Organisation,
+        root: &Bytes<32>,
+        totp: &TotpSecret,
+        code: Option<&SecretBytes>,
+        now: Time,
+    ) -> Event {
+        let verdict = self.check(state, root, now).and_then(|()| self.check_code(state, totp, code));
+        match verdict {
+            Ok(step) => Event::Accepted(self.acceptance(step)),
+            Err(why) => Event::Refused {
+                ceremony: self.contribution.ceremony,
+                custodian: self.contribution.custodian.clone(),
+                why,
+                at: self.contribution.at,
+                message: Bytes(self.contribution.digest()),
+                signature: self.contribution.signature,
+            },
+        }
+    }
+
+    fn check(&self, state: &Organisation, root: &Bytes<32>, now: Time) -> Result<(), Refusal> {
+        let Self { contribution, ceremony } = self;
+        if now > ceremony.expires {
+            return Err(Refusal::Expired);
+        }
+        if state.locked_until(&contribution.custodian, now).is_some() {
+            return Err(Refusal::LockedOut);
+        }
+        if ceremony.accepted.contains_key(&contribution.custodian) {
+            return Err(Refusal::Twice);
+        }
+        if contribution.size != ceremony.opened_size || contribution.root != *root {
+            return Err(Refusal::OtherCheckpoint);
+        }
+        if !self.holds_all(state) {
+            return Err(Refusal::NotAHolder);
+        }
+        if contribution.at < ceremony.opened {
+            return Err(Refusal::TooEarly);
+        }
+        if contribution.at > now + AHEAD {
+            return Err(Refusal::FromTheFuture);
+        }
+        if ceremony.mode == Mode::Room && now - contribution.at > ROOM_AGE {
+            return Err(Refusal::Stale);
+        }
+        Ok(())
+    }
+
+    /// Every target that is named is one that the custodian holds a share of,
+    /// each once, each with a share.
+    fn holds_all(&self, state: &Organisation) -> bool {
+        let Self { contribution, ceremony } = self;
+        let counts = [contribution.shares.len(), contribution.ciphertexts.len()];
+        let holds = |index: &u64| {
+            let credential = usize::try_from(*index).ok().and_then(|i| ceremony.targets.get(i));
+            let version = credential.and_then(|c| state.versions.get(c));
+            let group = version.and_then(|v| state.groups.get(&v.sealing.group));
+            group.is_some_and(|g| g.index_of(&contribution.custodian).is_some())
+        };
+        !contribution.targets.is_empty()
+            && counts == [contribution.targets.len(); 2]
+            && contribution.targets.is_sorted_by(|a, b| a < b)
+            && contribution.targets.iter().all(holds)
+    }
+
+    fn check_code(
+        &self,
+        state: &Organisation,
+        totp: &TotpSecret,
+        code: Option<&SecretBytes>,
+    ) -> Result<u64, Refusal> {
+        let who = &self.contribution.custodian;
+        let step = code.and_then(|code| totp.check(code, self.contribution.at.unix_seconds()));
+        let step = step.ok_or(Refusal::WrongCode)?;
+        if state.used_steps.get(who).is_some_and(|used| used.contains(&step)) {
+            return Err(Refusal::ReplayedCode);
+        }
+        Ok(step)
+    }
+
+    fn acceptance(&self, step: u64) -> Acceptance {
+        let contribution = self.contribution;
+        Acceptance {
+            ceremony: contribution.ceremony,
+            custodian: contribution.custodian.clone(),
+            targets: contribution.targets.clone(),
+            at: contribution.at,
+            step,
+            size: contribution.size,
+            root: contribution.root,
+            shares: contribution.shares.clone(),
+            ciphertexts: contribution.ciphertexts.iter().map(ciphertext_hash).collect(),
+            code: ciphertext_hash(&contribution.code),
+            signature: contribution.signature,
+        }
+    }
+}
+
+/// Proof that at least `t` different custodians of a target's group were
+/// accepted. Only [`quorum`] makes one.
+#[derive(Debug)]
+pub struct QuorumAccepted {
+    ceremony: Hash,
+    target: u64,
+    credential: Hash,
+    custodians: Vec<Pseudonym>,
+}
+
+impl QuorumAccepted {
+    /// The ceremony.
+    pub fn ceremony(&self) -> &Hash {
+        &self.ceremony
+    }
+
+    /// Index of the target.
+    pub fn target(&self) -> u64 {
+        self.target
+    }
+
+    /// Its credential id.
+    pub fn credential(&self) -> &Hash {
+        &self.credential
+    }
+
+    /// Who contributed.
+    pub fn custodians(&self) -> &[Pseudonym] {
+        &self.custodians
+    }
+
+    /// The entry that must be durable before anything is given out.
+    pub fn event(&self) -> Event {
+        Event::Released {
+            ceremony: self.ceremony,
+            target: self.target,
+            credential: self.credential,
+            custodians: self.custodians.clone(),
+        }
+    }
+}
+
+/// How many custodians were accepted for a target, and how many are needed.
+pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usize, usize) {
+    let credential = usize::try_from(target).ok().and_then(|t| ceremony.targets.get(t));
+    let version = credential.and_then(|c| state.versions.get(c));
+    let group = version.and_then(|v| state.groups.get(&v.sealing.group));
+    let needed = group.and_then(|g| usize::try_from(g.threshold).ok()).unwrap_or(usize::MAX);
+    (contributors(ceremony, target).len(), needed)
+}
+
+/// Custodians accepted for a target.
+pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
+    let covering = ceremony.accepted.iter().filter(|(_, covered)| covered.contains(&target));
+    covering.map(|(who, _)| who.clone()).collect()
+}
+
+/// The quorum for a target of an open, unexpired ceremony, once it is complete.
+pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<QuorumAccepted> {
+    let found = state.ceremonies.get(ceremony).filter(|c| c.standing == Standing::Open)?;
+    let credential = *found.targets.get(usize::try_from(target).ok()?)?;
+    let (there, needed) = progress(state, found, target);
+    if there < needed {
+        return None;
+    }
+    let custodians = contributors(found, target);
+    Some(QuorumAccepted { ceremony: *ceremony, target, credential, custodians })
+}

@@ -1,0 +1,11 @@
+//! The recovery ceremony: pure functions from (state, message, time) to events.
+//!
+//! [`custodian`] is what a custodian's own machine checks and answers, [`judge`]
+//! is what the gate accepts and refuses, [`recipient`] is how the requester puts
+//! the shares together. The room, the file flow and the rehearsal all use these
+//! and nothing else.
+
+pub mod custodian;
+pub mod judge;
+pub mod recipient;
+

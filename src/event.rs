@@ -1,0 +1,801 @@
+//! Every fact that the vault can record. Read this file to know the system.
+//!
+//! An entry is one line of JSON in the log of its organisation; facts about the
+//! vault itself stand in a log of its own, whose id is the vault's. No entry
+//! holds a secret, a person's name or free text: free text is there as a salted
+//! hash ([`TextHash`]) of an erasable record.
+
+use crate::hex::{Bytes, HexBytes};
+use crate::log::entry::EntryBytes;
+use crate::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId};
+use crate::seal::card::Role;
+use crate::time::Time;
+use crate::transcript::{Transcript, label};
+use serde::{Deserialize, Serialize};
+
+/// The schema that this version writes.
+pub const SCHEMA: u32 = 1;
+
+/// `H("text", salt, text)`.
+pub type TextHash = Bytes<64>;
+
+/// `cred`, a dealing id, a request hash: any transcript hash.
+pub type Hash = Bytes<64>;
+
+/// One line of a log.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Schema version, [`SCHEMA`].
+    pub v: u32,
+    /// When, by the host's clock.
+    pub time: Time,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub event: Event,
+}
+
+/// Who made an entry: the host's administration, or a card by its pseudonym.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// Whoever administers the host: attested by nothing but the checkpoint.
+    Host,
+    /// A card; the event carries its signature.
+    #[serde(untagged)]
+    Card(Pseudonym),
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Host => f.pad("host"),
+            Self::Card(pseudonym) => pseudonym.fmt(f),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// First entry of the vault's own log.
+    VaultCreated {
+        /// The vault's random id.
+        vault: VaultId,
+        /// Base of every log's origin.
+        origin: Origin,
+        /// The gate's first epoch, for the vault's own log.
+        gate: GateEpoch,
+    },
+    /// An organisation was created; its own log begins in the same commit.
+    OrganisationAdded {
+        /// Its random id.
+        organisation: OrganisationId,
+        /// Its name in addresses.
+        slug: Slug,
+    },
+    /// First entry of an organisation's log; cards pin it.
+    OrganisationCreated {
+        /// The vault it lives in.
+        vault: VaultId,
+        /// Its random id.
+        organisation: OrganisationId,
+        /// Its name in addresses.
+        slug: Slug,
+        /// Origin of this log: the vault's base, `/`, the organisation's id.
+        origin: Origin,
+        /// Display name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        name: Option<TextHash>,
+        /// The gate's first epoch for this organisation.
+        gate: GateEpoch,
+    },
+    /// A project was created.
+    ProjectCreated {
+        /// Its random id.
+        project: ProjectId,
+        /// Its name in addresses.
+        slug: Slug,
+        /// Display name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        name: Option<TextHash>,
+    },
+    /// An account was created.
+    AccountCreated {
+        /// Its random id.
+        account: AccountId,
+        /// The project it belongs to.
+        project: ProjectId,
+        /// Its name in addresses.
+        slug: Slug,
+        /// Display name.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        name: Option<TextHash>,
+        /// Whose root user it has.
+        provider: Provider,
+        /// The provider's identifier.
+        external_id: String,
+    },
+    /// A card was made and its owner's authenticator gave a right code.
+    CardEnrolled(Enrolment),
+    /// A group of custodians; every member signed.
+    GroupFormed(GroupStatement),
+    /// `t` custodians let an operator ask.
+    OperatorAdmitted(Admission),
+    /// One custodian took an admission back.
+    AdmissionRevoked {
+        /// The admission's digest.
+        admission: Hash,
+        /// Which custodian.
+        custodian: Pseudonym,
+        /// Its signature.
+        signature: Bytes<64>,
+    },
+    /// `t` custodians agreed to hold what a scope seals.
+    Bound(Binding),
+    /// The gate is about to give its ingredient for a new version.
+    SealBegun {
+        /// What is being sealed.
+        credential: Hash,
+        /// Its first dealing.
+        origin: Hash,
+        /// Whose.
+        account: AccountId,
+        /// Which factor.
+        factor: Factor,
+        /// Which version.
+        version: u64,
+    },
+    /// A version is sealed.
+    Sealed(Sealing),
+    /// An operator asked; the ceremony is open.
+    Opened(Opening),
+    /// Targets of the ceremony just opened, in order; long lists take several.
+    Targeted {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the first of these.
+        first: u64,
+        /// Credential ids.
+        credentials: Vec<Hash>,
+    },
+    /// A custodian's contribution was accepted.
+    Accepted(Acceptance),
+    /// A contribution was refused.
+    Refused {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Whose.
+        custodian: Pseudonym,
+        /// Why.
+        why: Refusal,
+        /// The custodian's own time.
+        at: Time,
+        /// What the custodian signed, so that a repetition is known.
+        message: Hash,
+        /// The custodian's signature over it.
+        signature: Bytes<64>,
+    },
+    /// The quorum for a target is complete: the gate may give its ingredient.
+    Released {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the target.
+        target: u64,
+        /// Its credential id.
+        credential: Hash,
+        /// Who contributed.
+        custodians: Vec<Pseudonym>,
+    },
+    /// The recipient found a share that does not prove itself.
+    ShareRejected {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the target.
+        target: u64,
+        /// Whose share.
+        custodian: Pseudonym,
+        /// The operator's signature.
+        signature: Bytes<64>,
+    },
+    /// The recipient opened the record.
+    Revealed {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the target.
+        target: u64,
+        /// How it was shown.
+        shown: Shown,
+        /// The operator's signature.
+        signature: Bytes<64>,
+    },
+    /// A ceremony ended.
+    Ended {
+        /// The ceremony.
+        ceremony: Hash,
+        /// How.
+        how: Ending,
+    },
+}
+
+/// The gate's public keys in one epoch of one log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateEpoch {
+    /// Which epoch, from 1.
+    pub epoch: u64,
+    /// `Γ`.
+    pub gamma: Bytes<32>,
+    /// Key that signs this log's checkpoints.
+    pub log_key: Bytes<32>,
+    /// Signature by that key (in the first epoch) over [`GateEpoch::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl GateEpoch {
+    /// What is signed: `H("gate-epoch", organisation, epoch, Γ, log key)`.
+    pub fn digest(organisation: &OrganisationId, epoch: u64, gamma: &Bytes<32>, log_key: &Bytes<32>) -> [u8; 64] {
+        Transcript::new(label::GATE_EPOCH).part(organisation).int(epoch).part(gamma).part(log_key).finish()
+    }
+}
+
+/// A new card.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// What the card may do.
+    pub role: Role,
+    /// Its pseudonym.
+    pub pseudonym: Pseudonym,
+    /// Its Ed25519 signing key.
+    pub sign_key: Bytes<32>,
+    /// Its Ed25519 cosignature key.
+    pub cosign_key: Bytes<32>,
+    /// Hash of the encrypted TOTP secret's record.
+    pub totp: Hash,
+    /// Its signature over [`Enrolment::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl Enrolment {
+    /// What the new card signs.
+    pub fn digest(&self, vault: &VaultId, organisation: &OrganisationId, first_entry: &Bytes<32>) -> [u8; 64] {
+        Transcript::new(label::ENROLMENT)
+            .part(vault)
+            .part(organisation)
+            .part(first_entry)
+            .part(self.role.as_str())
+            .part(self.pseudonym.as_str())
+            .part(self.sign_key)
+            .part(self.cosign_key)
+            .part(self.totp)
+            .finish()
+    }
+}
+
+/// A member of a group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Who.
+    pub pseudonym: Pseudonym,
+    /// Its signing key.
+    pub sign_key: Bytes<32>,
+    /// `E_i`.
+    pub share_key: Bytes<32>,
+    /// Proof of possession of `x_i`.
+    pub possession: Bytes<64>,
+}
+
+/// Who holds shares together, and how many of them open.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupStatement {
+    /// Its random id.
+    pub group: GroupId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Which epoch of the group, from 1.
+    pub epoch: u64,
+    /// How many shares open.
+    pub threshold: u64,
+    /// Members; member `i` of `1..=n` stands at position `i − 1`.
+    pub members: Vec<Member>,
+    /// Each member's signature over [`GroupStatement::digest`], in order.
+    pub signatures: Vec<Bytes<64>>,
+}
+
+impl GroupStatement {
+    /// What every member signs.
+    pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
+        let counted = Transcript::new(label::GROUP_STATEMENT)
+            .part(organisation)
+            .part(self.group)
+            .part(self.slug.as_str())
+            .int(self.epoch)
+            .int(self.threshold)
+            .int(self.members.len() as u64);
+        self.members
+            .iter()
+            .fold(counted, |t, m| {
+                t.part(m.pseudonym.as_str()).part(m.sign_key).part(m.share_key).part(m.possession)
+            })
+            .finish()
+    }
+
+    /// What the twelve words stand for.
+    pub fn fingerprint(&self, organisation: &OrganisationId) -> [u8; 64] {
+        Transcript::new(label::GROUP_FINGERPRINT).part(self.digest(organisation)).finish()
+    }
+}
+
+/// A signature and whose it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signed {
+    /// Who.
+    pub pseudonym: Pseudonym,
+    /// The signature.
+    pub signature: Bytes<64>,
+}
+
+/// An operator may ask a group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Which operator.
+    pub operator: Pseudonym,
+    /// The operator's signing key.
+    pub operator_key: Bytes<32>,
+    /// Until when.
+    pub expires: Time,
+    /// At least `t` members.
+    pub signatures: Vec<Signed>,
+}
+
+impl Admission {
+    /// `H("admission", g, operator key, pseudonym, expiry)`; also its identity.
+    pub fn digest(&self, g: &Hash) -> [u8; 64] {
+        Transcript::new(label::ADMISSION)
+            .part(g)
+            .part(self.operator_key)
+            .part(self.operator.as_str())
+            .int(self.expires.millis().unsigned_abs())
+            .finish()
+    }
+
+    /// What one custodian signs to take an admission back.
+    pub fn revocation_digest(admission: &Hash) -> [u8; 64] {
+        Transcript::new(label::ADMISSION_REVOCATION).part(admission).finish()
+    }
+}
+
+/// Where a binding applies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// The whole organisation.
+    Organisation,
+    /// One project.
+    Project(ProjectId),
+    /// One account.
+    Account(AccountId),
+}
+
+/// Which group holds what a scope seals.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// Number of the binding in this organisation, from 1: an old binding's
+    /// signatures are of no use again.
+    pub serial: u64,
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub factor: Factor,
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// At least `t` members of that group.
+    pub signatures: Vec<Signed>,
+    /// For each other group that holds a version in this scope, its quorum.
+    pub given_up: Vec<GivenUp>,
+}
+
+/// A group's quorum agrees that future versions go elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenUp {
+    /// Which group.
+    pub group: GroupId,
+    /// At least `t` of its members, over the same digest.
+    pub signatures: Vec<Signed>,
+}
+
+impl Binding {
+    /// What members sign.
+    pub fn digest(&self, organisation: &OrganisationId, g: &Hash) -> [u8; 64] {
+        let begun = Transcript::new(label::BINDING).part(organisation).int(self.serial);
+        let scoped = match &self.scope {
+            Scope::Organisation => begun.part("organisation").part(organisation),
+            Scope::Project(id) => begun.part("project").part(id),
+            Scope::Account(id) => begun.part("account").part(id),
+        };
+        scoped.part(self.factor.as_str()).part(g).finish()
+    }
+}
+
+/// Where a password came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Made {
+    /// Generated here.
+    Generated,
+    /// Typed by a person.
+    Typed,
+    /// Read from standard input or a file.
+    Imported,
+}
+
+/// To whom plaintext was shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// To nobody.
+    Nobody,
+    /// On a terminal.
+    Screen,
+    /// To a program's standard input.
+    Command,
+}
+
+/// A sealed version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealing {
+    /// `cred`.
+    pub credential: Hash,
+    /// Whose.
+    pub account: AccountId,
+    /// Which factor.
+    pub factor: Factor,
+    /// Which version, from 1; never repeats.
+    pub version: u64,
+    /// Who can open it.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Gate epoch of the second ingredient.
+    pub gate_epoch: u64,
+    /// Hash of the sealed payload.
+    pub payload: Hash,
+    /// Id of the dealing that holds its shares now.
+    pub dealing: Hash,
+    /// Id of its first dealing.
+    pub origin: Hash,
+    /// Address at sealing.
+    pub address: String,
+    /// Provider at sealing.
+    pub provider: Provider,
+    /// External id at sealing.
+    pub external_id: String,
+    /// Where the password came from.
+    pub made: Made,
+    /// To whom it was shown.
+    pub shown: Shown,
+}
+
+/// In one room, or by files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One machine; codes must be fresh on arrival.
+    Room,
+    /// Everyone on their own machine.
+    Files,
+}
+
+/// A ceremony opens.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Hash of the request: the ceremony's identity.
+    pub ceremony: Hash,
+    /// Who asks.
+    pub operator: Pseudonym,
+    /// Hash of the list of targets.
+    pub targets: Hash,
+    /// Length of the list.
+    pub count: u64,
+    /// Reason.
+    pub reason: TextHash,
+    /// Ticket.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ticket: Option<TextHash>,
+    /// Until when.
+    pub expires: Time,
+    /// Room or files.
+    pub mode: Mode,
+    /// HPKE key that shares and ingredient are encrypted for.
+    pub requester_key: Bytes<32>,
+    /// HPKE key that codes are encrypted for.
+    pub gate_key: Bytes<32>,
+    /// The operator's signature over the request.
+    pub signature: Bytes<64>,
+}
+
+/// A contribution that counts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// The ceremony.
+    pub ceremony: Hash,
+    /// Whose.
+    pub custodian: Pseudonym,
+    /// Indices of the targets it holds a share of and did not decline.
+    pub targets: Vec<u64>,
+    /// The custodian's own time.
+    pub at: Time,
+    /// TOTP step that is now used up.
+    pub step: u64,
+    /// Size of the log that was checked.
+    pub size: u64,
+    /// Its root.
+    pub root: Bytes<32>,
+    /// Hash of each share's plaintext.
+    pub shares: Vec<Hash>,
+    /// Hash of each share's ciphertext.
+    pub ciphertexts: Vec<Hash>,
+    /// Hash of the code's ciphertext.
+    pub code: Hash,
+    /// The custodian's signature.
+    pub signature: Bytes<64>,
+}
+
+/// Why a contribution was refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The code is not right for that time.
+    WrongCode,
+    /// The code's step was used before.
+    ReplayedCode,
+    /// The custodian's clock is behind the opening.
+    TooEarly,
+    /// The custodian's clock is ahead of the host's.
+    FromTheFuture,
+    /// The code is too old for a ceremony in the room.
+    Stale,
+    /// The window is over.
+    Expired,
+    /// Five wrong codes within fifteen minutes.
+    LockedOut,
+    /// This custodian has contributed already.
+    Twice,
+    /// It speaks of another checkpoint than the ceremony's.
+    OtherCheckpoint,
+    /// It names targets that the custodian does not hold.
+    NotAHolder,
+}
+
+impl Refusal {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongCode => "wrong-code",
+            Self::ReplayedCode => "replayed-code",
+            Self::TooEarly => "too-early",
+            Self::FromTheFuture => "from-the-future",
+            Self::Stale => "stale",
+            Self::Expired => "expired",
+            Self::LockedOut => "locked-out",
+            Self::Twice => "twice",
+            Self::OtherCheckpoint => "other-checkpoint",
+            Self::NotAHolder => "not-a-holder",
+        }
+    }
+}
+
+/// How a ceremony ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Everything it was for was done.
+    Closed,
+    /// Somebody stopped it.
+    Aborted,
+    /// Its window ran out.
+    Expired,
+}
+
+/// A line of a log that was read.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Line {
+    /// An entry of a kind that this version knows.
+    Known(Box<Entry>),
+    /// An entry of a newer kind: kept as it is, and it changes no state here.
+    Unknown {
+        /// Its kind.
+        kind: String,
+        /// Its time.
+        time: Time,
+        /// Its actor.
+        actor: Actor,
+    },
+}
+
+/// Why a line is not an entry.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EntryError {
+    /// Not JSON of the expected shape.
+    #[error("the line is not an entry: {0}")]
+    Shape(String),
+    /// Another text than the one that this value is written as.
+    #[error("the line is not in the one form in which its entry is written")]
+    NotCanonical,
+    /// The entry would be longer than an entry may be.
+    #[error("the entry is longer than an entry may be")]
+    TooLong,
+}
+
+impl Entry {
+    /// The exact bytes that are stored and hashed.
+    pub fn to_line(&self) -> Result<EntryBytes, EntryError> {
+        let bytes = serde_json::to_vec(self).map_err(|e| EntryError::Shape(e.to_string()))?;
+        EntryBytes::new(bytes).map_err(|_| EntryError::TooLong)
+    }
+
+    /// Reads a line; refuses a known kind in any form but its own.
+    pub fn from_line(line: &EntryBytes) -> Result<Line, EntryError> {
+        match serde_json::from_slice::<Self>(line.as_bytes()) {
+            Ok(entry) if entry.to_line()?.as_bytes() == line.as_bytes() => Ok(Line::Known(Box::new(entry))),
+            Ok(_) => Err(EntryError::NotCanonical),
+            Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(error.to_string())),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct AnyEntry {
+    time: Time,
+    actor: Actor,
+    event: serde_json::Map<String, serde_json::Value>,
+}
+
+/// An entry whose one event has a kind that is not in [`KINDS`].
+fn newer_kind(line: &EntryBytes) -> Option<Line> {
+    let any: AnyEntry = serde_json::from_slice(line.as_bytes()).ok()?;
+    let (kind, _) = any.event.into_iter().next()?;
+    (!KINDS.contains(&kind.as_str())).then_some(Line::Unknown { kind, time: any.time, actor: any.actor })
+}
+
+/// Every kind that this version writes.
+pub const KINDS: &[&str] = &[
+    "vault-created",
+    "organisation-added",
+    "organisation-created",
+    "project-created",
+    "account-created",
+    "card-enrolled",
+    "group-formed",
+    "operator-admitted",
+    "admission-revoked",
+    "bound",
+    "seal-begun",
+    "sealed",
+    "opened",
+    "targeted",
+    "accepted",
+    "refused",
+    "released",
+    "share-rejected",
+    "revealed",
+    "ended",
+];
+
+impl Event {
+    /// The kind's name, one of [`KINDS`].
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::VaultCreated { .. } => "vault-created",
+            Self::OrganisationAdded { .. } => "organisation-added",
+            Self::OrganisationCreated { .. } => "organisation-created",
+            Self::ProjectCreated { .. } => "project-created",
+            Self::AccountCreated { .. } => "account-created",
+            Self::CardEnrolled(_) => "card-enrolled",
+            Self::GroupFormed(_) => "group-formed",
+            Self::OperatorAdmitted(_) => "operator-admitted",
+            Self::AdmissionRevoked { .. } => "admission-revoked",
+            Self::Bound(_) => "bound",
+            Self::SealBegun { .. } => "seal-begun",
+            Self::Sealed(_) => "sealed",
+            Self::Opened(_) => "opened",
+            Self::Targeted { .. } => "targeted",
+            Self::Accepted(_) => "accepted",
+            Self::Refused { .. } => "refused",
+            Self::Released { .. } => "released",
+            Self::ShareRejected { .. } => "share-rejected",
+            Self::Revealed { .. } => "revealed",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// Free text with its salt: the erasable record behind a [`TextHash`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SaltedText {
+    /// 32 fresh random bytes.
+    pub salt: Bytes<32>,
+    /// The text.
+    pub text: String,
+}
+
+impl SaltedText {
+    /// The longest text that is kept, in bytes.
+    pub const CAP: usize = 2000;
+
+    /// `H("text", salt, text)`.
+    pub fn hash(&self) -> TextHash {
+        Bytes(Transcript::new(label::TEXT).part(self.salt).part(&self.text).finish())
+    }
+}
+
+/// `H("record", bytes)`: how an entry names a stored record that is neither a
+/// payload, a dealing nor a text.
+pub fn record_hash(bytes: &[u8]) -> Hash {
+    Bytes(Transcript::new(label::RECORD).part(bytes).finish())
+}
+
+/// `H("ciphertext", bytes)`.
+pub fn ciphertext_hash(bytes: &HexBytes) -> Hash {
+    Bytes(Transcript::new(label::CIPHERTEXT).part(bytes).finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> EntryBytes {
+        EntryBytes::new(text.as_bytes().to_vec()).unwrap()
+    }
+
+    fn ended() -> Entry {
+        Entry {
+            v: SCHEMA,
+            time: Time::from_millis(0).unwrap(),
+            actor: Actor::Host,
+            event: Event::Ended { ceremony: Bytes([7; 64]), how: Ending::Aborted },
+        }
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_it_was_written() {
+        let bytes = ended().to_line().unwrap();
+        assert_eq!(Entry::from_line(&bytes), Ok(Line::Known(Box::new(ended()))));
+    }
+
+    #[test]
+    fn a_known_kind_in_another_form_is_refused() {
+        let text = String::from_utf8(ended().to_line().unwrap().as_bytes().to_vec()).unwrap();
+        assert_eq!(Entry::from_line(&line(&text.replace("\"v\":1,", "\"v\": 1,"))), Err(EntryError::NotCanonical));
+        assert!(matches!(
+            Entry::from_line(&line(&text.replace("\"how\"", "\"extra\":1,\"how\""))),
+            Err(EntryError::Shape(_))
+        ));
+    }
+
+    #[test]
+    fn a_newer_kind_is_kept() {
+        let text = r#"{"v":9,"time":"2026-03-01T09:00:00.000Z","actor":"quiet-heron-lamp","event":{"moon-landed":{"x":1}}}"#;
+        let Ok(Line::Unknown { kind, .. }) = Entry::from_line(&line(text)) else { panic!("not kept") };
+        assert_eq!(kind, "moon-landed");
+    }
+}

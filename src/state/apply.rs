@@ -1,0 +1,696 @@
+//! How each entry changes the state of an organisation, and which are refused.
+//!
+//! Every signature that an entry carries is verified here, so that state can
+//! only come from entries whose actors agreed to them.
+
+use super::{Account, Begun, Ceremony, Organisation, Project, Standing, Version};
+use crate::event::{
+    Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp, GroupStatement, Hash, Line,
+    Opening, Refusal, Scope, Sealing, Signed,
+};
+use crate::hex::Bytes;
+use crate::message::{ContributionFacts, contribution_digest, operator_notice};
+use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
+use crate::pvss::{self, GroupKeys};
+use crate::seal::{card::Role, sign};
+use crate::time::Time;
+use crate::transcript::{Transcript, label};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why an entry is refused: facts, with whoever is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// The log does not begin as a log of its kind must.
+    #[error("the log does not begin with its creation entry")]
+    FirstEntry,
+    /// An entry is dated before its predecessor.
+    #[error("the entry is dated {time}, before its predecessor of {last}")]
+    BackInTime {
+        /// Predecessor's time.
+        last: Time,
+        /// Its own.
+        time: Time,
+    },
+    /// An entry of this kind does not belong into this log.
+    #[error("an entry '{0}' does not belong here")]
+    Misplaced(&'static str),
+    /// The entry is not of the schema that this program reads.
+    #[error("the entry has schema version {0}")]
+    Schema(u32),
+    /// Something exists already.
+    #[error("'{0}' exists already")]
+    Duplicate(String),
+    /// Something that is named does not exist.
+    #[error("the entry names a {what} that does not exist: {id}")]
+    Unknown {
+        /// Kind of thing.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The actor is not the one who must have acted.
+    #[error("the entry's actor is {found}, but must be {expected}")]
+    WrongActor {
+        /// Actor of the entry.
+        found: String,
+        /// Actor that it must have.
+        expected: String,
+    },
+    /// A signature is wrong.
+    #[error("the signature of {who} is wrong")]
+    Signature {
+        /// Whose.
+        who: String,
+    },
+    /// Somebody is not what they must be.
+    #[error("{who} is not {what}")]
+    NotA {
+        /// Who.
+        who: String,
+        /// What they must be.
+        what: &'static str,
+    },
+    /// Too few signatures of a group.
+    #[error("{found} of {needed} members of the group signed")]
+    TooFewSignatures {
+        /// Distinct members that signed.
+        found: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+    /// A group that holds versions in the scope did not agree.
+    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    NotGivenUp(String),
+    /// Keys of a group are not acceptable.
+    #[error("the group's keys are not acceptable: {0}")]
+    GroupKeys(String),
+    /// A value is not what the facts before it make it.
+    #[error("the entry's {0} is not what the entries before it make it")]
+    Mismatch(&'static str),
+    /// An admission was taken back.
+    #[error("this admission was taken back")]
+    Revoked,
+    /// An operator is not admitted.
+    #[error("operator {operator} is not admitted to group '{group}'")]
+    NotAdmitted {
+        /// Operator.
+        operator: String,
+        /// Group.
+        group: String,
+    },
+    /// A ceremony is not open, or not in a state for this.
+    #[error("the ceremony is not in a state for '{0}'")]
+    CeremonyState(&'static str),
+    /// Another ceremony for the same version is open.
+    #[error("another ceremony for the same version is open")]
+    CeremonyBusy,
+    /// A TOTP step is used a second time.
+    #[error("custodian {0} used a code twice")]
+    StepReused(String),
+    /// The quorum was not complete.
+    #[error("the target was released with {found} of {needed} contributions")]
+    NoQuorum {
+        /// Contributions there.
+        found: usize,
+        /// Contributions needed.
+        needed: usize,
+    },
+}
+
+impl Organisation {
+    /// Begins with the log's first line and its leaf hash.
+    pub fn begin(line: &Line, leaf: &Bytes<32>) -> Result<Self, Invalid> {
+        let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
+        let Entry { v: 1, time, actor: Actor::Host, event } = &**entry else { return Err(Invalid::FirstEntry) };
+        let Event::OrganisationCreated { vault, organisation, slug, origin, name, gate } = event else {
+            return Err(Invalid::FirstEntry);
+        };
+        check_gate_epoch(organisation, gate, 1)?;
+        Ok(Self {
+            size: 1,
+            last: *time,
+            vault: *vault,
+            id: *organisation,
+            slug: slug.clone(),
+            origin: origin.clone(),
+            name: *name,
+            first_entry: *leaf,
+            gates: vec![gate.clone()],
+            projects: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            people: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            bindings: Vec::new(),
+            binding_serial: 0,
+            admissions: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            versions: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            ceremonies: BTreeMap::new(),
+            used_steps: BTreeMap::new(),
+            wrong_codes: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        })
+    }
+
+    /// Adds a line. On an error the state is as before.
+    pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
+        match line {
+            Line::Unknown { kind, time, .. } => {
+                self.check_time(*time)?;
+                *self.unknown.entry(kind.clone()).or_default() += 1;
+                self.last = *time;
+            }
+            Line::Known(entry) => {
+                if entry.v != crate::event::SCHEMA {
+                    return Err(Invalid::Schema(entry.v));
+                }
+                self.check_time(entry.time)?;
+                self.apply_event(entry)?;
+                self.last = entry.time;
+            }
+        }
+        self.size += 1;
+        Ok(())
+    }
+
+    fn check_time(&self, time: Time) -> Result<(), Invalid> {
+        if time < self.last { Err(Invalid::BackInTime { last: self.last, time }) } else { Ok(()) }
+    }
+
+    fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
+        let actor = &entry.actor;
+        match &entry.event {
+            Event::VaultCreated { .. } | Event::OrganisationAdded { .. } | Event::OrganisationCreated { .. } => {
+                Err(Invalid::Misplaced(entry.event.kind()))
+            }
+            Event::ProjectCreated { project, slug, name } => {
+                by_host(actor)?;
+                fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
+                self.projects.insert(*project, Project { slug: slug.clone(), name: *name });
+                Ok(())
+            }
+            Event::AccountCreated { .. } => self.account_created(entry),
+            Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment),
+            Event::GroupFormed(statement) => self.group_formed(actor, statement),
+            Event::OperatorAdmitted(admission) => self.operator_admitted(actor, admission, entry.time),
+            Event::AdmissionRevoked { admission, custodian, signature } => {
+                self.admission_revoked(actor, admission, custodian, signature)
+            }
+            Event::Bound(binding) => self.bound(actor, binding),
+            Event::SealBegun { credential, origin, account, factor, version } => {
+                by_host(actor)?;
+                let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
+                self.seal_begun(credential, begun)
+            }
+            Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
+            Event::Opened(opening) => self.opened(actor, opening, entry.time),
+            Event::Targeted { ceremony, first, credentials } => self.targeted(actor, ceremony, *first, credentials),
+            Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time),
+            Event::Refused { ceremony, custodian, why, at, message, signature } => {
+                by_card(actor, custodian)?;
+                self.refused(ceremony, custodian, *why, message, signature, entry.time)
+            }
+            Event::Released { ceremony, target, credential, custodians } => {
+                by_host(actor)?;
+                self.released(ceremony, *target, credential, custodians, entry.time)
+            }
+            Event::ShareRejected { ceremony, target, custodian, signature } => {
+                self.check_notice(actor, ceremony, "share-rejected", *target, Some(custodian), signature)?;
+                let open = self.open_ceremony(ceremony, "share-rejected")?;
+                let covers = open.accepted.get(custodian).is_some_and(|covered| covered.contains(target));
+                if !covers || !open.released.contains(target) || !open.rejected.insert((*target, custodian.clone())) {
+                    return Err(Invalid::CeremonyState("share-rejected"));
+                }
+                Ok(())
+            }
+            Event::Revealed { ceremony, target, signature, .. } => {
+                self.check_notice(actor, ceremony, "revealed", *target, None, signature)?;
+                let open = self.open_ceremony(ceremony, "revealed")?;
+                if !open.released.contains(target) || !open.revealed.insert(*target) {
+                    return Err(Invalid::CeremonyState("revealed"));
+                }
+                Ok(())
+            }
+            Event::Ended { ceremony, how } => {
+                by_host(actor)?;
+                let open = self.open_ceremony(ceremony, "ended")?;
+                if *how == Ending::Expired && entry.time <= open.expires {
+                    return Err(Invalid::CeremonyState("ended"));
+                }
+                open.standing = Standing::Ended(*how);
+                Ok(())
+            }
+        }
+    }
+
+    fn account_created(&mut self, entry: &Entry) -> Result<(), Invalid> {
+        let Event::AccountCreated { account, project, slug, name, provider, external_id: id } = &entry.event else {
+            return Err(Invalid::Misplaced(entry.event.kind()));
+        };
+        by_host(&entry.actor)?;
+        if !self.projects.contains_key(project) {
+            return Err(Invalid::Unknown { what: "project", id: project.to_string() });
+        }
+        let taken = self.accounts.values().any(|a| a.project == *project && a.slug == *slug);
+        fresh(&self.accounts, account, slug, taken)?;
+        if self.accounts.values().any(|a| a.provider == *provider && a.external_id == *id) {
+            return Err(Invalid::Duplicate(format!("{provider} account {id}")));
+        }
+        external_id(provider, id).map_err(|_| Invalid::Mismatch("external id"))?;
+        let kept = Account {
+            project: *project,
+            slug: slug.clone(),
+            name: *name,
+            provider: provider.clone(),
+            external_id: id.clone(),
+        };
+        self.accounts.insert(*account, kept);
+        Ok(())
+    }
+
+    fn card_enrolled(&mut self, actor: &Actor, enrolment: &Enrolment) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let who = &enrolment.pseudonym;
+        let key_taken = self.people.values().any(|p| p.sign_key == enrolment.sign_key);
+        if self.people.contains_key(who) || key_taken {
+            return Err(Invalid::Duplicate(who.to_string()));
+        }
+        let digest = enrolment.digest(&self.vault, &self.id, &self.first_entry);
+        check_signature(who, &enrolment.sign_key, &digest, &enrolment.signature)?;
+        self.people.insert(who.clone(), enrolment.clone());
+        Ok(())
+    }
+
+    fn group_formed(&mut self, actor: &Actor, statement: &GroupStatement) -> Result<(), Invalid> {
+        by_host(actor)?;
+        if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
+            return Err(Invalid::Duplicate(statement.slug.to_string()));
+        }
+        if statement.epoch != 1 || statement.signatures.len() != statement.members.len() {
+            return Err(Invalid::Mismatch("group statement"));
+        }
+        let digest = statement.digest(&self.id);
+        self.group_keys(statement)?;
+        let g = self.g(statement);
+        let mut seen = BTreeSet::new();
+        for (member, signature) in statement.members.iter().zip(&statement.signatures) {
+            let enrolment = self.card(&member.pseudonym, Role::Custodian)?;
+            if enrolment.sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
+                return Err(Invalid::Mismatch("member"));
+            }
+            pvss::verify_possession(&member.possession, &g, &member.sign_key, &member.share_key)
+                .map_err(|_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" })?;
+            check_signature(&member.pseudonym, &member.sign_key, &digest, signature)?;
+        }
+        self.groups.insert(statement.group, statement.clone());
+        Ok(())
+    }
+
+    /// The group's share keys, decoded and checked.
+    pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
+        let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
+        GroupKeys::new(self.g(statement), shape, &statement.share_keys()).map_err(|e| Invalid::GroupKeys(e.to_string()))
+    }
+
+    fn operator_admitted(&mut self, actor: &Actor, admission: &Admission, time: Time) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let group = self.group(&admission.group, admission.epoch)?;
+        let operator = self.card(&admission.operator, Role::Operator)?;
+        if operator.sign_key != admission.operator_key || admission.expires <= time {
+            return Err(Invalid::Mismatch("admission"));
+        }
+        let digest = admission.digest(&self.g(group));
+        if self.revoked.contains(&Bytes(digest)) {
+            return Err(Invalid::Revoked);
+        }
+        check_quorum(group, &digest, &admission.signatures)?;
+        self.admissions.insert(Bytes(digest), admission.clone());
+        Ok(())
+    }
+
+    fn admission_revoked(
+        &mut self,
+        actor: &Actor,
+        admission: &Hash,
+        custodian: &Pseudonym,
+        signature: &Bytes<64>,
+    ) -> Result<(), Invalid> {
+        by_card(actor, custodian)?;
+        let unknown = || Invalid::Unknown { what: "admission", id: admission.short() };
+        let given = self.admissions.get(admission).ok_or_else(unknown)?;
+        let group = self.group(&given.group, given.epoch)?;
+        let member = member_key(group, custodian)?;
+        check_signature(custodian, member, &Admission::revocation_digest(admission), signature)?;
+        self.admissions.remove(admission);
+        self.revoked.insert(*admission);
+        Ok(())
+    }
+
+    fn bound(&mut self, actor: &Actor, binding: &Binding) -> Result<(), Invalid> {
+        by_host(actor)?;
+        match &binding.scope {
+            Scope::Project(id) if !self.projects.contains_key(id) => {
+                return Err(Invalid::Unknown { what: "project", id: id.to_string() });
+            }
+            Scope::Account(id) if !self.accounts.contains_key(id) => {
+                return Err(Invalid::Unknown { what: "account", id: id.to_string() });
+            }
+            _ => {}
+        }
+        if binding.serial != self.binding_serial + 1 {
+            return Err(Invalid::Mismatch("serial number"));
+        }
+        let group = self.group(&binding.group, binding.epoch)?;
+        let digest = binding.digest(&self.id, &self.g(group));
+        check_quorum(group, &digest, &binding.signatures)?;
+        for holder in self.holders_in(binding) {
+            let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
+            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
+            let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
+            check_quorum(holding, &digest, &signatures.signatures)?;
+        }
+        self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
+        self.bindings.push(binding.clone());
+        self.binding_serial = binding.serial;
+        Ok(())
+    }
+
+    /// Groups other than the new one that hold a version of an account for
+    /// which this binding would decide from now on.
+    pub fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
+        let mut after = self.clone_bindings_with(binding);
+        after.retain(|b| b.factor == binding.factor);
+        self.versions
+            .values()
+            .filter(|v| v.sealing.factor == binding.factor && v.sealing.group != binding.group)
+            .filter(|v| {
+                let project = self.accounts.get(&v.sealing.account).map(|a| a.project);
+                let narrowest = after
+                    .iter()
+                    .filter(|b| match &b.scope {
+                        Scope::Organisation => true,
+                        Scope::Project(id) => Some(*id) == project,
+                        Scope::Account(id) => *id == v.sealing.account,
+                    })
+                    .max_by_key(|b| b.scope);
+                narrowest.is_some_and(|b| b.serial == binding.serial)
+            })
+            .map(|v| v.sealing.group)
+            .collect()
+    }
+
+    fn clone_bindings_with(&self, binding: &Binding) -> Vec<Binding> {
+        let others = self.bindings.iter().filter(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
+        others.chain([binding]).cloned().collect()
+    }
+
+    fn seal_begun(&mut self, credential: &Hash, begun: Begun) -> Result<(), Invalid> {
+        if self.begun.contains_key(credential) {
+            return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
+        }
+        let expected = pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
+        let account_exists = self.accounts.contains_key(&begun.account);
+        if expected != *credential || !account_exists || begun.version != self.next_version(&begun.account, begun.factor) {
+            return Err(Invalid::Mismatch("credential"));
+        }
+        self.begun.insert(*credential, begun);
+        Ok(())
+    }
+
+    fn sealed(&mut self, actor: &Actor, sealing: &Sealing, time: Time) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let unknown = || Invalid::Unknown { what: "seal", id: sealing.credential.short() };
+        let begun = self.begun.get(&sealing.credential).ok_or_else(unknown)?;
+        let as_begun = (begun.origin, begun.account, begun.factor, begun.version)
+            == (sealing.origin, sealing.account, sealing.factor, sealing.version);
+        if !as_begun || sealing.dealing != sealing.origin {
+            return Err(Invalid::Mismatch("seal"));
+        }
+        if self.versions.contains_key(&sealing.credential) {
+            return Err(Invalid::Duplicate(sealing.address.clone()));
+        }
+        let account = self.accounts.get(&sealing.account).ok_or(Invalid::Mismatch("account"))?;
+        let as_known = account.provider == sealing.provider && account.external_id == sealing.external_id;
+        if !as_known || self.address(&sealing.account) != sealing.address {
+            return Err(Invalid::Mismatch("account's name"));
+        }
+        match self.binding_of(&sealing.account, sealing.factor) {
+            super::Effective::Bound(binding, group)
+                if binding.group == sealing.group && group.epoch == sealing.epoch && self.gate().epoch == sealing.gate_epoch => {}
+            _ => return Err(Invalid::Mismatch("binding")),
+        }
+        let version = Version { sealing: sealing.clone(), sealed: time, exposed: None, loose_shares: BTreeSet::new() };
+        self.versions.insert(sealing.credential, version);
+        Ok(())
+    }
+
+    fn opened(&mut self, actor: &Actor, opening: &Opening, time: Time) -> Result<(), Invalid> {
+        by_card(actor, &opening.operator)?;
+        let operator = self.card(&opening.operator, Role::Operator)?;
+        let signed = Transcript::new(label::REQUEST_SIGNATURE).part(opening.ceremony).finish();
+        check_signature(&opening.operator, &operator.sign_key, &signed, &opening.signature)?;
+        if self.ceremonies.contains_key(&opening.ceremony) {
+            return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
+        }
+        if opening.count == 0 || opening.expires <= time {
+            return Err(Invalid::Mismatch("opening"));
+        }
+        let ceremony = Ceremony {
+            opened: time,
+            opened_size: self.size + 1,
+            expires: opening.expires,
+            operator: opening.operator.clone(),
+            mode: opening.mode,
+            requester_key: opening.requester_key,
+            gate_key: opening.gate_key,
+            reason: opening.reason,
+            ticket: opening.ticket,
+            count: opening.count,
+            targets: Vec::new(),
+            accepted: BTreeMap::new(),
+            accepted_messages: BTreeSet::new(),
+            rejected: BTreeSet::new(),
+            refused: BTreeMap::new(),
+            released: BTreeSet::new(),
+            revealed: BTreeSet::new(),
+            standing: Standing::Open,
+        };
+        self.ceremonies.insert(opening.ceremony, ceremony);
+        Ok(())
+    }
+
+    fn targeted(&mut self, actor: &Actor, ceremony: &Hash, first: u64, credentials: &[Hash]) -> Result<(), Invalid> {
+        let size = self.size + 1;
+        let found = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("targeted"))?;
+        by_card(actor, &found.operator)?;
+        let room = found.count - found.targets.len() as u64;
+        if found.standing != Standing::Open || first != found.targets.len() as u64 || credentials.len() as u64 > room {
+            return Err(Invalid::Mismatch("list of targets"));
+        }
+        for credential in credentials {
+            let unknown = || Invalid::Unknown { what: "version", id: credential.short() };
+            let version = self.versions.get(credential).ok_or_else(unknown)?;
+            if self.open_ceremony_for(credential).is_some() {
+                return Err(Invalid::CeremonyBusy);
+            }
+            let group = self.group(&version.sealing.group, version.sealing.epoch)?;
+            if self.admission_of(&found.operator, group, found.opened).is_none() {
+                return Err(Invalid::NotAdmitted { operator: found.operator.to_string(), group: group.slug.to_string() });
+            }
+        }
+        let open = self.open_ceremony(ceremony, "targeted")?;
+        open.targets.extend(credentials);
+        open.opened_size = size;
+        Ok(())
+    }
+
+    fn accepted(&mut self, actor: &Actor, acceptance: &Acceptance, time: Time) -> Result<(), Invalid> {
+        let who = &acceptance.custodian;
+        by_card(actor, who)?;
+        let sign_key = self.card(who, Role::Custodian)?.sign_key;
+        check_signature(who, &sign_key, &contribution_digest(&acceptance.facts()), &acceptance.signature)?;
+        if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
+            return Err(Invalid::StepReused(who.to_string()));
+        }
+        let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / 30) <= 1;
+        let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
+        let in_time = time <= open.expires && open.opened <= acceptance.at;
+        let complete = open.targets.len() as u64 == open.count && open.opened_size == acceptance.size;
+        let new = !open.accepted.contains_key(who) && !acceptance.targets.is_empty();
+        let counts = acceptance.shares.len() == acceptance.targets.len()
+            && acceptance.ciphertexts.len() == acceptance.targets.len()
+            && acceptance.targets.is_sorted_by(|a, b| a < b);
+        if open.standing != Standing::Open || !in_time || !complete || !new || !counts || !step_fits {
+            return Err(Invalid::CeremonyState("accepted"));
+        }
+        let mut covered = Vec::new();
+        for target in &acceptance.targets {
+            let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
+            let version = credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
+            member_key(self.group(&version.sealing.group, version.sealing.epoch)?, who)?;
+            covered.push(version.sealing.credential);
+        }
+        for credential in covered {
+            if let Some(version) = self.versions.get_mut(&credential) {
+                version.loose_shares.insert((acceptance.ceremony, who.clone()));
+            }
+        }
+        let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
+        open.accepted.insert(who.clone(), acceptance.targets.clone());
+        open.accepted_messages.insert(Bytes(contribution_digest(&acceptance.facts())));
+        self.used_steps.entry(who.clone()).or_default().insert(acceptance.step);
+        self.wrong_codes.remove(who);
+        Ok(())
+    }
+
+    fn refused(
+        &mut self,
+        ceremony: &Hash,
+        who: &Pseudonym,
+        why: Refusal,
+        message: &Hash,
+        signature: &Bytes<64>,
+        time: Time,
+    ) -> Result<(), Invalid> {
+        let sign_key = self.card(who, Role::Custodian)?.sign_key;
+        check_signature(who, &sign_key, message.as_bytes(), signature)?;
+        let open = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState("refused"))?;
+        if open.refused.insert(*message, why).is_some() {
+            return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
+        }
+        if why == Refusal::WrongCode {
+            self.wrong_codes.entry(who.clone()).or_default().push(time);
+        }
+        Ok(())
+    }
+
+    fn released(
+        &mut self,
+        ceremony: &Hash,
+        target: u64,
+        credential: &Hash,
+        custodians: &[Pseudonym],
+        time: Time,
+    ) -> Result<(), Invalid> {
+        let open = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("released"))?;
+        let named = usize::try_from(target).ok().and_then(|t| open.targets.get(t));
+        let version = self.versions.get(credential).ok_or(Invalid::CeremonyState("released"))?;
+        if named != Some(credential) || open.standing != Standing::Open || open.released.contains(&target) {
+            return Err(Invalid::CeremonyState("released"));
+        }
+        let needed = usize::try_from(self.group(&version.sealing.group, version.sealing.epoch)?.threshold).unwrap_or(usize::MAX);
+        let contributed: BTreeSet<_> =
+            open.accepted.iter().filter(|(_, covered)| covered.contains(&target)).map(|(who, _)| who).collect();
+        let claimed: BTreeSet<_> = custodians.iter().collect();
+        if claimed != contributed || contributed.len() < needed {
+            return Err(Invalid::NoQuorum { found: contributed.len(), needed });
+        }
+        self.open_ceremony(ceremony, "released")?.released.insert(target);
+        if let Some(version) = self.versions.get_mut(credential) {
+            version.exposed.get_or_insert(time);
+        }
+        Ok(())
+    }
+
+    fn check_notice(
+        &self,
+        actor: &Actor,
+        ceremony: &Hash,
+        what: &'static str,
+        target: u64,
+        custodian: Option<&Pseudonym>,
+        signature: &Bytes<64>,
+    ) -> Result<(), Invalid> {
+        let operator = &self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState(what))?.operator;
+        by_card(actor, operator)?;
+        let key = self.card(operator, Role::Operator)?.sign_key;
+        check_signature(operator, &key, &operator_notice(ceremony, what, target, custodian), signature)
+    }
+
+    fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
+        let found = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState(what))?;
+        if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
+    }
+
+    fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
+        let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
+        let found = self.people.get(who).ok_or_else(unknown)?;
+        if found.role == role { Ok(found) } else { Err(Invalid::NotA { who: who.to_string(), what: role.as_str() }) }
+    }
+
+    fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
+        let unknown = || Invalid::Unknown { what: "group", id: group.to_string() };
+        self.groups.get(group).filter(|g| g.epoch == epoch).ok_or_else(unknown)
+    }
+}
+
+impl Acceptance {
+    /// What the contribution's signature covers.
+    pub fn facts(&self) -> ContributionFacts<'_> {
+        ContributionFacts {
+            ceremony: &self.ceremony,
+            custodian: &self.custodian,
+            targets: &self.targets,
+            at: self.at,
+            size: self.size,
+            root: &self.root,
+            shares: &self.shares,
+            ciphertexts: &self.ciphertexts,
+            code: &self.code,
+        }
+    }
+}
+
+/// Checks a gate epoch's number and its signature by its own log key.
+pub(super) fn check_gate_epoch(organisation: &OrganisationId, gate: &GateEpoch, epoch: u64) -> Result<(), Invalid> {
+    let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
+    let signed = sign::verify(&gate.log_key, &digest, &gate.signature);
+    if gate.epoch != epoch {
+        return Err(Invalid::Mismatch("gate epoch"));
+    }
+    if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
+}
+
+/// At least `t` distinct members signed `digest`; every signature must be right.
+fn check_quorum(group: &GroupStatement, digest: &[u8; 64], signatures: &[Signed]) -> Result<(), Invalid> {
+    let mut signers = BTreeSet::new();
+    for signed in signatures {
+        check_signature(&signed.pseudonym, member_key(group, &signed.pseudonym)?, digest, &signed.signature)?;
+        signers.insert(&signed.pseudonym);
+    }
+    let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
+    if signers.len() < needed {
+        return Err(Invalid::TooFewSignatures { found: signers.len(), needed });
+    }
+    Ok(())
+}
+
+fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Bytes<32>, Invalid> {
+    let found = group.members.iter().find(|m| m.pseudonym == *who);
+    found
+        .map(|m| &m.sign_key)
+        .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
+}
+
+fn check_signature(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Result<(), Invalid> {
+    if sign::verify(key, digest, signature) { Ok(()) } else { Err(Invalid::Signature { who: who.to_string() }) }
+}
+
+fn by_host(actor: &Actor) -> Result<(), Invalid> {
+    match actor {
+        Actor::Host => Ok(()),
+        Actor::Card(who) => Err(Invalid::WrongActor { found: who.to_string(), expected: "host".to_owned() }),
+    }
+}
+
+fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
+    if *actor == Actor::Card(who.clone()) {
+        return Ok(());
+    }
+    Err(Invalid::WrongActor { found: actor.to_string(), expected: who.to_string() })
+}
+
+fn fresh<K: Ord, V>(known: &BTreeMap<K, V>, id: &K, slug: &crate::name::Slug, taken: bool) -> Result<(), Invalid> {
+    if known.contains_key(id) || taken { Err(Invalid::Duplicate(slug.to_string())) } else { Ok(()) }
+}

@@ -1,0 +1,317 @@
+//! What the entries of an organisation's log add up to.
+//!
+//! Pure: the same entries give the same state, on the host, on a custodian's
+//! machine and in an auditor's hands. It keeps nothing that the log does not
+//! say. [`apply`] says which entries are refused, and why.
+
+mod apply;
+mod vault;
+
+pub use apply::Invalid;
+pub use vault::VaultState;
+
+use crate::event::{Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash};
+use crate::hex::Bytes;
+use crate::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold, VaultId};
+use crate::pvss;
+use crate::time::{Span, Time};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Wrong codes that lock a custodian out of contributing.
+pub const ATTEMPTS: usize = 5;
+/// For how long.
+pub const LOCKOUT: Span = Span::minutes(15);
+
+/// One organisation.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Organisation {
+    /// Entries so far.
+    pub size: u64,
+    /// Time of the last entry.
+    pub last: Time,
+    /// The vault it lives in.
+    pub vault: VaultId,
+    /// Its id.
+    pub id: OrganisationId,
+    /// Its name in addresses.
+    pub slug: Slug,
+    /// Origin of its log.
+    pub origin: Origin,
+    /// Display name.
+    pub name: Option<TextHash>,
+    /// Leaf hash of its first entry.
+    pub first_entry: Bytes<32>,
+    /// The gate's epochs, in order.
+    pub gates: Vec<GateEpoch>,
+    /// Projects.
+    pub projects: BTreeMap<ProjectId, Project>,
+    /// Accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Cards.
+    pub people: BTreeMap<Pseudonym, Enrolment>,
+    /// Groups.
+    pub groups: BTreeMap<GroupId, GroupStatement>,
+    /// Bindings in force, one for a scope and factor.
+    pub bindings: Vec<Binding>,
+    /// Bindings ever made.
+    pub binding_serial: u64,
+    /// Admissions by digest, in force until they expire.
+    pub admissions: BTreeMap<Hash, Admission>,
+    /// Admissions that were taken back: never valid again.
+    pub revoked: BTreeSet<Hash>,
+    /// Sealed versions by credential id.
+    pub versions: BTreeMap<Hash, Version>,
+    /// Credential ids for which the gate was asked, whether or not it came to a seal.
+    pub begun: BTreeMap<Hash, Begun>,
+    /// Ceremonies by request hash.
+    pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// TOTP steps used up, by custodian.
+    pub used_steps: BTreeMap<Pseudonym, BTreeSet<u64>>,
+    /// Times of wrong codes, by custodian, since the last right one.
+    pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
+    /// Kinds of entries that a newer version wrote, and how many.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// A project.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Project {
+    /// Name in addresses.
+    pub slug: Slug,
+    /// Display name.
+    pub name: Option<TextHash>,
+}
+
+/// An account.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Account {
+    /// Its project.
+    pub project: ProjectId,
+    /// Name in addresses.
+    pub slug: Slug,
+    /// Display name.
+    pub name: Option<TextHash>,
+    /// Whose root user it has.
+    pub provider: Provider,
+    /// The provider's identifier.
+    pub external_id: String,
+}
+
+/// A seal that was begun.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Begun {
+    /// Its dealing.
+    pub origin: Hash,
+    /// Whose.
+    pub account: AccountId,
+    /// Which factor.
+    pub factor: Factor,
+    /// Which version.
+    pub version: u64,
+}
+
+/// A sealed version and what became of it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Version {
+    /// As it was sealed.
+    pub sealing: Sealing,
+    /// When.
+    pub sealed: Time,
+    /// When the gate's ingredient was first given out for it.
+    pub exposed: Option<Time>,
+    /// Custodians whose shares somebody may hold although no release came of it.
+    pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
+}
+
+/// How a ceremony stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Open for contributions.
+    Open,
+    /// Closed, aborted or expired.
+    Ended(crate::event::Ending),
+}
+
+/// A ceremony.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Ceremony {
+    /// When it opened.
+    pub opened: Time,
+    /// Log size just after its opening: what every custodian must have checked.
+    pub opened_size: u64,
+    /// Until when.
+    pub expires: Time,
+    /// Who asked.
+    pub operator: Pseudonym,
+    /// Room or files.
+    pub mode: Mode,
+    /// HPKE key of the requester.
+    pub requester_key: Bytes<32>,
+    /// HPKE key of the gate.
+    pub gate_key: Bytes<32>,
+    /// Reason.
+    pub reason: TextHash,
+    /// Ticket.
+    pub ticket: Option<TextHash>,
+    /// How many targets the request has.
+    pub count: u64,
+    /// Credential ids, in order.
+    pub targets: Vec<Hash>,
+    /// Accepted contributions: custodian and the targets it covers.
+    pub accepted: BTreeMap<Pseudonym, Vec<u64>>,
+    /// What accepted custodians signed, so that a repetition is known.
+    pub accepted_messages: BTreeSet<Hash>,
+    /// Custodians whose share was found bad, by target.
+    pub rejected: BTreeSet<(u64, Pseudonym)>,
+    /// Messages that were refused, so that a repetition changes nothing.
+    pub refused: BTreeMap<Hash, Refusal>,
+    /// Targets that were released.
+    pub released: BTreeSet<u64>,
+    /// Targets that were revealed.
+    pub revealed: BTreeSet<u64>,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// Which group would hold a new version, or why none would.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effective<'a> {
+    /// This binding applies.
+    Bound(&'a Binding, &'a GroupStatement),
+    /// Nobody has agreed to hold it.
+    Unbound,
+}
+
+impl Organisation {
+    /// `g` of a group in its present epoch.
+    pub fn g(&self, group: &GroupStatement) -> Hash {
+        pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)
+    }
+
+    /// A group by the name in its address.
+    pub fn group_by_slug(&self, slug: &Slug) -> Option<&GroupStatement> {
+        self.groups.values().find(|g| g.slug == *slug)
+    }
+
+    /// A project by the name in its address.
+    pub fn project_by_slug(&self, slug: &Slug) -> Option<(&ProjectId, &Project)> {
+        self.projects.iter().find(|(_, p)| p.slug == *slug)
+    }
+
+    /// An account by the names in its address.
+    pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
+        let (id, _) = self.project_by_slug(project)?;
+        self.accounts.iter().find(|(_, a)| a.project == *id && a.slug == *account)
+    }
+
+    /// `org/project/account`.
+    pub fn address(&self, account: &AccountId) -> String {
+        let found = self.accounts.get(account);
+        let project = found.and_then(|a| self.projects.get(&a.project));
+        match (found, project) {
+            (Some(account), Some(project)) => format!("{}/{}/{}", self.slug, project.slug, account.slug),
+            _ => format!("{}/?/{}", self.slug, account.0.short()),
+        }
+    }
+
+    /// The binding that applies to an account: the narrowest scope wins.
+    pub fn binding_of(&self, account: &AccountId, factor: Factor) -> Effective<'_> {
+        let project = self.accounts.get(account).map(|a| a.project);
+        let applies = |binding: &&Binding| {
+            binding.factor == factor
+                && match &binding.scope {
+                    Scope::Organisation => true,
+                    Scope::Project(id) => Some(*id) == project,
+                    Scope::Account(id) => id == account,
+                }
+        };
+        let narrowest = self.bindings.iter().filter(applies).max_by_key(|binding| binding.scope);
+        match narrowest.and_then(|b| Some((b, self.groups.get(&b.group)?))) {
+            Some((binding, group)) => Effective::Bound(binding, group),
+            None => Effective::Unbound,
+        }
+    }
+
+    /// Versions of an account, oldest first.
+    pub fn versions_of(&self, account: &AccountId, factor: Factor) -> Vec<(&Hash, &Version)> {
+        let mut found: Vec<_> = self
+            .versions
+            .iter()
+            .filter(|(_, v)| v.sealing.account == *account && v.sealing.factor == factor)
+            .collect();
+        found.sort_by_key(|(_, v)| v.sealing.version);
+        found
+    }
+
+    /// The number of the next version: never one that was begun before.
+    pub fn next_version(&self, account: &AccountId, factor: Factor) -> u64 {
+        let begun = self.begun.values().filter(|b| b.account == *account && b.factor == factor);
+        begun.map(|b| b.version).max().unwrap_or(0) + 1
+    }
+
+    /// The admission under which an operator may ask a group now.
+    pub fn admission_of(&self, operator: &Pseudonym, group: &GroupStatement, now: Time) -> Option<&Admission> {
+        self.admissions.values().find(|a| {
+            a.operator == *operator && a.group == group.group && a.epoch == group.epoch && a.expires > now
+        })
+    }
+
+    /// The ceremony that is open for a version, if there is one.
+    pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
+        self.ceremonies
+            .iter()
+            .find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
+    }
+
+    /// Contributions to a version in ceremonies that ended without a release,
+    /// counted over distinct custodians and ceremonies.
+    pub fn weakened(&self, credential: &Hash) -> usize {
+        let Some(version) = self.versions.get(credential) else { return 0 };
+        version
+            .loose_shares
+            .iter()
+            .filter(|(ceremony, _)| {
+                self.ceremonies.get(ceremony).is_some_and(|c| matches!(c.standing, Standing::Ended(_)))
+            })
+            .count()
+    }
+
+    /// Until when a custodian is locked out, if it is.
+    pub fn locked_until(&self, custodian: &Pseudonym, now: Time) -> Option<Time> {
+        let wrong = self.wrong_codes.get(custodian)?;
+        let last = *wrong.last()?;
+        let recent = wrong.iter().filter(|at| last - **at <= LOCKOUT).count();
+        let until = last + LOCKOUT;
+        (recent >= ATTEMPTS && now < until).then_some(until)
+    }
+
+    /// The gate's present epoch.
+    pub fn gate(&self) -> &GateEpoch {
+        self.gates.last().expect("an organisation begins with a gate epoch")
+    }
+
+    /// The gate's epoch of that number.
+    pub fn gate_epoch(&self, epoch: u64) -> Option<&GateEpoch> {
+        self.gates.iter().find(|g| g.epoch == epoch)
+    }
+}
+
+impl GroupStatement {
+    /// Threshold and size, as checked when the statement was applied.
+    pub fn shape(&self) -> Option<Threshold> {
+        Threshold::new(usize::try_from(self.threshold).ok()?, self.members.len()).ok()
+    }
+
+    /// Share index of a member, in `1..=n`.
+    pub fn index_of(&self, custodian: &Pseudonym) -> Option<u8> {
+        let position = self.members.iter().position(|m| m.pseudonym == *custodian)?;
+        u8::try_from(position + 1).ok()
+    }
+
+    /// The members' share keys, in order.
+    pub fn share_keys(&self) -> Vec<Bytes<32>> {
+        self.members.iter().map(|m| m.share_key).collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! What the vault's own log adds up to.
+
+use super::Invalid;
+use super::apply::check_gate_epoch;
+use crate::event::{Actor, Entry, Event, GateEpoch, Line};
+use crate::hex::Bytes;
+use crate::name::{OrganisationId, Origin, Slug, VaultId};
+use crate::time::Time;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The vault itself.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct VaultState {
+    /// Entries so far.
+    pub size: u64,
+    /// Time of the last entry.
+    pub last: Time,
+    /// Its id.
+    pub vault: VaultId,
+    /// Base of every log's origin.
+    pub origin: Origin,
+    /// The gate's epochs for this log.
+    pub gates: Vec<GateEpoch>,
+    /// Organisations.
+    pub organisations: BTreeMap<OrganisationId, Slug>,
+}
+
+impl VaultState {
+    /// Begins with the log's first line.
+    pub fn begin(line: &Line) -> Result<Self, Invalid> {
+        let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
+        let Entry { time, actor: Actor::Host, event: Event::VaultCreated { vault, origin, gate }, .. } = &**entry else {
+            return Err(Invalid::FirstEntry);
+        };
+        check_gate_epoch(&(*vault).into(), gate, 1)?;
+        Ok(Self {
+            size: 1,
+            last: *time,
+            vault: *vault,
+            origin: origin.clone(),
+            gates: vec![gate.clone()],
+            organisations: BTreeMap::new(),
+        })
+    }
+
+    /// Adds a line.
+    pub fn apply(&mut self, line: &Line, _leaf: &Bytes<32>) -> Result<(), Invalid> {
+        if let Line::Known(entry) = line {
+            if entry.time < self.last {
+                return Err(Invalid::BackInTime { last: self.last, time: entry.time });
+            }
+            match &entry.event {
+                Event::OrganisationAdded { organisation, slug } => {
+                    if self.organisations.contains_key(organisation) || self.by_slug(slug).is_some() {
+                        return Err(Invalid::Duplicate(slug.to_string()));
+                    }
+                    self.organisations.insert(*organisation, slug.clone());
+                }
+                other => return Err(Invalid::Misplaced(other.kind())),
+            }
+            self.last = entry.time;
+        }
+        self.size += 1;
+        Ok(())
+    }
+
+    /// An organisation by the name in its address.
+    pub fn by_slug(&self, slug: &Slug) -> Option<&OrganisationId> {
+        self.organisations.iter().find(|(_, s)| *s == slug).map(|(id, _)| id)
+    }
+}

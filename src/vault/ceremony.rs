@@ -1,0 +1,418 @@
+//! The ceremony on the host: opening one, accepting contributions, releasing.
+
+use super::hierarchy::{account, salted, text_record};
+use super::people::check_card;
+use super::seal::{dealing_record, sealed_record};
+use super::{Committed, Log, Records, Vault, VaultError, commit};
+use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
+use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
+use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown};
+use crate::hex::{Bytes, HexBytes};
+use crate::log::merkle::Frontier;
+use crate::message::{Contribution, Message, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice};
+use crate::name::{AccountAddress, Factor, Pseudonym};
+use crate::seal::card::{Card, Role};
+use crate::seal::{aead, hpke, hpke::HpkeSecret};
+use crate::secret::{SecretBytes, SecretKey};
+use crate::state::{Ceremony, Standing, Version};
+use crate::store::Store;
+use crate::time::{Span, Time};
+use crate::transcript::label;
+use rand_core::CryptoRng;
+
+/// What an operator asks for.
+pub struct Ask<'a> {
+    /// Whose password.
+    pub address: &'a AccountAddress,
+    /// Which version; the newest if none is named.
+    pub version: Option<u64>,
+    /// Why.
+    pub reason: &'a str,
+    /// Ticket.
+    pub ticket: Option<&'a str>,
+    /// Room or files.
+    pub mode: Mode,
+    /// How long the ceremony stays open.
+    pub window: Span,
+}
+
+fn request_record(ceremony: &Hash) -> String {
+    format!("request/{ceremony}")
+}
+
+fn gate_key_record(ceremony: &Hash) -> String {
+    format!("ceremony-key/{ceremony}")
+}
+
+fn requester_key_record(ceremony: &Hash) -> String {
+    format!("requester-key/{ceremony}")
+}
+
+fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
+    format!("contribution/{ceremony}/{who}")
+}
+
+/// The newest version of an account, or the one that was asked for.
+pub fn version_of<'a>(
+    log: &'a Log,
+    address: &AccountAddress,
+    version: Option<u64>,
+) -> Result<(&'a Hash, &'a Version), VaultError> {
+    let (id, _) = account(&log.state, address)?;
+    let versions = log.state.versions_of(&id, Factor::Password);
+    let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
+    let Some(wanted) = version else { return Ok(*newest) };
+    let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
+    found.copied().ok_or_else(|| VaultError::NoVersion {
+        address: address.to_string(),
+        version: wanted,
+        newest: newest.1.sealing.version,
+    })
+}
+
+/// Checks everything about an ask that needs no card.
+pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
+    let (credential, _) = version_of(log, ask.address, ask.version)?;
+    match log.state.open_ceremony_for(credential) {
+        None => Ok(()),
+        Some((hash, other)) => Err(VaultError::CeremonyBusy {
+            ceremony: hash.short(),
+            address: ask.address.to_string(),
+            until: other.expires,
+        }),
+    }
+}
+
+impl Vault {
+    /// Opens a ceremony: the operator's card signs, the entry is durable, and
+    /// the package for the custodians can be made. Gives the ceremony's hash.
+    pub fn open_ceremony(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        ask: &Ask<'_>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Hash, VaultError> {
+        self.expire_due(log, now)?;
+        check_ask(log, ask)?;
+        check_card(&log.state, operator, Role::Operator)?;
+        let (credential, version) = version_of(log, ask.address, ask.version)?;
+        let target = target_of(credential, version);
+        let group = log.state.groups.get(&target.group);
+        let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
+        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
+            let (operator, group) = (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+            return Err(VaultError::NotAdmitted { operator, group });
+        }
+        let mut records = Records::default();
+        let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
+        let reason = keep(ask.reason, rng)?;
+        let ticket = ask.ticket.map(|text| keep(text, rng)).transpose()?;
+        let (requester, requester_key) = HpkeSecret::generate(rng);
+        let (gate_secret, gate_key) = HpkeSecret::generate(rng);
+        let mut nonce = [0; 32];
+        rng.fill_bytes(&mut nonce);
+        let request = Request {
+            vault: log.state.vault,
+            organisation: log.state.id,
+            nonce: Bytes(nonce),
+            purpose: Purpose::Open,
+            mode: ask.mode,
+            operator: operator.pseudonym().clone(),
+            operator_key: operator.signing_key().public(),
+            targets: vec![target],
+            reason,
+            ticket,
+            size: log.state.size,
+            root: log.root(),
+            asked: now,
+            expires: now + ask.window,
+            requester_key,
+        };
+        let ceremony = request.hash();
+        let signature = operator.signing_key().sign(&request.signed_digest());
+        let events = opening_events(&request, gate_key, signature);
+        let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
+        let gate_secret = aead::seal_at_rest(&at_rest, ceremony.as_ref(), gate_secret.as_key().expose(), rng);
+        let own = aead::seal_at_rest(&operator.requester_key(), ceremony.as_ref(), requester.as_key().expose(), rng);
+        records.put.push((request_record(&ceremony), SignedRequest { request, signature }.encode()));
+        records.put.push((gate_key_record(&ceremony), gate_secret));
+        records.put.push((requester_key_record(&ceremony), own));
+        self.commit(log, now, events, records)?;
+        Ok(ceremony)
+    }
+
+    /// What custodians need: the request, the log up to the opening, the dealings.
+    pub fn package(&self, log: &Log, ceremony: &Hash) -> Result<Package, VaultError> {
+        let state = &log.state;
+        let found = self.known(log, ceremony)?;
+        let signed = self.signed_request(log, ceremony)?;
+        let texts = [Some(found.reason), found.ticket].into_iter().flatten();
+        let texts = texts.filter_map(|hash| {
+            let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
+            serde_json::from_slice::<SaltedText>(&bytes).ok()
+        });
+        let entries = self.store().entries(&state.id, 0..found.opened_size)?;
+        let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
+        let mut tree = Frontier::new();
+        entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));
+        Ok(Package {
+            texts: texts.collect(),
+            checkpoint: commit::sign(self.gate(), &state.id, &state.origin, &tree)?,
+            entries: lines(&entries),
+            dealings: signed.request.targets.iter().map(dealing).collect::<Result<_, _>>()?,
+            signed,
+        })
+    }
+
+    /// Judges a contribution. Acceptance and refusal are entries, durable when
+    /// this returns; what is no attempt at all is an error and no entry.
+    pub fn accept(
+        &mut self,
+        log: &mut Log,
+        contribution: &Contribution,
+        now: Time,
+    ) -> Result<Event, VaultError> {
+        let attempt = judge::attempt(&log.state, contribution)?;
+        let ceremony = self.known(log, &contribution.ceremony)?;
+        let mut tree = Frontier::new();
+        for entry in self.store().entries(&log.state.id, 0..ceremony.opened_size)? {
+            tree.push(entry.leaf_hash());
+        }
+        let totp = self.totp_of(log, &contribution.custodian)?;
+        let code = self.code_of(log, contribution)?;
+        let event = attempt.judge(&log.state, &tree.root(), &totp, code.as_ref(), now);
+        let mut records = Records::default();
+        if matches!(event, Event::Accepted(_)) {
+            let name = contribution_record(&contribution.ceremony, &contribution.custodian);
+            records.put.push((name, contribution.encode()));
+        }
+        let actor = Actor::Card(contribution.custodian.clone());
+        self.commit(log, now, vec![(actor, event.clone())], records)?;
+        Ok(event)
+    }
+
+    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
+        let ceremony = &contribution.ceremony;
+        let sealed = self.record(&log.state.id, &gate_key_record(ceremony))?;
+        let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
+        let secret = HpkeSecret::from_key(open_key(&at_rest, ceremony, &sealed)?);
+        let who = contribution.custodian.as_str();
+        Ok(hpke::open(&secret, label::HPKE_CODE, ceremony, TO_GATE, who, contribution.code.as_ref()).ok())
+    }
+
+    /// Releases a target whose quorum is complete: the entry first, durable and
+    /// under a signed checkpoint, then the gate's ingredient. Again on retry.
+    pub fn release(
+        &mut self,
+        log: &mut Log,
+        ceremony: &Hash,
+        target: u64,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Release, VaultError> {
+        self.expire_due(log, now)?;
+        let found = self.known(log, ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let (there, needed) = judge::progress(&log.state, found, target);
+        let released = found.released.contains(&target);
+        let quorum =
+            judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
+        let committed = if released {
+            commit::committed_before(self.store(), log)?
+        } else {
+            self.commit_host(log, now, vec![quorum.event()], Records::default())?
+        };
+        self.give(log, &quorum, &committed, rng)
+    }
+
+    /// Gives the gate's ingredient out. Needs the quorum and the proof that the
+    /// log says so.
+    fn give(
+        &self,
+        log: &Log,
+        quorum: &QuorumAccepted,
+        committed: &Committed,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Release, VaultError> {
+        let (state, ceremony) = (&log.state, quorum.ceremony());
+        if !committed.says_released(&state.id, ceremony, quorum.target()) {
+            return Err(VaultError::NoQuorum { there: 0, needed: quorum.custodians().len() });
+        }
+        let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
+        let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
+        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
+        let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
+        let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
+        let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
+        let signed = self.signed_request(log, ceremony)?;
+        let to = &signed.request.requester_key;
+        let plaintext = ingredient.to_bytes();
+        let boxed = hpke::seal(to, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", plaintext.expose(), rng)
+            .map_err(|_| VaultError::CeremonyKey)?;
+        let contribution = |who: &Pseudonym| {
+            let bytes = self.record(&state.id, &contribution_record(ceremony, who))?;
+            Contribution::decode(&bytes).map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+        };
+        let found = self.known(log, ceremony)?;
+        let accepted = judge::contributors(found, quorum.target());
+        Ok(Release {
+            target: quorum.target(),
+            group: group.clone(),
+            dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
+            sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
+            gamma: epoch.gamma,
+            origin: sealing.origin,
+            ingredient: boxed,
+            requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
+            contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
+            checkpoint: committed.checkpoint().to_owned(),
+            signed,
+        })
+    }
+
+    /// Enters, with the operator's signature, that the record was opened.
+    pub fn revealed(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        (ceremony, target): (&Hash, u64),
+        shown: Shown,
+        now: Time,
+    ) -> Result<(), VaultError> {
+        let signature = operator.signing_key().sign(&operator_notice(ceremony, "revealed", target, None));
+        let event = Event::Revealed { ceremony: *ceremony, target, shown, signature };
+        let actor = Actor::Card(operator.pseudonym().clone());
+        self.commit(log, now, vec![(actor, event)], Records::default())?;
+        Ok(())
+    }
+
+    /// Enters, with the operator's signature, whose share does not prove itself.
+    pub fn reject_shares(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        (ceremony, target): (&Hash, u64),
+        bad: &[Pseudonym],
+        now: Time,
+    ) -> Result<(), VaultError> {
+        let known = self.known(log, ceremony)?.rejected.clone();
+        let actor = Actor::Card(operator.pseudonym().clone());
+        let event = |who: &Pseudonym| {
+            let digest = operator_notice(ceremony, "share-rejected", target, Some(who));
+            let signature = operator.signing_key().sign(&digest);
+            (actor.clone(), Event::ShareRejected { ceremony: *ceremony, target, custodian: who.clone(), signature })
+        };
+        let new = bad.iter().filter(|who| !known.contains(&(target, (*who).clone())));
+        let events: Vec<_> = new.map(event).collect();
+        if !events.is_empty() {
+            self.commit(log, now, events, Records::default())?;
+        }
+        Ok(())
+    }
+
+    /// Ends a ceremony; its keys and held shares are erased with it.
+    pub fn end_ceremony(&mut self, log: &mut Log, ceremony: &Hash, how: Ending, now: Time) -> Result<(), VaultError> {
+        let found = self.known(log, ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let mut delete = vec![gate_key_record(ceremony), requester_key_record(ceremony)];
+        delete.extend(found.accepted.keys().map(|who| contribution_record(ceremony, who)));
+        let records = Records { put: Vec::new(), delete };
+        self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], records)?;
+        Ok(())
+    }
+
+    /// Closes every ceremony whose window is over.
+    pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<Vec<Hash>, VaultError> {
+        let over = |c: &Ceremony| c.standing == Standing::Open && now > c.expires;
+        let due: Vec<_> = log.state.ceremonies.iter().filter(|(_, c)| over(c)).map(|(h, _)| *h).collect();
+        for ceremony in &due {
+            self.end_ceremony(log, ceremony, Ending::Expired, now)?;
+        }
+        Ok(due)
+    }
+
+    /// A ceremony of this organisation.
+    pub fn known<'a>(&self, log: &'a Log, ceremony: &Hash) -> Result<&'a Ceremony, VaultError> {
+        log.state.ceremonies.get(ceremony).ok_or(VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony)))
+    }
+
+    /// The request of a ceremony, as its operator signed it.
+    pub fn signed_request(&self, log: &Log, ceremony: &Hash) -> Result<SignedRequest, VaultError> {
+        let name = request_record(ceremony);
+        let bytes = self.record(&log.state.id, &name)?;
+        let signed = SignedRequest::decode(&bytes).ok().filter(|s| s.request.hash() == *ceremony);
+        signed.ok_or(VaultError::RecordGone(name))
+    }
+
+    /// A salted text that is not kept: for tests and messages.
+    pub fn salted(text: &str, rng: &mut impl CryptoRng) -> Result<SaltedText, VaultError> {
+        salted(text, rng).map(|(salted, _)| salted)
+    }
+}
+
+/// The requester's HPKE key, which only the operator's card opens.
+pub fn requester_secret(operator: &Card, release: &Release) -> Result<HpkeSecret, VaultError> {
+    let ceremony = release.signed.request.hash();
+    open_key(&operator.requester_key(), &ceremony, release.requester_key.as_ref()).map(HpkeSecret::from_key)
+}
+
+fn open_key(at_rest: &SecretKey, ceremony: &Hash, sealed: &[u8]) -> Result<SecretKey, VaultError> {
+    let bytes = aead::open_at_rest(at_rest, ceremony.as_ref(), sealed).map_err(|_| VaultError::CeremonyKey)?;
+    SecretKey::from_slice(bytes.expose()).ok_or(VaultError::CeremonyKey)
+}
+
+fn target_of(credential: &Hash, version: &Version) -> Target {
+    let sealing = &version.sealing;
+    Target {
+        credential: *credential,
+        account: sealing.account,
+        factor: sealing.factor,
+        version: sealing.version,
+        payload: sealing.payload,
+        dealing: sealing.dealing,
+        group: sealing.group,
+        epoch: sealing.epoch,
+    }
+}
+
+/// Credential ids that one `targeted` entry holds.
+const TARGETS_AN_ENTRY: usize = 400;
+
+fn opening_events(request: &Request, gate_key: Bytes<32>, signature: Bytes<64>) -> Vec<(Actor, Event)> {
+    let ceremony = request.hash();
+    let actor = Actor::Card(request.operator.clone());
+    let opening = Event::Opened(Opening {
+        ceremony,
+        operator: request.operator.clone(),
+        targets: request.targets_hash(),
+        count: request.targets.len() as u64,
+        reason: request.reason,
+        ticket: request.ticket,
+        expires: request.expires,
+        mode: request.mode,
+        requester_key: request.requester_key,
+        gate_key,
+        signature,
+    });
+    let credentials: Vec<_> = request.targets.iter().map(|t| t.credential).collect();
+    let targeted = credentials.chunks(TARGETS_AN_ENTRY).enumerate().map(|(chunk, part)| Event::Targeted {
+        ceremony,
+        first: (chunk * TARGETS_AN_ENTRY) as u64,
+        credentials: part.to_vec(),
+    });
+    std::iter::once(opening).chain(targeted).map(|event| (actor.clone(), event)).collect()
+}
+
+fn ending(how: Ending) -> &'static str {
+    match how {
+        Ending::Closed => "it was closed",
+        Ending::Aborted => "it was aborted",
+        Ending::Expired => "its window ran out",
+    }
+}

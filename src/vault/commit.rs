@@ -1,0 +1,249 @@
+//! The one way to write: events become entries, entries a signed checkpoint,
+//! and all of it one transaction of the store.
+
+use super::{Vault, VaultError};
+use crate::event::{Actor, Entry, Event, Hash, Line, SCHEMA};
+use crate::gate::Gate;
+use crate::hex::Bytes;
+use crate::log::checkpoint::{self, Checkpoint};
+use crate::log::entry::EntryBytes;
+use crate::log::merkle::Frontier;
+use crate::log::note::LogSigner;
+use crate::name::{OrganisationId, Origin, Slug};
+use crate::state::{Organisation, VaultState};
+use crate::store::{Append, Batch, Receipt, RecordKey, Store};
+use crate::time::Time;
+
+/// Name of the projection that holds the whole state as JSON.
+pub const STATE: &str = "state";
+
+/// An organisation's log as it was read, with what it adds up to.
+#[derive(Clone)]
+pub struct Log {
+    /// What the entries add up to.
+    pub state: Organisation,
+    tree: Frontier,
+}
+
+impl Log {
+    /// Root of the tree over the present entries.
+    pub fn root(&self) -> Bytes<32> {
+        self.tree.root()
+    }
+}
+
+/// Records to put and delete in the same transaction.
+#[derive(Default)]
+pub struct Records {
+    /// Name and bytes.
+    pub put: Vec<(String, Vec<u8>)>,
+    /// Names.
+    pub delete: Vec<String>,
+}
+
+/// Proof that entries are durable and covered by a signed checkpoint. Only the
+/// commit makes one, or reading an entry back from the store.
+#[derive(Debug)]
+pub struct Committed {
+    log: OrganisationId,
+    released: Vec<(Hash, u64)>,
+    checkpoint: String,
+    _receipt: Option<Receipt>,
+}
+
+impl Committed {
+    /// Whether these entries say that a target was released.
+    pub fn says_released(&self, log: &OrganisationId, ceremony: &Hash, target: u64) -> bool {
+        self.log == *log && self.released.contains(&(*ceremony, target))
+    }
+
+    /// The checkpoint that covers them.
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
+    }
+}
+
+/// Reads and replays a log.
+pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
+    let mut replay: Option<Log> = None;
+    let size = store.size(id)?;
+    for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
+        let bad = |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+        let leaf = bytes.leaf_hash();
+        match &mut replay {
+            None => {
+                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
+                replay = Some(Log { state, tree: Frontier::new() });
+            }
+            Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+        }
+        if let Some(log) = &mut replay {
+            log.tree.push(leaf);
+        }
+    }
+    replay.ok_or_else(|| VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() })
+}
+
+/// Reads and replays the vault's own log: the one that begins with `vault-created`.
+pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
+    for id in store.logs()? {
+        let size = store.size(&id)?;
+        let first = store.entries(&id, 0..size.min(1))?;
+        let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
+        let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
+        for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
+            let bad = |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
+            let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+            state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(&e))?;
+        }
+        return Ok(state);
+    }
+    Err(VaultError::NotFound { what: "vault log", name: "vault-created".to_owned(), near: Vec::new() })
+}
+
+/// Writes the first entry of the vault's own log.
+pub fn begin_vault(
+    store: &mut dyn Store,
+    gate: &dyn Gate,
+    event: Event,
+    now: Time,
+) -> Result<VaultState, VaultError> {
+    let (line, entry) = line_of(Actor::Host, event, now)?;
+    let state = VaultState::begin(&line)?;
+    let id = state.vault.into();
+    let mut tree = Frontier::new();
+    tree.push(entry.leaf_hash());
+    let append = Append {
+        log: id,
+        expected_size: 0,
+        entries: vec![entry],
+        checkpoint: sign(gate, &id, &Origin::of_log(&state.origin, &id), &tree)?,
+    };
+    store.commit(Batch { appends: vec![append], projections: vec![projection(&id, &state)], ..Batch::default() })?;
+    Ok(state)
+}
+
+/// Commits events to an organisation's log.
+pub fn commit(
+    store: &mut dyn Store,
+    gate: &dyn Gate,
+    log: &mut Log,
+    now: Time,
+    events: Vec<(Actor, Event)>,
+    records: Records,
+) -> Result<Committed, VaultError> {
+    let id = log.state.id;
+    if now < log.state.last {
+        return Err(VaultError::ClockBack { now, last: log.state.last });
+    }
+    let expected_size = log.state.size;
+    let mut next = log.clone();
+    let mut entries = Vec::with_capacity(events.len());
+    let mut released = Vec::new();
+    for (actor, event) in events {
+        if let Event::Released { ceremony, target, .. } = &event {
+            released.push((*ceremony, *target));
+        }
+        let (line, entry) = line_of(actor, event, now)?;
+        next.state.apply(&line)?;
+        next.tree.push(entry.leaf_hash());
+        entries.push(entry);
+    }
+    let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
+    let key = |name: String| RecordKey { log: id, name };
+    // A crash before this call leaves the log as it was; a crash after it
+    // leaves entries, checkpoint, records and projection whole.
+    let receipt = store.commit(Batch {
+        appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
+        put_records: records.put.into_iter().map(|(name, bytes)| (key(name), bytes)).collect(),
+        delete_records: records.delete.into_iter().map(key).collect(),
+        projections: vec![projection(&id, &next.state)],
+    })?;
+    *log = next;
+    Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
+}
+
+/// A released target that the store holds durably: for giving it out again.
+pub fn committed_before(store: &dyn Store, log: &Log) -> Result<Committed, VaultError> {
+    let id = log.state.id;
+    let checkpoint = store.checkpoint(&id)?.ok_or_else(|| VaultError::RecordGone("checkpoint".to_owned()))?;
+    let each = |(hash, c): (&Hash, &crate::state::Ceremony)| c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>();
+    let released = log.state.ceremonies.iter().flat_map(each).collect();
+    Ok(Committed { log: id, released, checkpoint, _receipt: None })
+}
+
+impl Vault {
+    /// Creates an organisation: an entry in the vault's log and the first entry
+    /// of its own, in one transaction.
+    pub fn commit_organisation(
+        &mut self,
+        id: OrganisationId,
+        slug: &Slug,
+        first: Event,
+        records: Records,
+        now: Time,
+    ) -> Result<Log, VaultError> {
+        let vault_id: OrganisationId = self.state.vault.into();
+        if now < self.state.last {
+            return Err(VaultError::ClockBack { now, last: self.state.last });
+        }
+        let mut next = self.state.clone();
+        let added = Event::OrganisationAdded { organisation: id, slug: slug.clone() };
+        let (line, entry) = line_of(Actor::Host, added, now)?;
+        next.apply(&line, &entry.leaf_hash())?;
+        let mut vault_tree = Frontier::new();
+        for bytes in self.store.entries(&vault_id, 0..self.state.size)? {
+            vault_tree.push(bytes.leaf_hash());
+        }
+        vault_tree.push(entry.leaf_hash());
+        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
+        let state = Organisation::begin(&first_line, &first_entry.leaf_hash())?;
+        let mut tree = Frontier::new();
+        tree.push(first_entry.leaf_hash());
+        let vault_origin = Origin::of_log(&next.origin, &vault_id);
+        let appends = vec![
+            Append {
+                log: vault_id,
+                expected_size: self.state.size,
+                entries: vec![entry],
+                checkpoint: sign(&self.gate, &vault_id, &vault_origin, &vault_tree)?,
+            },
+            Append {
+                log: id,
+                expected_size: 0,
+                entries: vec![first_entry],
+                checkpoint: sign(&self.gate, &id, &state.origin, &tree)?,
+            },
+        ];
+        let key = |name: String| RecordKey { log: id, name };
+        self.store.commit(Batch {
+            appends,
+            put_records: records.put.into_iter().map(|(name, bytes)| (key(name), bytes)).collect(),
+            projections: vec![projection(&vault_id, &next), projection(&id, &state)],
+            ..Batch::default()
+        })?;
+        self.state = next;
+        Ok(Log { state, tree })
+    }
+}
+
+fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes), VaultError> {
+    let entry = Entry { v: SCHEMA, time, actor, event };
+    let bytes = entry.to_line()?;
+    Ok((Line::Known(Box::new(entry)), bytes))
+}
+
+pub(super) fn sign(gate: &dyn Gate, id: &OrganisationId, origin: &Origin, tree: &Frontier) -> Result<String, VaultError> {
+    let seed = gate.log_seed(id, gate.epoch())?;
+    let signer = LogSigner::new(origin.as_str(), &seed)
+        .map_err(|e| VaultError::RecordGone(format!("log key ({e})")))?;
+    let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+    Ok(checkpoint::sign(&body, &signer))
+}
+
+/// The whole state as JSON, for `audit verify` to compare with a replay.
+fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
+    let bytes = serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys");
+    (RecordKey { log: *id, name: STATE.to_owned() }, bytes)
+}

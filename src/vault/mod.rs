@@ -1,0 +1,311 @@
+//! The vault's commands: each checks the present state, makes events and
+//! commits them. Terminal, files of people and the clock are above.
+
+pub mod audit;
+pub mod ceremony;
+pub mod commit;
+pub mod gate_file;
+pub mod group;
+pub mod hierarchy;
+pub mod people;
+pub mod seal;
+pub mod status;
+
+pub use commit::{Committed, Log, Records};
+
+use crate::ceremony::judge::NotCounted;
+use crate::ceremony::recipient::FinishError;
+use crate::event::{Actor, EntryError, Event};
+use crate::gate::{Gate, GateError, RootGate};
+use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
+use crate::pvss;
+use crate::seal::passphrase::KdfParams;
+use crate::secret::{SecretBytes, SecretKey};
+use crate::state::{Invalid, VaultState};
+use crate::store::{RecordKey, Store, StoreError, sqlite::SqliteStore};
+use crate::time::Time;
+use rand_core::CryptoRng;
+use std::path::{Path, PathBuf};
+
+/// A vault on this machine.
+pub struct Vault {
+    dir: PathBuf,
+    store: SqliteStore,
+    gate: RootGate,
+    protected: bool,
+    state: VaultState,
+}
+
+/// Why a command was refused: nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gate cannot serve.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The gate's file cannot be used.
+    #[error(transparent)]
+    GateFile(#[from] gate_file::GateFileError),
+    /// A name is malformed.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The rules of the log refuse the event.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// An entry in the log is damaged or does not follow.
+    #[error("entry {index} of log {log} is wrong: {why}")]
+    BadEntry {
+        /// Which log.
+        log: OrganisationId,
+        /// Which entry, from 0.
+        index: u64,
+        /// Why.
+        why: String,
+    },
+    /// An entry could not be written.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// There is a vault already.
+    #[error("{} holds a vault already", .0.display())]
+    Exists(PathBuf),
+    /// Something that was named does not exist.
+    #[error("there is no {what} '{name}'{}", near(.near))]
+    NotFound {
+        /// Kind of thing.
+        what: &'static str,
+        /// Name that was given.
+        name: String,
+        /// Names that do exist.
+        near: Vec<String>,
+    },
+    /// The clock is behind the log.
+    #[error("the clock says {now}, but the last entry is of {last}")]
+    ClockBack {
+        /// The clock's time.
+        now: Time,
+        /// Time of the last entry.
+        last: Time,
+    },
+    /// The text is too long to be kept.
+    #[error("a text has at most {} bytes; this one has {0}", crate::event::SaltedText::CAP)]
+    TextTooLong(usize),
+    /// The account is bound to no group.
+    #[error("no group is bound to {0}")]
+    Unbound(String),
+    /// The group's fingerprint was not confirmed by the sealer.
+    #[error("the fingerprint of group '{0}' has not been confirmed on this vault")]
+    NotPinned(String),
+    /// The fingerprint that was typed is another group's.
+    #[error("these are not the words of group '{0}'")]
+    OtherFingerprint(String),
+    /// Nothing is sealed.
+    #[error("nothing is sealed for {0}")]
+    NothingSealed(String),
+    /// No such version.
+    #[error("{address} has no version {version}; the newest is {newest}")]
+    NoVersion {
+        /// Account.
+        address: String,
+        /// Version asked for.
+        version: u64,
+        /// Newest version.
+        newest: u64,
+    },
+    /// The dealing or its proof is wrong.
+    #[error("the sealed version cannot be opened by anybody: {0}")]
+    Dealing(String),
+    /// The payload was refused.
+    #[error(transparent)]
+    Record(#[from] crate::seal::record::RecordError),
+    /// A record that an entry names is missing or altered.
+    #[error("the record '{0}' is missing or was altered")]
+    RecordGone(String),
+    /// Another ceremony holds the version.
+    #[error("ceremony {ceremony} for {address} is open until {until}")]
+    CeremonyBusy {
+        /// The other ceremony, shortened.
+        ceremony: String,
+        /// Account.
+        address: String,
+        /// End of its window.
+        until: Time,
+    },
+    /// The operator may not ask this group.
+    #[error("operator {operator} is not admitted to group '{group}'")]
+    NotAdmitted {
+        /// Operator.
+        operator: String,
+        /// Group.
+        group: String,
+    },
+    /// The card has another role.
+    #[error("{who} is {found}, not {needed}")]
+    OtherRole {
+        /// Whose card.
+        who: String,
+        /// Its role.
+        found: &'static str,
+        /// Role that is needed.
+        needed: &'static str,
+    },
+    /// The card is of another vault or organisation, or not enrolled.
+    #[error("the card {0} does not belong to this organisation")]
+    ForeignCard(String),
+    /// A message that is no attempt.
+    #[error(transparent)]
+    NotCounted(#[from] NotCounted),
+    /// The ceremony lacks contributions.
+    #[error("{there} of {needed} shares accepted")]
+    NoQuorum {
+        /// Accepted.
+        there: usize,
+        /// Needed.
+        needed: usize,
+    },
+    /// The ceremony has ended.
+    #[error("the ceremony has ended: {0}")]
+    CeremonyEnded(&'static str),
+    /// The release could not be opened.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
+    /// A proof or key was refused by the mathematics.
+    #[error("a key or proof is not acceptable: {0}")]
+    Pvss(String),
+    /// The code at enrolment is wrong.
+    #[error("the code is not right for this authenticator now")]
+    EnrolmentCode,
+    /// Card trouble.
+    #[error(transparent)]
+    Card(#[from] crate::seal::card::CardError),
+    /// A file could not be read or written.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// Encryption for a ceremony's key failed.
+    #[error("a ceremony key is not acceptable")]
+    CeremonyKey,
+}
+
+fn near(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" (there is: {})", names.join(", ")) }
+}
+
+/// Name of the gate's file in the vault's directory.
+pub const GATE_FILE: &str = "gate.key";
+
+impl Vault {
+    /// Makes a new vault in `dir`, with a fresh gate root.
+    pub fn init(
+        dir: &Path,
+        origin: &Origin,
+        passphrase: Option<(&SecretBytes, KdfParams)>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, VaultError> {
+        let file = dir.join(GATE_FILE);
+        if file.exists() || SqliteStore::exists(dir) {
+            return Err(VaultError::Exists(dir.to_owned()));
+        }
+        std::fs::create_dir_all(dir).map_err(|why| VaultError::File { path: dir.to_owned(), why })?;
+        let root = SecretKey::random(rng);
+        gate_file::write(&file, &root, passphrase, rng)?;
+        let mut store = SqliteStore::create(dir)?;
+        let gate = RootGate::new(root);
+        let vault = VaultId::random(rng);
+        let event = Event::VaultCreated {
+            vault,
+            origin: origin.clone(),
+            gate: gate.announce(&vault.into(), gate.epoch())?,
+        };
+        let state = commit::begin_vault(&mut store, &gate, event, now)?;
+        Ok(Self { dir: dir.to_owned(), store, gate, protected: passphrase.is_some(), state })
+    }
+
+    /// Opens the vault in `dir`; `passphrase` is asked for only where the
+    /// gate's file is protected.
+    pub fn open(
+        dir: &Path,
+        passphrase: &mut dyn FnMut() -> Option<SecretBytes>,
+    ) -> Result<Self, VaultError> {
+        let store = SqliteStore::open(dir)?;
+        let (root, protected) = gate_file::read(&dir.join(GATE_FILE), passphrase)?;
+        let state = commit::load_vault(&store)?;
+        Ok(Self { dir: dir.to_owned(), store, gate: RootGate::new(root), protected, state })
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &dyn Gate {
+        &self.gate
+    }
+
+    /// Whether the gate's file has a passphrase.
+    pub fn gate_protected(&self) -> bool {
+        self.protected
+    }
+
+    /// What the vault's own log adds up to.
+    pub fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// The log of an organisation, replayed.
+    pub fn log(&self, organisation: &Slug) -> Result<Log, VaultError> {
+        let id = self.state.by_slug(organisation).ok_or_else(|| VaultError::NotFound {
+            what: "organisation",
+            name: organisation.to_string(),
+            near: Vec::new(),
+        })?;
+        commit::load(&self.store, id)
+    }
+
+    /// A record by name, or an error that it is gone.
+    pub fn record(&self, log: &OrganisationId, name: &str) -> Result<Vec<u8>, VaultError> {
+        let key = RecordKey { log: *log, name: name.to_owned() };
+        self.store.record(&key)?.ok_or_else(|| VaultError::RecordGone(name.to_owned()))
+    }
+
+    /// Commits events of the host to an organisation's log.
+    pub fn commit_host(
+        &mut self,
+        log: &mut Log,
+        now: Time,
+        events: Vec<Event>,
+        records: Records,
+    ) -> Result<Committed, VaultError> {
+        let events = events.into_iter().map(|event| (Actor::Host, event)).collect();
+        self.commit(log, now, events, records)
+    }
+
+    /// Commits events to an organisation's log: atomic, and durable when it returns.
+    pub fn commit(
+        &mut self,
+        log: &mut Log,
+        now: Time,
+        events: Vec<(Actor, Event)>,
+        records: Records,
+    ) -> Result<Committed, VaultError> {
+        commit::commit(&mut self.store, &self.gate, log, now, events, records)
+    }
+}
+
+impl From<pvss::GroupKeysError> for VaultError {
+    fn from(error: pvss::GroupKeysError) -> Self {
+        Self::Pvss(error.to_string())
+    }
+}

@@ -1,0 +1,110 @@
+//! Cards and their second factor.
+
+use super::{Log, Records, Vault, VaultError};
+use crate::event::{Enrolment, Event, record_hash};
+use crate::hex::Bytes;
+use crate::name::Pseudonym;
+use crate::seal::card::{Card, Role};
+use crate::seal::totp::TotpSecret;
+use crate::seal::{aead, words};
+use crate::secret::SecretBytes;
+use crate::state::Organisation;
+use crate::time::Time;
+use rand_core::CryptoRng;
+
+/// A card that is made but not enrolled: nothing is in the log yet.
+pub struct Pending {
+    /// The card.
+    pub card: Card,
+    /// Its authenticator's secret.
+    pub totp: TotpSecret,
+}
+
+/// Makes a card and an authenticator secret for a new person.
+pub fn new_person(state: &Organisation, role: Role, rng: &mut (impl CryptoRng + ?Sized)) -> Pending {
+    let mut pseudonym = words::pseudonym(rng);
+    while state.people.contains_key(&pseudonym) {
+        pseudonym = words::pseudonym(rng);
+    }
+    let card = Card::create(state.vault, state.id, pseudonym, role, state.first_entry, rng);
+    Pending { card, totp: TotpSecret::generate(rng) }
+}
+
+impl Pending {
+    /// Whether the authenticator shows the right code now.
+    pub fn check(&self, code: &SecretBytes, now: Time) -> Result<(), VaultError> {
+        self.totp.check(code, now.unix_seconds()).map(|_| ()).ok_or(VaultError::EnrolmentCode)
+    }
+}
+
+fn totp_record(who: &Pseudonym) -> String {
+    format!("totp/{who}")
+}
+
+fn totp_associated(state: &Organisation, who: &Pseudonym) -> Vec<u8> {
+    [state.id.as_ref(), who.as_str().as_bytes()].concat()
+}
+
+impl Vault {
+    /// Enters a new card; the code must be right.
+    pub fn enrol(
+        &mut self,
+        log: &mut Log,
+        pending: &Pending,
+        code: &SecretBytes,
+        now: Time,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<(), VaultError> {
+        pending.check(code, now)?;
+        let card = &pending.card;
+        let state = &log.state;
+        let key = self.gate().totp_key(&state.id, state.gate().epoch)?;
+        let associated = totp_associated(state, card.pseudonym());
+        let sealed = aead::seal_at_rest(&key, &associated, pending.totp.as_bytes().expose(), rng);
+        let signing = card.signing_key();
+        let mut enrolment = Enrolment {
+            role: card.role(),
+            pseudonym: card.pseudonym().clone(),
+            sign_key: signing.public(),
+            cosign_key: card.cosign_key().public(),
+            totp: record_hash(&sealed),
+            signature: Bytes([0; 64]),
+        };
+        enrolment.signature = signing.sign(&enrolment.digest(&state.vault, &state.id, &state.first_entry));
+        let records = Records { put: vec![(totp_record(card.pseudonym()), sealed)], ..Records::default() };
+        self.commit_host(log, now, vec![Event::CardEnrolled(enrolment)], records)?;
+        Ok(())
+    }
+
+    /// A person's authenticator secret, decrypted with the gate's key.
+    pub fn totp_of(&self, log: &Log, who: &Pseudonym) -> Result<TotpSecret, VaultError> {
+        let state = &log.state;
+        let name = totp_record(who);
+        let gone = || VaultError::RecordGone(name.clone());
+        let sealed = self.record(&state.id, &name)?;
+        let enrolment = state.people.get(who).ok_or_else(gone)?;
+        if record_hash(&sealed) != enrolment.totp {
+            return Err(gone());
+        }
+        let key = self.gate().totp_key(&state.id, state.gate().epoch)?;
+        let bytes = aead::open_at_rest(&key, &totp_associated(state, who), &sealed).map_err(|_| gone())?;
+        TotpSecret::from_bytes(bytes).ok_or_else(gone)
+    }
+}
+
+/// Checks that a card belongs to an organisation, is enrolled there and has a role.
+pub fn check_card(state: &Organisation, card: &Card, role: Role) -> Result<(), VaultError> {
+    let enrolled = state.people.get(card.pseudonym());
+    let ours = card.vault() == state.vault
+        && card.organisation() == state.id
+        && card.first_entry() == state.first_entry
+        && enrolled.is_some_and(|e| e.sign_key == card.signing_key().public());
+    if !ours {
+        return Err(VaultError::ForeignCard(card.pseudonym().to_string()));
+    }
+    if card.role() != role {
+        let who = card.pseudonym().to_string();
+        return Err(VaultError::OtherRole { who, found: card.role().as_str(), needed: role.as_str() });
+    }
+    Ok(())
+}
