@@ -108,7 +108,9 @@ pub mod label {
     }
 }
 
-/// `H` under construction: the label first, then parts in order.
+/// `H` under construction: the label first, then parts in order. A clone goes on
+/// from what was hashed so far.
+#[derive(Clone)]
 pub struct Transcript(Sha512);
 
 impl Transcript {
