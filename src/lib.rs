@@ -9,3 +9,5 @@ pub mod hex;
 pub mod name;
 pub mod secret;
 pub mod transcript;
+
+pub mod log;
