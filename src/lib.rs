@@ -10,3 +10,5 @@ pub mod name;
 pub mod pvss;
 pub mod secret;
 pub mod transcript;
+
+pub mod log;
