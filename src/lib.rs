@@ -7,5 +7,6 @@
 
 pub mod hex;
 pub mod name;
+pub mod seal;
 pub mod secret;
 pub mod transcript;

@@ -1,0 +1,8 @@
+//! Everything that encrypts, signs or authenticates, apart from the secret
+//! sharing: well-kept crates behind types that fix the parameters.
+//!
+//! Pure: no files, sockets or clock, and randomness is always a parameter. It
+//! knows nothing of dealings, entries or ceremonies.
+
+pub mod sign;
+pub mod words;
