@@ -4,5 +4,7 @@
 //! Pure: no files, sockets or clock, and randomness is always a parameter. It
 //! knows nothing of dealings, entries or ceremonies.
 
+pub mod hpke;
 pub mod sign;
+pub mod totp;
 pub mod words;
