@@ -4,7 +4,9 @@
 //! Pure: no files, sockets or clock, and randomness is always a parameter. It
 //! knows nothing of dealings, entries or ceremonies.
 
+pub mod aead;
 pub mod hpke;
+pub mod passphrase;
 pub mod sign;
 pub mod totp;
 pub mod words;
