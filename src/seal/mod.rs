@@ -5,6 +5,9 @@
 //! knows nothing of dealings, entries or ceremonies.
 
 pub mod aead;
+pub mod card;
+pub mod card_file;
+mod fields;
 pub mod hpke;
 pub mod passphrase;
 pub mod sign;
