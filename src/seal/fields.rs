@@ -33,11 +33,6 @@ impl<'a> Reader<'a> {
     pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_be_bytes)
     }
-
-    /// Whether only zero bytes are left.
-    pub(super) fn rest_is_zero(&self) -> bool {
-        self.0.iter().all(|byte| *byte == 0)
-    }
 }
 
 /// What is still to be filled.
