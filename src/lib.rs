@@ -6,9 +6,15 @@
 //! clock and no randomness of its own (time and RNG are parameters).
 
 pub mod hex;
+pub mod time;
 pub mod name;
-pub mod pvss;
 pub mod secret;
 pub mod transcript;
-
+pub mod pvss;
+pub mod seal;
 pub mod log;
+pub mod event;
+pub mod gate;
+pub mod message;
+pub mod state;
+pub mod ceremony;

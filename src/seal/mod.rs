@@ -1,0 +1,17 @@
+//! Everything that encrypts, signs or authenticates, apart from the secret
+//! sharing: well-kept crates behind types that fix the parameters.
+//!
+//! Pure: no files, sockets or clock, and randomness is always a parameter. It
+//! knows nothing of dealings, entries or ceremonies.
+
+pub mod aead;
+pub mod card;
+pub mod card_file;
+mod fields;
+pub mod generate;
+pub mod hpke;
+pub mod passphrase;
+pub mod record;
+pub mod sign;
+pub mod totp;
+pub mod words;
