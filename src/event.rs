@@ -7,7 +7,9 @@
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
-use crate::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId};
+use crate::name::{
+    AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId,
+};
 use crate::seal::card::Role;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
@@ -236,7 +238,12 @@ pub struct GateEpoch {
 
 impl GateEpoch {
     /// What is signed: `H("gate-epoch", organisation, epoch, Γ, log key)`.
-    pub fn digest(organisation: &OrganisationId, epoch: u64, gamma: &Bytes<32>, log_key: &Bytes<32>) -> [u8; 64] {
+    pub fn digest(
+        organisation: &OrganisationId,
+        epoch: u64,
+        gamma: &Bytes<32>,
+        log_key: &Bytes<32>,
+    ) -> [u8; 64] {
         Transcript::new(label::GATE_EPOCH).part(organisation).int(epoch).part(gamma).part(log_key).finish()
     }
 }
@@ -261,7 +268,12 @@ pub struct Enrolment {
 
 impl Enrolment {
     /// What the new card signs.
-    pub fn digest(&self, vault: &VaultId, organisation: &OrganisationId, first_entry: &Bytes<32>) -> [u8; 64] {
+    pub fn digest(
+        &self,
+        vault: &VaultId,
+        organisation: &OrganisationId,
+        first_entry: &Bytes<32>,
+    ) -> [u8; 64] {
         Transcript::new(label::ENROLMENT)
             .part(vault)
             .part(organisation)
@@ -785,7 +797,10 @@ mod tests {
     #[test]
     fn a_known_kind_in_another_form_is_refused() {
         let text = String::from_utf8(ended().to_line().unwrap().as_bytes().to_vec()).unwrap();
-        assert_eq!(Entry::from_line(&line(&text.replace("\"v\":1,", "\"v\": 1,"))), Err(EntryError::NotCanonical));
+        assert_eq!(
+            Entry::from_line(&line(&text.replace("\"v\":1,", "\"v\": 1,"))),
+            Err(EntryError::NotCanonical)
+        );
         assert!(matches!(
             Entry::from_line(&line(&text.replace("\"how\"", "\"extra\":1,\"how\""))),
             Err(EntryError::Shape(_))

@@ -54,8 +54,8 @@ pub trait Gate {
 
     /// The public keys of an epoch, signed by its log key.
     fn announce(&self, organisation: &OrganisationId, epoch: u64) -> Result<GateEpoch, GateError> {
-        let gamma: Bytes<32> = self.key(organisation, epoch)?.public();
-        let signer = SigningKey::from_seed(&self.log_seed(organisation, epoch)?);
+        let gamma: Bytes<32> = *self.key(organisation, epoch)?.public();
+        let signer = SigningKey::new(self.log_seed(organisation, epoch)?);
         let log_key = signer.public();
         let signature = signer.sign(&GateEpoch::digest(organisation, epoch, &gamma, &log_key));
         Ok(GateEpoch { epoch, gamma, log_key, signature })

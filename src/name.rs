@@ -43,7 +43,9 @@ pub enum NameError {
     #[error("a display name has 1 to 200 characters and no control characters")]
     DisplayName,
     /// Not an origin.
-    #[error("'{0}' is not an origin: use 1 to 200 printable ASCII characters without space or '+', like example.com/warifu")]
+    #[error(
+        "'{0}' is not an origin: use 1 to 200 printable ASCII characters without space or '+', like example.com/warifu"
+    )]
     Origin(String),
     /// No such factor.
     #[error("'{0}' is not a factor: the only factor is 'password'")]

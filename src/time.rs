@@ -158,7 +158,8 @@ mod tests {
         let time = Time::from_millis(1_772_355_600_000).unwrap();
         assert_eq!(time.to_string(), "2026-03-01T09:00:00.000Z");
         assert_eq!(Time::parse("2026-03-01T09:00:00.000Z"), Ok(time));
-        for bad in ["2026-03-01T09:00:00Z", "2026-03-01T10:00:00.000+01:00", "2026-03-01T09:00:00.0000Z", "x"] {
+        for bad in ["2026-03-01T09:00:00Z", "2026-03-01T10:00:00.000+01:00", "2026-03-01T09:00:00.0000Z", "x"]
+        {
             assert!(Time::parse(bad).is_err(), "{bad}");
         }
     }

@@ -3,7 +3,12 @@
 
 use crate::event::{Entry, EntryError, Hash, Line, TextHash};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::{checkpoint, entry::EntryBytes, merkle::Frontier, note::VerifierKey};
+use crate::log::{
+    checkpoint,
+    entry::EntryBytes,
+    merkle::Frontier,
+    note::{KeyType, VerifierKey},
+};
 use crate::message::{Contribution, Package, Request};
 use crate::name::{OrganisationId, Provider, Pseudonym};
 use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -242,8 +247,9 @@ pub fn replay(
 
 fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
     let wrong = |e: &dyn std::fmt::Display| ReviewError::Checkpoint(e.to_string());
-    let key = VerifierKey::ed25519(state.origin.as_str(), &state.gate().log_key).map_err(|e| wrong(&e))?;
-    let signed = checkpoint::open(&seen.checkpoint, &key).map_err(|e| wrong(&e))?;
+    let key = VerifierKey::new(state.origin.as_str(), KeyType::Ed25519, &state.gate().log_key)
+        .map_err(|e| wrong(&e))?;
+    let signed = checkpoint::open(seen.checkpoint.as_bytes(), &key).map_err(|e| wrong(&e))?;
     if signed.origin != state.origin.as_str() || signed.size != seen.size || signed.root != seen.root {
         return Err(wrong(&"it covers other entries"));
     }
@@ -260,12 +266,18 @@ fn rolled_back(before: &Seen, now: u64, offered: &str) -> ReviewError {
 }
 
 /// Checks everything that can be checked before a person is asked.
-pub fn review(package: &Package, card: &Card, before: Option<&Seen>, now: Time) -> Result<Review, ReviewError> {
+pub fn review(
+    package: &Package,
+    card: &Card,
+    before: Option<&Seen>,
+    now: Time,
+) -> Result<Review, ReviewError> {
     let request = &package.signed.request;
-    if request.vault != card.vault || request.organisation != card.organisation {
+    if request.vault != card.vault() || request.organisation != card.organisation() {
         return Err(ReviewError::OtherOrganisation);
     }
-    let Replayed { state, seen } = replay(&package.entries, &package.checkpoint, &card.first_entry, before)?;
+    let Replayed { state, seen } =
+        replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let ceremony = request.hash();
     check_ceremony(&state, package, &ceremony, now)?;
     let mut held = Vec::new();
@@ -278,7 +290,7 @@ pub fn review(package: &Package, card: &Card, before: Option<&Seen>, now: Time) 
         targets.push(show_target(&state, index, target)?);
     }
     if held.is_empty() {
-        return Err(ReviewError::NotAHolder(card.pseudonym.clone()));
+        return Err(ReviewError::NotAHolder(card.pseudonym().clone()));
     }
     let found = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
     Ok(Review {
@@ -294,7 +306,12 @@ pub fn review(package: &Package, card: &Card, before: Option<&Seen>, now: Time) 
     })
 }
 
-fn check_ceremony(state: &Organisation, package: &Package, hash: &Hash, now: Time) -> Result<(), ReviewError> {
+fn check_ceremony(
+    state: &Organisation,
+    package: &Package,
+    hash: &Hash,
+    now: Time,
+) -> Result<(), ReviewError> {
     let request = &package.signed.request;
     let found = state.ceremonies.get(hash).filter(|c| c.standing == Standing::Open);
     let found = found.ok_or(ReviewError::NoCeremony)?;
@@ -350,21 +367,22 @@ fn check_target(
         return Err(not_current("dealing"));
     }
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
-    let group = group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
+    let group =
+        group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
     if state.admission_of(&request.operator, group, request.asked).is_none() {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }
-    let Some(share) = group.index_of(&card.pseudonym) else { return Ok(None) };
+    let Some(share) = group.index_of(card.pseudonym()) else { return Ok(None) };
     let other_group = || ReviewError::OtherGroup { group: group.slug.to_string() };
-    if card.statement_of(&group.group, group.epoch) != Some(&Bytes(group.digest(&state.id))) {
+    if card.statement(group.group, group.epoch) != Some(Bytes(group.digest(&state.id))) {
         return Err(other_group());
     }
     let keys = state.group_keys(group).map_err(|_| other_group())?;
     let bad = |why: &dyn std::fmt::Display| ReviewError::Dealing { target: index, why: why.to_string() };
     let bytes = dealing.ok_or_else(|| bad(&"it was not sent along"))?;
     let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(|e| bad(&e))?;
-    let context = DealingContext::new(&target.credential, &keys);
+    let context = DealingContext::new(target.credential, &keys);
     let verified = unchecked.verify(&context, &keys).map_err(|e| bad(&e))?;
     if *verified.id() != target.dealing {
         return Err(not_current("dealing"));
@@ -372,12 +390,17 @@ fn check_target(
     Ok(Some((share, verified)))
 }
 
-fn show_target(state: &Organisation, index: u64, target: &crate::message::Target) -> Result<ShownTarget, ReviewError> {
+fn show_target(
+    state: &Organisation,
+    index: u64,
+    target: &crate::message::Target,
+) -> Result<ShownTarget, ReviewError> {
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let sealing = &state.versions.get(&target.credential).ok_or_else(gone)?.sealing;
     let address = state.address(&target.account);
-    let newest = state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
+    let newest =
+        state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
     let mut differences = Vec::new();
     if sealing.address != address {
         differences.push(format!("it was sealed as {}", sealing.address));
@@ -444,9 +467,11 @@ impl Review {
         let open = |(index, share, dealing): &(u64, u8, VerifiedDealing)| {
             let target = usize::try_from(*index).ok().and_then(|i| self.request.targets.get(i));
             let target = target.ok_or(ContributeError::ShareKey)?;
-            let g = pvss::group_id(&self.request.vault, &self.request.organisation, &target.group, target.epoch);
+            let g =
+                pvss::group_id(&self.request.vault, &self.request.organisation, &target.group, target.epoch);
             let pair = ShareKeyPair::new(card.share_scalar(&g));
-            pvss::open_share(dealing, *share, &pair, &self.ceremony, rng).map_err(|_| ContributeError::ShareKey)
+            pvss::open_share(dealing, *share, &pair, &self.ceremony, rng)
+                .map_err(|_| ContributeError::ShareKey)
         };
         self.held.iter().map(open).collect()
     }
@@ -460,7 +485,7 @@ impl Review {
         at: Time,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Contribution, ContributeError> {
-        let pseudonym = card.pseudonym.as_str();
+        let pseudonym = card.pseudonym().as_str();
         let mut encrypt = |key: &Bytes<32>, label: &str, direction: &str, plaintext: &[u8]| {
             hpke::seal(key, label, &self.ceremony, direction, pseudonym, plaintext, rng)
                 .map_err(|_| ContributeError::EncryptionKey)
@@ -473,7 +498,7 @@ impl Review {
         let code = encrypt(&self.gate_key, label::HPKE_CODE, TO_GATE, code.expose())?;
         let mut contribution = Contribution {
             ceremony: self.ceremony,
-            custodian: card.pseudonym.clone(),
+            custodian: card.pseudonym().clone(),
             targets: self.held.iter().map(|(index, ..)| *index).collect(),
             at,
             size: self.seen.size,

@@ -50,7 +50,10 @@ pub struct Attempt<'a> {
 }
 
 /// Checks whose message it is; only after this may an attempt count.
-pub fn attempt<'a>(state: &'a Organisation, contribution: &'a Contribution) -> Result<Attempt<'a>, NotCounted> {
+pub fn attempt<'a>(
+    state: &'a Organisation,
+    contribution: &'a Contribution,
+) -> Result<Attempt<'a>, NotCounted> {
     let who = &contribution.custodian;
     let ceremony = state.ceremonies.get(&contribution.ceremony);
     let ceremony = ceremony.ok_or(NotCounted::UnknownCeremony(contribution.ceremony))?;

@@ -8,4 +8,3 @@
 pub mod custodian;
 pub mod judge;
 pub mod recipient;
-

@@ -5,9 +5,11 @@ use super::custodian::{FROM_GATE, TO_REQUESTER, share_hash};
 use crate::event::Hash;
 use crate::message::{Contribution, Release, Target};
 use crate::name::Pseudonym;
-use crate::pvss::{self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare};
+use crate::pvss::{
+    self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
+};
 use crate::seal::{
-    hpke::HpkeSecret,
+    hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
 };
 use crate::secret::SecretPoint;
@@ -49,7 +51,11 @@ pub enum FinishError {
 }
 
 fn names(bad: &[Pseudonym]) -> String {
-    if bad.is_empty() { "none".to_owned() } else { bad.iter().map(Pseudonym::as_str).collect::<Vec<_>>().join(", ") }
+    if bad.is_empty() {
+        "none".to_owned()
+    } else {
+        bad.iter().map(Pseudonym::as_str).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What came of a release.
@@ -92,7 +98,7 @@ fn check_dealing(release: &Release, target: &Target) -> Result<(GroupKeys, Verif
     let shape = group.shape().ok_or(not("group"))?;
     let g = pvss::group_id(&request.vault, &request.organisation, &group.group, group.epoch);
     let keys = GroupKeys::new(g, shape, &group.share_keys()).map_err(|_| not("group"))?;
-    let context = DealingContext::new(&target.credential, &keys);
+    let context = DealingContext::new(target.credential, &keys);
     let dealing = Dealing::from_bytes(release.dealing.as_ref(), shape.n())
         .ok()
         .and_then(|d| d.verify(&context, &keys).ok())
@@ -142,7 +148,8 @@ fn open_share(
     let position = contribution.targets.iter().position(|t| *t == release.target)?;
     let ciphertext = contribution.ciphertexts.get(position)?;
     let who = &contribution.custodian;
-    let plaintext = key.open(label::HPKE_SHARE, ceremony, TO_REQUESTER, who.as_str(), ciphertext.as_ref()).ok()?;
+    let plaintext =
+        hpke::open(key, label::HPKE_SHARE, ceremony, TO_REQUESTER, who.as_str(), ciphertext.as_ref()).ok()?;
     if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
         return None;
     }
@@ -157,9 +164,9 @@ fn open_ingredient(
     key: &HpkeSecret,
 ) -> Result<SecretPoint, FinishError> {
     let wrong = |e: &dyn std::fmt::Display| FinishError::Ingredient(e.to_string());
-    let plaintext = key
-        .open(label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", release.ingredient.as_ref())
-        .map_err(|e| wrong(&e))?;
+    let boxed = release.ingredient.as_ref();
+    let plaintext =
+        hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed).map_err(|e| wrong(&e))?;
     pvss::verify_ingredient(plaintext.expose(), &release.gamma, &target.credential, &release.origin, ceremony)
         .map_err(|e| wrong(&e))
 }

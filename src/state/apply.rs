@@ -5,8 +5,8 @@
 
 use super::{Account, Begun, Ceremony, Organisation, Project, Standing, Version};
 use crate::event::{
-    Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp, GroupStatement, Hash, Line,
-    Opening, Refusal, Scope, Sealing, Signed,
+    Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
+    GroupStatement, Hash, Line, Opening, Refusal, Scope, Sealing, Signed,
 };
 use crate::hex::Bytes;
 use crate::message::{ContributionFacts, contribution_digest, operator_notice};
@@ -121,7 +121,9 @@ impl Organisation {
     /// Begins with the log's first line and its leaf hash.
     pub fn begin(line: &Line, leaf: &Bytes<32>) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
-        let Entry { v: 1, time, actor: Actor::Host, event } = &**entry else { return Err(Invalid::FirstEntry) };
+        let Entry { v: 1, time, actor: Actor::Host, event } = &**entry else {
+            return Err(Invalid::FirstEntry);
+        };
         let Event::OrganisationCreated { vault, organisation, slug, origin, name, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
@@ -181,9 +183,9 @@ impl Organisation {
     fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
         let actor = &entry.actor;
         match &entry.event {
-            Event::VaultCreated { .. } | Event::OrganisationAdded { .. } | Event::OrganisationCreated { .. } => {
-                Err(Invalid::Misplaced(entry.event.kind()))
-            }
+            Event::VaultCreated { .. }
+            | Event::OrganisationAdded { .. }
+            | Event::OrganisationCreated { .. } => Err(Invalid::Misplaced(entry.event.kind())),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
@@ -205,9 +207,11 @@ impl Organisation {
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
             Event::Opened(opening) => self.opened(actor, opening, entry.time),
-            Event::Targeted { ceremony, first, credentials } => self.targeted(actor, ceremony, *first, credentials),
+            Event::Targeted { ceremony, first, credentials } => {
+                self.targeted(actor, ceremony, *first, credentials)
+            }
             Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time),
-            Event::Refused { ceremony, custodian, why, at, message, signature } => {
+            Event::Refused { ceremony, custodian, why, at: _, message, signature } => {
                 by_card(actor, custodian)?;
                 self.refused(ceremony, custodian, *why, message, signature, entry.time)
             }
@@ -219,7 +223,10 @@ impl Organisation {
                 self.check_notice(actor, ceremony, "share-rejected", *target, Some(custodian), signature)?;
                 let open = self.open_ceremony(ceremony, "share-rejected")?;
                 let covers = open.accepted.get(custodian).is_some_and(|covered| covered.contains(target));
-                if !covers || !open.released.contains(target) || !open.rejected.insert((*target, custodian.clone())) {
+                if !covers
+                    || !open.released.contains(target)
+                    || !open.rejected.insert((*target, custodian.clone()))
+                {
                     return Err(Invalid::CeremonyState("share-rejected"));
                 }
                 Ok(())
@@ -245,7 +252,8 @@ impl Organisation {
     }
 
     fn account_created(&mut self, entry: &Entry) -> Result<(), Invalid> {
-        let Event::AccountCreated { account, project, slug, name, provider, external_id: id } = &entry.event else {
+        let Event::AccountCreated { account, project, slug, name, provider, external_id: id } = &entry.event
+        else {
             return Err(Invalid::Misplaced(entry.event.kind()));
         };
         by_host(&entry.actor)?;
@@ -299,8 +307,9 @@ impl Organisation {
             if enrolment.sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
                 return Err(Invalid::Mismatch("member"));
             }
-            pvss::verify_possession(&member.possession, &g, &member.sign_key, &member.share_key)
-                .map_err(|_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" })?;
+            pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
+                |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
+            )?;
             check_signature(&member.pseudonym, &member.sign_key, &digest, signature)?;
         }
         self.groups.insert(statement.group, statement.clone());
@@ -310,7 +319,8 @@ impl Organisation {
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
         let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        GroupKeys::new(self.g(statement), shape, &statement.share_keys()).map_err(|e| Invalid::GroupKeys(e.to_string()))
+        GroupKeys::new(self.g(statement), shape, &statement.share_keys())
+            .map_err(|e| Invalid::GroupKeys(e.to_string()))
     }
 
     fn operator_admitted(&mut self, actor: &Actor, admission: &Admission, time: Time) -> Result<(), Invalid> {
@@ -409,9 +419,13 @@ impl Organisation {
         if self.begun.contains_key(credential) {
             return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
         }
-        let expected = pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
+        let expected =
+            pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
         let account_exists = self.accounts.contains_key(&begun.account);
-        if expected != *credential || !account_exists || begun.version != self.next_version(&begun.account, begun.factor) {
+        if expected != *credential
+            || !account_exists
+            || begun.version != self.next_version(&begun.account, begun.factor)
+        {
             return Err(Invalid::Mismatch("credential"));
         }
         self.begun.insert(*credential, begun);
@@ -437,10 +451,13 @@ impl Organisation {
         }
         match self.binding_of(&sealing.account, sealing.factor) {
             super::Effective::Bound(binding, group)
-                if binding.group == sealing.group && group.epoch == sealing.epoch && self.gate().epoch == sealing.gate_epoch => {}
+                if binding.group == sealing.group
+                    && group.epoch == sealing.epoch
+                    && self.gate().epoch == sealing.gate_epoch => {}
             _ => return Err(Invalid::Mismatch("binding")),
         }
-        let version = Version { sealing: sealing.clone(), sealed: time, exposed: None, loose_shares: BTreeSet::new() };
+        let version =
+            Version { sealing: sealing.clone(), sealed: time, exposed: None, loose_shares: BTreeSet::new() };
         self.versions.insert(sealing.credential, version);
         Ok(())
     }
@@ -480,12 +497,21 @@ impl Organisation {
         Ok(())
     }
 
-    fn targeted(&mut self, actor: &Actor, ceremony: &Hash, first: u64, credentials: &[Hash]) -> Result<(), Invalid> {
+    fn targeted(
+        &mut self,
+        actor: &Actor,
+        ceremony: &Hash,
+        first: u64,
+        credentials: &[Hash],
+    ) -> Result<(), Invalid> {
         let size = self.size + 1;
         let found = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("targeted"))?;
         by_card(actor, &found.operator)?;
         let room = found.count - found.targets.len() as u64;
-        if found.standing != Standing::Open || first != found.targets.len() as u64 || credentials.len() as u64 > room {
+        if found.standing != Standing::Open
+            || first != found.targets.len() as u64
+            || credentials.len() as u64 > room
+        {
             return Err(Invalid::Mismatch("list of targets"));
         }
         for credential in credentials {
@@ -496,7 +522,10 @@ impl Organisation {
             }
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             if self.admission_of(&found.operator, group, found.opened).is_none() {
-                return Err(Invalid::NotAdmitted { operator: found.operator.to_string(), group: group.slug.to_string() });
+                return Err(Invalid::NotAdmitted {
+                    operator: found.operator.to_string(),
+                    group: group.slug.to_string(),
+                });
             }
         }
         let open = self.open_ceremony(ceremony, "targeted")?;
@@ -527,7 +556,8 @@ impl Organisation {
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
-            let version = credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
+            let version =
+                credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
             member_key(self.group(&version.sealing.group, version.sealing.epoch)?, who)?;
             covered.push(version.sealing.credential);
         }
@@ -579,9 +609,14 @@ impl Organisation {
         if named != Some(credential) || open.standing != Standing::Open || open.released.contains(&target) {
             return Err(Invalid::CeremonyState("released"));
         }
-        let needed = usize::try_from(self.group(&version.sealing.group, version.sealing.epoch)?.threshold).unwrap_or(usize::MAX);
-        let contributed: BTreeSet<_> =
-            open.accepted.iter().filter(|(_, covered)| covered.contains(&target)).map(|(who, _)| who).collect();
+        let needed = usize::try_from(self.group(&version.sealing.group, version.sealing.epoch)?.threshold)
+            .unwrap_or(usize::MAX);
+        let contributed: BTreeSet<_> = open
+            .accepted
+            .iter()
+            .filter(|(_, covered)| covered.contains(&target))
+            .map(|(who, _)| who)
+            .collect();
         let claimed: BTreeSet<_> = custodians.iter().collect();
         if claimed != contributed || contributed.len() < needed {
             return Err(Invalid::NoQuorum { found: contributed.len(), needed });
@@ -616,7 +651,11 @@ impl Organisation {
     fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
         let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
         let found = self.people.get(who).ok_or_else(unknown)?;
-        if found.role == role { Ok(found) } else { Err(Invalid::NotA { who: who.to_string(), what: role.as_str() }) }
+        if found.role == role {
+            Ok(found)
+        } else {
+            Err(Invalid::NotA { who: who.to_string(), what: role.as_str() })
+        }
     }
 
     fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
@@ -643,7 +682,11 @@ impl Acceptance {
 }
 
 /// Checks a gate epoch's number and its signature by its own log key.
-pub(super) fn check_gate_epoch(organisation: &OrganisationId, gate: &GateEpoch, epoch: u64) -> Result<(), Invalid> {
+pub(super) fn check_gate_epoch(
+    organisation: &OrganisationId,
+    gate: &GateEpoch,
+    epoch: u64,
+) -> Result<(), Invalid> {
     let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
     let signed = sign::verify(&gate.log_key, &digest, &gate.signature);
     if gate.epoch != epoch {
@@ -673,8 +716,17 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn check_signature(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Result<(), Invalid> {
-    if sign::verify(key, digest, signature) { Ok(()) } else { Err(Invalid::Signature { who: who.to_string() }) }
+fn check_signature(
+    who: &Pseudonym,
+    key: &Bytes<32>,
+    digest: &[u8; 64],
+    signature: &Bytes<64>,
+) -> Result<(), Invalid> {
+    if sign::verify(key, digest, signature) {
+        Ok(())
+    } else {
+        Err(Invalid::Signature { who: who.to_string() })
+    }
 }
 
 fn by_host(actor: &Actor) -> Result<(), Invalid> {
@@ -691,6 +743,11 @@ fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
     Err(Invalid::WrongActor { found: actor.to_string(), expected: who.to_string() })
 }
 
-fn fresh<K: Ord, V>(known: &BTreeMap<K, V>, id: &K, slug: &crate::name::Slug, taken: bool) -> Result<(), Invalid> {
+fn fresh<K: Ord, V>(
+    known: &BTreeMap<K, V>,
+    id: &K,
+    slug: &crate::name::Slug,
+    taken: bool,
+) -> Result<(), Invalid> {
     if known.contains_key(id) || taken { Err(Invalid::Duplicate(slug.to_string())) } else { Ok(()) }
 }

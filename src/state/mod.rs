@@ -10,9 +10,14 @@ mod vault;
 pub use apply::Invalid;
 pub use vault::VaultState;
 
-use crate::event::{Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash};
+use crate::event::{
+    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
+};
 use crate::hex::Bytes;
-use crate::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold, VaultId};
+use crate::name::{
+    AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
+    VaultId,
+};
 use crate::pvss;
 use crate::time::{Span, Time};
 use serde::Serialize;
@@ -252,7 +257,12 @@ impl Organisation {
     }
 
     /// The admission under which an operator may ask a group now.
-    pub fn admission_of(&self, operator: &Pseudonym, group: &GroupStatement, now: Time) -> Option<&Admission> {
+    pub fn admission_of(
+        &self,
+        operator: &Pseudonym,
+        group: &GroupStatement,
+        now: Time,
+    ) -> Option<&Admission> {
         self.admissions.values().find(|a| {
             a.operator == *operator && a.group == group.group && a.epoch == group.epoch && a.expires > now
         })
@@ -260,9 +270,7 @@ impl Organisation {
 
     /// The ceremony that is open for a version, if there is one.
     pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
-        self.ceremonies
-            .iter()
-            .find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
+        self.ceremonies.iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
     }
 
     /// Contributions to a version in ceremonies that ended without a release,

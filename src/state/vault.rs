@@ -30,7 +30,9 @@ impl VaultState {
     /// Begins with the log's first line.
     pub fn begin(line: &Line) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
-        let Entry { time, actor: Actor::Host, event: Event::VaultCreated { vault, origin, gate }, .. } = &**entry else {
+        let Entry { time, actor: Actor::Host, event: Event::VaultCreated { vault, origin, gate }, .. } =
+            &**entry
+        else {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(&(*vault).into(), gate, 1)?;

@@ -64,7 +64,7 @@ pub fn write(
         Some((passphrase, params)) => {
             let mut salt = [0; 16];
             rng.fill_bytes(&mut salt);
-            let (memory, passes, lanes) = (params.memory_kib, params.passes, params.lanes);
+            let (memory, passes, lanes) = (params.memory_kib(), params.passes(), params.lanes());
             let head = format!("warifu gate 1 argon2id {memory} {passes} {lanes} {}", HEXLOWER.encode(&salt));
             let key = passphrase::derive(passphrase, &salt, params).map_err(|_| GateFileError::Damaged(path.to_owned()))?;
             let sealed = aead::seal_at_rest(&key, head.as_bytes(), root.expose(), rng);
@@ -97,7 +97,7 @@ pub fn read(
         }
         ["warifu", "gate", "1", "argon2id", memory, passes, lanes, salt] => {
             let number = |text: &str| text.parse::<u32>().map_err(|_| damaged());
-            let params = KdfParams::checked(number(memory)?, number(passes)?, number(lanes)?).map_err(|_| damaged())?;
+            let params = KdfParams::new(number(memory)?, number(passes)?, number(lanes)?).map_err(|_| damaged())?;
             let salt = HEXLOWER.decode(salt.as_bytes()).map_err(|_| damaged())?;
             let passphrase = passphrase().ok_or(GateFileError::NoPassphrase)?;
             let key = passphrase::derive(&passphrase, &salt, params).map_err(|_| damaged())?;

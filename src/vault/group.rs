@@ -75,10 +75,10 @@ impl Draft {
             return Err(VaultError::ForeignCard(card.pseudonym().to_string()));
         }
         let g = state.g(&self.statement);
-        let scalar = card.share_scalar(&g);
+        let pair = ShareKeyPair::new(card.share_scalar(&g));
         let sign_key = card.signing_key().public();
-        let possession = pvss::prove_possession(&scalar, &g, &sign_key, rng);
-        let share_key = *ShareKeyPair::new(scalar).public();
+        let possession = pvss::prove_possession(&pair, &g, &sign_key, rng);
+        let share_key = *pair.public();
         let pseudonym = card.pseudonym().clone();
         self.joined.insert(pseudonym.clone(), Member { pseudonym, sign_key, share_key, possession });
         if self.missing().is_empty() {

@@ -304,8 +304,8 @@ impl Vault {
     }
 }
 
-impl From<pvss::GroupKeysError> for VaultError {
-    fn from(error: pvss::GroupKeysError) -> Self {
+impl From<pvss::GroupError> for VaultError {
+    fn from(error: pvss::GroupError) -> Self {
         Self::Pvss(error.to_string())
     }
 }

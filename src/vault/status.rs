@@ -1,0 +1,234 @@
+//! A first look: what there is, and what needs somebody's attention.
+
+use super::{Log, Vault, VaultError};
+use crate::event::GroupStatement;
+use crate::name::{AccountId, Factor, Slug};
+use crate::seal::card::Role;
+use crate::state::{Account, Effective, Organisation, Standing};
+use crate::time::Time;
+use serde::Serialize;
+
+/// The whole vault.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Where it lies.
+    pub vault: String,
+    /// Base of its logs' origins.
+    pub origin: String,
+    /// What concerns the vault as a whole.
+    pub warnings: Vec<String>,
+    /// Organisations.
+    pub organisations: Vec<OrganisationStatus>,
+}
+
+/// One organisation.
+#[derive(Debug, Serialize)]
+pub struct OrganisationStatus {
+    /// Its name in addresses.
+    pub organisation: String,
+    /// Entries in its log.
+    pub entries: u64,
+    /// How many projects.
+    pub projects: usize,
+    /// Accounts with their state.
+    pub accounts: Vec<AccountStatus>,
+    /// Groups.
+    pub groups: Vec<GroupStatus>,
+    /// Cards by role.
+    pub custodians: usize,
+    /// Operators.
+    pub operators: usize,
+    /// Officers.
+    pub officers: usize,
+    /// Open ceremonies.
+    pub ceremonies: Vec<CeremonyStatus>,
+    /// What the host's administration did with nobody's signature but its own.
+    pub host_alone: Vec<String>,
+}
+
+/// How an account stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountStatus {
+    /// `org/project/account`.
+    pub address: String,
+    /// Display name, unless erased.
+    pub name: Option<String>,
+    /// Whose root user it has.
+    pub provider: String,
+    /// The provider's identifier.
+    pub external_id: String,
+    /// Group that new versions go to.
+    pub group: Option<String>,
+    /// Newest version.
+    pub version: Option<u64>,
+    /// `unbound`, `unsealed`, `sealed`, `weakened` or `exposed`.
+    pub state: &'static str,
+    /// Contributions to the newest version that no release came of.
+    pub weakened: usize,
+    /// When the newest version was exposed.
+    pub exposed: Option<Time>,
+    /// Older versions that were exposed and can still be opened.
+    pub older_exposed: Vec<u64>,
+}
+
+/// How a group stands.
+#[derive(Debug, Serialize)]
+pub struct GroupStatus {
+    /// `org/group`.
+    pub group: String,
+    /// How many shares open.
+    pub threshold: u64,
+    /// Members.
+    pub members: Vec<String>,
+    /// Versions that it holds.
+    pub holds: usize,
+    /// Operators admitted now.
+    pub operators: Vec<String>,
+    /// Members above the threshold: how many may be lost.
+    pub margin: u64,
+}
+
+/// An open ceremony.
+#[derive(Debug, Serialize)]
+pub struct CeremonyStatus {
+    /// Its hash.
+    pub ceremony: String,
+    /// Who asked.
+    pub operator: String,
+    /// What for.
+    pub targets: Vec<String>,
+    /// Custodians accepted.
+    pub accepted: usize,
+    /// End of its window.
+    pub expires: Time,
+}
+
+impl Vault {
+    /// A look at everything, or at one organisation.
+    pub fn status(&self, only: Option<&Slug>, now: Time) -> Result<Status, VaultError> {
+        let mut warnings = vec![
+            "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault".to_owned(),
+        ];
+        if !self.gate_protected() {
+            warnings.push("gate.key has no passphrase: whoever copies this host's disk has the host's ingredient".to_owned());
+        }
+        if only.is_some() {
+            warnings.clear();
+        }
+        let slugs = self.state().organisations.values().filter(|slug| only.is_none_or(|o| o == *slug));
+        let mut organisations = Vec::new();
+        for slug in slugs {
+            let log = self.log(slug)?;
+            organisations.push(self.organisation_status(&log, now));
+        }
+        if let (Some(slug), true) = (only, organisations.is_empty()) {
+            return Err(VaultError::NotFound { what: "organisation", name: slug.to_string(), near: Vec::new() });
+        }
+        organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
+        let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
+        Ok(Status { vault, origin, warnings, organisations })
+    }
+
+    fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {
+        let state = &log.state;
+        let mut accounts: Vec<_> = state.accounts.iter().map(|(id, a)| self.account_status(state, id, a)).collect();
+        accounts.sort_by(|a, b| a.address.cmp(&b.address));
+        let mut groups: Vec<_> = state.groups.values().map(|g| group_status(state, g, now)).collect();
+        groups.sort_by(|a, b| a.group.cmp(&b.group));
+        let count = |role| state.people.values().filter(|p| p.role == role).count();
+        OrganisationStatus {
+            organisation: state.slug.to_string(),
+            entries: state.size,
+            projects: state.projects.len(),
+            accounts,
+            groups,
+            custodians: count(Role::Custodian),
+            operators: count(Role::Operator),
+            officers: count(Role::Officer),
+            ceremonies: ceremonies(state, now),
+            host_alone: host_alone(state),
+        }
+    }
+
+    /// How one account stands.
+    pub fn account_status(&self, state: &Organisation, id: &AccountId, account: &Account) -> AccountStatus {
+        let factor = Factor::Password;
+        let versions = state.versions_of(id, factor);
+        let newest = versions.last();
+        let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
+        let exposed = newest.and_then(|(_, v)| v.exposed);
+        let group = match state.binding_of(id, factor) {
+            Effective::Bound(_, group) => Some(format!("{}/{}", state.slug, group.slug)),
+            Effective::Unbound => None,
+        };
+        let standing = match (&newest, &group) {
+            (Some(_), _) if exposed.is_some() => "exposed",
+            (Some(_), _) if weakened > 0 => "weakened",
+            (Some(_), _) => "sealed",
+            (None, None) => "unbound",
+            (None, Some(_)) => "unsealed",
+        };
+        let older = versions.iter().rev().skip(1).filter(|(_, v)| v.exposed.is_some());
+        AccountStatus {
+            address: state.address(id),
+            name: account.name.and_then(|hash| self.text(&state.id, &hash)),
+            provider: account.provider.to_string(),
+            external_id: account.external_id.clone(),
+            group,
+            version: newest.map(|(_, v)| v.sealing.version),
+            state: standing,
+            weakened,
+            exposed,
+            older_exposed: older.map(|(_, v)| v.sealing.version).collect(),
+        }
+    }
+}
+
+/// How one group stands.
+pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> GroupStatus {
+    let admitted = state.admissions.values().filter(|a| a.group == group.group && a.expires > now);
+    let mut operators: Vec<_> = admitted.map(|a| a.operator.to_string()).collect();
+    operators.sort();
+    operators.dedup();
+    GroupStatus {
+        group: format!("{}/{}", state.slug, group.slug),
+        threshold: group.threshold,
+        members: group.members.iter().map(|m| m.pseudonym.to_string()).collect(),
+        holds: state.versions.values().filter(|v| v.sealing.group == group.group).count(),
+        operators,
+        margin: (group.members.len() as u64).saturating_sub(group.threshold),
+    }
+}
+
+fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
+    let open = state.ceremonies.iter().filter(|(_, c)| c.standing == Standing::Open && c.expires >= now);
+    open.map(|(hash, c)| CeremonyStatus {
+        ceremony: hash.to_string(),
+        operator: c.operator.to_string(),
+        targets: c
+            .targets
+            .iter()
+            .filter_map(|credential| state.versions.get(credential))
+            .map(|v| format!("{} (version {})", state.address(&v.sealing.account), v.sealing.version))
+            .collect(),
+        accepted: c.accepted.len(),
+        expires: c.expires,
+    })
+    .collect()
+}
+
+/// Facts that rest on the host's word alone.
+fn host_alone(state: &Organisation) -> Vec<String> {
+    let in_groups = |who| state.groups.values().any(|g| g.index_of(who).is_some());
+    let admitted = |who| state.admissions.values().any(|a| a.operator == *who);
+    let count = |role, vouched: &dyn Fn(&crate::name::Pseudonym) -> bool| {
+        state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
+    };
+    let facts = [
+        (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
+        (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
+        (state.accounts.len(), "accounts added: name and external id are the host's word until a custodian reads them"),
+        (state.versions.len(), "versions sealed on this host: whoever administers it could read them while they were typed"),
+    ];
+    facts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
+}
