@@ -178,7 +178,7 @@ pub enum VaultError {
     EnrolmentCode,
     /// Card trouble.
     #[error(transparent)]
-    Card(#[from] crate::seal::card::CardError),
+    Card(#[from] crate::seal::card_file::CardError),
     /// A file could not be read or written.
     #[error("{}: {why}", path.display())]
     File {
