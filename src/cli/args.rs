@@ -1,0 +1,561 @@
+//! The command line's grammar. Secrets are never arguments.
+
+use crate::name::{
+    AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
+};
+use crate::time::{Span, Time};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Keeps root credentials so that only a quorum can use them, and never unseen.
+#[derive(Parser, Debug)]
+#[command(name = "warifu", version, about, propagate_version = true, after_help = "\
+See it work:      warifu rehearse
+Begin a vault:    warifu init, then org add, project add, account add
+Then people:      custodian enrol, operator enrol, group form, operator admit, bind
+Then passwords:   seal, open, audit verify, status")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// The vault's directory [default: the platform's data directory]
+    #[arg(long, global = true, env = "WARIFU_VAULT", value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+    /// Print results as JSON, one value a line; errors too, on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer questions of yes or no with yes
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// File that holds the passphrase of the gate's file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub gate_passphrase_file: Option<PathBuf>,
+}
+
+/// Commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a new vault
+    #[command(after_help = "Example:\n  warifu init --origin example.com/warifu")]
+    Init(Init),
+    /// Organisations
+    Org(Sub<OrgCommand>),
+    /// Projects of an organisation
+    Project(Sub<ProjectCommand>),
+    /// Accounts of a project
+    Account(Sub<AccountCommand>),
+    /// Custodians: they hold shares
+    Custodian(Sub<CustodianCommand>),
+    /// Operators: they ask for ceremonies
+    Operator(Sub<OperatorCommand>),
+    /// Officers: they read and verify, and open nothing
+    Officer(Sub<OfficerCommand>),
+    /// Groups of custodians
+    Group(Sub<GroupCommand>),
+    /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
+    #[command(after_help = "\
+Examples:
+  warifu bind acme --factor password --group acme/keepers
+  warifu bind acme/web --group acme/web-keepers --card a.card --card b.card --card c.card")]
+    Bind(Bind),
+    /// Seal a root password; no custodian is needed
+    #[command(after_help = "\
+Examples:
+  warifu seal acme/web/prod --login root@example.com            (generated, shown to nobody)
+  warifu seal acme/web/prod --login root@example.com --hand-over
+  warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
+    Seal(Seal),
+    /// Open a root password with a quorum, in one room
+    #[command(after_help = "\
+Examples:
+  warifu open acme/web/prod --reason 'billing address' --ticket OPS-7
+  warifu open acme/web/prod --reason 'rotate' --exec './install-password'")]
+    Open(Open),
+    /// The same ceremony by files, each custodian on their own machine
+    #[command(after_help = "\
+In order:
+  operator   warifu ceremony request acme/web/prod --reason 'billing' --card op.card --out request.warifu
+  custodian  warifu ceremony contribute request.warifu --card mine.card --out mine.contribution
+  host       warifu ceremony accept mine.contribution
+  operator   warifu ceremony finish acme CEREMONY --card op.card")]
+    Ceremony(Sub<CeremonyCommand>),
+    /// Read and verify the log
+    Audit(Sub<AuditCommand>),
+    /// A first look: what there is and what needs attention
+    Status(StatusArgs),
+    /// Watch a whole ceremony happen in a throw-away vault
+    Rehearse(RehearseArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  warifu completions bash > /etc/bash_completion.d/warifu")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a directory
+    Man {
+        /// Directory, made if need be
+        dir: PathBuf,
+    },
+}
+
+/// A command with commands of its own.
+#[derive(Args, Debug)]
+pub struct Sub<T: Subcommand> {
+    /// Which.
+    #[command(subcommand)]
+    pub command: T,
+}
+
+/// `init`.
+#[derive(Args, Debug)]
+pub struct Init {
+    /// Base of the logs' origins: a name that is yours, like example.com/warifu
+    #[arg(long, default_value = "warifu.invalid")]
+    pub origin: Origin,
+    /// Protect the gate's file with a passphrase, asked for at every command
+    #[arg(long)]
+    pub passphrase: bool,
+    /// The weakest key derivation that is allowed: for tests alone
+    #[arg(long, hide = true)]
+    pub kdf_floor: bool,
+}
+
+/// `org …`.
+#[derive(Subcommand, Debug)]
+pub enum OrgCommand {
+    /// Create an organisation, with a log of its own
+    Add {
+        /// Its name in addresses
+        slug: Slug,
+        /// Display name, in any script
+        #[arg(long)]
+        name: Option<DisplayName>,
+    },
+    /// List organisations
+    List,
+    /// Show one
+    Show {
+        /// Its name
+        slug: Slug,
+    },
+}
+
+/// `project …`.
+#[derive(Subcommand, Debug)]
+pub enum ProjectCommand {
+    /// Create a project
+    Add {
+        /// org/project
+        address: MemberAddress,
+        /// Display name, in any script
+        #[arg(long)]
+        name: Option<DisplayName>,
+    },
+    /// List an organisation's projects
+    List {
+        /// Organisation
+        organisation: Slug,
+    },
+    /// Show one
+    Show {
+        /// org/project
+        address: MemberAddress,
+    },
+}
+
+/// `account …`.
+#[derive(Subcommand, Debug)]
+pub enum AccountCommand {
+    /// Create an account
+    #[command(after_help = "Example:\n  warifu account add acme/web/prod --id 123456789012 --name 'Webshop, Produktion'")]
+    Add {
+        /// org/project/account
+        address: AccountAddress,
+        /// The provider's own identifier; 12 digits for AWS
+        #[arg(long)]
+        id: String,
+        /// Provider: aws, or another by name
+        #[arg(long, default_value = "aws")]
+        provider: Provider,
+        /// Display name, in any script
+        #[arg(long)]
+        name: Option<DisplayName>,
+    },
+    /// List accounts of an organisation or a project
+    List {
+        /// org or org/project
+        scope: ScopeAddress,
+    },
+    /// Show one
+    Show {
+        /// org/project/account
+        address: AccountAddress,
+    },
+}
+
+/// Where a new card goes and how it is protected.
+#[derive(Args, Debug)]
+pub struct NewCard {
+    /// Organisation
+    pub organisation: Slug,
+    /// The card's file [default: PSEUDONYM.card here]
+    #[arg(long, value_name = "FILE")]
+    pub card: Option<PathBuf>,
+    /// Read the new passphrase from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the new passphrase from a file descriptor
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+    /// Write the authenticator's otpauth:// URL into a new file (mode 0600) instead of showing it
+    #[arg(long, value_name = "FILE")]
+    pub totp_file: Option<PathBuf>,
+    /// Read the first code from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "code_fd")]
+    pub code_file: Option<PathBuf>,
+    /// Read the first code from a file descriptor
+    #[arg(long, value_name = "N")]
+    pub code_fd: Option<u32>,
+    /// The weakest key derivation that is allowed: for tests alone
+    #[arg(long, hide = true)]
+    pub kdf_floor: bool,
+}
+
+/// `custodian …`.
+#[derive(Subcommand, Debug)]
+pub enum CustodianCommand {
+    /// Make a custodian's card and enrol their authenticator
+    Enrol(NewCard),
+    /// List custodians
+    List {
+        /// Organisation
+        organisation: Slug,
+    },
+}
+
+/// `operator …`.
+#[derive(Subcommand, Debug)]
+pub enum OperatorCommand {
+    /// Make an operator's card and enrol their authenticator
+    Enrol(NewCard),
+    /// List operators
+    List {
+        /// Organisation
+        organisation: Slug,
+    },
+    /// Let an operator ask a group: a quorum of its custodians signs
+    #[command(after_help = "Example:\n  warifu operator admit acme/keepers quiet-heron-lamp --days 90")]
+    Admit {
+        /// org/group
+        group: MemberAddress,
+        /// The operator's pseudonym
+        operator: Pseudonym,
+        /// For how many days
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i64).range(1..=3650))]
+        days: i64,
+        /// The signers' cards
+        #[command(flatten)]
+        cards: CardsArgs,
+    },
+    /// Take an operator's admission back: one custodian suffices
+    Revoke {
+        /// org/group
+        group: MemberAddress,
+        /// The operator's pseudonym
+        operator: Pseudonym,
+        /// The custodian's card
+        #[command(flatten)]
+        card: CardArgs,
+    },
+}
+
+/// `officer …`.
+#[derive(Subcommand, Debug)]
+pub enum OfficerCommand {
+    /// Make an officer's card and enrol their authenticator
+    Enrol(NewCard),
+    /// List officers
+    List {
+        /// Organisation
+        organisation: Slug,
+    },
+}
+
+/// `group …`.
+#[derive(Subcommand, Debug)]
+pub enum GroupCommand {
+    /// Form a group: every member signs with their card
+    #[command(after_help = "Example:\n  warifu group form acme/keepers --threshold 3 --members a-b-c,d-e-f,g-h-i,j-k-l,m-n-o")]
+    Form {
+        /// org/group
+        address: MemberAddress,
+        /// How many shares open
+        #[arg(long, short)]
+        threshold: usize,
+        /// Pseudonyms, separated by commas or repeated
+        #[arg(long, short, required = true, value_delimiter = ',', num_args = 1..)]
+        members: Vec<Pseudonym>,
+        /// The members' cards
+        #[command(flatten)]
+        cards: CardsArgs,
+    },
+    /// List an organisation's groups
+    List {
+        /// Organisation
+        organisation: Slug,
+    },
+    /// Show one, with its twelve words
+    Show {
+        /// org/group
+        address: MemberAddress,
+    },
+}
+
+/// One card.
+#[derive(Args, Debug, Clone)]
+pub struct CardArgs {
+    /// The card's file
+    #[arg(long, value_name = "FILE")]
+    pub card: Option<PathBuf>,
+    /// Read its passphrase from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read its passphrase from a file descriptor
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+/// Several cards.
+#[derive(Args, Debug, Clone)]
+pub struct CardsArgs {
+    /// A card's file; repeat it for each
+    #[arg(long = "card", value_name = "FILE", action = ArgAction::Append)]
+    pub cards: Vec<PathBuf>,
+    /// Passphrase files, in the order of the cards
+    #[arg(long = "passphrase-file", value_name = "FILE", action = ArgAction::Append, conflicts_with = "passphrase_fds")]
+    pub passphrase_files: Vec<PathBuf>,
+    /// Passphrase file descriptors, in the order of the cards
+    #[arg(long = "passphrase-fd", value_name = "N", action = ArgAction::Append)]
+    pub passphrase_fds: Vec<u32>,
+}
+
+/// `bind`.
+#[derive(Args, Debug)]
+pub struct Bind {
+    /// org, org/project or org/project/account
+    pub scope: ScopeAddress,
+    /// What is sealed
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// org/group
+    #[arg(long)]
+    pub group: MemberAddress,
+    /// The signers' cards
+    #[command(flatten)]
+    pub cards: CardsArgs,
+}
+
+/// `seal`.
+#[derive(Args, Debug)]
+pub struct Seal {
+    /// org/project/account
+    pub address: AccountAddress,
+    /// Login id: the root user's e-mail address
+    #[arg(long)]
+    pub login: Option<String>,
+    /// Notes, sealed with the password; asked for with --notes alone
+    #[arg(long)]
+    pub notes: bool,
+    /// Type the password (twice) instead of having it generated
+    #[arg(long, conflicts_with = "stdin")]
+    pub typed: bool,
+    /// Read the password from standard input
+    #[arg(long)]
+    pub stdin: bool,
+    /// Length of a generated password
+    #[arg(long, default_value_t = crate::seal::generate::DEFAULT_LENGTH, conflicts_with_all = ["typed", "stdin"])]
+    pub length: usize,
+    /// Show the password once on the screen, or give it to --exec, so that it can be installed
+    #[arg(long)]
+    pub hand_over: bool,
+    /// With --hand-over: run this and give the password to its standard input
+    #[arg(long, value_name = "CMD", requires = "hand_over")]
+    pub exec: Option<String>,
+    /// The group's twelve words, when this vault has not confirmed them yet
+    #[arg(long, value_name = "WORDS")]
+    pub fingerprint: Option<String>,
+}
+
+/// What a ceremony is asked for.
+#[derive(Args, Debug)]
+pub struct AskArgs {
+    /// org/project/account
+    pub address: AccountAddress,
+    /// Why; custodians read it
+    #[arg(long)]
+    pub reason: String,
+    /// Ticket
+    #[arg(long)]
+    pub ticket: Option<String>,
+    /// Which version [default: the newest]
+    #[arg(long)]
+    pub version: Option<u64>,
+    /// How long the ceremony stays open, like 15m or 24h [default: 15m in the room, 24h by files]
+    #[arg(long, value_parser = span)]
+    pub window: Option<Span>,
+    /// The operator's card
+    #[command(flatten)]
+    pub card: CardArgs,
+}
+
+/// `open`.
+#[derive(Args, Debug)]
+pub struct Open {
+    /// What and why
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// Run this and give the password to its standard input instead of showing it
+    #[arg(long, value_name = "CMD")]
+    pub exec: Option<String>,
+}
+
+/// `ceremony …`.
+#[derive(Subcommand, Debug)]
+pub enum CeremonyCommand {
+    /// Open a ceremony and write the file that custodians need
+    Request {
+        /// What and why
+        #[command(flatten)]
+        ask: AskArgs,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// A custodian's answer; no vault is needed
+    Contribute {
+        /// The request's file
+        file: PathBuf,
+        /// The custodian's card
+        #[command(flatten)]
+        card: CardArgs,
+        /// Read the TOTP code from a file
+        #[arg(long, value_name = "FILE", conflicts_with = "code_fd")]
+        code_file: Option<PathBuf>,
+        /// Read the TOTP code from a file descriptor
+        #[arg(long, value_name = "N")]
+        code_fd: Option<u32>,
+        /// File to write [default: PSEUDONYM.contribution here]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Take a custodian's answer in
+    Accept {
+        /// The contribution's file
+        file: PathBuf,
+    },
+    /// With the quorum complete: release, open and show
+    Finish {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
+        /// The operator's card
+        #[command(flatten)]
+        card: CardArgs,
+        /// Run this and give the password to its standard input instead of showing it
+        #[arg(long, value_name = "CMD")]
+        exec: Option<String>,
+        /// Write the release for the operator's own machine instead of opening it here
+        #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+        out: Option<PathBuf>,
+    },
+    /// Open a release on the operator's own machine; no vault is needed
+    Reveal {
+        /// The release's file
+        file: PathBuf,
+        /// The operator's card
+        #[command(flatten)]
+        card: CardArgs,
+        /// Run this and give the password to its standard input instead of showing it
+        #[arg(long, value_name = "CMD")]
+        exec: Option<String>,
+    },
+    /// Stop a ceremony
+    Abort {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
+    },
+    /// List an organisation's ceremonies
+    List {
+        /// Organisation
+        organisation: Slug,
+        /// Those that ended too
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// `audit …`.
+#[derive(Subcommand, Debug)]
+pub enum AuditCommand {
+    /// Read an organisation's log
+    #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
+    Log {
+        /// Organisation
+        organisation: Slug,
+        /// Only entries about this account
+        #[arg(long)]
+        account: Option<AccountAddress>,
+        /// Only entries of this kind; repeat it for more
+        #[arg(long)]
+        kind: Vec<String>,
+        /// Only entries that name this pseudonym
+        #[arg(long)]
+        who: Option<Pseudonym>,
+        /// Only entries from this time on
+        #[arg(long, value_parser = Time::parse_lenient)]
+        since: Option<Time>,
+        /// Only entries before this time
+        #[arg(long, value_parser = Time::parse_lenient)]
+        until: Option<Time>,
+    },
+    /// Verify everything: leaves, root, checkpoint, signatures, state, records
+    Verify {
+        /// One organisation alone
+        organisation: Option<Slug>,
+    },
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// One organisation alone
+    pub organisation: Option<Slug>,
+}
+
+/// `rehearse`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  warifu rehearse\n  warifu rehearse --keep /tmp/rehearsal")]
+pub struct RehearseArgs {
+    /// Keep the vault in this new directory, with the cast's cards, passphrases and seeds
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).ok_or("write it like 90s, 15m, 24h or 7d")?;
+    if span < Span::minutes(1) || span > Span::days(30) {
+        return Err("a window lasts between 1m and 30d".to_owned());
+    }
+    Ok(span)
+}

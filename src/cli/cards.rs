@@ -1,0 +1,166 @@
+//! Cards on disk: unlocking, saving, and what their owners have seen.
+
+use super::args::{CardArgs, CardsArgs};
+use super::error::CliError;
+use super::ui::{Kind, Prompt};
+use super::{App, files};
+use crate::ceremony::custodian::Seen;
+use crate::seal::card_file::{CardFile, UnlockedCard};
+use crate::secret::SecretBytes;
+use crate::time::Time;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A card that is unlocked, and where it lies.
+pub struct OpenCard {
+    /// Its file.
+    pub path: PathBuf,
+    /// The card.
+    pub card: UnlockedCard,
+}
+
+/// Longest secret that is read from a file, in bytes.
+const SECRET_CAP: u64 = 64 * 1024;
+/// Longest file of what an owner has seen, in bytes.
+const SEEN_CAP: u64 = 1 << 20;
+
+/// A secret from a file; one newline at its end is not part of it.
+pub fn secret_from_file(path: &Path) -> Result<SecretBytes, CliError> {
+    let io = |why| CliError::file(path, why);
+    secret_from(File::open(path).map_err(io)?).map_err(io)
+}
+
+/// A secret from a file descriptor that the caller has opened.
+pub fn secret_from_fd(fd: u32) -> Result<SecretBytes, CliError> {
+    secret_from_file(&PathBuf::from(format!("/dev/fd/{fd}")))
+}
+
+/// Reads a secret; one newline at its end is not part of it.
+pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
+    let mut bytes = SecretBytes::zeroed(usize::try_from(SECRET_CAP).unwrap_or(usize::MAX));
+    let mut length = 0;
+    loop {
+        let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
+        if room.is_empty() {
+            return Err(std::io::Error::other("it is too long to be a secret"));
+        }
+        match source.read(room)? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    let text = bytes.expose().get(..length).unwrap_or_default();
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let mut kept = SecretBytes::zeroed(text.len());
+    kept.expose_mut().copy_from_slice(text);
+    Ok(kept)
+}
+
+/// Reads and parses a card file; line ends that a mail program changed are put right.
+pub fn read_card(path: &Path) -> Result<CardFile, CliError> {
+    let bytes = files::read_capped(path, 1 << 16)?;
+    let text: Vec<u8> = bytes.into_iter().filter(|b| *b != b'\r').collect();
+    CardFile::parse(&text).map_err(|why| CliError::Card { path: path.to_owned(), why })
+}
+
+/// Unlocks one card, from its file and passphrase source or by asking.
+pub fn unlock(app: &mut App<'_>, args: &CardArgs, who: &str, deadline: Option<Time>) -> Result<OpenCard, CliError> {
+    let path = match &args.card {
+        Some(path) => path.clone(),
+        None => ask_path(app, who, deadline)?,
+    };
+    unlock_at(app, path, args.passphrase_file.as_deref(), args.passphrase_fd, deadline)
+}
+
+fn ask_path(app: &mut App<'_>, who: &str, deadline: Option<Time>) -> Result<PathBuf, CliError> {
+    let prompt = Prompt::new(Kind::CardFile, format!("Card file of {who}"), "Use --card FILE.").until(deadline);
+    Ok(PathBuf::from(app.ui.line(&prompt)?))
+}
+
+/// Unlocks the card at a path.
+pub fn unlock_at(
+    app: &mut App<'_>,
+    path: PathBuf,
+    passphrase_file: Option<&Path>,
+    passphrase_fd: Option<u32>,
+    deadline: Option<Time>,
+) -> Result<OpenCard, CliError> {
+    let file = read_card(&path)?;
+    let passphrase = match (passphrase_file, passphrase_fd) {
+        (Some(file), _) => secret_from_file(file)?,
+        (None, Some(fd)) => secret_from_fd(fd)?,
+        (None, None) => {
+            let shown = path.display().to_string();
+            let text = format!("Passphrase of {shown}");
+            let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
+            app.ui.secret(&Prompt::new(Kind::Passphrase(shown), text, instead).until(deadline))?
+        }
+    };
+    let card = file.unlock(&passphrase).map_err(|why| CliError::Card { path: path.clone(), why })?;
+    Ok(OpenCard { path, card })
+}
+
+/// Unlocks cards one after another until there are `needed`. Those named on
+/// the command line come first, then people are asked; a wrong passphrase or
+/// card costs only that attempt.
+pub fn unlock_several(
+    app: &mut App<'_>,
+    args: &CardsArgs,
+    needed: usize,
+    who: &str,
+    fits: &mut dyn FnMut(&OpenCard) -> Result<(), CliError>,
+) -> Result<Vec<OpenCard>, CliError> {
+    let mut unlocked: Vec<OpenCard> = Vec::new();
+    for (position, path) in args.cards.iter().enumerate() {
+        let file = args.passphrase_files.get(position).map(PathBuf::as_path);
+        let fd = args.passphrase_fds.get(position).copied();
+        let card = unlock_at(app, path.clone(), file, fd, None)?;
+        fits(&card)?;
+        unlocked.push(card);
+    }
+    while unlocked.len() < needed {
+        let count = unlocked.len() + 1;
+        let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+        let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
+        match attempt.and_then(|card| fits(&card).map(|()| card)) {
+            Ok(card) => unlocked.push(card),
+            Err(error) if super::interrupted(&error) => return Err(error),
+            Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
+        }
+    }
+    Ok(unlocked)
+}
+
+/// Writes a card's armour over its file, so that a crash leaves one whole card.
+pub fn save(app: &mut App<'_>, open: &OpenCard) -> Result<(), CliError> {
+    let armour = open.card.armour(&mut app.rng);
+    files::replace(&open.path, armour.as_bytes())
+}
+
+fn seen_path(card: &Path) -> PathBuf {
+    let mut name = card.file_name().unwrap_or_default().to_owned();
+    name.push(".seen");
+    card.with_file_name(name)
+}
+
+/// What the card's owner saw last, if anything.
+pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
+    let path = seen_path(card);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = files::read_capped(&path, SEEN_CAP)?;
+    let damaged = || CliError::Argument {
+        fact: format!("{} is damaged", path.display()),
+        remedy: "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back.",
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged())
+}
+
+/// Keeps what the card's owner has now seen.
+pub fn write_seen(card: &Path, seen: &Seen) -> Result<(), CliError> {
+    let bytes = serde_json::to_vec_pretty(seen).expect("what was seen is strings and numbers");
+    files::replace(&seen_path(card), &bytes)
+}

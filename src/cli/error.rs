@@ -1,0 +1,338 @@
+//! Errors as a person sees them: a fact, then what to do; and exit codes.
+
+use super::ui::UiError;
+use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::message::MessageError;
+use crate::name::NameError;
+use crate::seal::card::StatementError;
+use crate::seal::card_file::CardError;
+use crate::seal::generate::PasswordError;
+use crate::seal::passphrase::PassphraseError;
+use crate::state::Invalid;
+use crate::store::StoreError;
+use crate::vault::VaultError;
+use crate::vault::gate_file::GateFileError;
+use std::path::PathBuf;
+
+/// Exit codes; documented in `docs/cli.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    /// The command was refused or failed.
+    Failed = 1,
+    /// The command line is wrong (as clap reports it).
+    Usage = 2,
+    /// Something named does not exist, exists already, or is malformed.
+    Input = 3,
+    /// A passphrase, code, card or signature is wrong.
+    Denied = 4,
+    /// A ceremony ended, expired, was aborted, or lacks its quorum.
+    Ceremony = 5,
+    /// Verification found something wrong.
+    Tampered = 6,
+    /// The store or a file cannot be used.
+    Storage = 7,
+    /// Interrupted by the person.
+    Interrupted = 130,
+}
+
+/// Why a command ended without doing its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// From the vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// From the person's end.
+    #[error(transparent)]
+    Ui(#[from] UiError),
+    /// A malformed name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A malformed message.
+    #[error("{}: {why}", path.display())]
+    Message {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: MessageError,
+    },
+    /// A custodian's machine refused.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    /// A custodian's answer could not be made.
+    #[error(transparent)]
+    Contribute(#[from] ContributeError),
+    /// A card file.
+    #[error("{}: {why}", path.display())]
+    Card {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: CardError,
+    },
+    /// A card will not sign.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A passphrase that is too weak.
+    #[error("the passphrase is too weak: {0}")]
+    Weak(String),
+    /// A password that the provider would not take.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Key derivation failed.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// Typed twice, differently.
+    #[error("the two do not agree")]
+    NotTheSame,
+    /// A file.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A file that must not exist yet.
+    #[error("{} exists already", .0.display())]
+    FileExists(PathBuf),
+    /// Nothing tells where the vault is.
+    #[error("there is no place for a vault on this system")]
+    NoVaultPlace,
+    /// An argument that is well formed but does not fit.
+    #[error("{fact}")]
+    Argument {
+        /// What is wrong.
+        fact: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The ceremony was aborted.
+    #[error("the ceremony was aborted; that is on record")]
+    Aborted,
+    /// The window ran out.
+    #[error("the ceremony expired with {there} of {needed} shares; that is on record")]
+    Expired {
+        /// Accepted shares.
+        there: usize,
+        /// Needed shares.
+        needed: usize,
+    },
+    /// A person said no.
+    #[error("not confirmed; nothing was changed")]
+    NotConfirmed,
+    /// Verification found something.
+    #[error("the vault is not as its logs say: {0} findings")]
+    Tampered(usize),
+    /// A contribution was refused.
+    #[error("the contribution of {who} was refused: {why}; that is on record")]
+    Refused {
+        /// Whose.
+        who: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// The program given with `--exec` failed.
+    #[error("the program given with --exec failed: {0}")]
+    Exec(String),
+    /// A step of the rehearsal did not go as it must.
+    #[error("the rehearsal failed at '{step}': {why}")]
+    Rehearsal {
+        /// Which step.
+        step: String,
+        /// What happened instead.
+        why: String,
+    },
+}
+
+impl CliError {
+    /// A file that the system refused.
+    pub fn file(path: impl Into<PathBuf>, why: std::io::Error) -> Self {
+        Self::File { path: path.into(), why }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Vault(error) => vault_remedy(error),
+            Self::Ui(UiError::NoTerminal { instead, .. }) => instead,
+            Self::Ui(UiError::Interrupted) => "Nothing was changed by the question that was interrupted.",
+            Self::Ui(UiError::Deadline) => "Open a new ceremony.",
+            Self::Ui(UiError::Io(_)) => "Try another terminal.",
+            Self::Name(_) => "Correct the name and run the command again.",
+            Self::Message { why, .. } => message_remedy(why),
+            Self::Review(error) => review_remedy(error),
+            Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
+            Self::Card { why, .. } => card_remedy(why),
+            Self::Statement(_) => "Somebody may be showing different groups to different people: stop, and compare fingerprints.",
+            Self::Weak(_) => "Use five or more random words; nothing was written.",
+            Self::Password(_) => "Let warifu generate one (--generate), or choose another.",
+            Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
+            Self::NotTheSame => "Run the command again and type the same twice.",
+            Self::File { .. } => "Check the path and its permissions.",
+            Self::FileExists(_) => "Name another file; nothing is overwritten.",
+            Self::NoVaultPlace => "Name the vault's directory with --vault DIR.",
+            Self::Argument { remedy, .. } => remedy,
+            Self::Aborted => "Open a new ceremony when everybody is there. Shares that were given count as exposure of the version: see 'warifu status'.",
+            Self::Expired { .. } => "Open a new one, with a longer --window if people need it.",
+            Self::NotConfirmed => "Run it again when you are sure.",
+            Self::Tampered(_) => "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints.",
+            Self::Refused { .. } => "Ask the custodian to run 'warifu ceremony contribute' again with a fresh code, or call another custodian.",
+            Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
+            Self::Rehearsal { .. } => "This is a defect: the vault must not be trusted before it is understood.",
+        }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Vault(error) => vault_exit(error),
+            Self::Ui(UiError::Interrupted) => Exit::Interrupted,
+            Self::Ui(UiError::Deadline) | Self::Aborted | Self::Expired { .. } => Exit::Ceremony,
+            Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
+            Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
+            Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
+            Self::Review(_) | Self::Contribute(_) | Self::Card { .. } | Self::Statement(_) | Self::Refused { .. } => {
+                Exit::Denied
+            }
+            Self::File { .. } | Self::Passphrase(_) => Exit::Storage,
+            Self::Tampered(_) => Exit::Tampered,
+            Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
+        }
+    }
+}
+
+fn vault_remedy(error: &VaultError) -> &'static str {
+    match error {
+        VaultError::Store(error) => store_remedy(error),
+        VaultError::Gate(_) => "This host lacks a gate root that versions still need; restore gate.key from its copy.",
+        VaultError::GateFile(error) => match error {
+            GateFileError::Missing(_) => "Restore gate.key from its copy; without it nothing that is sealed here can be opened.",
+            GateFileError::OpenPermissions { .. } => "Run 'chmod 600' on it, and find out who may have read it.",
+            GateFileError::Damaged(_) => "Restore gate.key from its copy.",
+            GateFileError::NoPassphrase => "Run it on a terminal, or use --gate-passphrase-file FILE.",
+            GateFileError::WrongPassphrase => "Try again; nothing was changed.",
+            GateFileError::Io { .. } => "Check the path and its permissions.",
+        },
+        VaultError::Name(_) => "Correct the name and run the command again.",
+        VaultError::Invalid(error) => invalid_remedy(error),
+        VaultError::BadEntry { .. } => "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup.",
+        VaultError::Entry(_) => "Shorten what you entered.",
+        VaultError::Exists(_) => "Use it as it is, or name another directory with --vault DIR.",
+        VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
+        VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
+        VaultError::TextTooLong(_) => "Shorten it.",
+        VaultError::Unbound(_) => "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP.",
+        VaultError::NotPinned(_) => "Ask a member of the group to read its twelve words to you and type them, or use --fingerprint \"WORDS\".",
+        VaultError::OtherFingerprint(_) => "Compare with what the group's members wrote down; if it still differs, do not seal.",
+        VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
+        VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
+        VaultError::Dealing(_) => "Nothing was stored; run the command again.",
+        VaultError::Record(_) => "Shorten what you entered; if it was being opened, run 'warifu audit verify'.",
+        VaultError::RecordGone(_) => "Run 'warifu audit verify'; restore it from a backup.",
+        VaultError::CeremonyBusy { .. } => "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'.",
+        VaultError::NotAdmitted { .. } => "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR.",
+        VaultError::OtherRole { .. } => "Use a card with that role.",
+        VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
+        VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
+        VaultError::NoQuorum { .. } => "Call another custodian of the group.",
+        VaultError::CeremonyEnded(_) => "Open a new one.",
+        VaultError::Finish(_) => "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again.",
+        VaultError::Pvss(_) => "Nothing was stored; run 'warifu audit verify'.",
+        VaultError::EnrolmentCode => "Check the phone's clock, wait for the next code and type that.",
+        VaultError::Card(error) => card_remedy(error),
+        VaultError::File { .. } => "Check the path and its permissions.",
+        VaultError::CeremonyKey => "Use the card of the operator who opened this ceremony, or open a new one.",
+    }
+}
+
+fn store_remedy(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Conflict { .. } => "Another process wrote at the same moment; run the command again.",
+        StoreError::Busy { .. } => "Another process holds the vault; wait for it and run the command again.",
+        StoreError::Full => "Free some space on the disk; nothing was changed.",
+        StoreError::ReadOnly => "Make the vault's directory writable; nothing was changed.",
+        StoreError::Damaged { .. } => "Keep a copy as it is, run 'warifu audit verify', and restore from a backup.",
+        StoreError::NewerFormat { .. } => "Use the newer warifu that made it.",
+        StoreError::NotAVault { .. } => "Name the right directory with --vault DIR.",
+        StoreError::Missing { .. } => "Make a vault with 'warifu init', or name its directory with --vault DIR.",
+        _ => "Nothing was changed; run 'warifu audit verify' if it happens again.",
+    }
+}
+
+fn invalid_remedy(error: &Invalid) -> &'static str {
+    match error {
+        Invalid::Duplicate(_) => "Choose another name, or use what is there.",
+        Invalid::TooFewSignatures { .. } => "Let more members of the group sign.",
+        Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
+        Invalid::NotA { .. } => "Use the card of somebody who is.",
+        Invalid::BackInTime { .. } => "Set this machine's clock right.",
+        Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
+        Invalid::NotAdmitted { .. } | Invalid::Revoked => "Let the group admit the operator, with another expiry.",
+        _ => "Nothing was changed.",
+    }
+}
+
+fn card_remedy(error: &CardError) -> &'static str {
+    match error {
+        CardError::WrongPassphrase => "Try again; a wrong passphrase costs only the attempt.",
+        CardError::NotACard | CardError::TooLarge => "Name the card's file: it begins with '-----BEGIN WARIFU CARD-----'.",
+        CardError::NewerVersion { .. } => "Use the newer warifu that made it.",
+        CardError::OutOfMemory => "Free some memory and try again.",
+        _ => "Use another copy of the card.",
+    }
+}
+
+fn message_remedy(error: &MessageError) -> &'static str {
+    match error {
+        MessageError::OtherKind { .. } => "You may have mixed files up: use the one of the kind that is asked for.",
+        MessageError::Newer { .. } => "Use the newer warifu that made it.",
+        _ => "Ask for the file again; it was damaged or altered on its way.",
+    }
+}
+
+fn review_remedy(error: &ReviewError) -> &'static str {
+    match error {
+        ReviewError::RolledBack { .. } | ReviewError::Forked { .. } => {
+            "Do not contribute. Tell the security officers: both checkpoints are above."
+        }
+        ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
+        ReviewError::TooEarly { .. } => "Set this machine's clock right.",
+        ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
+            "Use the card that belongs to this organisation and group."
+        }
+        ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
+        _ => "Do not contribute. Tell the security officers.",
+    }
+}
+
+fn vault_exit(error: &VaultError) -> Exit {
+    match error {
+        VaultError::Store(_) | VaultError::File { .. } | VaultError::RecordGone(_) => Exit::Storage,
+        VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
+        VaultError::GateFile(_) | VaultError::Gate(_) => Exit::Storage,
+        VaultError::BadEntry { .. } => Exit::Tampered,
+        VaultError::NotAdmitted { .. }
+        | VaultError::OtherRole { .. }
+        | VaultError::ForeignCard(_)
+        | VaultError::NotCounted(_)
+        | VaultError::EnrolmentCode
+        | VaultError::OtherFingerprint(_)
+        | VaultError::NotPinned(_)
+        | VaultError::CeremonyKey
+        | VaultError::Card(_) => Exit::Denied,
+        VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => Exit::Ceremony,
+        VaultError::Finish(_) => Exit::Ceremony,
+        VaultError::Name(_)
+        | VaultError::Exists(_)
+        | VaultError::NotFound { .. }
+        | VaultError::TextTooLong(_)
+        | VaultError::Unbound(_)
+        | VaultError::NothingSealed(_)
+        | VaultError::NoVersion { .. }
+        | VaultError::Invalid(_)
+        | VaultError::Entry(_) => Exit::Input,
+        VaultError::ClockBack { .. } | VaultError::Dealing(_) | VaultError::Record(_) | VaultError::Pvss(_) => Exit::Failed,
+    }
+}

@@ -1,0 +1,222 @@
+//! The command line: arguments in, commands run, results out as text or JSON.
+
+mod args;
+mod audit;
+mod cards;
+pub mod clock;
+mod ceremony;
+mod error;
+mod files;
+mod group;
+mod hierarchy;
+mod open;
+mod people;
+mod rehearse;
+mod room;
+mod seal;
+mod status;
+mod table;
+mod tty;
+pub mod ui;
+
+pub use args::Cli;
+pub use error::{CliError, Exit};
+
+use crate::name::Slug;
+use crate::secret::SecretBytes;
+use crate::time::Time;
+use crate::vault::{Log, Vault, VaultError};
+use args::Command;
+use clap::{CommandFactory, Parser};
+use clock::{Clock, SystemClock};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use ui::{Kind, Prompt, Ui, UiError};
+
+/// The system's randomness; a failure of it ends the program.
+pub type Rng = UnwrapErr<SysRng>;
+
+/// Everything a command works with.
+pub struct App<'a> {
+    /// The person.
+    pub ui: &'a mut dyn Ui,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Randomness.
+    pub rng: Rng,
+    /// The vault's directory.
+    pub vault: PathBuf,
+    /// Results as JSON.
+    pub json: bool,
+    /// Questions of yes or no are answered yes.
+    pub yes: bool,
+    /// File with the passphrase of the gate's file.
+    pub gate_passphrase: Option<PathBuf>,
+}
+
+/// Parses the process's arguments, runs the command, prints, and gives the exit code.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    let mut terminal = tty::Terminal::new(json);
+    let outcome = App::new(&cli, &mut terminal, &SystemClock).and_then(|mut app| app.run(cli.command));
+    if !crate::secret::all_locked() {
+        eprintln!("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
+    }
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            report(&error, json);
+            error.exit() as u8
+        }
+    }
+}
+
+fn report(error: &CliError, json: bool) {
+    if json {
+        let object = serde_json::json!({
+            "error": error.to_string(),
+            "remedy": error.remedy(),
+            "exit": error.exit() as u8,
+        });
+        eprintln!("{object}");
+    } else {
+        eprintln!("error: {error}.\n{}", error.remedy());
+    }
+}
+
+impl<'a> App<'a> {
+    /// For a command line as it was parsed.
+    pub fn new(cli: &Cli, ui: &'a mut dyn Ui, clock: &'a dyn Clock) -> Result<Self, CliError> {
+        Ok(Self {
+            ui,
+            clock,
+            rng: UnwrapErr(SysRng),
+            vault: vault_dir(cli.global.vault.as_deref())?,
+            json: cli.global.json,
+            yes: cli.global.yes,
+            gate_passphrase: cli.global.gate_passphrase_file.clone(),
+        })
+    }
+
+    /// Runs one command.
+    pub fn run(&mut self, command: Command) -> Result<(), CliError> {
+        match command {
+            Command::Init(args) => hierarchy::init(self, args),
+            Command::Org(args) => hierarchy::org(self, args.command),
+            Command::Project(args) => hierarchy::project(self, args.command),
+            Command::Account(args) => hierarchy::account(self, args.command),
+            Command::Custodian(args) => people::custodian(self, args.command),
+            Command::Operator(args) => people::operator(self, args.command),
+            Command::Officer(args) => people::officer(self, args.command),
+            Command::Group(args) => group::group(self, args.command),
+            Command::Bind(args) => group::bind(self, args),
+            Command::Seal(args) => seal::seal(self, args),
+            Command::Open(args) => open::open(self, args),
+            Command::Ceremony(args) => ceremony::ceremony(self, args.command),
+            Command::Audit(args) => audit::audit(self, args.command),
+            Command::Status(args) => status::status(self, args),
+            Command::Rehearse(args) => rehearse::rehearse(self, args),
+            Command::Completions { shell } => {
+                clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());
+                Ok(())
+            }
+            Command::Man { dir } => man(&dir),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Opens the vault, asking for the gate's passphrase where it has one.
+    pub fn open_vault(&mut self) -> Result<Vault, CliError> {
+        let mut failed = None;
+        let (ui, file) = (&mut *self.ui, self.gate_passphrase.clone());
+        let vault = Vault::open(&self.vault, &mut || {
+            let answer = match &file {
+                Some(path) => cards::secret_from_file(path),
+                None => {
+                    let prompt = Prompt::new(
+                        Kind::GatePassphrase,
+                        "Passphrase of the gate's file",
+                        "Use --gate-passphrase-file FILE.",
+                    );
+                    ui.secret(&prompt).map_err(CliError::from)
+                }
+            };
+            answer.map_err(|why| failed = Some(why)).ok()
+        });
+        match (vault, failed) {
+            (_, Some(why)) => Err(why),
+            (vault, None) => Ok(vault?),
+        }
+    }
+
+    /// Opens the vault and an organisation's log; ceremonies that ran out are closed.
+    pub fn open_log(&mut self, organisation: &Slug) -> Result<(Vault, Log), CliError> {
+        let mut vault = self.open_vault()?;
+        let mut log = vault.log(organisation)?;
+        let now = self.now();
+        if now < log.state.last {
+            return Err(VaultError::ClockBack { now, last: log.state.last }.into());
+        }
+        for ceremony in vault.expire_due(&mut log, now)? {
+            self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
+        }
+        Ok((vault, log))
+    }
+
+    /// A result: text for people, or one JSON value.
+    pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
+        if self.json {
+            use std::io::Write;
+            let _ = writeln!(std::io::stdout().lock(), "{value}");
+        } else {
+            self.ui.say(&text());
+        }
+    }
+
+    /// A question of yes or no; `--yes` answers it.
+    pub fn confirm(&mut self, question: &str, deadline: Option<Time>) -> Result<(), CliError> {
+        if self.yes {
+            return Ok(());
+        }
+        let prompt = Prompt::new(Kind::Confirm, format!("{question} (yes/no)"), "Use --yes.").until(deadline);
+        loop {
+            match self.ui.line(&prompt)?.to_lowercase().as_str() {
+                "yes" | "y" => return Ok(()),
+                "no" | "n" => return Err(CliError::NotConfirmed),
+                _ => self.ui.note("Please answer yes or no."),
+            }
+        }
+    }
+
+    /// Asks for a secret twice.
+    pub fn secret_twice(&mut self, kind: Kind, what: &str, instead: &'static str) -> Result<SecretBytes, CliError> {
+        let first = self.ui.secret(&Prompt::new(kind.clone(), what, instead))?;
+        let second = self.ui.secret(&Prompt::new(kind, format!("{what}, once more"), instead))?;
+        if first.same_as(&second) { Ok(first) } else { Err(CliError::NotTheSame) }
+    }
+}
+
+fn vault_dir(named: Option<&Path>) -> Result<PathBuf, CliError> {
+    if let Some(dir) = named {
+        return Ok(dir.to_owned());
+    }
+    let dirs = directories::ProjectDirs::from("", "", "warifu").ok_or(CliError::NoVaultPlace)?;
+    Ok(dirs.data_dir().join("vault"))
+}
+
+fn man(dir: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(dir).map_err(|why| CliError::file(dir, why))?;
+    clap_mangen::generate_to(Cli::command(), dir).map_err(|why| CliError::file(dir, why))
+}
+
+/// Whether an interrupted prompt should end a ceremony.
+pub(crate) fn interrupted(error: &CliError) -> bool {
+    matches!(error, CliError::Ui(UiError::Interrupted | UiError::NoTerminal { .. }))
+}
