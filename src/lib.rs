@@ -18,3 +18,5 @@ pub mod gate;
 pub mod message;
 pub mod state;
 pub mod ceremony;
+pub mod store;
+pub mod vault;

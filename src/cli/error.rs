@@ -250,11 +250,13 @@ fn vault_remedy(error: &VaultError) -> &'static str {
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
         StoreError::Conflict { .. } => "Another process wrote at the same moment; run the command again.",
-        StoreError::Busy { .. } => "Another process holds the vault; wait for it and run the command again.",
-        StoreError::Full => "Free some space on the disk; nothing was changed.",
+        StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
+        StoreError::DiskFull => "Free some space on the disk; nothing was changed.",
         StoreError::ReadOnly => "Make the vault's directory writable; nothing was changed.",
         StoreError::Damaged { .. } => "Keep a copy as it is, run 'warifu audit verify', and restore from a backup.",
         StoreError::NewerFormat { .. } => "Use the newer warifu that made it.",
+        StoreError::AlreadyExists { .. } => "Use the vault that is there, or name another directory with --vault DIR.",
+        StoreError::CannotOpen { .. } => "Check the permissions of the vault's directory.",
         StoreError::NotAVault { .. } => "Name the right directory with --vault DIR.",
         StoreError::Missing { .. } => "Make a vault with 'warifu init', or name its directory with --vault DIR.",
         _ => "Nothing was changed; run 'warifu audit verify' if it happens again.",

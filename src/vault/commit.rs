@@ -120,7 +120,7 @@ pub fn begin_vault(
         entries: vec![entry],
         checkpoint: sign(gate, &id, &Origin::of_log(&state.origin, &id), &tree)?,
     };
-    store.commit(Batch { appends: vec![append], projections: vec![projection(&id, &state)], ..Batch::default() })?;
+    let _durable = store.commit(Batch { appends: vec![append], projections: vec![projection(&id, &state)], ..Batch::default() })?;
     Ok(state)
 }
 
@@ -217,7 +217,7 @@ impl Vault {
             },
         ];
         let key = |name: String| RecordKey { log: id, name };
-        self.store.commit(Batch {
+        let _durable = self.store.commit(Batch {
             appends,
             put_records: records.put.into_iter().map(|(name, bytes)| (key(name), bytes)).collect(),
             projections: vec![projection(&vault_id, &next), projection(&id, &state)],
@@ -236,10 +236,10 @@ fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes),
 
 pub(super) fn sign(gate: &dyn Gate, id: &OrganisationId, origin: &Origin, tree: &Frontier) -> Result<String, VaultError> {
     let seed = gate.log_seed(id, gate.epoch())?;
-    let signer = LogSigner::new(origin.as_str(), &seed)
-        .map_err(|e| VaultError::RecordGone(format!("log key ({e})")))?;
+    let bad = |e: &dyn std::fmt::Display| VaultError::RecordGone(format!("log key ({e})"));
+    let signer = LogSigner::new(origin.as_str(), seed).map_err(|e| bad(&e))?;
     let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
-    Ok(checkpoint::sign(&body, &signer))
+    Ok(checkpoint::sign(&body, &signer).map_err(|e| bad(&e))?.to_string())
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.

@@ -209,7 +209,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, VaultError> {
         let file = dir.join(GATE_FILE);
-        if file.exists() || SqliteStore::exists(dir) {
+        if file.exists() || dir.join("vault.db").exists() {
             return Err(VaultError::Exists(dir.to_owned()));
         }
         std::fs::create_dir_all(dir).map_err(|why| VaultError::File { path: dir.to_owned(), why })?;

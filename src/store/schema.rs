@@ -1,0 +1,102 @@
+//! The format of a vault's database file: its mark, its version, and the
+//! numbered migrations that lead there. What the tables hold is
+//! [`super::sqlite`]'s matter.
+
+use super::StoreError;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::Path;
+
+/// SQLite's `application_id` of a vault: "wrfu". `file` shows it.
+pub(super) const APPLICATION_ID: i32 = 0x7772_6675;
+
+/// `MIGRATIONS[n]` leads from format `n` to format `n + 1`. The version is kept
+/// in SQLite's `user_version`, which belongs to the same transaction as the
+/// tables, and can be read before any table is known. Never edit a published
+/// one: add the next.
+pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1];
+
+/// Entries: `position` = log number · 2⁴⁰ + index, so that a log's entries lie
+/// together in order in one tree, and an append goes to its end. The frontier
+/// is [`crate::log::Frontier::to_bytes`].
+///
+/// Records: a record's bytes lie in a body of their own, which is laid out so
+/// that destroying it leaves nothing: see [`super::erasable`]. Bodies have no
+/// foreign key, which would look for other users of a body at each deletion.
+const FORMAT_1: &str = "
+    CREATE TABLE log (
+        number INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+        frontier BLOB NOT NULL,
+        checkpoint TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE entry (
+        position INTEGER PRIMARY KEY,
+        leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE record (
+        log INTEGER NOT NULL REFERENCES log (number),
+        name TEXT NOT NULL,
+        length INTEGER NOT NULL,
+        body INTEGER NOT NULL,
+        PRIMARY KEY (log, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE body (
+        number INTEGER PRIMARY KEY,
+        bytes BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE projection (
+        log INTEGER NOT NULL REFERENCES log (number),
+        name TEXT NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (log, name)
+    ) STRICT;
+";
+
+/// What kind of file it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// A database without anything in it.
+    Empty,
+    /// Some other program's database.
+    Foreign,
+    /// A vault of this format.
+    Vault(u32),
+}
+
+/// Reads mark and version.
+pub(super) fn format(connection: &Connection) -> rusqlite::Result<Format> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (id, version, tables) {
+        (0, 0, 0) => Format::Empty,
+        (APPLICATION_ID, version, _) if version > 0 => Format::Vault(version),
+        _ => Format::Foreign,
+    })
+}
+
+/// Refuses what is no vault, and a newer vault; gives the format of the rest.
+pub(super) fn known_format(format: Format, newest: u32, path: &Path) -> Result<u32, StoreError> {
+    match format {
+        Format::Vault(found) if found > newest => Err(StoreError::NewerFormat { found, supported: newest }),
+        Format::Vault(found) => Ok(found),
+        Format::Empty | Format::Foreign => Err(StoreError::NotAVault { path: path.to_owned() }),
+    }
+}
+
+/// Takes the database from format `from` to the last, in the caller's
+/// transaction: an interrupted migration has not happened.
+pub(super) fn migrate(transaction: &Transaction<'_>, steps: &[&str], from: u32) -> rusqlite::Result<()> {
+    for (step, version) in steps.iter().zip(1u32..).skip(from as usize) {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
+/// Begins the only kind of transaction that writes: it takes the write lock at
+/// once, so that it never has to be taken halfway and refused.
+pub(super) fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
