@@ -222,7 +222,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Exists(_) => "Use it as it is, or name another directory with --vault DIR.",
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
-        VaultError::TextTooLong(_) => "Shorten it.",
+        VaultError::TextTooLong { .. } => "Shorten it.",
         VaultError::Unbound(_) => "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP.",
         VaultError::NotPinned(_) => "Ask a member of the group to read its twelve words to you and type them, or use --fingerprint \"WORDS\".",
         VaultError::OtherFingerprint(_) => "Compare with what the group's members wrote down; if it still differs, do not seal.",
@@ -329,7 +329,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Name(_)
         | VaultError::Exists(_)
         | VaultError::NotFound { .. }
-        | VaultError::TextTooLong(_)
+        | VaultError::TextTooLong { .. }
         | VaultError::Unbound(_)
         | VaultError::NothingSealed(_)
         | VaultError::NoVersion { .. }

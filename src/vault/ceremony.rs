@@ -250,7 +250,7 @@ impl Vault {
         let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
         let to = &signed.request.requester_key;
-        let plaintext = ingredient.to_bytes();
+        let plaintext = &ingredient.proof;
         let boxed = hpke::seal(to, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", plaintext.expose(), rng)
             .map_err(|_| VaultError::CeremonyKey)?;
         let contribution = |who: &Pseudonym| {

@@ -18,7 +18,7 @@ pub fn text_record(hash: &TextHash) -> String {
 /// Salts a text: the record to keep and the hash to enter.
 pub fn salted(text: &str, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(SaltedText, TextHash), VaultError> {
     if text.len() > SaltedText::CAP {
-        return Err(VaultError::TextTooLong(text.len()));
+        return Err(VaultError::TextTooLong { length: text.len() });
     }
     let mut salt = [0; 32];
     rng.fill_bytes(&mut salt);

@@ -71,7 +71,7 @@ pub enum VaultError {
     #[error("{} holds a vault already", .0.display())]
     Exists(PathBuf),
     /// Something that was named does not exist.
-    #[error("there is no {what} '{name}'{}", near(.near))]
+    #[error("there is no {what} '{name}'{}", suggestions(.near))]
     NotFound {
         /// Kind of thing.
         what: &'static str,
@@ -89,8 +89,11 @@ pub enum VaultError {
         last: Time,
     },
     /// The text is too long to be kept.
-    #[error("a text has at most {} bytes; this one has {0}", crate::event::SaltedText::CAP)]
-    TextTooLong(usize),
+    #[error("a text has at most {cap} bytes; this one has {length}", cap = crate::event::SaltedText::CAP)]
+    TextTooLong {
+        /// Bytes there.
+        length: usize,
+    },
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]
     Unbound(String),
@@ -192,7 +195,7 @@ pub enum VaultError {
     CeremonyKey,
 }
 
-fn near(names: &[String]) -> String {
+fn suggestions(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!(" (there is: {})", names.join(", ")) }
 }
 

@@ -120,7 +120,7 @@ impl Vault {
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
         let gamma = &log.state.gate().gamma;
-        pvss::verify_ingredient(given.to_bytes().expose(), gamma, credential, &begun.origin, dealing.id())
+        pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())
             .map_err(|e| VaultError::Pvss(e.to_string()))
     }
 

@@ -219,8 +219,8 @@ fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
 
 /// Facts that rest on the host's word alone.
 fn host_alone(state: &Organisation) -> Vec<String> {
-    let in_groups = |who| state.groups.values().any(|g| g.index_of(who).is_some());
-    let admitted = |who| state.admissions.values().any(|a| a.operator == *who);
+    let in_groups = |who: &crate::name::Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
+    let admitted = |who: &crate::name::Pseudonym| state.admissions.values().any(|a| a.operator == *who);
     let count = |role, vouched: &dyn Fn(&crate::name::Pseudonym) -> bool| {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };

@@ -1,0 +1,224 @@
+//! `group`, `bind`, and the admission of operators: statements that cards sign.
+
+use super::App;
+use super::args::{Bind, CardsArgs, GroupCommand};
+use super::cards::{self, OpenCard};
+use super::error::CliError;
+use super::hierarchy::show;
+use super::table::table;
+use crate::event::{GroupStatement, Scope, Signed};
+use crate::name::{MemberAddress, Pseudonym, ScopeAddress, Slug};
+use crate::seal::words;
+use crate::state::Organisation;
+use crate::time::Span;
+use crate::vault::group as vault_group;
+use crate::vault::group::{Draft, sign_as_member};
+use crate::vault::status::group_status;
+use serde_json::json;
+
+/// `group …`.
+pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
+    match command {
+        GroupCommand::Form { address, threshold, members, cards } => form(app, &address, threshold, &members, &cards),
+        GroupCommand::List { organisation } => list(app, &organisation),
+        GroupCommand::Show { address } => {
+            let (_, log) = app.open_log(&address.organisation)?;
+            let group = vault_group::group(&log.state, &address.name)?;
+            let mut value = serde_json::to_value(group_status(&log.state, group, app.now())).expect("plain values");
+            if let Some(object) = value.as_object_mut() {
+                let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
+                object.insert("fingerprint".to_owned(), json!(words));
+            }
+            show(app, value);
+            Ok(())
+        }
+    }
+}
+
+fn form(
+    app: &mut App<'_>,
+    address: &MemberAddress,
+    threshold: usize,
+    members: &[Pseudonym],
+    args: &CardsArgs,
+) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&address.organisation)?;
+    let mut draft = Draft::new(&log.state, &address.name, threshold, members, &mut app.rng)?;
+    app.ui.note(&format!("Each of the {} members gives their card in turn.", members.len()));
+    let state = log.state.clone();
+    let mut rng = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    let mut cards = cards::unlock_several(app, args, members.len(), "member", &mut |open| {
+        let card = open.card.card();
+        if !draft.missing().contains(&card.pseudonym()) && members.contains(card.pseudonym()) {
+            return Err(twice(card.pseudonym()));
+        }
+        Ok(draft.join(&state, card, &mut rng)?)
+    })?;
+    let missing: Vec<_> = draft.missing().iter().map(ToString::to_string).collect();
+    let Some(fingerprint) = draft.fingerprint(&state) else {
+        let fact = format!("these members have not given their cards: {}", missing.join(", "));
+        return Err(CliError::Argument { fact, remedy: "Name a card for each member." });
+    };
+    app.ui.note(&format!(
+        "{address}: {threshold} of {} custodians open. Read these twelve words aloud; everyone compares:\n\n    {fingerprint}\n",
+        members.len()
+    ));
+    app.confirm("Does everyone see the same words, and do all members sign?", None)?;
+    for open in &mut cards {
+        draft.sign(&state, open.card.card_mut())?;
+    }
+    // Cards remember what they signed before the log does: a crash in between
+    // leaves cards that know a group which does not exist, and nothing else.
+    for open in &cards {
+        cards::save(app, open)?;
+    }
+    let now = app.now();
+    vault.form_group(&mut log, draft.finish(), now)?;
+    let value = json!({
+        "group": address.to_string(), "threshold": threshold, "members": members, "fingerprint": fingerprint.to_string(),
+    });
+    app.emit(value, || {
+        format!("Formed {address}: {threshold} of {}.\nWrite the twelve words down: whoever seals must type them once.\nNext: warifu operator admit {address} OPERATOR; warifu bind {} --group {address}", members.len(), address.organisation)
+    });
+    Ok(())
+}
+
+fn twice(who: &Pseudonym) -> CliError {
+    CliError::Argument { fact: format!("{who} has given their card already"), remedy: "Call another member." }
+}
+
+fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
+    let (_, log) = app.open_log(organisation)?;
+    let now = app.now();
+    let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
+    rows.sort_by(|a, b| a.group.cmp(&b.group));
+    let value = serde_json::to_value(&rows).expect("plain values");
+    app.emit(value, || {
+        let row = |g: &crate::vault::status::GroupStatus| {
+            let shape = format!("{} of {}", g.threshold, g.members.len());
+            vec![g.group.clone(), shape, g.holds.to_string(), g.operators.join(", "), g.members.join(", ")]
+        };
+        table(&["group", "opens", "holds", "operators", "members"], rows.iter().map(row))
+    });
+    Ok(())
+}
+
+/// Collects signatures of a group's members over a digest, until there are `t`.
+fn collect(
+    app: &mut App<'_>,
+    state: &Organisation,
+    group: &GroupStatement,
+    digest: &[u8; 64],
+    cards: &CardsArgs,
+) -> Result<Vec<Signed>, CliError> {
+    let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
+    let mut signatures: Vec<Signed> = Vec::new();
+    let who = format!("a member of {}/{}, signature", state.slug, group.slug);
+    cards::unlock_several(app, cards, needed, &who, &mut |OpenCard { card, .. }| {
+        let signed = sign_as_member(state, group, card.card(), digest)?;
+        if signatures.iter().any(|s| s.pseudonym == signed.pseudonym) {
+            return Err(twice(&signed.pseudonym));
+        }
+        signatures.push(signed);
+        Ok(())
+    })?;
+    Ok(signatures)
+}
+
+/// `operator admit`.
+pub fn admit(
+    app: &mut App<'_>,
+    address: &MemberAddress,
+    operator: &Pseudonym,
+    days: i64,
+    cards: &CardsArgs,
+) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&address.organisation)?;
+    let state = log.state.clone();
+    let group = vault_group::group(&state, &address.name)?;
+    let expires = app.now() + Span::days(days);
+    let mut admission = vault_group::admission(&state, group, operator, expires)?;
+    app.ui.note(&format!(
+        "{} custodians of {address} let operator {operator} ask for ceremonies until {}.",
+        group.threshold,
+        expires.to_minute()
+    ));
+    admission.signatures = collect(app, &state, group, &admission.digest(&state.g(group)), cards)?;
+    let signers: Vec<_> = admission.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let now = app.now();
+    vault.admit(&mut log, admission, now)?;
+    let value = json!({ "group": address.to_string(), "operator": operator, "expires": expires, "signed_by": signers });
+    app.emit(value, || format!("Admitted operator {operator} to {address}, signed by {}.", signers.join(", ")));
+    Ok(())
+}
+
+/// `bind`.
+pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
+    if args.group.organisation != args.scope.organisation {
+        let fact = format!("{} and {} are of different organisations", args.scope, args.group);
+        return Err(CliError::Argument { fact, remedy: "Name a group of the same organisation." });
+    }
+    let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
+    let state = log.state.clone();
+    let scope = scope_of(&state, &args.scope)?;
+    let group = vault_group::group(&state, &args.group.name)?;
+    let (mut binding, holders) = vault_group::binding(&state, scope, args.factor, group);
+    let digest = binding.digest(&state.id, &state.g(group));
+    app.ui.note(&format!(
+        "{} custodians of {} agree to hold the {} of {}.",
+        group.threshold, args.group, args.factor, args.scope
+    ));
+    let signers_needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
+    let (own, rest) = split(&args.cards, signers_needed);
+    binding.signatures = collect(app, &state, group, &digest, &own)?;
+    let mut rest = rest;
+    for holder in holders {
+        let Some(holding) = state.groups.get(&holder) else { continue };
+        app.ui.note(&format!(
+            "{}/{} holds versions there: its quorum must agree too that new ones go elsewhere.",
+            state.slug, holding.slug
+        ));
+        let needed = usize::try_from(holding.threshold).unwrap_or(usize::MAX);
+        let (own, after) = split(&rest, needed);
+        let signatures = collect(app, &state, holding, &digest, &own)?;
+        vault_group::give_up(&mut binding, holder, signatures);
+        rest = after;
+    }
+    let signers: Vec<_> = binding.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let now = app.now();
+    vault.bind(&mut log, binding, now)?;
+    let value = json!({
+        "scope": args.scope.to_string(), "factor": args.factor, "group": args.group.to_string(), "signed_by": signers,
+    });
+    app.emit(value, || format!("Bound {} ({}) to {}, signed by {}.", args.scope, args.factor, args.group, signers.join(", ")));
+    Ok(())
+}
+
+fn scope_of(state: &Organisation, address: &ScopeAddress) -> Result<Scope, CliError> {
+    let Some(project) = &address.project else { return Ok(Scope::Organisation) };
+    let (id, _) =
+        state.project_by_slug(project).ok_or_else(|| crate::vault::hierarchy::no_project(state, project))?;
+    let Some(account) = &address.account else { return Ok(Scope::Project(*id)) };
+    let address = crate::name::AccountAddress {
+        organisation: address.organisation.clone(),
+        project: project.clone(),
+        account: account.clone(),
+    };
+    let (id, _) = crate::vault::hierarchy::account(state, &address)?;
+    Ok(Scope::Account(id))
+}
+
+/// The first `count` cards, and those after them.
+fn split(cards: &CardsArgs, count: usize) -> (CardsArgs, CardsArgs) {
+    fn cut<T: Clone>(all: &[T], count: usize) -> (Vec<T>, Vec<T>) {
+        let (first, rest) = all.split_at(count.min(all.len()));
+        (first.to_vec(), rest.to_vec())
+    }
+    let (paths, other_paths) = cut(&cards.cards, count);
+    let (files, other_files) = cut(&cards.passphrase_files, count);
+    let (fds, other_fds) = cut(&cards.passphrase_fds, count);
+    (
+        CardsArgs { cards: paths, passphrase_files: files, passphrase_fds: fds },
+        CardsArgs { cards: other_paths, passphrase_files: other_files, passphrase_fds: other_fds },
+    )
+}

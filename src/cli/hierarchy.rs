@@ -1,0 +1,257 @@
+//! `init`, `org`, `project`, `account`.
+
+use super::args::{AccountCommand, Init, OrgCommand, ProjectCommand};
+use super::error::CliError;
+use super::table::table;
+use super::ui::Kind;
+use super::{App, cards};
+use crate::name::{DisplayName, MemberAddress, ScopeAddress, Slug};
+use crate::seal::passphrase::{KdfParams, check_strength};
+use crate::vault::hierarchy::{NewAccount, account as find_account, no_project};
+use crate::vault::status::AccountStatus;
+use crate::vault::{Log, Vault};
+use serde_json::json;
+
+/// Makes a vault.
+pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
+    let passphrase = match (args.passphrase, app.gate_passphrase.clone()) {
+        (false, None) => None,
+        (_, Some(file)) => Some(cards::secret_from_file(&file)?),
+        (true, None) => Some(app.secret_twice(
+            Kind::GatePassphrase,
+            "New passphrase of the gate's file",
+            "Use --gate-passphrase-file FILE.",
+        )?),
+    };
+    if let Some(passphrase) = &passphrase {
+        check_strength(passphrase, &["warifu"]).map_err(|weak| CliError::Weak(weak.to_string()))?;
+    }
+    let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
+    let (dir, now) = (app.vault.clone(), app.now());
+    let vault = Vault::init(&dir, &args.origin, passphrase.as_ref().map(|p| (p, params)), now, &mut app.rng)?;
+    let value = json!({
+        "vault": dir.display().to_string(),
+        "id": vault.state().vault,
+        "origin": args.origin,
+        "gate_protected": vault.gate_protected(),
+    });
+    app.emit(value, || {
+        format!(
+            "Made a vault in {}.\nIts gate.key is the host's half of everything that will be sealed: keep a copy apart from this directory.\nNext: warifu org add NAME",
+            dir.display()
+        )
+    });
+    Ok(())
+}
+
+/// `org …`.
+pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
+    match command {
+        OrgCommand::Add { slug, name } => {
+            let mut vault = app.open_vault()?;
+            let now = app.now();
+            let log = vault.add_organisation(&slug, name.as_ref(), now, &mut app.rng)?;
+            let value = json!({ "organisation": slug, "id": log.state.id, "origin": log.state.origin });
+            app.emit(value, || format!("Created organisation {slug}.\nNext: warifu project add {slug}/NAME"));
+            Ok(())
+        }
+        OrgCommand::List => {
+            let vault = app.open_vault()?;
+            let mut rows = Vec::new();
+            for slug in vault.state().organisations.values() {
+                rows.push(organisation(&vault, &vault.log(slug)?));
+            }
+            rows.sort_by_key(|row| row["organisation"].to_string());
+            app.emit(json!(rows), || {
+                let cell = |row: &serde_json::Value, key: &str| text(&row[key]);
+                let keys = ["organisation", "name", "projects", "accounts", "custodians", "entries"];
+                table(&keys, rows.iter().map(|row| keys.iter().map(|key| cell(row, key)).collect()))
+            });
+            Ok(())
+        }
+        OrgCommand::Show { slug } => {
+            let vault = app.open_vault()?;
+            let value = organisation(&vault, &vault.log(&slug)?);
+            show(app, value);
+            Ok(())
+        }
+    }
+}
+
+fn organisation(vault: &Vault, log: &Log) -> serde_json::Value {
+    let state = &log.state;
+    let custodians = state.people.values().filter(|p| p.role == crate::seal::card::Role::Custodian).count();
+    json!({
+        "organisation": state.slug,
+        "name": state.name.and_then(|hash| vault.text(&state.id, &hash)),
+        "id": state.id,
+        "origin": state.origin,
+        "projects": state.projects.len(),
+        "accounts": state.accounts.len(),
+        "custodians": custodians,
+        "entries": state.size,
+        "root": log.root(),
+    })
+}
+
+/// `project …`.
+pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliError> {
+    match command {
+        ProjectCommand::Add { address, name } => add_project(app, &address, name.as_ref()),
+        ProjectCommand::List { organisation } => {
+            let (vault, log) = app.open_log(&organisation)?;
+            let mut slugs: Vec<_> = log.state.projects.values().map(|p| p.slug.clone()).collect();
+            slugs.sort();
+            let rows: Vec<_> = slugs.iter().filter_map(|slug| project_value(&vault, &log, slug)).collect();
+            app.emit(json!(rows), || {
+                let keys = ["project", "name", "accounts"];
+                table(&keys, rows.iter().map(|row| keys.iter().map(|key| text(&row[*key])).collect()))
+            });
+            Ok(())
+        }
+        ProjectCommand::Show { address } => {
+            let (vault, log) = app.open_log(&address.organisation)?;
+            let value = project_value(&vault, &log, &address.name).ok_or_else(|| no_project(&log.state, &address.name))?;
+            show(app, value);
+            Ok(())
+        }
+    }
+}
+
+fn add_project(app: &mut App<'_>, address: &MemberAddress, name: Option<&DisplayName>) -> Result<(), CliError> {
+    let mut vault = app.open_vault()?;
+    let now = app.now();
+    vault.add_project(address, name, now, &mut app.rng)?;
+    let text = format!("Created project {address}.\nNext: warifu account add {address}/NAME --id 123456789012");
+    app.emit(json!({ "project": address.to_string() }), || text);
+    Ok(())
+}
+
+fn project_value(vault: &Vault, log: &Log, slug: &Slug) -> Option<serde_json::Value> {
+    let (id, project) = log.state.project_by_slug(slug)?;
+    Some(json!({
+        "project": format!("{}/{slug}", log.state.slug),
+        "name": project.name.and_then(|hash| vault.text(&log.state.id, &hash)),
+        "id": id,
+        "accounts": log.state.accounts.values().filter(|a| a.project == *id).count(),
+    }))
+}
+
+/// `account …`.
+pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliError> {
+    match command {
+        AccountCommand::Add { address, id, provider, name } => {
+            let mut vault = app.open_vault()?;
+            let new = NewAccount { address: &address, name: name.as_ref(), provider: provider.clone(), external_id: &id };
+            let now = app.now();
+            vault.add_account(new, now, &mut app.rng)?;
+            let value = json!({ "address": address.to_string(), "provider": provider, "external_id": id });
+            app.emit(value, || format!("Created account {address} ({provider} {id}).\nNext: warifu seal {address} --login EMAIL"));
+            Ok(())
+        }
+        AccountCommand::List { scope } => {
+            let rows = accounts(app, &scope)?;
+            let value = serde_json::to_value(&rows).expect("statuses are plain values");
+            app.emit(value, || account_table(&rows));
+            Ok(())
+        }
+        AccountCommand::Show { address } => {
+            let (vault, log) = app.open_log(&address.organisation)?;
+            let (id, found) = find_account(&log.state, &address)?;
+            let mut value = serde_json::to_value(vault.account_status(&log.state, &id, found)).expect("plain values");
+            let versions: Vec<_> = log
+                .state
+                .versions_of(&id, crate::name::Factor::Password)
+                .into_iter()
+                .map(|(credential, v)| {
+                    let group = log.state.groups.get(&v.sealing.group).map(|g| format!("{}/{}", log.state.slug, g.slug));
+                    json!({
+                        "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
+                        "shown": v.sealing.shown, "exposed": v.exposed, "weakened": log.state.weakened(credential),
+                    })
+                })
+                .collect();
+            if let Some(object) = value.as_object_mut() {
+                object.insert("id".to_owned(), json!(id));
+                object.insert("versions".to_owned(), json!(versions));
+            }
+            show(app, value);
+            Ok(())
+        }
+    }
+}
+
+fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus>, CliError> {
+    let (vault, log) = app.open_log(&scope.organisation)?;
+    let project = match &scope.project {
+        Some(slug) => Some(log.state.project_by_slug(slug).map(|(id, _)| *id).ok_or_else(|| no_project(&log.state, slug))?),
+        None => None,
+    };
+    let wanted = log.state.accounts.iter().filter(|(_, a)| project.is_none_or(|p| a.project == p));
+    let wanted = wanted.filter(|(_, a)| scope.account.as_ref().is_none_or(|slug| a.slug == *slug));
+    let mut rows: Vec<_> = wanted.map(|(id, a)| vault.account_status(&log.state, id, a)).collect();
+    rows.sort_by(|a, b| a.address.cmp(&b.address));
+    Ok(rows)
+}
+
+/// Accounts as a table.
+pub fn account_table(rows: &[AccountStatus]) -> String {
+    table(
+        &["account", "name", "provider", "id", "group", "version", "state"],
+        rows.iter().map(|row| {
+            vec![
+                row.address.clone(),
+                row.name.clone().unwrap_or_default(),
+                row.provider.clone(),
+                row.external_id.clone(),
+                row.group.clone().unwrap_or_else(|| "-".to_owned()),
+                row.version.map_or("-".to_owned(), |v| v.to_string()),
+                account_state(row),
+            ]
+        }),
+    )
+}
+
+fn account_state(row: &AccountStatus) -> String {
+    let now = match row.state {
+        "exposed" => format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default()),
+        "weakened" => format!("weakened ({})", row.weakened),
+        other => other.to_owned(),
+    };
+    if row.older_exposed.is_empty() {
+        return now;
+    }
+    let older = row.older_exposed.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    format!("{now}; exposed before: version {older}")
+}
+
+/// A JSON value as a cell.
+pub fn text(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// One object, a field a line.
+pub fn show(app: &mut App<'_>, value: serde_json::Value) {
+    let lines = value.as_object().map(|object| {
+        let width = object.keys().map(String::len).max().unwrap_or(0);
+        let line = |(key, value): (&String, &serde_json::Value)| format!("{key:<width$}  {}", nested(value, width));
+        object.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    app.emit(value, || lines.unwrap_or_default());
+}
+
+fn nested(value: &serde_json::Value, width: usize) -> String {
+    let gap = format!("\n{}", " ".repeat(width + 2));
+    match value {
+        serde_json::Value::Array(items) => items.iter().map(|item| nested(item, width)).collect::<Vec<_>>().join(&gap),
+        serde_json::Value::Object(fields) => {
+            let shown = fields.iter().filter(|(_, v)| !v.is_null());
+            shown.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => text(other),
+    }
+}

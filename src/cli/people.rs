@@ -1,0 +1,190 @@
+//! `custodian`, `operator`, `officer`.
+
+use super::args::{CustodianCommand, NewCard, OfficerCommand, OperatorCommand};
+use super::cards::{self, OpenCard};
+use super::error::CliError;
+use super::table::table;
+use super::ui::{Kind, Prompt};
+use super::{App, files, group};
+use crate::name::{MemberAddress, Pseudonym, Slug};
+use crate::seal::card::Role;
+use crate::seal::card_file::UnlockedCard;
+use crate::seal::passphrase::{KdfParams, check_strength};
+use crate::secret::SecretBytes;
+use crate::vault::VaultError;
+use crate::vault::people::{Pending, new_person};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// How often a first code may be wrong before the enrolment is given up.
+const CODE_ATTEMPTS: usize = 5;
+
+/// `custodian …`.
+pub fn custodian(app: &mut App<'_>, command: CustodianCommand) -> Result<(), CliError> {
+    match command {
+        CustodianCommand::Enrol(args) => enrol(app, Role::Custodian, args),
+        CustodianCommand::List { organisation } => list(app, Role::Custodian, &organisation),
+    }
+}
+
+/// `operator …`.
+pub fn operator(app: &mut App<'_>, command: OperatorCommand) -> Result<(), CliError> {
+    match command {
+        OperatorCommand::Enrol(args) => enrol(app, Role::Operator, args),
+        OperatorCommand::List { organisation } => list(app, Role::Operator, &organisation),
+        OperatorCommand::Admit { group, operator, days, cards } => group::admit(app, &group, &operator, days, &cards),
+        OperatorCommand::Revoke { group, operator, card } => revoke(app, &group, &operator, &card),
+    }
+}
+
+/// `officer …`.
+pub fn officer(app: &mut App<'_>, command: OfficerCommand) -> Result<(), CliError> {
+    match command {
+        OfficerCommand::Enrol(args) => enrol(app, Role::Officer, args),
+        OfficerCommand::List { organisation } => list(app, Role::Officer, &organisation),
+    }
+}
+
+fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&args.organisation)?;
+    let pending = new_person(&log.state, role, &mut app.rng);
+    let pseudonym = pending.card.pseudonym().clone();
+    let path = args.card.clone().unwrap_or_else(|| PathBuf::from(format!("{pseudonym}.card")));
+    if path.exists() {
+        return Err(CliError::FileExists(path));
+    }
+    app.ui.note(&format!("The new {} is {pseudonym}. Only this person knows who that is.", role.as_str()));
+    let passphrase = new_passphrase(app, &args, &pseudonym)?;
+    show_totp(app, &args, &pending)?;
+    let code = right_code(app, &args, &pending)?;
+    let Pending { card, totp } = pending;
+    let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
+    let unlocked = UnlockedCard::protect(card, &passphrase, params, &mut app.rng)
+        .map_err(|why| CliError::Card { path: path.clone(), why })?;
+    // The card is on disk before the log knows it: a crash in between leaves a
+    // card that is of no use, never an enrolment without its card.
+    files::create(&path, unlocked.armour(&mut app.rng).as_bytes())?;
+    let pending = Pending { card: unlocked.into_card(), totp };
+    let now = app.now();
+    if let Err(error) = vault.enrol(&mut log, &pending, &code, now, &mut app.rng) {
+        let _ = std::fs::remove_file(&path);
+        return Err(error.into());
+    }
+    let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
+    app.emit(value, || {
+        format!("Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.", role.as_str(), path.display())
+    });
+    Ok(())
+}
+
+fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<SecretBytes, CliError> {
+    let words = ["warifu", args.organisation.as_str(), who.as_str()];
+    let check = |p: &SecretBytes| check_strength(p, &words).map_err(|weak| CliError::Weak(weak.to_string()));
+    let given = match (&args.passphrase_file, args.passphrase_fd) {
+        (Some(file), _) => Some(cards::secret_from_file(file)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, None) => None,
+    };
+    if let Some(passphrase) = given {
+        check(&passphrase)?;
+        return Ok(passphrase);
+    }
+    let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
+    loop {
+        let asked = app.secret_twice(Kind::NewPassphrase, "New passphrase for the card", instead);
+        match asked.and_then(|p| check(&p).map(|()| p)) {
+            Err(error @ (CliError::Weak(_) | CliError::NotTheSame)) => {
+                app.ui.note(&format!("{error}. {}", error.remedy()));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(), CliError> {
+    let who = pending.card.pseudonym().as_str();
+    let url = pending.totp.url(&format!("warifu {}", args.organisation), who);
+    match &args.totp_file {
+        Some(path) => files::create(path, url.expose()),
+        None => Ok(app.ui.show_totp(who, &url, &pending.totp.base32())?),
+    }
+}
+
+/// The first code: nothing is enrolled before the authenticator shows a right one.
+fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<SecretBytes, CliError> {
+    let given = match (&args.code_file, args.code_fd) {
+        (Some(file), _) => Some(cards::secret_from_file(file)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, None) => None,
+    };
+    if let Some(code) = given {
+        pending.check(&code, app.now())?;
+        return Ok(code);
+    }
+    let who = pending.card.pseudonym().to_string();
+    let prompt = Prompt::new(Kind::Code(who), "Code that the app shows now", "Use --code-file FILE or --code-fd N.");
+    for _ in 1..CODE_ATTEMPTS {
+        let code = app.ui.secret(&prompt)?;
+        match pending.check(&code, app.now()) {
+            Ok(()) => return Ok(code),
+            Err(error) => {
+                let error = CliError::from(error);
+                app.ui.note(&format!("{error}. {}", error.remedy()));
+            }
+        }
+    }
+    let code = app.ui.secret(&prompt)?;
+    pending.check(&code, app.now())?;
+    Ok(code)
+}
+
+fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliError> {
+    let (_, log) = app.open_log(organisation)?;
+    let state = &log.state;
+    let rows: Vec<_> = state
+        .people
+        .values()
+        .filter(|p| p.role == role)
+        .map(|p| {
+            let who = &p.pseudonym;
+            let of_groups = state.groups.values().filter(|g| g.index_of(who).is_some());
+            let admitted = state.admissions.values().filter(|a| a.operator == *who).filter_map(|a| state.groups.get(&a.group));
+            let mut groups: Vec<_> = of_groups.chain(admitted).map(|g| format!("{organisation}/{}", g.slug)).collect();
+            groups.sort();
+            groups.dedup();
+            json!({ "pseudonym": who, "role": role.as_str(), "groups": groups, "locked_until": state.locked_until(who, app.now()) })
+        })
+        .collect();
+    app.emit(json!(rows), || {
+        let groups = |row: &serde_json::Value| {
+            let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
+            names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
+        };
+        table(&["pseudonym", "groups"], rows.iter().map(|row| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)]))
+    });
+    Ok(())
+}
+
+fn revoke(
+    app: &mut App<'_>,
+    address: &MemberAddress,
+    operator: &Pseudonym,
+    card: &super::args::CardArgs,
+) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&address.organisation)?;
+    let group = crate::vault::group::group(&log.state, &address.name)?.clone();
+    let given = log.state.admissions.iter().filter(|(_, a)| a.operator == *operator && a.group == group.group);
+    let given: Vec<_> = given.map(|(digest, _)| *digest).collect();
+    if given.is_empty() {
+        let (operator, group) = (operator.to_string(), address.to_string());
+        return Err(VaultError::NotAdmitted { operator, group }.into());
+    }
+    let OpenCard { card, .. } = cards::unlock(app, card, &format!("a custodian of {address}"), None)?;
+    for digest in given {
+        let now = app.now();
+        vault.revoke_admission(&mut log, digest, card.card(), now)?;
+    }
+    let value = json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
+    app.emit(value, || format!("Operator {operator} can no longer ask {address}."));
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `seal`: a root password goes in; nobody needs to be there, nobody sees it.
+
+use super::args::Seal;
+use super::cards;
+use super::error::CliError;
+use super::room::hand_over;
+use super::ui::{Kind, Prompt};
+use super::App;
+use crate::event::{GroupStatement, Made, Shown};
+use crate::name::{Factor, Provider};
+use crate::seal::generate::{PasswordRules, check_typed_password, generate};
+use crate::seal::record::Payload;
+use crate::secret::SecretBytes;
+use crate::vault::hierarchy::account;
+use crate::vault::seal::{Provenance, holder};
+use crate::vault::{Log, Vault};
+use serde_json::json;
+
+/// `seal`.
+pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&args.address.organisation)?;
+    let (id, found) = account(&log.state, &args.address)?;
+    let provider = found.provider.clone();
+    let group = holder(&log.state, &id, Factor::Password)?.clone();
+    confirm_group(app, &mut vault, &log, &group, args.fingerprint.as_deref())?;
+    let login = match &args.login {
+        Some(login) => login.clone(),
+        None => app.ui.line(&Prompt::new(Kind::Login, "Login id (the root user's e-mail address)", "Use --login EMAIL."))?,
+    };
+    if login.is_empty() || login.len() > 320 || login.chars().any(char::is_control) {
+        let fact = "a login id has 1 to 320 characters and no control characters".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Give the root user's e-mail address with --login." });
+    }
+    let (password, made) = password(app, &args, &provider, &login)?;
+    let notes = match args.notes {
+        true => app.ui.secret(&Prompt::new(Kind::Notes, "Notes (not shown)", "Leave --notes out."))?,
+        false => SecretBytes::zeroed(0),
+    };
+    let shown = match (args.hand_over, &args.exec) {
+        (false, _) => Shown::Nobody,
+        (true, None) => Shown::Screen,
+        (true, Some(_)) => Shown::Command,
+    };
+    let payload = Payload { login: SecretBytes::new(login.into_bytes()), password, notes };
+    let now = app.now();
+    let provenance = Provenance { made, shown };
+    let sealed = vault.seal(&mut log, &args.address, &payload, provenance, now, &mut app.rng)?;
+    let value = json!({
+        "address": args.address.to_string(), "version": sealed.version, "group": sealed.group, "made": made, "shown": shown,
+    });
+    app.emit(value, || {
+        let fate = if shown == Shown::Nobody { "Nobody has seen it" } else { "It is handed over once, now" };
+        format!("Sealed {} version {} for {}. {fate}.", args.address, sealed.version, sealed.group)
+    });
+    if shown != Shown::Nobody {
+        let title = format!("{} version {}: install this at the provider now", args.address, sealed.version);
+        hand_over(app, &title, &payload, args.exec.as_deref())?;
+    }
+    Ok(())
+}
+
+/// A sealer confirms a group once, by typing the twelve words that its members
+/// read aloud: otherwise the host could name keys of its own.
+fn confirm_group(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &Log,
+    group: &GroupStatement,
+    given: Option<&str>,
+) -> Result<(), CliError> {
+    if vault.is_pinned(&log.state, group)? {
+        return Ok(());
+    }
+    if let Some(words) = given {
+        return Ok(vault.pin(&log.state, group, words)?);
+    }
+    app.ui.note(&format!(
+        "This is the first seal for group {}/{}. Ask one of its members for its twelve words.",
+        log.state.slug, group.slug
+    ));
+    loop {
+        let prompt = Prompt::new(Kind::Fingerprint, "The twelve words", "Use --fingerprint \"WORDS\".");
+        let words = app.ui.line(&prompt)?;
+        match vault.pin(&log.state, group, &words) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let error = CliError::from(error);
+                app.ui.note(&format!("{error}. {}", error.remedy()));
+            }
+        }
+    }
+}
+
+fn password(
+    app: &mut App<'_>,
+    args: &Seal,
+    provider: &Provider,
+    login: &str,
+) -> Result<(SecretBytes, Made), CliError> {
+    let rules = PasswordRules::of(provider);
+    let names = [login, args.address.account.as_str()];
+    if args.stdin {
+        let password = cards::secret_from(std::io::stdin()).map_err(|why| CliError::file("standard input", why))?;
+        check_typed_password(&rules, &password, &names)?;
+        return Ok((password, Made::Imported));
+    }
+    if args.typed {
+        let password = app.secret_twice(Kind::Password, "Password", "Use --stdin.")?;
+        check_typed_password(&rules, &password, &names)?;
+        return Ok((password, Made::Typed));
+    }
+    Ok((generate(&rules, args.length, &mut app.rng)?, Made::Generated))
+}
