@@ -1,0 +1,188 @@
+//! `audit`: reading and verifying the log.
+
+use super::App;
+use super::args::AuditCommand;
+use super::error::CliError;
+use super::table::table;
+use crate::event::{Event, Hash};
+use crate::name::{AccountAddress, AccountId, Pseudonym, Slug};
+use crate::state::Organisation;
+use crate::time::Time;
+use crate::vault::audit::{Read, Report};
+use crate::vault::hierarchy::account;
+use crate::vault::{Vault, VaultError};
+use serde_json::{Value, json};
+
+/// `audit …`.
+pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
+    match command {
+        AuditCommand::Verify { organisation } => verify(app, organisation.as_ref()),
+        AuditCommand::Log { organisation, account, kind, who, since, until } => {
+            log(app, &organisation, Filter { account, kind, who, since, until })
+        }
+    }
+}
+
+fn verify(app: &mut App<'_>, organisation: Option<&Slug>) -> Result<(), CliError> {
+    let vault = app.open_vault()?;
+    let report = vault.verify(organisation)?;
+    let value = serde_json::to_value(&report).expect("a report is plain values");
+    let found = report.findings.len();
+    app.emit(value, || words(&report));
+    if found == 0 { Ok(()) } else { Err(CliError::Tampered(found)) }
+}
+
+fn words(report: &Report) -> String {
+    let mut lines = Vec::new();
+    for log in &report.logs {
+        let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
+        let wrong = report.findings.iter().filter(|f| f.log == log.log).count();
+        lines.push(format!(
+            "{} {}: {} entries, {} to {}, root {}, {} records",
+            if wrong == 0 { "good " } else { "WRONG" },
+            log.log,
+            log.entries,
+            time(log.from),
+            time(log.to),
+            log.root.short(),
+            log.records
+        ));
+        lines.extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
+    }
+    if report.findings.is_empty() {
+        lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
+    }
+    lines.join("\n")
+}
+
+struct Filter {
+    account: Option<AccountAddress>,
+    kind: Vec<String>,
+    who: Option<Pseudonym>,
+    since: Option<Time>,
+    until: Option<Time>,
+}
+
+fn log(app: &mut App<'_>, organisation: &Slug, filter: Filter) -> Result<(), CliError> {
+    if let Some(unknown) = filter.kind.iter().find(|k| !crate::event::KINDS.contains(&k.as_str())) {
+        let fact = format!("there is no kind of entry '{unknown}'; the kinds are {}", crate::event::KINDS.join(", "));
+        return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
+    }
+    let vault = app.open_vault()?;
+    let log = vault.log(organisation)?;
+    let account = match &filter.account {
+        Some(address) if address.organisation != *organisation => {
+            let name = address.to_string();
+            return Err(VaultError::NotFound { what: "account", name, near: Vec::new() }.into());
+        }
+        Some(address) => Some(account(&log.state, address)?.0),
+        None => None,
+    };
+    let mut entries = vault.read_log(&log.state.id)?;
+    entries.retain(|entry| keeps(&log.state, &filter, account.as_ref(), entry));
+    let rows: Vec<_> = entries.iter().map(|entry| row(&vault, &log.state, entry)).collect();
+    app.emit(json!(rows), || {
+        let cells = |r: &Value| ["index", "time", "actor", "kind", "summary"].map(|k| super::hierarchy::text(&r[k])).to_vec();
+        table(&["entry", "time", "actor", "kind", "what"], rows.iter().map(cells))
+    });
+    Ok(())
+}
+
+fn keeps(state: &Organisation, filter: &Filter, account: Option<&AccountId>, entry: &Read) -> bool {
+    let in_time = filter.since.is_none_or(|t| entry.time >= t) && filter.until.is_none_or(|t| entry.time < t);
+    let of_kind = filter.kind.is_empty() || filter.kind.contains(&entry.kind);
+    let names = |who: &Pseudonym| entry.line.as_str().contains(&format!("\"{who}\""));
+    let of_account = |id: &AccountId| entry.event.as_ref().is_some_and(|event| concerns(state, event, id));
+    in_time && of_kind && filter.who.as_ref().is_none_or(names) && account.is_none_or(of_account)
+}
+
+/// Whether an event concerns an account: by itself, or through its ceremony.
+fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
+    let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
+    let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
+    match event {
+        Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
+        Event::Sealed(sealing) => sealing.account == *id,
+        Event::Bound(binding) => binding.scope == crate::event::Scope::Account(*id),
+        Event::Opened(opening) => held(&opening.ceremony),
+        Event::Accepted(acceptance) => held(&acceptance.ceremony),
+        Event::Targeted { ceremony, .. }
+        | Event::Refused { ceremony, .. }
+        | Event::Released { ceremony, .. }
+        | Event::ShareRejected { ceremony, .. }
+        | Event::Revealed { ceremony, .. }
+        | Event::Ended { ceremony, .. } => held(ceremony),
+        _ => false,
+    }
+}
+
+fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
+    let summary = entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
+    let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
+    json!({
+        "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
+        "event": line["event"][&entry.kind],
+    })
+}
+
+fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
+    let address_of = |credential: &Hash| {
+        let begun = state.begun.get(credential);
+        begun.map_or_else(|| credential.short(), |b| format!("{} version {}", state.address(&b.account), b.version))
+    };
+    match event {
+        Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
+        Event::OrganisationCreated { slug, .. } => slug.to_string(),
+        Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
+        Event::AccountCreated { account, provider, external_id, .. } => {
+            format!("{} ({provider} {external_id})", state.address(account))
+        }
+        Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
+        Event::GroupFormed(group) => {
+            format!("{}/{}: {} of {}, all signed", state.slug, group.slug, group.threshold, group.members.len())
+        }
+        Event::OperatorAdmitted(admission) => {
+            format!("{} until {}, {} signed", admission.operator, admission.expires.to_minute(), admission.signatures.len())
+        }
+        Event::AdmissionRevoked { admission, .. } => admission.short(),
+        Event::Bound(binding) => {
+            let group = state.groups.get(&binding.group).map(|g| g.slug.to_string()).unwrap_or_default();
+            let scope = match &binding.scope {
+                crate::event::Scope::Organisation => state.slug.to_string(),
+                crate::event::Scope::Project(id) => {
+                    state.projects.get(id).map(|p| format!("{}/{}", state.slug, p.slug)).unwrap_or_default()
+                }
+                crate::event::Scope::Account(id) => state.address(id),
+            };
+            format!("{scope} ({}) to {}/{group}, {} signed", binding.factor, state.slug, binding.signatures.len())
+        }
+        Event::SealBegun { credential, .. } => address_of(credential),
+        Event::Sealed(s) => {
+            let word = |value: Value| super::hierarchy::text(&value);
+            format!("{}, {}, shown to {}", address_of(&s.credential), word(json!(s.made)), word(json!(s.shown)))
+        }
+        Event::Opened(o) => {
+            let reason = vault.text(&state.id, &o.reason).map_or("(reason erased)".to_owned(), |r| format!("'{}'", super::room::visible(&r)));
+            let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
+            let ticket = ticket.map(|t| format!(", ticket {}", super::room::visible(&t))).unwrap_or_default();
+            format!("ceremony {}: {reason}{ticket}, until {}", o.ceremony.short(), o.expires.to_minute())
+        }
+        Event::Targeted { ceremony, credentials, .. } => {
+            let names: Vec<_> = credentials.iter().take(3).map(address_of).collect();
+            format!("ceremony {}: {}", ceremony.short(), names.join(", "))
+        }
+        Event::Accepted(a) => format!("ceremony {}", a.ceremony.short()),
+        Event::Refused { ceremony, why, .. } => format!("ceremony {}: {}", ceremony.short(), why.as_str()),
+        Event::Released { ceremony, credential, custodians, .. } => {
+            let names: Vec<_> = custodians.iter().map(ToString::to_string).collect();
+            format!("ceremony {}: {} by {}", ceremony.short(), address_of(credential), names.join(", "))
+        }
+        Event::ShareRejected { ceremony, custodian, .. } => {
+            format!("ceremony {}: the share of {custodian}", ceremony.short())
+        }
+        Event::Revealed { ceremony, shown, .. } => {
+            format!("ceremony {}: on {}", ceremony.short(), super::hierarchy::text(&json!(shown)))
+        }
+        Event::Ended { ceremony, how } => format!("ceremony {}: {}", ceremony.short(), super::hierarchy::text(&json!(how))),
+    }
+}

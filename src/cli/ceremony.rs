@@ -1,0 +1,274 @@
+//! `ceremony`: the same messages as files, everyone on their own machine.
+
+use super::args::{CardArgs, CeremonyCommand};
+use super::cards;
+use super::error::CliError;
+use super::room::{self, Opened};
+use super::table::table;
+use super::{App, files, open};
+use crate::ceremony::judge;
+use crate::ceremony::recipient::finish;
+use crate::event::{Ending, Event, Hash, Mode};
+use crate::message::{Contribution, Package, Release};
+use crate::name::Slug;
+use crate::seal::card::Role;
+use crate::state::Standing;
+use crate::vault::ceremony::requester_secret;
+use crate::vault::{Log, Vault, VaultError};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// `ceremony …`.
+pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliError> {
+    match command {
+        CeremonyCommand::Request { ask, out } => request(app, &ask, &out),
+        CeremonyCommand::Contribute { file, card, code_file, code_fd, out } => {
+            let code = match (code_file, code_fd) {
+                (Some(file), _) => Some(cards::secret_from_file(&file)?),
+                (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+                (None, None) => None,
+            };
+            contribute(app, &file, &card, code, out)
+        }
+        CeremonyCommand::Accept { file } => accept(app, &file),
+        CeremonyCommand::Finish { organisation, ceremony, card, exec, out } => {
+            finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
+        }
+        CeremonyCommand::Reveal { file, card, exec } => reveal(app, &file, &card, exec.as_deref()),
+        CeremonyCommand::Abort { organisation, ceremony } => abort(app, &organisation, &ceremony),
+        CeremonyCommand::List { organisation, all } => list(app, &organisation, all),
+    }
+}
+
+fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<(), CliError> {
+    if out.exists() {
+        return Err(CliError::FileExists(out.to_owned()));
+    }
+    let (mut vault, mut log) = app.open_log(&ask.address.organisation)?;
+    let (_, ceremony) = open::begin(app, &mut vault, &mut log, ask, Mode::Files)?;
+    let written = vault.package(&log, &ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
+    if let Err(error) = written {
+        let now = app.now().max(log.state.last);
+        vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
+        return Err(error);
+    }
+    let found = vault.known(&log, &ceremony)?;
+    let expires = found.expires;
+    let value = json!({ "ceremony": ceremony, "file": out.display().to_string(), "expires": expires });
+    app.emit(value, || {
+        format!(
+            "Ceremony {} is open until {}. Give {} to the custodians.",
+            ceremony.short(),
+            expires.to_minute(),
+            out.display()
+        )
+    });
+    Ok(())
+}
+
+fn contribute(
+    app: &mut App<'_>,
+    file: &Path,
+    card: &CardArgs,
+    code: Option<crate::secret::SecretBytes>,
+    out: Option<PathBuf>,
+) -> Result<(), CliError> {
+    let package: Package = files::read_message(file)?;
+    let open = cards::unlock(app, card, "the custodian", None)?;
+    let who = open.card.card().pseudonym().clone();
+    let out = out.unwrap_or_else(|| PathBuf::from(format!("{who}.contribution")));
+    if out.exists() {
+        return Err(CliError::FileExists(out));
+    }
+    let contribution = room::contribute(app, &package, &open, code, None)?;
+    files::write_message(&out, &contribution)?;
+    let value = json!({ "ceremony": contribution.ceremony, "custodian": who, "file": out.display().to_string() });
+    app.emit(value, || format!("Wrote {}: give it to the vault's host.", out.display()));
+    Ok(())
+}
+
+/// The log that knows a ceremony, and the vault.
+fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> {
+    let vault = app.open_vault()?;
+    let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
+    for slug in slugs {
+        if vault.log(&slug)?.state.ceremonies.contains_key(ceremony) {
+            drop(vault);
+            return app.open_log(&slug);
+        }
+    }
+    Err(VaultError::from(judge::NotCounted::UnknownCeremony(*ceremony)).into())
+}
+
+fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
+    let contribution: Contribution = files::read_message(file)?;
+    let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;
+    room::check_clock(app, &log)?;
+    let now = app.now();
+    let event = vault.accept(&mut log, &contribution, now)?;
+    if let Event::Refused { why, .. } = event {
+        let who = contribution.custodian.to_string();
+        return Err(CliError::Refused { who, why: room::refusal_advice(why) });
+    }
+    let found = vault.known(&log, &contribution.ceremony)?;
+    let (there, needed) = judge::progress(&log.state, found, 0);
+    let who = &contribution.custodian;
+    let short = contribution.ceremony.short();
+    let value = json!({ "ceremony": contribution.ceremony, "custodian": who, "accepted": there, "needed": needed });
+    let slug = log.state.slug.clone();
+    app.emit(value, || {
+        let next = if there >= needed { format!("\nNext: warifu ceremony finish {slug} {short}") } else { String::new() };
+        format!("{who} accepted: {there} of {needed}.{next}")
+    });
+    Ok(())
+}
+
+/// A ceremony by the first digits of its hash.
+fn by_prefix(log: &Log, prefix: &str) -> Result<Hash, CliError> {
+    let found: Vec<_> = log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
+    match found.as_slice() {
+        [one] if prefix.len() >= 4 => Ok(**one),
+        [] => Err(VaultError::NotFound {
+            what: "ceremony",
+            name: prefix.to_owned(),
+            near: crate::vault::hierarchy::some(log.state.ceremonies.keys().map(crate::hex::Bytes::short)),
+        }
+        .into()),
+        _ => {
+            let fact = format!("'{prefix}' does not name one ceremony");
+            Err(CliError::Argument { fact, remedy: "Give more of its digits." })
+        }
+    }
+}
+
+fn finish_here(
+    app: &mut App<'_>,
+    organisation: &Slug,
+    ceremony: &str,
+    card: &CardArgs,
+    exec: Option<&str>,
+    out: Option<&Path>,
+) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(organisation)?;
+    let ceremony = by_prefix(&log, ceremony)?;
+    let found = vault.known(&log, &ceremony)?;
+    if matches!(found.standing, Standing::Open) {
+        let (there, needed) = judge::progress(&log.state, found, 0);
+        if there < needed {
+            return Err(VaultError::NoQuorum { there, needed }.into());
+        }
+    }
+    if let Some(out) = out {
+        return release_to_file(app, &mut vault, &mut log, &ceremony, out);
+    }
+    let operator = cards::unlock(app, card, "the operator", None)?;
+    crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
+    let payload = match room::open_record(app, &mut vault, &mut log, operator.card.card(), &ceremony)? {
+        Opened::Payload(payload) => payload,
+        Opened::Missing(count) => {
+            let (there, needed) = (0, count);
+            app.ui.note(&format!("{count} more good shares are needed."));
+            return Err(VaultError::NoQuorum { there, needed }.into());
+        }
+    };
+    let version = open::version(&log, &ceremony);
+    let credential = vault.known(&log, &ceremony)?.targets.first().copied();
+    let address = credential.and_then(|c| log.state.versions.get(&c)).map(|v| log.state.address(&v.sealing.account));
+    let title = format!("{} version {version}", address.clone().unwrap_or_default());
+    let card = operator.card.card();
+    room::reveal_and_close(app, &mut vault, &mut log, card, (&ceremony, &title), (&payload, exec))?;
+    let value = json!({ "ceremony": ceremony, "address": address, "version": version, "state": "exposed" });
+    app.emit(value, || format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon."));
+    Ok(())
+}
+
+fn release_to_file(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    ceremony: &Hash,
+    out: &Path,
+) -> Result<(), CliError> {
+    if out.exists() {
+        return Err(CliError::FileExists(out.to_owned()));
+    }
+    let now = app.now();
+    let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
+    files::write_message(out, &release)?;
+    let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
+    app.emit(value, || {
+        format!(
+            "Released, on record. Give {} to the operator, who opens it with 'warifu ceremony reveal'.\nIf a share turns out bad, accept another custodian's and write the release again while the ceremony is open.",
+            out.display()
+        )
+    });
+    Ok(())
+}
+
+/// On the operator's own machine: the vault's host never sees the plaintext.
+fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -> Result<(), CliError> {
+    let release: Release = files::read_message(file)?;
+    let operator = cards::unlock(app, card, "the operator", None)?;
+    let key = requester_secret(operator.card.card(), &release)?;
+    let finished = finish(&release, &key).map_err(VaultError::from)?;
+    for who in &finished.bad {
+        app.ui.note(&format!("The share of {who} does not prove itself."));
+    }
+    let ceremony = release.signed.request.hash();
+    let title = format!("Ceremony {}", ceremony.short());
+    room::hand_over(app, &title, &finished.payload, exec)?;
+    let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad });
+    app.emit(value, || "Opened. It is exposed from now on; tell the vault's host to close the ceremony.".to_owned());
+    Ok(())
+}
+
+fn abort(app: &mut App<'_>, organisation: &Slug, ceremony: &str) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(organisation)?;
+    let ceremony = by_prefix(&log, ceremony)?;
+    let now = app.now();
+    vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
+    let value = json!({ "ceremony": ceremony, "state": "aborted" });
+    app.emit(value, || format!("Aborted ceremony {}; that is on record.", ceremony.short()));
+    Ok(())
+}
+
+fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliError> {
+    let (_, log) = app.open_log(organisation)?;
+    let state = &log.state;
+    let wanted = state.ceremonies.iter().filter(|(_, c)| all || c.standing == Standing::Open);
+    let mut rows: Vec<_> = wanted
+        .map(|(hash, c)| {
+            let versions = c.targets.iter().filter_map(|credential| state.versions.get(credential));
+            let targets: Vec<_> = versions.map(|v| state.address(&v.sealing.account)).collect();
+            let (there, needed) = judge::progress(state, c, 0);
+            json!({
+                "ceremony": hash, "opened": c.opened, "operator": c.operator, "targets": targets,
+                "accepted": there, "needed": needed, "expires": c.expires, "state": standing_word(c.standing),
+            })
+        })
+        .collect();
+    rows.sort_by_key(|row| row["opened"].to_string());
+    app.emit(json!(rows), || {
+        let keys = ["ceremony", "opened", "operator", "targets", "accepted", "needed", "state"];
+        table(
+            &keys,
+            rows.iter().map(|row| {
+                let cell = |key: &&str| {
+                    let text = super::hierarchy::text(&row[**key]);
+                    if **key == "ceremony" { text.chars().take(8).collect() } else { text }
+                };
+                keys.iter().map(cell).collect()
+            }),
+        )
+    });
+    Ok(())
+}
+
+fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Open => "open",
+        Standing::Ended(Ending::Closed) => "closed",
+        Standing::Ended(Ending::Aborted) => "aborted",
+        Standing::Ended(Ending::Expired) => "expired",
+    }
+}

@@ -1,0 +1,90 @@
+//! `open`: the ceremony in one room. It drives exactly the messages of the
+//! file flow.
+
+use super::args::{AskArgs, Open};
+use super::cards::{self, OpenCard};
+use super::error::CliError;
+use super::room::{self, Opened};
+use super::App;
+use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
+use crate::event::{Hash, Mode};
+use crate::vault::ceremony::{Ask, check_ask};
+use crate::vault::{Log, Vault};
+use serde_json::json;
+
+/// `open`.
+pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
+    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
+    let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
+    room::abort_on_error(app, &mut vault, &mut log, &ceremony, result)
+}
+
+/// The operator's card signs the request; the ceremony is open and on record.
+pub fn begin(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    args: &AskArgs,
+    mode: Mode,
+) -> Result<(OpenCard, Hash), CliError> {
+    if args.reason.trim().is_empty() {
+        let fact = "the reason is empty".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
+    }
+    let default = if mode == Mode::Room { ROOM_WINDOW } else { FILES_WINDOW };
+    let ask = Ask {
+        address: &args.address,
+        version: args.version,
+        reason: &args.reason,
+        ticket: args.ticket.as_deref(),
+        mode,
+        window: args.window.unwrap_or(default),
+    };
+    check_ask(log, &ask)?;
+    let operator = cards::unlock(app, &args.card, "the operator", None)?;
+    let now = app.now();
+    let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
+    let found = vault.known(log, &ceremony)?;
+    let (_, needed) = judge::progress(&log.state, found, 0);
+    let expires = found.expires;
+    app.ui.note(&format!(
+        "Ceremony {} is open until {}: {needed} custodians are needed.",
+        ceremony.short(),
+        expires.to_minute()
+    ));
+    Ok((operator, ceremony))
+}
+
+fn hold(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &OpenCard,
+    ceremony: &Hash,
+    args: &Open,
+) -> Result<(), CliError> {
+    let found = vault.known(log, ceremony)?;
+    let (_, mut wanted) = judge::progress(&log.state, found, 0);
+    let payload = loop {
+        room::collect_in_room(app, vault, log, ceremony, wanted)?;
+        match room::open_record(app, vault, log, operator.card.card(), ceremony)? {
+            Opened::Payload(payload) => break payload,
+            Opened::Missing(count) => wanted += count,
+        }
+    };
+    let version = version(log, ceremony);
+    let title = format!("{} version {version}", args.ask.address);
+    let exec = args.exec.as_deref();
+    room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
+    let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
+    app.emit(value, || format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon."));
+    Ok(())
+}
+
+/// Version of a ceremony's first target.
+pub fn version(log: &Log, ceremony: &Hash) -> u64 {
+    let found = log.state.ceremonies.get(ceremony);
+    let version = found.and_then(|c| c.targets.first()).and_then(|credential| log.state.versions.get(credential));
+    version.map_or(0, |v| v.sealing.version)
+}

@@ -1,0 +1,303 @@
+//! What `open` and the file flow share on the operator's side: collecting
+//! shares in the room, opening the record, handing it over.
+
+use super::args::CardArgs;
+use super::cards::{self, OpenCard};
+use super::error::CliError;
+use super::ui::{Kind, Prompt, Reveal};
+use super::{App, interrupted};
+use crate::ceremony::custodian::{Review, review};
+use crate::ceremony::judge;
+use crate::ceremony::recipient::{FinishError, finish};
+use crate::event::{Ending, Event, Hash, Refusal, Shown};
+use crate::message::Package;
+use crate::seal::card::Card;
+use crate::seal::record::Payload;
+use crate::time::Time;
+use crate::vault::ceremony::requester_secret;
+use crate::vault::{Log, Vault, VaultError};
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Seconds that a secret stays on the screen.
+pub const SHOWN_SECONDS: u64 = 60;
+
+/// What a refused custodian should do.
+pub fn refusal_advice(why: Refusal) -> &'static str {
+    match why {
+        Refusal::WrongCode => "Check the phone's clock and use the code that it shows now",
+        Refusal::ReplayedCode => "Each code counts once: wait for the next one",
+        Refusal::TooEarly => "Set this machine's clock right: the code is from before the ceremony opened",
+        Refusal::FromTheFuture => "Set this machine's clock right: it is ahead",
+        Refusal::Stale => "The code is too old: use the one that the phone shows now",
+        Refusal::Expired => "The window is over: open a new ceremony",
+        Refusal::LockedOut => "Five wrong codes: this custodian is locked out for fifteen minutes; call another",
+        Refusal::Twice => "This custodian has contributed already: call another",
+        Refusal::OtherCheckpoint => "The contribution was made for another state of the log: make it again from this ceremony's file",
+        Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
+    }
+}
+
+/// What would be opened, in plain words.
+pub fn plain_words(review: &Review) -> String {
+    let request = review.request();
+    let mut lines = vec![String::new(), "You are asked to help open:".to_owned()];
+    for target in &review.targets {
+        lines.push(format!(
+            "    {} ({} account {}), the {} of version {}{}",
+            target.address,
+            target.provider,
+            target.external_id,
+            target.factor,
+            target.version,
+            if target.version == target.newest { String::new() } else { format!(", NOT the newest, which is {}", target.newest) }
+        ));
+        lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
+        if target.weakened > 0 {
+            lines.push(format!("      note: weakened by {} shares of ceremonies that came to nothing", target.weakened));
+        }
+    }
+    lines.push(format!("  for     operator {}", request.operator));
+    lines.push(format!("  why     {}", visible(&review.reason)));
+    if let Some(ticket) = &review.ticket {
+        lines.push(format!("  ticket  {}", visible(ticket)));
+    }
+    lines.push(format!("  until   {}", request.expires.to_minute()));
+    lines.push(format!("  ceremony {}", request.hash().short()));
+    lines.join("\n")
+}
+
+/// Text of somebody else with control characters made harmless.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+}
+
+/// A custodian's part: card, review, confirmation, code, contribution.
+/// What was seen is kept before anything is answered.
+pub fn contribute(
+    app: &mut App<'_>,
+    package: &Package,
+    open: &OpenCard,
+    code: Option<crate::secret::SecretBytes>,
+    deadline: Option<Time>,
+) -> Result<crate::message::Contribution, CliError> {
+    let seen = cards::read_seen(&open.path)?;
+    let card = open.card.card();
+    let reviewed = match review(package, card, seen.as_ref(), app.now()) {
+        Ok(reviewed) => reviewed,
+        Err(error) => {
+            show_checkpoints(app, &error);
+            return Err(error.into());
+        }
+    };
+    cards::write_seen(&open.path, reviewed.seen())?;
+    let words = plain_words(&reviewed);
+    app.ui.note(&words);
+    app.confirm(&format!("{}, do you agree?", card.pseudonym()), deadline)?;
+    let code = match code {
+        Some(code) => code,
+        None => {
+            let who = card.pseudonym().to_string();
+            let text = format!("TOTP code of {who}");
+            let instead = "Use --code-file FILE or --code-fd N.";
+            app.ui.secret(&Prompt::new(Kind::Code(who), text, instead).until(deadline))?
+        }
+    };
+    let at = app.now();
+    Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
+}
+
+fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
+    use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
+    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
+        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe package offers:\n\n{offered}"));
+    }
+}
+
+/// One custodian after another until the quorum is complete. Whatever one of
+/// them does wrong costs only that attempt.
+pub fn collect_in_room(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    ceremony: &Hash,
+    wanted: usize,
+) -> Result<(), CliError> {
+    let package = vault.package(log, ceremony)?;
+    loop {
+        let (expires, there, needed) = standing(vault, log, ceremony)?;
+        if there >= wanted {
+            return Ok(());
+        }
+        if app.now() > expires {
+            return Err(CliError::Expired { there, needed });
+        }
+        let who = format!("custodian {} of {wanted}", there + 1);
+        match one_in_room(app, vault, log, &package, &who, expires) {
+            Ok(()) => {}
+            Err(error) if interrupted(&error) => return Err(error),
+            Err(CliError::Ui(super::ui::UiError::Deadline)) => return Err(CliError::Expired { there, needed }),
+            Err(error @ (CliError::Vault(VaultError::Store(_)) | CliError::Ui(_))) => return Err(error),
+            Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
+        }
+    }
+}
+
+fn standing(vault: &Vault, log: &Log, ceremony: &Hash) -> Result<(Time, usize, usize), CliError> {
+    let found = vault.known(log, ceremony)?;
+    let (there, needed) = judge::progress(&log.state, found, 0);
+    Ok((found.expires, there, needed))
+}
+
+fn one_in_room(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    package: &Package,
+    who: &str,
+    expires: Time,
+) -> Result<(), CliError> {
+    let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+    let open = cards::unlock(app, &none, who, Some(expires))?;
+    let custodian = open.card.card().pseudonym().clone();
+    let ceremony = package.signed.request.hash();
+    if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
+        return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
+    }
+    let contribution = contribute(app, package, &open, None, Some(expires))?;
+    check_clock(app, log)?;
+    let now = app.now();
+    match vault.accept(log, &contribution, now)? {
+        Event::Refused { why, .. } => {
+            app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+            Ok(())
+        }
+        _ => {
+            let (_, there, needed) = standing(vault, log, &ceremony)?;
+            app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
+            Ok(())
+        }
+    }
+}
+
+/// A clock far ahead of the log while people contribute is worth a question:
+/// what it stamps can never be undone.
+pub fn check_clock(app: &mut App<'_>, log: &Log) -> Result<(), CliError> {
+    let (now, last) = (app.now(), log.state.last);
+    if now - last <= crate::time::Span::hours(1) {
+        return Ok(());
+    }
+    app.ui.note(&format!("This machine's clock says {}, the log's last entry is of {}.", now.to_minute(), last.to_minute()));
+    app.confirm("Is the clock right?", None)
+}
+
+/// What [`open_record`] came to.
+pub enum Opened {
+    /// The payload.
+    Payload(Payload),
+    /// Bad shares were named; so many good ones are still missing.
+    Missing(usize),
+}
+
+/// Releases, verifies every share, names the bad ones and opens the record.
+pub fn open_record(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    ceremony: &Hash,
+) -> Result<Opened, CliError> {
+    let now = app.now();
+    let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
+    let key = requester_secret(operator, &release)?;
+    match finish(&release, &key) {
+        Ok(finished) => {
+            vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
+            name_bad(app, &finished.bad);
+            Ok(Opened::Payload(finished.payload))
+        }
+        Err(FinishError::TooFew { good, needed, bad }) => {
+            vault.reject_shares(log, operator, (ceremony, 0), &bad, now)?;
+            name_bad(app, &bad);
+            Ok(Opened::Missing(needed.saturating_sub(good)))
+        }
+        Err(error) => Err(VaultError::from(error).into()),
+    }
+}
+
+fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
+    for who in bad {
+        app.ui.note(&format!("The share of {who} does not prove itself: it is set aside, and that is on record."));
+    }
+}
+
+/// Enters that the record was opened, closes the ceremony, and shows.
+pub fn reveal_and_close(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, title): (&Hash, &str),
+    (payload, exec): (&Payload, Option<&str>),
+) -> Result<(), CliError> {
+    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
+    let now = app.now();
+    vault.revealed(log, operator, (ceremony, 0), shown, now)?;
+    let handed = hand_over(app, title, payload, exec);
+    let now = app.now().max(log.state.last);
+    vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
+    handed
+}
+
+/// On the alternate screen, or into a program's standard input.
+pub fn hand_over(app: &mut App<'_>, title: &str, payload: &Payload, exec: Option<&str>) -> Result<(), CliError> {
+    match exec {
+        Some(command) => run(command, payload),
+        None => {
+            let mut fields = vec![("login", &payload.login), ("password", &payload.password)];
+            if !payload.notes.is_empty() {
+                fields.push(("notes", &payload.notes));
+            }
+            Ok(app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?)
+        }
+    }
+}
+
+/// Gives the password and a newline to a shell command's standard input.
+fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
+    let failed = |why: std::io::Error| CliError::Exec(why.to_string());
+    let mut child =
+        Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        let written = input.write_all(payload.password.expose()).and_then(|()| input.write_all(b"\n"));
+        // A program that does not read its input is no failure of ours.
+        match written {
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => return Err(failed(why)),
+            _ => {}
+        }
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(()) } else { Err(CliError::Exec(status.to_string())) }
+}
+
+/// An interrupted or failed ceremony is ended, on record, and the error passed on.
+pub fn abort_on_error<T>(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    ceremony: &Hash,
+    result: Result<T, CliError>,
+) -> Result<T, CliError> {
+    let Err(error) = result else { return result };
+    let how = match &error {
+        CliError::Expired { .. } => Ending::Expired,
+        error if interrupted(error) => Ending::Aborted,
+        _ => return Err(error),
+    };
+    let now = app.now().max(log.state.last);
+    vault.end_ceremony(log, ceremony, how, now)?;
+    match &error {
+        CliError::Ui(super::ui::UiError::Interrupted) => Err(CliError::Aborted),
+        _ => Err(error),
+    }
+}

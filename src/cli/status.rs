@@ -1,0 +1,86 @@
+//! `status`: a person's first look.
+
+use super::App;
+use super::args::StatusArgs;
+use super::error::CliError;
+use super::hierarchy::account_table;
+use super::table::table;
+use crate::vault::VaultError;
+use crate::vault::status::{GroupStatus, OrganisationStatus, Status};
+use std::fmt::Write;
+
+/// `status`.
+pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
+    let vault = app.open_vault()?;
+    let now = app.now();
+    if now < vault.state().last {
+        return Err(VaultError::ClockBack { now, last: vault.state().last }.into());
+    }
+    let status = vault.status(args.organisation.as_ref(), now)?;
+    let value = serde_json::to_value(&status).expect("a status is plain values");
+    app.emit(value, || words(&status));
+    Ok(())
+}
+
+fn words(status: &Status) -> String {
+    let mut text = format!("Vault {}\n", status.vault);
+    for warning in &status.warnings {
+        let _ = writeln!(text, "  ! {warning}");
+    }
+    if status.organisations.is_empty() {
+        text.push_str("\nNo organisations yet. Next: warifu org add NAME");
+    }
+    for organisation in &status.organisations {
+        organisation_words(&mut text, organisation);
+    }
+    text.trim_end().to_owned()
+}
+
+fn organisation_words(text: &mut String, o: &OrganisationStatus) {
+    let _ = writeln!(
+        text,
+        "\n{}: {} projects, {} accounts, {} custodians, {} operators, {} officers, {} log entries",
+        o.organisation,
+        o.projects,
+        o.accounts.len(),
+        o.custodians,
+        o.operators,
+        o.officers,
+        o.entries
+    );
+    let count = |state: &str| o.accounts.iter().filter(|a| a.state == state).count();
+    let states = ["exposed", "weakened", "sealed", "unsealed", "unbound"];
+    let counted: Vec<_> = states.iter().filter(|s| count(s) > 0).map(|s| format!("{} {s}", count(s))).collect();
+    if !counted.is_empty() {
+        let _ = writeln!(text, "  {}", counted.join(", "));
+    }
+    if !o.accounts.is_empty() {
+        let mut accounts = o.accounts.clone();
+        accounts.sort_by_key(|a| states.iter().position(|s| *s == a.state));
+        let _ = writeln!(text, "\n{}", account_table(&accounts));
+    }
+    if !o.groups.is_empty() {
+        let row = |g: &GroupStatus| {
+            let margin = if g.margin == 0 { "none may be lost".to_owned() } else { format!("{} may be lost", g.margin) };
+            vec![g.group.clone(), format!("{} of {}", g.threshold, g.members.len()), margin, g.holds.to_string(), g.operators.join(", ")]
+        };
+        let _ = writeln!(text, "\n{}", table(&["group", "opens", "members", "holds", "operators"], o.groups.iter().map(row)));
+    }
+    for c in &o.ceremonies {
+        let _ = writeln!(
+            text,
+            "\n  open ceremony {}: {} for {}, {} shares, until {}",
+            c.ceremony.get(..8).unwrap_or_default(),
+            c.targets.join(", "),
+            c.operator,
+            c.accepted,
+            c.expires.to_minute()
+        );
+    }
+    if !o.host_alone.is_empty() {
+        let _ = writeln!(text, "\n  On the host's word alone:");
+        o.host_alone.iter().for_each(|fact| {
+            let _ = writeln!(text, "    {fact}");
+        });
+    }
+}
