@@ -4,6 +4,8 @@
 //! After a wanted change write them anew:
 //! `cargo test --test vectors -- --ignored write_vectors`
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 #[path = "vectors/accept.rs"]
 mod accept;
 #[path = "vectors/reject.rs"]
