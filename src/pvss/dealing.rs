@@ -18,6 +18,7 @@ use curve25519_dalek::{
     traits::{IsIdentity, VartimeMultiscalarMul},
 };
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 /// Why a dealing was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -252,36 +253,30 @@ pub fn draft(
     }
     let n = keys.threshold().n();
     let s = SecretScalar::random(rng);
-    let shares = shamir::split(&s, keys.threshold(), rng);
+    let split = shamir::split(&s, keys.threshold(), rng);
     let d = SecretScalar::random(rng);
 
     // Half of every point, because doubling and encoding many at once costs one
     // inversion where encoding each costs one a point.
-    let half_d = SecretScalar::new(d.expose().div_by_2());
-    let mut halves = vec![RistrettoPoint::mul_base(half_d.expose())];
-    let masks = keys.multiply(std::iter::repeat_n(half_d.expose(), n).copied());
-    halves.extend(shares.iter().zip(masks).map(|(share, mask)| {
-        let half = SecretScalar::new(share.expose().div_by_2());
-        let hidden = SecretPoint::new(RistrettoPoint::mul_base(half.expose()));
-        hidden.expose() + mask
-    }));
+    let half_d = Zeroizing::new(d.expose().div_by_2());
+    let masks = keys.multiply(std::iter::repeat_n(&*half_d, n).copied());
+    let mut halves = vec![RistrettoPoint::mul_base(&half_d)];
+    halves.extend(split.half_shares.iter().zip(masks).map(|(share, mask)| share + mask));
     let mut wire = Vec::with_capacity(32 * (n + 4));
     encode_doubled(&halves, &mut wire);
 
-    let nonce = nonce(rng, &d, |begun| statement(begun, context, &wire, n));
-    let half_nonce = SecretScalar::new(nonce.expose().div_by_2());
+    let r = nonce(rng, &d, |begun| statement(begun, context, &wire, n));
+    let half_r = Zeroizing::new(r.expose().div_by_2());
     let weights = code_word(context, keys, &wire);
-    let weighted = weights.iter().map(|weight| weight * half_nonce.expose());
-    let half_r2 = keys.multiply(weighted).sum();
-    let commitments = [RistrettoPoint::mul_base(half_nonce.expose()), half_r2];
+    let half_r2 = keys.multiply(weights.iter().map(|weight| weight * *half_r)).sum();
+    let commitments = [RistrettoPoint::mul_base(&half_r), half_r2];
     encode_doubled(&commitments, &mut wire);
-
-    let c = challenge(context, &wire, n);
-    let z = response(&nonce, &c, &d);
-    wire.extend(z.as_bytes());
     halves.extend(commitments);
+
+    let z = response(&r, &challenge(context, &wire, n), &d);
+    wire.extend(z.as_bytes());
     let points = halves.iter().map(|half| half + half).collect();
-    Ok((Dealing { wire, points, z }, SecretPoint::new(RistrettoPoint::mul_base(s.expose()))))
+    Ok((Dealing { wire, points, z }, split.secret))
 }
 
 /// The public scalars of a dealing's two equations.

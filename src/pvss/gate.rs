@@ -16,6 +16,7 @@ use crate::{
 };
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 /// Why an ingredient was refused; the host is at fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +80,7 @@ impl GateKey {
         let proof = proven::prove(
             &self.gamma,
             &base,
-            &point,
+            point.expose(),
             |encoded| nonce(rng, &self.gamma, |begun| about.statement(begun, encoded)),
             |hashed| about.challenge(&hashed),
         );
@@ -94,7 +95,7 @@ pub fn gate_point(cred: &Bytes<64>, origin: &Bytes<64>) -> RistrettoPoint {
 }
 
 /// Decodes `Q ‖ R1 ‖ R2 ‖ z` (exactly 128 canonical bytes) and checks
-/// `z·B = R1 + c·Γ` and `z·P = R2 + c·Q`. Constant time. Gives `Q`.
+/// `z·B = R1 + c·Γ` and `z·P = R2 + c·Q`. Gives `Q`.
 pub fn verify_ingredient(
     bytes: &[u8],
     public: &Bytes<32>,
@@ -109,8 +110,8 @@ pub fn verify_ingredient(
     let ingredient = ProvenPoint::from_bytes(bytes)?;
     let base = gate_point(cred, origin);
     let about = About { request, cred, origin, public, base: base.compress().to_bytes() };
-    let c = about.challenge(&ingredient.hashed());
-    if !ingredient.holds(&key, &base, ingredient.point(), &c) {
+    let c = Zeroizing::new(about.challenge(&ingredient.hashed()));
+    if !ingredient.holds(&key, &base, ingredient.point().expose(), &c) {
         return Err(GateError::Proof);
     }
     Ok(ingredient.into_point())

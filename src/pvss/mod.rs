@@ -5,6 +5,10 @@
 //! Mathematics only. No records, no ceremony rules, no clock, no randomness of
 //! its own. `docs/protocol.md` gives every byte.
 //!
+//! Secrets that outlive a function are in the types of [`crate::secret`]. Those
+//! that do not are [`zeroize::Zeroizing`]: wiped, but not locked into memory,
+//! because locking costs a system call and there are dozens a dealing.
+//!
 //! What has been checked has a type of its own, which nothing else can make:
 //! [`Dealing`] → [`VerifiedDealing`], [`UntrustedShare`] → [`VerifiedShare`],
 //! and `t` of those → [`Quorum`].
@@ -30,11 +34,12 @@ pub use quorum::{Quorum, QuorumError};
 pub use share::{ShareError, ShareKeyPair, UntrustedShare, VerifiedShare, open_share};
 
 use crate::{
-    secret::{SecretBytes, SecretScalar},
+    secret::SecretScalar,
     transcript::{Transcript, label},
 };
 use curve25519_dalek::Scalar;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 /// Everything that this module refuses.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -70,8 +75,9 @@ fn nonce(
     witness: &SecretScalar,
     statement: impl FnOnce(Transcript) -> Transcript,
 ) -> SecretScalar {
-    let fresh = SecretBytes::random(rng, 64);
-    let begun = Transcript::new(label::NONCE).part(fresh.expose()).part(witness.expose().as_bytes());
+    let mut fresh = Zeroizing::new([0; 64]);
+    rng.fill_bytes(&mut *fresh);
+    let begun = Transcript::new(label::NONCE).part(*fresh).part(witness.expose().as_bytes());
     SecretScalar::new(statement(begun).scalar())
 }
 

@@ -3,7 +3,7 @@
 //! and gate send it: `point ‖ R1 ‖ R2 ‖ z`, 128 bytes.
 //!
 //! The proof is as secret as the point, because `R2`, `z` and the challenge
-//! give it away: all is wiped, and proving and checking take constant time.
+//! give it away: all is wiped, and what `R2` takes part in takes constant time.
 //! What the challenge is about, its callers know.
 
 use super::{
@@ -12,27 +12,43 @@ use super::{
 };
 use crate::secret::{SecretBytes, SecretPoint, SecretScalar};
 use curve25519_dalek::{RistrettoPoint, Scalar, traits::MultiscalarMul};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A decoded point with a proof that nobody has checked.
 pub(super) struct ProvenPoint {
     wire: SecretBytes,
     point: SecretPoint,
-    r1: SecretPoint,
-    r2: SecretPoint,
-    z: SecretScalar,
+    proof: Box<Proof>,
+}
+
+/// `R1, R2, z`, on the heap so that moving it leaves no copy behind.
+struct Proof {
+    r1: RistrettoPoint,
+    r2: RistrettoPoint,
+    z: Scalar,
+}
+
+impl Drop for Proof {
+    fn drop(&mut self) {
+        self.r1.zeroize();
+        self.r2.zeroize();
+        self.z.zeroize();
+    }
 }
 
 impl ProvenPoint {
     /// Decodes exactly 128 canonical bytes.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, EncodingError> {
         encoding::demand_parts(bytes, 4)?;
-        let point = |part| encoding::point(bytes, part).map(SecretPoint::new);
-        let (point, r1, r2) = (point(0)?, point(1)?, point(2)?);
-        let z = SecretScalar::new(encoding::scalar(bytes, 3)?);
+        let point = SecretPoint::new(encoding::point(bytes, 0)?);
+        let proof = Box::new(Proof {
+            r1: encoding::point(bytes, 1)?,
+            r2: encoding::point(bytes, 2)?,
+            z: encoding::scalar(bytes, 3)?,
+        });
         let mut wire = SecretBytes::zeroed(bytes.len());
         wire.expose_mut().copy_from_slice(bytes);
-        Ok(Self { wire, point, r1, r2, z })
+        Ok(Self { wire, point, proof })
     }
 
     /// The point as sent.
@@ -51,18 +67,22 @@ impl ProvenPoint {
     }
 
     /// Whether `z·B = R1 + c·key` and `z·base = R2 + c·image`.
+    ///
+    /// The first equation alone is a Schnorr proof about a public key, which
+    /// tells nothing of the point, so that it may take variable time.
     pub(super) fn holds(
         &self,
         key: &RistrettoPoint,
         base: &RistrettoPoint,
-        image: &SecretPoint,
+        image: &RistrettoPoint,
         c: &Scalar,
     ) -> bool {
-        let z = self.z.expose();
-        let first = RistrettoPoint::mul_base(z) - c * key;
-        let second = RistrettoPoint::multiscalar_mul([z, &-c], [base, image.expose()]);
+        let Proof { r1, r2, z } = &*self.proof;
+        let minus_c = -c;
+        let first = RistrettoPoint::vartime_double_scalar_mul_basepoint(&minus_c, key, z);
+        let second = Zeroizing::new(RistrettoPoint::multiscalar_mul([z, &minus_c], [base, image]));
         // Both are computed before either is looked at.
-        (first == *self.r1.expose()) & (second == *self.r2.expose())
+        (first == *r1) & (*second == *r2)
     }
 }
 
@@ -79,20 +99,19 @@ pub(super) struct Hashed<'a> {
 pub(super) fn prove(
     x: &SecretScalar,
     base: &RistrettoPoint,
-    point: &SecretPoint,
+    point: &RistrettoPoint,
     nonce: impl FnOnce(&[u8]) -> SecretScalar,
     challenge: impl FnOnce(Hashed<'_>) -> Scalar,
 ) -> SecretBytes {
     let mut sent = SecretBytes::zeroed(128);
-    encoding::write_point(point.expose(), sent.expose_mut(), 0);
+    encoding::write_point(point, sent.expose_mut(), 0);
     let r = nonce(encoding::part(sent.expose(), 0));
     encoding::write_point(&RistrettoPoint::mul_base(r.expose()), sent.expose_mut(), 1);
-    let r2 = SecretPoint::new(r.expose() * base);
-    encoding::write_point(r2.expose(), sent.expose_mut(), 2);
-    let mut c = challenge(hashed(sent.expose()));
-    let z = SecretScalar::new(response(&r, &c, x));
-    c.zeroize();
-    encoding::write_part(z.expose().as_bytes(), sent.expose_mut(), 3);
+    let r2 = Zeroizing::new(r.expose() * base);
+    encoding::write_point(&r2, sent.expose_mut(), 2);
+    let c = Zeroizing::new(challenge(hashed(sent.expose())));
+    let z = Zeroizing::new(response(&r, &c, x));
+    encoding::write_part(z.as_bytes(), sent.expose_mut(), 3);
     sent
 }
 

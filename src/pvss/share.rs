@@ -15,6 +15,7 @@ use crate::{
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use rand_core::CryptoRng;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Why a share was refused. Indices are `1..=n`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,8 +98,8 @@ pub fn open_share(
         return Err(ShareError::OtherKey { index });
     }
     let base = dealing.dealing().d();
-    let k = SecretPoint::new(pair.x.expose() * base);
-    let share = SecretPoint::new(place.hidden - k.expose());
+    let k = Zeroizing::new(pair.x.expose() * base);
+    let share = Zeroizing::new(place.hidden - *k);
     Ok(proven::prove(
         &pair.x,
         base,
@@ -118,7 +119,7 @@ impl UntrustedShare {
     }
 
     /// Checks that this is share `index` of this dealing, opened for this request:
-    /// `z·B = R1 + c·E_i` and `z·D = R2 + c·(C_i − A)`. Constant time.
+    /// `z·B = R1 + c·E_i` and `z·D = R2 + c·(C_i − A)`.
     ///
     /// # Errors
     /// [`ShareError::NoSuchMember`], [`ShareError::Proof`].
@@ -129,8 +130,8 @@ impl UntrustedShare {
         request: &Bytes<64>,
     ) -> Result<VerifiedShare, ShareError> {
         let place = Place::of(dealing, index)?;
-        let c = place.challenge(request, &self.0.hashed());
-        let k = SecretPoint::new(place.hidden - self.0.point().expose());
+        let c = Zeroizing::new(place.challenge(request, &self.0.hashed()));
+        let k = Zeroizing::new(place.hidden - self.0.point().expose());
         if !self.0.holds(place.key, dealing.dealing().d(), &k, &c) {
             return Err(ShareError::Proof { index });
         }
