@@ -1,0 +1,192 @@
+//! What each fuzz target does with its bytes.
+//!
+//! A body says whether the parser accepted, and panics if a promise is broken:
+//! no bytes crash a parser, and what decodes is encoded to the same bytes. The
+//! targets in `fuzz_targets/` run the bodies under libFuzzer on nightly;
+//! `tests/corpus` replays the seeds through the same bodies on stable.
+
+use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentity};
+use std::sync::LazyLock;
+use warifu::ceremony::{custodian, recipient};
+use warifu::event::{Entry, KINDS, Line};
+use warifu::log::checkpoint::Checkpoint;
+use warifu::log::entry::EntryBytes;
+use warifu::log::merkle::Frontier;
+use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
+use warifu::message::{Contribution, Message, Package, Release, SignedRequest};
+use warifu::pvss::{Dealing, UntrustedShare};
+use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
+use warifu::secret::SecretKey;
+use warifu::state::{Organisation, VaultState};
+
+/// Takes bytes and says whether they were accepted.
+pub type Body = fn(&[u8]) -> bool;
+
+/// Every target by its name: that of its file in `fuzz_targets/` and of its
+/// folder in `corpus/`.
+pub const TARGETS: &[(&str, Body)] = &[
+    ("card_file", card_file),
+    ("checkpoint", checkpoint),
+    ("contribution", contribution),
+    ("dealing", dealing),
+    ("entry", entry),
+    ("frontier", frontier),
+    ("note", note),
+    ("package", package),
+    ("record", record),
+    ("release", release),
+    ("request", request),
+    ("share", share),
+    ("verifier_key", verifier_key),
+];
+
+/// Origin of the log whose key the note target knows.
+pub const LOG: &str = "vault.example/log";
+/// Name of the cosigner whose key the note target knows.
+pub const WITNESS: &str = "witness.example";
+/// Seed of both keys, and of the HPKE key that releases are opened with.
+pub const SEED: [u8; 32] = [1; 32];
+
+/// [`SEED`] as a key.
+pub fn key() -> SecretKey {
+    SecretKey::from_slice(&SEED).expect("32 bytes")
+}
+
+/// A card file, without its passphrase.
+pub fn card_file(bytes: &[u8]) -> bool {
+    let Ok(read) = CardFile::parse(bytes) else { return false };
+    same(bytes, read.armour().as_bytes())
+}
+
+/// A sealed payload.
+pub fn record(bytes: &[u8]) -> bool {
+    let Ok(read) = SealedPayload::from_bytes(bytes) else { return false };
+    same(bytes, &read.to_bytes())
+}
+
+/// A dealing for as many members as its length says. What must be accepted is
+/// worked out apart from the library.
+pub fn dealing(bytes: &[u8]) -> bool {
+    let n = (bytes.len() / 32).saturating_sub(4);
+    let read = Dealing::from_bytes(bytes, n);
+    let first = bytes.get(..32).and_then(point);
+    let well_formed = (2..=64).contains(&n)
+        && bytes.len() == 32 * (n + 4)
+        && points_and_scalar(bytes)
+        && first.is_some_and(|d| !d.is_identity());
+    assert_eq!(read.is_ok(), well_formed, "accepted, or refused, against the rules");
+    assert!(Dealing::from_bytes(bytes, n + 1).is_err(), "accepted for another number of members");
+    read.is_ok_and(|read| same(bytes, &read.to_bytes()))
+}
+
+/// A share's plaintext, as in [`dealing`].
+pub fn share(bytes: &[u8]) -> bool {
+    let accepted = UntrustedShare::from_bytes(bytes).is_ok();
+    assert_eq!(accepted, bytes.len() == 128 && points_and_scalar(bytes), "accepted, or refused, against the rules");
+    accepted
+}
+
+/// A signed request.
+pub fn request(bytes: &[u8]) -> bool {
+    let Some(read) = message::<SignedRequest>(bytes) else { return false };
+    let _ = (read.request.signed_digest(), read.request.targets_hash());
+    true
+}
+
+/// A contribution.
+pub fn contribution(bytes: &[u8]) -> bool {
+    let Some(read) = message::<Contribution>(bytes) else { return false };
+    let _ = read.digest();
+    true
+}
+
+/// A package; its log is replayed as a custodian's machine does.
+pub fn package(bytes: &[u8]) -> bool {
+    let Some(read) = message::<Package>(bytes) else { return false };
+    let first = read.entries.first().and_then(|line| EntryBytes::new(line.clone().into_bytes()).ok());
+    if let Some(first) = first {
+        let _ = custodian::replay(&read.entries, &read.checkpoint, &first.leaf_hash(), None);
+    }
+    true
+}
+
+/// A release; it is opened as a requester's machine does.
+pub fn release(bytes: &[u8]) -> bool {
+    let Some(read) = message::<Release>(bytes) else { return false };
+    let _ = recipient::finish(&read, &HpkeSecret::from_key(key()));
+    true
+}
+
+/// A signed note; the keys of [`LOG`] and [`WITNESS`] are known.
+pub fn note(bytes: &[u8]) -> bool {
+    static KNOWN: LazyLock<[VerifierKey; 2]> = LazyLock::new(|| {
+        let log = LogSigner::new(LOG, key()).expect("a good name");
+        let witness = Cosigner::new(WITNESS, key()).expect("a good name");
+        [log.verifier().clone(), witness.verifier().clone()]
+    });
+    let Ok(read) = Note::parse(bytes) else { return false };
+    let _ = read.verify(&*KNOWN);
+    same(bytes, read.to_string().as_bytes())
+}
+
+/// A verifier key.
+pub fn verifier_key(bytes: &[u8]) -> bool {
+    let Some(read) = std::str::from_utf8(bytes).ok().and_then(|text| VerifierKey::parse(text).ok()) else {
+        return false;
+    };
+    same(bytes, read.to_string().as_bytes())
+}
+
+/// A signed checkpoint, its signatures unverified.
+pub fn checkpoint(bytes: &[u8]) -> bool {
+    let Ok(read) = Checkpoint::unverified(bytes) else { return false };
+    let text = read.text().expect("what was read can be written");
+    assert!(bytes.starts_with(text.as_str().as_bytes()), "written otherwise than it was read");
+    true
+}
+
+/// A line of a log; a state is begun with it.
+pub fn entry(bytes: &[u8]) -> bool {
+    let Ok(line) = EntryBytes::new(bytes.to_vec()) else { return false };
+    assert_eq!(line.as_bytes(), bytes, "a line is kept to the byte");
+    let Ok(read) = Entry::from_line(&line) else { return false };
+    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read));
+    match read {
+        Line::Known(entry) => same(bytes, entry.to_line().expect("what was read can be written").as_bytes()),
+        Line::Unknown { kind, .. } => !KINDS.contains(&kind.as_str()),
+    }
+}
+
+/// The frontier of a tree.
+pub fn frontier(bytes: &[u8]) -> bool {
+    let Some(read) = Frontier::from_bytes(bytes) else { return false };
+    let _ = read.root();
+    same(bytes, &read.to_bytes())
+}
+
+fn message<M: Message>(bytes: &[u8]) -> Option<M> {
+    let read = M::decode(bytes).ok()?;
+    same(bytes, &read.encode());
+    Some(read)
+}
+
+/// Panics unless both are the same.
+fn same(read: &[u8], written: &[u8]) -> bool {
+    assert_eq!(read, written, "written otherwise than it was read");
+    true
+}
+
+/// Whether all parts but the last are canonical points and the last is a
+/// canonical scalar.
+fn points_and_scalar(bytes: &[u8]) -> bool {
+    let (parts, rest) = bytes.as_chunks::<32>();
+    let Some((scalar, points)) = parts.split_last() else { return false };
+    let canonical = |part: &[u8; 32]| point(part).is_some_and(|point| point.compress().as_bytes() == part);
+    rest.is_empty()
+        && points.iter().all(canonical)
+        && Option::<Scalar>::from(Scalar::from_canonical_bytes(*scalar)).is_some()
+}
+
+fn point(part: &[u8]) -> Option<curve25519_dalek::RistrettoPoint> {
+    CompressedRistretto::from_slice(part).ok()?.decompress()
+}

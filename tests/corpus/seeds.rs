@@ -1,0 +1,318 @@
+//! The seeds: good ones from [`story`](crate::story), bad ones that each break
+//! one rule and are named for it.
+
+use crate::bodies::{LOG, WITNESS, key};
+use crate::story::{Story, tell};
+use data_encoding::BASE64;
+use rand::{SeedableRng, rngs::StdRng};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use warifu::event::{Entry, Line};
+use warifu::hex::Bytes;
+use warifu::log::merkle::{Frontier, leaf_hash};
+use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
+use warifu::message::Message;
+use warifu::seal::card_file::UnlockedCard;
+use warifu::seal::passphrase::KdfParams;
+use warifu::secret::SecretBytes;
+
+/// One file of the corpus.
+pub struct Seed {
+    /// Its target.
+    pub target: &'static str,
+    /// Its name: `ok-…` is accepted, `bad-…` is not.
+    pub name: String,
+    /// Its contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Every seed, made anew.
+pub fn all() -> Vec<Seed> {
+    let story = tell();
+    let mut seeds = Seeds(Vec::new());
+    seeds.entries(&story);
+    seeds.messages(&story);
+    seeds.points(&story);
+    seeds.records(&story);
+    seeds.notes();
+    seeds.verifier_keys();
+    seeds.checkpoints(&story);
+    seeds.frontiers();
+    seeds.card_files(story);
+    seeds.0
+}
+
+struct Seeds(Vec<Seed>);
+
+impl Seeds {
+    fn add(&mut self, target: &'static str, name: &str, bytes: impl Into<Vec<u8>>) {
+        self.0.push(Seed { target, name: name.to_owned(), bytes: bytes.into() });
+    }
+
+    fn many<const N: usize>(&mut self, target: &'static str, seeds: [(&str, Vec<u8>); N]) {
+        seeds.into_iter().for_each(|(name, bytes)| self.add(target, name, bytes));
+    }
+
+    /// One line of each kind.
+    fn entries(&mut self, story: &Story) {
+        let mut kinds = BTreeSet::new();
+        for line in &story.lines {
+            let Ok(Line::Known(entry)) = Entry::from_line(line) else { continue };
+            if kinds.insert(entry.event.kind()) {
+                self.add("entry", &format!("ok-{}", entry.event.kind()), line.as_bytes());
+            }
+        }
+        let end = story.lines.last().expect("a story has an end").as_str();
+        let with = |from: &str, to: &str| {
+            assert!(end.contains(from));
+            end.replacen(from, to, 1).into_bytes()
+        };
+        self.many(
+            "entry",
+            [
+                ("ok-newer-kind", with("ended", "renewed")),
+                ("bad-space", with("\"v\":1,", "\"v\": 1,")),
+                ("bad-order", with("\"v\":1,", "").strip_suffix(b"}").map(|b| [b, b",\"v\":1}"].concat()).expect("an object")),
+                ("bad-extra-field", with("\"how\"", "\"extra\":1,\"how\"")),
+                ("bad-repeated-field", with("\"v\":1,", "\"v\":1,\"v\":1,")),
+                ("bad-escape", with("closed", "\\u0063losed")),
+                ("bad-upper-case-hexadecimal", end.to_uppercase().into_bytes()),
+                ("bad-second-line", format!("{end}\n").into_bytes()),
+                ("bad-array", format!("[{end}]").into_bytes()),
+                ("bad-time-zone", with("Z\",\"actor\"", "+00:00\",\"actor\"")),
+                ("bad-not-utf8", b"{\"v\":\"\xff\"}".to_vec()),
+            ],
+        );
+    }
+
+    fn messages(&mut self, story: &Story) {
+        let Story { request, package, contributions, release, .. } = story;
+        self.message("request", "ok-with-ticket", request, "contribution");
+        let mut plain = request.clone();
+        plain.request.ticket = None;
+        self.add("request", "ok-without-ticket", plain.encode());
+        self.message("package", "ok-current", package, "request");
+        let mut empty = package.clone();
+        (empty.entries, empty.dealings, empty.texts) = Default::default();
+        self.add("package", "ok-empty-lists", empty.encode());
+        let first = contributions.first().expect("two contributions");
+        self.message("contribution", "ok-one-target", first, "release");
+        self.message("release", "ok-that-opens", release, "package");
+    }
+
+    /// A good message, and what no message may be.
+    fn message<M: Message>(&mut self, target: &'static str, name: &str, message: &M, other: &str) {
+        let good = message.encode();
+        let text = String::from_utf8(good.clone()).expect("JSON is UTF-8");
+        let with = |from: &str, to: &str| {
+            assert!(text.contains(from));
+            text.replacen(from, to, 1).into_bytes()
+        };
+        self.many(
+            target,
+            [
+                (name, good.clone()),
+                ("bad-space", with(":", ": ")),
+                ("bad-newer-version", with("\"version\":1", "\"version\":2")),
+                ("bad-older-version", with("\"version\":1", "\"version\":0")),
+                ("bad-other-kind", with(M::KIND, other)),
+                ("bad-extra-field", with("\"body\":", "\"extra\":1,\"body\":")),
+                ("bad-extra-field-inside", with("\"body\":{", "\"body\":{\"extra\":1,")),
+                ("bad-trailing-newline", [&good[..], b"\n"].concat()),
+                ("bad-cut-short", good.get(..good.len() / 2).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn points(&mut self, story: &Story) {
+        let [dealing, share] = [story.dealing.to_bytes(), story.share.expose().to_vec()];
+        self.add("dealing", "ok-for-three", dealing.clone());
+        self.add("share", "ok-opened", share.clone());
+        let put = |bytes: &[u8], at: usize, fill: u8| {
+            let mut bytes = bytes.to_vec();
+            bytes.get_mut(at..at + 32).expect("a part").fill(fill);
+            bytes
+        };
+        self.many(
+            "dealing",
+            [
+                ("bad-identity", put(&dealing, 0, 0)),
+                ("bad-group-of-one", dealing.get(..160).expect("five parts").to_vec()),
+                ("bad-group-of-65", dealing.get(..32).expect("a part").repeat(69)),
+            ],
+        );
+        for (target, good) in [("dealing", dealing), ("share", share)] {
+            let last = good.len() - 32;
+            self.many(
+                target,
+                [
+                    ("bad-empty", Vec::new()),
+                    ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                    ("bad-cut-short", good.get(..last + 31).expect("shorter").to_vec()),
+                    ("bad-point", put(&good, 32, 0xff)),
+                    ("bad-negative-point", put(&good, 32, 1)),
+                    ("bad-scalar", put(&good, last, 0xff)),
+                ],
+            );
+        }
+    }
+
+    fn records(&mut self, story: &Story) {
+        let good = story.sealed.to_bytes();
+        let version = |version: u8| [&[version], good.get(1..).expect("longer")].concat();
+        self.many(
+            "record",
+            [
+                ("ok-smallest", good.clone()),
+                ("bad-empty", Vec::new()),
+                ("bad-version-0", version(0)),
+                ("bad-version-2", version(2)),
+                ("bad-no-bucket", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..40).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn notes(&mut self) {
+        let text = NoteText::new(format!("{LOG}\n3\n{}\n", BASE64.encode(&[7; 32]))).expect("a text");
+        let log = LogSigner::new(LOG, key()).expect("a good name");
+        let witness = Cosigner::new(WITNESS, key()).expect("a good name");
+        let mut note = Note::new(text.clone(), log.sign(&text));
+        let one = note.to_string();
+        note.add(witness.cosign(&text, 1_772_355_600).expect("a time")).expect("room");
+        let two = note.to_string();
+        let with = |from: &str, to: &str| {
+            assert!(one.contains(from));
+            one.replacen(from, to, 1).into_bytes()
+        };
+        self.many(
+            "note",
+            [
+                ("ok-signed", one.clone().into_bytes()),
+                ("ok-cosigned", two.into_bytes()),
+                ("ok-wrong-signature", with("\n3\n", "\n4\n")),
+                ("bad-unsigned", text.as_str().as_bytes().to_vec()),
+                ("bad-hyphen", with("—", "-")),
+                ("bad-carriage-return", with("\n", "\r\n")),
+                ("bad-last-line", one.trim_end().as_bytes().to_vec()),
+                ("bad-two-spaces", with("— ", "—  ")),
+                ("bad-unpadded-base64", format!("{}\n", one.trim_end().trim_end_matches('=')).into_bytes()),
+                ("bad-101-signatures", hundred_and_one(&one)),
+            ],
+        );
+    }
+
+    fn verifier_keys(&mut self) {
+        let log = LogSigner::new(LOG, key()).expect("a good name").verifier().to_string();
+        let witness = Cosigner::new(WITNESS, key()).expect("a good name").verifier().to_string();
+        let other = |kind: u8, public: [u8; 32]| {
+            let encoded = [&[kind], &public[..]].concat();
+            let id: [u8; 32] = Sha256::digest([LOG.as_bytes(), b"\n", &encoded].concat()).into();
+            format!("{LOG}+{}+{}", Bytes::<4>::from_slice(id.get(..4).expect("32")).expect("4"), BASE64.encode(&encoded))
+        };
+        let neutral = std::array::from_fn(|at| u8::from(at == 0));
+        self.many(
+            "verifier_key",
+            [
+                ("ok-log", log.clone().into_bytes()),
+                ("ok-cosigner", witness.into_bytes()),
+                ("bad-other-name", log.replace("log+", "dog+").into_bytes()),
+                ("bad-type", other(2, [7; 32]).into_bytes()),
+                ("bad-small-order", other(1, neutral).into_bytes()),
+                ("bad-non-canonical", other(1, [0xff; 32]).into_bytes()),
+                ("bad-space-in-name", log.replace('/', " ").into_bytes()),
+                ("bad-newline", format!("{log}\n").into_bytes()),
+                ("bad-name-alone", LOG.as_bytes().to_vec()),
+            ],
+        );
+    }
+
+    fn checkpoints(&mut self, story: &Story) {
+        self.add("checkpoint", "ok-of-a-package", story.package.checkpoint.clone());
+        self.add("checkpoint", "ok-of-a-release", story.release.checkpoint.clone());
+        let root = BASE64.encode(&[7; 32]);
+        let signed = |text: String| {
+            let text = NoteText::new(text).expect("a text");
+            let signature = LogSigner::new(LOG, key()).expect("a good name").sign(&text);
+            Note::new(text, signature).to_string().into_bytes()
+        };
+        let with_size = |size: &str| signed(format!("{LOG}\n{size}\n{root}\n"));
+        self.many(
+            "checkpoint",
+            [
+                ("ok-empty-log", with_size("0")),
+                ("ok-largest", with_size("18446744073709551615")),
+                ("bad-size-too-large", with_size("18446744073709551616")),
+                ("bad-leading-zero", with_size("01")),
+                ("bad-sign", with_size("+1")),
+                ("bad-extension-line", signed(format!("{LOG}\n1\n{root}\nmore\n"))),
+                ("bad-no-origin", signed(format!("\n1\n{root}\n"))),
+                ("bad-short-root", signed(format!("{LOG}\n1\n{}\n", BASE64.encode(&[7; 31])))),
+                ("bad-loose-bits", signed(format!("{LOG}\n1\n{}\n", root.replace("c=", "d=")))),
+                ("bad-unsigned", format!("{LOG}\n1\n{root}\n").into_bytes()),
+            ],
+        );
+    }
+
+    fn frontiers(&mut self) {
+        let mut tree = Frontier::new();
+        self.add("frontier", "ok-empty", tree.to_bytes());
+        tree.extend((0..11u8).map(|entry| leaf_hash(&[entry])));
+        let good = tree.to_bytes();
+        self.many(
+            "frontier",
+            [
+                ("ok-eleven", good.clone()),
+                ("bad-no-size", vec![0; 7]),
+                ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                ("bad-one-peak-too-many", [&good[..], &[0; 32]].concat()),
+                ("bad-one-peak-too-few", good.get(..good.len() - 32).expect("three peaks").to_vec()),
+            ],
+        );
+    }
+
+    fn card_files(&mut self, story: Story) {
+        let mut rng = StdRng::seed_from_u64(2);
+        let passphrase = SecretBytes::new(b"a passphrase of seeds".to_vec());
+        let card = UnlockedCard::protect(story.card, &passphrase, KdfParams::FLOOR, &mut rng).expect("memory");
+        let good = card.armour(&mut rng);
+        let line = good.lines().nth(2).expect("many lines");
+        self.many(
+            "card_file",
+            [
+                ("ok-floor", good.clone().into_bytes()),
+                ("bad-empty", Vec::new()),
+                ("bad-other-armour", good.replace("CARD", "KEY").into_bytes()),
+                ("bad-no-end", good.replace("END", "").into_bytes()),
+                ("bad-line-lost", good.replace(&format!("{line}\n"), "").into_bytes()),
+                ("bad-line-breaks", good.replace('\n', "\r\n").into_bytes()),
+                ("bad-text-before", format!("Here is my card:\n{good}").into_bytes()),
+                ("bad-version-2", card_with(&good, 6, 2)),
+                ("bad-too-much-memory", card_with(&good, 7, 1)),
+                ("bad-below-the-floor", card_with(&good, 11, 1)),
+                ("bad-magic", card_with(&good, 0, b'W')),
+            ],
+        );
+    }
+}
+
+/// A note with its signature line 101 times.
+fn hundred_and_one(note: &str) -> Vec<u8> {
+    let (text, line) = note.rsplit_once("\n\n").expect("a signed note");
+    format!("{text}\n\n{}", line.repeat(101)).into_bytes()
+}
+
+/// A card file with one byte behind its armour changed and the checksum right.
+fn card_with(armour: &str, at: usize, value: u8) -> Vec<u8> {
+    let lines: Vec<_> = armour.lines().collect();
+    let (Some((begin, rest)), Some(end)) = (lines.split_first(), lines.last()) else { return Vec::new() };
+    let inside = rest.split_last().expect("an end").1.concat();
+    let mut body = BASE64.decode(inside.as_bytes()).expect("a card's base64");
+    body.truncate(body.len() - 4);
+    *body.get_mut(at).expect("a header") = value;
+    let checksum: [u8; 32] = Sha256::digest(&body).into();
+    body.extend_from_slice(checksum.get(..4).expect("32"));
+    let text = BASE64.encode(&body);
+    let wrapped: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("{begin}\n{}\n{end}\n", wrapped.join("\n")).into_bytes()
+}

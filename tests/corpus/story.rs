@@ -1,0 +1,495 @@
+//! One ceremony from the vault's creation to its end, made by the library
+//! itself: where the good seeds come from.
+
+use rand::{SeedableRng, rngs::StdRng};
+use warifu::ceremony::{custodian, judge, recipient};
+use warifu::event::{
+    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
+    Opening, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
+};
+use warifu::gate::{Gate, RootGate};
+use warifu::hex::{Bytes, HexBytes};
+use warifu::log::checkpoint::{self, Checkpoint};
+use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
+use warifu::message::{
+    Contribution, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+};
+use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
+use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
+use warifu::seal::card::{Card, Role};
+use warifu::seal::hpke::{self, HpkeSecret};
+use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::totp::{TotpSecret, step_of};
+use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
+use warifu::state::{Organisation, VaultState};
+use warifu::time::{Span, Time};
+use warifu::transcript::label;
+
+/// What was made on the way.
+pub struct Story {
+    /// Lines of the vault's log and of the organisation's, in order.
+    pub lines: Vec<EntryBytes>,
+    /// A custodian's card.
+    pub card: Card,
+    /// The sealed payload.
+    pub sealed: SealedPayload,
+    /// The dealing of its key.
+    pub dealing: VerifiedDealing,
+    /// A share's plaintext.
+    pub share: SecretBytes,
+    /// What the operator signed.
+    pub request: SignedRequest,
+    /// What the custodians were given.
+    pub package: Package,
+    /// What two of them answered.
+    pub contributions: Vec<Contribution>,
+    /// What the operator was given.
+    pub release: Release,
+}
+
+/// Tells the story; the same each time.
+pub fn tell() -> Story {
+    let mut scene = Scene::begin();
+    scene.enrol();
+    let (project, account) = scene.accounts();
+    let group = scene.group();
+    scene.admissions(&group);
+    scene.bind(&group, project);
+    let (dealing, sealed) = scene.seal(&group, account);
+    let request = scene.open(&group, account, &dealing, &sealed);
+    let package = scene.package(&request, &dealing);
+    let (share, contributions) = scene.contribute(&package);
+    let release = scene.release(&request, &group, &dealing, &sealed, &contributions);
+    scene.end(&request);
+    let lines = [scene.vault_lines, scene.log].concat();
+    let card = scene.custodians.swap_remove(0);
+    Story { lines, card, sealed, dealing, share, request, package, contributions, release }
+}
+
+const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
+
+/// The people, their keys and the log as it grows.
+struct Scene {
+    rng: StdRng,
+    now: Time,
+    gate: RootGate,
+    vault: VaultId,
+    organisation: OrganisationId,
+    origin: Origin,
+    vault_lines: Vec<EntryBytes>,
+    log: Vec<EntryBytes>,
+    tree: Frontier,
+    state: Organisation,
+    custodians: Vec<Card>,
+    operator: Card,
+    totp: TotpSecret,
+    reason: SaltedText,
+    ticket: SaltedText,
+    gate_secret: HpkeSecret,
+}
+
+fn slug(text: &str) -> Slug {
+    text.parse().expect("a slug")
+}
+
+fn text(text: &str) -> SaltedText {
+    SaltedText { salt: Bytes([3; 32]), text: text.to_owned() }
+}
+
+fn line(time: Time, actor: Actor, event: Event) -> EntryBytes {
+    Entry { v: SCHEMA, time, actor, event }.to_line().expect("an entry")
+}
+
+fn read(line: &EntryBytes) -> Line {
+    Entry::from_line(line).expect("an entry")
+}
+
+impl Scene {
+    fn begin() -> Self {
+        let mut rng = StdRng::seed_from_u64(1);
+        let now = Time::parse("2026-03-01T09:00:00.000Z").expect("a time");
+        let gate = RootGate::new(SecretKey::from_slice(&[9; 32]).expect("32 bytes"));
+        let (vault, organisation) = (VaultId::random(&mut rng), OrganisationId::random(&mut rng));
+        let base: Origin = "vault.example/warifu".parse().expect("an origin");
+        let announce = |log: &OrganisationId| gate.announce(log, 1).expect("the first epoch");
+        let created =
+            Event::VaultCreated { vault, origin: base.clone(), gate: announce(&OrganisationId::from(vault)) };
+        let added = Event::OrganisationAdded { organisation, slug: slug("acme") };
+        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
+        let origin = Origin::of_log(&base, &organisation);
+        let first = line(
+            now,
+            Actor::Host,
+            Event::OrganisationCreated {
+                vault,
+                organisation,
+                slug: slug("acme"),
+                origin: origin.clone(),
+                name: Some(text("Acme Ltd").hash()),
+                gate: announce(&organisation),
+            },
+        );
+        let mut vault_state = VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
+        let second = vault_lines.get(1).expect("two lines");
+        vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
+        let leaf = first.leaf_hash();
+        let state = Organisation::begin(&read(&first), &leaf).expect("valid");
+        let mut tree = Frontier::new();
+        tree.push(leaf);
+        let mut card = |name: &str, role| {
+            Card::create(vault, organisation, name.parse().expect("a pseudonym"), role, leaf, &mut rng)
+        };
+        let custodians = WORDS.iter().map(|name| card(name, Role::Custodian)).collect();
+        let operator = card("brisk-tern-door", Role::Operator);
+        let totp = TotpSecret::generate(&mut rng);
+        let (gate_secret, _) = HpkeSecret::generate(&mut rng);
+        Self {
+            now,
+            gate,
+            vault,
+            organisation,
+            origin,
+            vault_lines,
+            log: vec![first],
+            tree,
+            state,
+            custodians,
+            operator,
+            totp,
+            reason: text("The payment method has to be changed."),
+            ticket: text("OPS-1234"),
+            gate_secret,
+            rng,
+        }
+    }
+
+    /// Appends an entry that the state accepts.
+    fn append(&mut self, actor: Actor, event: Event) {
+        self.now = self.now + Span::seconds(1);
+        let line = line(self.now, actor, event);
+        self.state.apply(&read(&line)).expect("the story is valid");
+        self.tree.push(line.leaf_hash());
+        self.log.push(line);
+    }
+
+    fn by_host(&mut self, event: Event) {
+        self.append(Actor::Host, event);
+    }
+
+    fn by_operator(&mut self, event: Event) {
+        self.append(Actor::Card(self.operator.pseudonym().clone()), event);
+    }
+
+    fn enrol(&mut self) {
+        let enrolments: Vec<_> =
+            self.custodians.iter().chain([&self.operator]).map(|card| self.enrolment(card)).collect();
+        for enrolment in enrolments {
+            self.by_host(Event::CardEnrolled(enrolment));
+        }
+    }
+
+    fn enrolment(&self, card: &Card) -> Enrolment {
+        let mut enrolment = Enrolment {
+            role: card.role(),
+            pseudonym: card.pseudonym().clone(),
+            sign_key: card.signing_key().public(),
+            cosign_key: card.cosign_key().public(),
+            totp: record_hash(b"encrypted"),
+            signature: Bytes([0; 64]),
+        };
+        let digest = enrolment.digest(&self.vault, &self.organisation, &card.first_entry());
+        enrolment.signature = card.signing_key().sign(&digest);
+        enrolment
+    }
+
+    fn accounts(&mut self) -> (ProjectId, AccountId) {
+        let (project, account) = (ProjectId::random(&mut self.rng), AccountId::random(&mut self.rng));
+        self.by_host(Event::ProjectCreated { project, slug: slug("shop"), name: None });
+        self.by_host(Event::AccountCreated {
+            account,
+            project,
+            slug: slug("production"),
+            name: Some(text("Production").hash()),
+            provider: Provider::Aws,
+            external_id: "123456789012".to_owned(),
+        });
+        let other = AccountId::random(&mut self.rng);
+        self.by_host(Event::AccountCreated {
+            account: other,
+            project,
+            slug: slug("mail"),
+            name: None,
+            provider: Provider::Other(slug("post-office")),
+            external_id: "shop@example".to_owned(),
+        });
+        (project, account)
+    }
+
+    /// Two of three.
+    fn group(&mut self) -> GroupStatement {
+        let group = GroupId::random(&mut self.rng);
+        let g = pvss::group_id(&self.vault, &self.organisation, &group, 1);
+        let mut members = Vec::new();
+        for card in &self.custodians {
+            let pair = ShareKeyPair::new(card.share_scalar(&g));
+            let sign_key = card.signing_key().public();
+            let possession = pvss::prove_possession(&pair, &g, &sign_key, &mut self.rng);
+            let pseudonym = card.pseudonym().clone();
+            members.push(Member { pseudonym, sign_key, share_key: *pair.public(), possession });
+        }
+        let mut statement = GroupStatement {
+            group,
+            slug: slug("board"),
+            epoch: 1,
+            threshold: 2,
+            members,
+            signatures: Vec::new(),
+        };
+        let digest = statement.digest(&self.organisation);
+        for card in &mut self.custodians {
+            card.remember_statement(group, 1, Bytes(digest)).expect("the first statement");
+            statement.signatures.push(card.signing_key().sign(&digest));
+        }
+        self.by_host(Event::GroupFormed(statement.clone()));
+        statement
+    }
+
+    fn signed_by_all(&self, digest: &[u8; 64]) -> Vec<Signed> {
+        let sign = |card: &Card| Signed {
+            pseudonym: card.pseudonym().clone(),
+            signature: card.signing_key().sign(digest),
+        };
+        self.custodians.iter().map(sign).collect()
+    }
+
+    /// One admission that is taken back, and one that stays.
+    fn admissions(&mut self, group: &GroupStatement) {
+        let g = self.state.g(group);
+        let admission = |expires| Admission {
+            group: group.group,
+            epoch: group.epoch,
+            operator: self.operator.pseudonym().clone(),
+            operator_key: self.operator.signing_key().public(),
+            expires,
+            signatures: Vec::new(),
+        };
+        let (mut first, mut second) =
+            (admission(self.now + Span::days(30)), admission(self.now + Span::days(60)));
+        first.signatures = self.signed_by_all(&first.digest(&g));
+        second.signatures = self.signed_by_all(&second.digest(&g));
+        let taken_back = Bytes(first.digest(&g));
+        self.by_host(Event::OperatorAdmitted(first));
+        let card = self.custodians.first().expect("three custodians");
+        let custodian = card.pseudonym().clone();
+        let signature = card.signing_key().sign(&Admission::revocation_digest(&taken_back));
+        let actor = Actor::Card(custodian.clone());
+        self.append(actor, Event::AdmissionRevoked { admission: taken_back, custodian, signature });
+        self.by_host(Event::OperatorAdmitted(second));
+    }
+
+    fn bind(&mut self, group: &GroupStatement, project: ProjectId) {
+        for (serial, scope) in [(1, Scope::Organisation), (2, Scope::Project(project))] {
+            let mut binding = Binding {
+                serial,
+                scope,
+                factor: Factor::Password,
+                group: group.group,
+                epoch: group.epoch,
+                signatures: Vec::new(),
+                given_up: Vec::new(),
+            };
+            let digest = binding.digest(&self.organisation, &self.state.g(group));
+            binding.signatures = self.signed_by_all(&digest);
+            self.by_host(Event::Bound(binding));
+        }
+    }
+
+    fn seal(&mut self, group: &GroupStatement, account: AccountId) -> (VerifiedDealing, SealedPayload) {
+        let factor = Factor::Password;
+        let credential = pvss::credential_id(&self.vault, &self.organisation, &account, factor, 1);
+        let keys = self.state.group_keys(group).expect("checked keys");
+        let context = DealingContext::new(credential, &keys);
+        let (dealing, shared) = pvss::deal(&context, &keys, &mut self.rng).expect("a dealing");
+        let id = *dealing.id();
+        self.by_host(Event::SealBegun { credential, origin: id, account, factor, version: 1 });
+        let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
+        let payload = Payload {
+            login: secret("root@example.com"),
+            password: secret("correct horse"),
+            notes: secret(""),
+        };
+        let ingredient = self.ingredient(&credential, &id);
+        let sealed = record::seal(&credential, &shared, &ingredient, &payload, &mut self.rng).expect("it fits");
+        self.by_host(Event::Sealed(Sealing {
+            credential,
+            account,
+            factor,
+            version: 1,
+            group: group.group,
+            epoch: group.epoch,
+            gate_epoch: 1,
+            payload: sealed.payload_hash(),
+            dealing: id,
+            origin: id,
+            address: "acme/shop/production".to_owned(),
+            provider: Provider::Aws,
+            external_id: "123456789012".to_owned(),
+            made: Made::Generated,
+            shown: Shown::Nobody,
+        }));
+        (dealing, sealed)
+    }
+
+    fn ingredient(&mut self, credential: &Bytes<64>, origin: &Bytes<64>) -> SecretPoint {
+        let gate = self.gate.key(&self.organisation, 1).expect("the first epoch");
+        gate.ingredient(credential, origin, origin, &mut self.rng).point
+    }
+
+    fn open(
+        &mut self,
+        group: &GroupStatement,
+        account: AccountId,
+        dealing: &VerifiedDealing,
+        sealed: &SealedPayload,
+    ) -> SignedRequest {
+        let target = Target {
+            credential: *dealing.context().cred(),
+            account,
+            factor: Factor::Password,
+            version: 1,
+            payload: sealed.payload_hash(),
+            dealing: *dealing.id(),
+            group: group.group,
+            epoch: group.epoch,
+        };
+        let request = Request {
+            vault: self.vault,
+            organisation: self.organisation,
+            nonce: Bytes([4; 32]),
+            purpose: Purpose::Open,
+            mode: Mode::Files,
+            operator: self.operator.pseudonym().clone(),
+            operator_key: self.operator.signing_key().public(),
+            targets: vec![target],
+            reason: self.reason.hash(),
+            ticket: Some(self.ticket.hash()),
+            size: self.tree.size(),
+            root: self.tree.root(),
+            asked: self.now,
+            expires: self.now + judge::FILES_WINDOW,
+            requester_key: HpkeSecret::from_key(crate::bodies::key()).public(),
+        };
+        let signature = self.operator.signing_key().sign(&request.signed_digest());
+        let ceremony = request.hash();
+        self.by_operator(Event::Opened(Opening {
+            ceremony,
+            operator: request.operator.clone(),
+            targets: request.targets_hash(),
+            count: 1,
+            reason: request.reason,
+            ticket: request.ticket,
+            expires: request.expires,
+            mode: request.mode,
+            requester_key: request.requester_key,
+            gate_key: self.gate_secret.public(),
+            signature,
+        }));
+        let credentials = request.targets.iter().map(|target| target.credential).collect();
+        self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
+        SignedRequest { request, signature }
+    }
+
+    fn checkpoint(&self) -> String {
+        let seed = self.gate.log_seed(&self.organisation, 1).expect("the first epoch");
+        let signer = LogSigner::new(self.origin.as_str(), seed).expect("an origin is a key name");
+        let origin = self.origin.to_string();
+        let checkpoint = Checkpoint { origin, size: self.tree.size(), root: self.tree.root() };
+        checkpoint::sign(&checkpoint, &signer).expect("its own origin").to_string()
+    }
+
+    fn package(&self, request: &SignedRequest, dealing: &VerifiedDealing) -> Package {
+        Package {
+            signed: request.clone(),
+            texts: vec![self.reason.clone(), self.ticket.clone()],
+            checkpoint: self.checkpoint(),
+            entries: custodian::lines(&self.log),
+            dealings: vec![HexBytes(dealing.to_bytes())],
+        }
+    }
+
+    /// Two right answers, a code of the wrong step before the second.
+    fn contribute(&mut self, package: &Package) -> (SecretBytes, Vec<Contribution>) {
+        let (at, root) = (self.now, self.tree.root());
+        let code = |step: u64| self.totp.code_at(step_of(at.unix_seconds()) + step);
+        let answers = [(0, code(0)), (1, code(9)), (1, code(0))];
+        let (mut accepted, mut share) = (Vec::new(), None);
+        for (who, code) in answers {
+            let card = self.custodians.get(who).expect("three custodians");
+            let review = custodian::review(package, card, None, at).expect("a current package");
+            let mut shares = review.open_shares(card, &mut self.rng).expect("a member's key");
+            let answer = review.assemble(card, &shares, &code, at, &mut self.rng).expect("good keys");
+            let attempt = judge::attempt(&self.state, &answer).expect("a custodian's message");
+            let event = attempt.judge(&self.state, &root, &self.totp, Some(&code), at);
+            match &event {
+                Event::Accepted(_) => accepted.push(answer.clone()),
+                other => assert!(matches!(other, Event::Refused { why: Refusal::WrongCode, .. })),
+            }
+            share = shares.pop();
+            let actor = Actor::Card(card.pseudonym().clone());
+            self.append(actor, event);
+        }
+        (share.expect("three answers"), accepted)
+    }
+
+    fn release(
+        &mut self,
+        request: &SignedRequest,
+        group: &GroupStatement,
+        dealing: &VerifiedDealing,
+        sealed: &SealedPayload,
+        contributions: &[Contribution],
+    ) -> Release {
+        let ceremony = request.request.hash();
+        let quorum = judge::quorum(&self.state, &ceremony, 0).expect("two of three");
+        self.by_host(quorum.event());
+        let gate = self.gate.key(&self.organisation, 1).expect("the first epoch");
+        let given = gate.ingredient(dealing.context().cred(), dealing.id(), &ceremony, &mut self.rng);
+        let ingredient = hpke::seal(
+            &request.request.requester_key,
+            label::HPKE_RELEASE,
+            &ceremony,
+            custodian::FROM_GATE,
+            "gate",
+            given.proof.expose(),
+            &mut self.rng,
+        );
+        let release = Release {
+            signed: request.clone(),
+            target: 0,
+            group: group.clone(),
+            dealing: HexBytes(dealing.to_bytes()),
+            sealed: HexBytes(sealed.to_bytes()),
+            gamma: *gate.public(),
+            origin: *dealing.id(),
+            ingredient: ingredient.expect("a good key"),
+            requester_key: HexBytes(vec![7; 72]),
+            contributions: contributions.to_vec(),
+            checkpoint: self.checkpoint(),
+        };
+        let key = HpkeSecret::from_key(crate::bodies::key());
+        let finished = recipient::finish(&release, &key).expect("the story opens its record");
+        assert_eq!(finished.payload.password.expose(), b"correct horse");
+        release
+    }
+
+    fn end(&mut self, request: &SignedRequest) {
+        let ceremony = request.request.hash();
+        let custodian = self.custodians.first().expect("three custodians").pseudonym().clone();
+        let operator = self.operator.signing_key();
+        let signature = operator.sign(&operator_notice(&ceremony, "share-rejected", 0, Some(&custodian)));
+        self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
+        let signature = operator.sign(&operator_notice(&ceremony, "revealed", 0, None));
+        self.by_operator(Event::Revealed { ceremony, target: 0, shown: Shown::Screen, signature });
+        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+    }
+}
