@@ -20,3 +20,4 @@ pub mod state;
 pub mod ceremony;
 pub mod store;
 pub mod vault;
+pub mod cli;

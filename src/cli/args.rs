@@ -9,11 +9,17 @@ use std::path::PathBuf;
 
 /// Keeps root credentials so that only a quorum can use them, and never unseen.
 #[derive(Parser, Debug)]
-#[command(name = "warifu", version, about, propagate_version = true, after_help = "\
+#[command(
+    name = "warifu",
+    version,
+    about,
+    propagate_version = true,
+    after_help = "\
 See it work:      warifu rehearse
 Begin a vault:    warifu init, then org add, project add, account add
 Then people:      custodian enrol, operator enrol, group form, operator admit, bind
-Then passwords:   seal, open, audit verify, status")]
+Then passwords:   seal, open, audit verify, status"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -175,7 +181,9 @@ pub enum ProjectCommand {
 #[derive(Subcommand, Debug)]
 pub enum AccountCommand {
     /// Create an account
-    #[command(after_help = "Example:\n  warifu account add acme/web/prod --id 123456789012 --name 'Webshop, Produktion'")]
+    #[command(
+        after_help = "Example:\n  warifu account add acme/web/prod --id 123456789012 --name 'Webshop, Produktion'"
+    )]
     Add {
         /// org/project/account
         address: AccountAddress,
@@ -293,7 +301,9 @@ pub enum OfficerCommand {
 #[derive(Subcommand, Debug)]
 pub enum GroupCommand {
     /// Form a group: every member signs with their card
-    #[command(after_help = "Example:\n  warifu group form acme/keepers --threshold 3 --members a-b-c,d-e-f,g-h-i,j-k-l,m-n-o")]
+    #[command(
+        after_help = "Example:\n  warifu group form acme/keepers --threshold 3 --members a-b-c,d-e-f,g-h-i,j-k-l,m-n-o"
+    )]
     Form {
         /// org/group
         address: MemberAddress,

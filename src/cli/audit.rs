@@ -47,7 +47,8 @@ fn words(report: &Report) -> String {
             log.root.short(),
             log.records
         ));
-        lines.extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
+        lines
+            .extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
     }
     if report.findings.is_empty() {
         lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
@@ -65,7 +66,10 @@ struct Filter {
 
 fn log(app: &mut App<'_>, organisation: &Slug, filter: Filter) -> Result<(), CliError> {
     if let Some(unknown) = filter.kind.iter().find(|k| !crate::event::KINDS.contains(&k.as_str())) {
-        let fact = format!("there is no kind of entry '{unknown}'; the kinds are {}", crate::event::KINDS.join(", "));
+        let fact = format!(
+            "there is no kind of entry '{unknown}'; the kinds are {}",
+            crate::event::KINDS.join(", ")
+        );
         return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
     }
     let vault = app.open_vault()?;
@@ -82,7 +86,9 @@ fn log(app: &mut App<'_>, organisation: &Slug, filter: Filter) -> Result<(), Cli
     entries.retain(|entry| keeps(&log.state, &filter, account.as_ref(), entry));
     let rows: Vec<_> = entries.iter().map(|entry| row(&vault, &log.state, entry)).collect();
     app.emit(json!(rows), || {
-        let cells = |r: &Value| ["index", "time", "actor", "kind", "summary"].map(|k| super::hierarchy::text(&r[k])).to_vec();
+        let cells = |r: &Value| {
+            ["index", "time", "actor", "kind", "summary"].map(|k| super::hierarchy::text(&r[k])).to_vec()
+        };
         table(&["entry", "time", "actor", "kind", "what"], rows.iter().map(cells))
     });
     Ok(())
@@ -117,7 +123,8 @@ fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
 }
 
 fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
-    let summary = entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
+    let summary =
+        entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
     json!({
         "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
@@ -128,7 +135,10 @@ fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
 fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
     let address_of = |credential: &Hash| {
         let begun = state.begun.get(credential);
-        begun.map_or_else(|| credential.short(), |b| format!("{} version {}", state.address(&b.account), b.version))
+        begun.map_or_else(
+            || credential.short(),
+            |b| format!("{} version {}", state.address(&b.account), b.version),
+        )
     };
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
@@ -139,10 +149,21 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
         }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::GroupFormed(group) => {
-            format!("{}/{}: {} of {}, all signed", state.slug, group.slug, group.threshold, group.members.len())
+            format!(
+                "{}/{}: {} of {}, all signed",
+                state.slug,
+                group.slug,
+                group.threshold,
+                group.members.len()
+            )
         }
         Event::OperatorAdmitted(admission) => {
-            format!("{} until {}, {} signed", admission.operator, admission.expires.to_minute(), admission.signatures.len())
+            format!(
+                "{} until {}, {} signed",
+                admission.operator,
+                admission.expires.to_minute(),
+                admission.signatures.len()
+            )
         }
         Event::AdmissionRevoked { admission, .. } => admission.short(),
         Event::Bound(binding) => {
@@ -154,15 +175,27 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
                 }
                 crate::event::Scope::Account(id) => state.address(id),
             };
-            format!("{scope} ({}) to {}/{group}, {} signed", binding.factor, state.slug, binding.signatures.len())
+            format!(
+                "{scope} ({}) to {}/{group}, {} signed",
+                binding.factor,
+                state.slug,
+                binding.signatures.len()
+            )
         }
         Event::SealBegun { credential, .. } => address_of(credential),
         Event::Sealed(s) => {
             let word = |value: Value| super::hierarchy::text(&value);
-            format!("{}, {}, shown to {}", address_of(&s.credential), word(json!(s.made)), word(json!(s.shown)))
+            format!(
+                "{}, {}, shown to {}",
+                address_of(&s.credential),
+                word(json!(s.made)),
+                word(json!(s.shown))
+            )
         }
         Event::Opened(o) => {
-            let reason = vault.text(&state.id, &o.reason).map_or("(reason erased)".to_owned(), |r| format!("'{}'", super::room::visible(&r)));
+            let reason = vault
+                .text(&state.id, &o.reason)
+                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", super::room::visible(&r)));
             let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
             let ticket = ticket.map(|t| format!(", ticket {}", super::room::visible(&t))).unwrap_or_default();
             format!("ceremony {}: {reason}{ticket}, until {}", o.ceremony.short(), o.expires.to_minute())
@@ -183,6 +216,8 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), super::hierarchy::text(&json!(shown)))
         }
-        Event::Ended { ceremony, how } => format!("ceremony {}: {}", ceremony.short(), super::hierarchy::text(&json!(how))),
+        Event::Ended { ceremony, how } => {
+            format!("ceremony {}: {}", ceremony.short(), super::hierarchy::text(&json!(how)))
+        }
     }
 }

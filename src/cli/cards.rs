@@ -66,7 +66,12 @@ pub fn read_card(path: &Path) -> Result<CardFile, CliError> {
 }
 
 /// Unlocks one card, from its file and passphrase source or by asking.
-pub fn unlock(app: &mut App<'_>, args: &CardArgs, who: &str, deadline: Option<Time>) -> Result<OpenCard, CliError> {
+pub fn unlock(
+    app: &mut App<'_>,
+    args: &CardArgs,
+    who: &str,
+    deadline: Option<Time>,
+) -> Result<OpenCard, CliError> {
     let path = match &args.card {
         Some(path) => path.clone(),
         None => ask_path(app, who, deadline)?,
@@ -75,7 +80,8 @@ pub fn unlock(app: &mut App<'_>, args: &CardArgs, who: &str, deadline: Option<Ti
 }
 
 fn ask_path(app: &mut App<'_>, who: &str, deadline: Option<Time>) -> Result<PathBuf, CliError> {
-    let prompt = Prompt::new(Kind::CardFile, format!("Card file of {who}"), "Use --card FILE.").until(deadline);
+    let prompt =
+        Prompt::new(Kind::CardFile, format!("Card file of {who}"), "Use --card FILE.").until(deadline);
     Ok(PathBuf::from(app.ui.line(&prompt)?))
 }
 
@@ -98,7 +104,8 @@ pub fn unlock_at(
             app.ui.secret(&Prompt::new(Kind::Passphrase(shown), text, instead).until(deadline))?
         }
     };
-    let card = file.unlock(&passphrase).map_err(|why| CliError::Card { path: path.clone(), why })?;
+    let key = (app.stretch)(&passphrase, file.salt(), file.params())?;
+    let card = file.unlock_with(key).map_err(|why| CliError::Card { path: path.clone(), why })?;
     Ok(OpenCard { path, card })
 }
 

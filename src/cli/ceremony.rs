@@ -46,7 +46,8 @@ fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<
     }
     let (mut vault, mut log) = app.open_log(&ask.address.organisation)?;
     let (_, ceremony) = open::begin(app, &mut vault, &mut log, ask, Mode::Files)?;
-    let written = vault.package(&log, &ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
+    let written =
+        vault.package(&log, &ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
     if let Err(error) = written {
         let now = app.now().max(log.state.last);
         vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
@@ -82,7 +83,8 @@ fn contribute(
     }
     let contribution = room::contribute(app, &package, &open, code, None)?;
     files::write_message(&out, &contribution)?;
-    let value = json!({ "ceremony": contribution.ceremony, "custodian": who, "file": out.display().to_string() });
+    let value =
+        json!({ "ceremony": contribution.ceremony, "custodian": who, "file": out.display().to_string() });
     app.emit(value, || format!("Wrote {}: give it to the vault's host.", out.display()));
     Ok(())
 }
@@ -114,10 +116,15 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let (there, needed) = judge::progress(&log.state, found, 0);
     let who = &contribution.custodian;
     let short = contribution.ceremony.short();
-    let value = json!({ "ceremony": contribution.ceremony, "custodian": who, "accepted": there, "needed": needed });
+    let value =
+        json!({ "ceremony": contribution.ceremony, "custodian": who, "accepted": there, "needed": needed });
     let slug = log.state.slug.clone();
     app.emit(value, || {
-        let next = if there >= needed { format!("\nNext: warifu ceremony finish {slug} {short}") } else { String::new() };
+        let next = if there >= needed {
+            format!("\nNext: warifu ceremony finish {slug} {short}")
+        } else {
+            String::new()
+        };
         format!("{who} accepted: {there} of {needed}.{next}")
     });
     Ok(())
@@ -125,7 +132,8 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
 
 /// A ceremony by the first digits of its hash.
 fn by_prefix(log: &Log, prefix: &str) -> Result<Hash, CliError> {
-    let found: Vec<_> = log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
+    let found: Vec<_> =
+        log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
     match found.as_slice() {
         [one] if prefix.len() >= 4 => Ok(**one),
         [] => Err(VaultError::NotFound {
@@ -173,12 +181,15 @@ fn finish_here(
     };
     let version = open::version(&log, &ceremony);
     let credential = vault.known(&log, &ceremony)?.targets.first().copied();
-    let address = credential.and_then(|c| log.state.versions.get(&c)).map(|v| log.state.address(&v.sealing.account));
+    let address =
+        credential.and_then(|c| log.state.versions.get(&c)).map(|v| log.state.address(&v.sealing.account));
     let title = format!("{} version {version}", address.clone().unwrap_or_default());
     let card = operator.card.card();
     room::reveal_and_close(app, &mut vault, &mut log, card, (&ceremony, &title), (&payload, exec))?;
     let value = json!({ "ceremony": ceremony, "address": address, "version": version, "state": "exposed" });
-    app.emit(value, || format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon."));
+    app.emit(value, || {
+        format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+    });
     Ok(())
 }
 
@@ -218,7 +229,9 @@ fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -
     let title = format!("Ceremony {}", ceremony.short());
     room::hand_over(app, &title, &finished.payload, exec)?;
     let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad });
-    app.emit(value, || "Opened. It is exposed from now on; tell the vault's host to close the ceremony.".to_owned());
+    app.emit(value, || {
+        "Opened. It is exposed from now on; tell the vault's host to close the ceremony.".to_owned()
+    });
     Ok(())
 }
 
@@ -254,8 +267,8 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
             &keys,
             rows.iter().map(|row| {
                 let cell = |key: &&str| {
-                    let text = super::hierarchy::text(&row[**key]);
-                    if **key == "ceremony" { text.chars().take(8).collect() } else { text }
+                    let text = super::hierarchy::text(&row[*key]);
+                    if *key == "ceremony" { text.chars().take(8).collect() } else { text }
                 };
                 keys.iter().map(cell).collect()
             }),

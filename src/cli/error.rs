@@ -164,7 +164,9 @@ impl CliError {
             Self::Review(error) => review_remedy(error),
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
-            Self::Statement(_) => "Somebody may be showing different groups to different people: stop, and compare fingerprints.",
+            Self::Statement(_) => {
+                "Somebody may be showing different groups to different people: stop, and compare fingerprints."
+            }
             Self::Weak(_) => "Use five or more random words; nothing was written.",
             Self::Password(_) => "Let warifu generate one (--generate), or choose another.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
@@ -173,13 +175,21 @@ impl CliError {
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
             Self::NoVaultPlace => "Name the vault's directory with --vault DIR.",
             Self::Argument { remedy, .. } => remedy,
-            Self::Aborted => "Open a new ceremony when everybody is there. Shares that were given count as exposure of the version: see 'warifu status'.",
+            Self::Aborted => {
+                "Open a new ceremony when everybody is there. Shares that were given count as exposure of the version: see 'warifu status'."
+            }
             Self::Expired { .. } => "Open a new one, with a longer --window if people need it.",
             Self::NotConfirmed => "Run it again when you are sure.",
-            Self::Tampered(_) => "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints.",
-            Self::Refused { .. } => "Ask the custodian to run 'warifu ceremony contribute' again with a fresh code, or call another custodian.",
+            Self::Tampered(_) => {
+                "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
+            }
+            Self::Refused { .. } => {
+                "Ask the custodian to run 'warifu ceremony contribute' again with a fresh code, or call another custodian."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
-            Self::Rehearsal { .. } => "This is a defect: the vault must not be trusted before it is understood.",
+            Self::Rehearsal { .. } => {
+                "This is a defect: the vault must not be trusted before it is understood."
+            }
         }
     }
 
@@ -193,9 +203,11 @@ impl CliError {
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
             Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
-            Self::Review(_) | Self::Contribute(_) | Self::Card { .. } | Self::Statement(_) | Self::Refused { .. } => {
-                Exit::Denied
-            }
+            Self::Review(_)
+            | Self::Contribute(_)
+            | Self::Card { .. }
+            | Self::Statement(_)
+            | Self::Refused { .. } => Exit::Denied,
             Self::File { .. } | Self::Passphrase(_) => Exit::Storage,
             Self::Tampered(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
@@ -206,10 +218,16 @@ impl CliError {
 fn vault_remedy(error: &VaultError) -> &'static str {
     match error {
         VaultError::Store(error) => store_remedy(error),
-        VaultError::Gate(_) => "This host lacks a gate root that versions still need; restore gate.key from its copy.",
+        VaultError::Gate(_) => {
+            "This host lacks a gate root that versions still need; restore gate.key from its copy."
+        }
         VaultError::GateFile(error) => match error {
-            GateFileError::Missing(_) => "Restore gate.key from its copy; without it nothing that is sealed here can be opened.",
-            GateFileError::OpenPermissions { .. } => "Run 'chmod 600' on it, and find out who may have read it.",
+            GateFileError::Missing(_) => {
+                "Restore gate.key from its copy; without it nothing that is sealed here can be opened."
+            }
+            GateFileError::OpenPermissions { .. } => {
+                "Run 'chmod 600' on it, and find out who may have read it."
+            }
             GateFileError::Damaged(_) => "Restore gate.key from its copy.",
             GateFileError::NoPassphrase => "Run it on a terminal, or use --gate-passphrase-file FILE.",
             GateFileError::WrongPassphrase => "Try again; nothing was changed.",
@@ -217,33 +235,51 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         },
         VaultError::Name(_) => "Correct the name and run the command again.",
         VaultError::Invalid(error) => invalid_remedy(error),
-        VaultError::BadEntry { .. } => "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup.",
+        VaultError::BadEntry { .. } => {
+            "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
+        }
         VaultError::Entry(_) => "Shorten what you entered.",
         VaultError::Exists(_) => "Use it as it is, or name another directory with --vault DIR.",
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
         VaultError::TextTooLong { .. } => "Shorten it.",
-        VaultError::Unbound(_) => "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP.",
-        VaultError::NotPinned(_) => "Ask a member of the group to read its twelve words to you and type them, or use --fingerprint \"WORDS\".",
-        VaultError::OtherFingerprint(_) => "Compare with what the group's members wrote down; if it still differs, do not seal.",
+        VaultError::Unbound(_) => {
+            "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
+        }
+        VaultError::NotPinned(_) => {
+            "Ask a member of the group to read its twelve words to you and type them, or use --fingerprint \"WORDS\"."
+        }
+        VaultError::OtherFingerprint(_) => {
+            "Compare with what the group's members wrote down; if it still differs, do not seal."
+        }
         VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
         VaultError::Dealing(_) => "Nothing was stored; run the command again.",
-        VaultError::Record(_) => "Shorten what you entered; if it was being opened, run 'warifu audit verify'.",
+        VaultError::Record(_) => {
+            "Shorten what you entered; if it was being opened, run 'warifu audit verify'."
+        }
         VaultError::RecordGone(_) => "Run 'warifu audit verify'; restore it from a backup.",
-        VaultError::CeremonyBusy { .. } => "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'.",
-        VaultError::NotAdmitted { .. } => "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR.",
+        VaultError::CeremonyBusy { .. } => {
+            "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'."
+        }
+        VaultError::NotAdmitted { .. } => {
+            "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR."
+        }
         VaultError::OtherRole { .. } => "Use a card with that role.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
-        VaultError::Finish(_) => "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again.",
+        VaultError::Finish(_) => {
+            "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
+        }
         VaultError::Pvss(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::EnrolmentCode => "Check the phone's clock, wait for the next code and type that.",
         VaultError::Card(error) => card_remedy(error),
         VaultError::File { .. } => "Check the path and its permissions.",
-        VaultError::CeremonyKey => "Use the card of the operator who opened this ceremony, or open a new one.",
+        VaultError::CeremonyKey => {
+            "Use the card of the operator who opened this ceremony, or open a new one."
+        }
     }
 }
 
@@ -253,12 +289,18 @@ fn store_remedy(error: &StoreError) -> &'static str {
         StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
         StoreError::DiskFull => "Free some space on the disk; nothing was changed.",
         StoreError::ReadOnly => "Make the vault's directory writable; nothing was changed.",
-        StoreError::Damaged { .. } => "Keep a copy as it is, run 'warifu audit verify', and restore from a backup.",
+        StoreError::Damaged { .. } => {
+            "Keep a copy as it is, run 'warifu audit verify', and restore from a backup."
+        }
         StoreError::NewerFormat { .. } => "Use the newer warifu that made it.",
-        StoreError::AlreadyExists { .. } => "Use the vault that is there, or name another directory with --vault DIR.",
+        StoreError::AlreadyExists { .. } => {
+            "Use the vault that is there, or name another directory with --vault DIR."
+        }
         StoreError::CannotOpen { .. } => "Check the permissions of the vault's directory.",
         StoreError::NotAVault { .. } => "Name the right directory with --vault DIR.",
-        StoreError::Missing { .. } => "Make a vault with 'warifu init', or name its directory with --vault DIR.",
+        StoreError::Missing { .. } => {
+            "Make a vault with 'warifu init', or name its directory with --vault DIR."
+        }
         _ => "Nothing was changed; run 'warifu audit verify' if it happens again.",
     }
 }
@@ -271,7 +313,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
-        Invalid::NotAdmitted { .. } | Invalid::Revoked => "Let the group admit the operator, with another expiry.",
+        Invalid::NotAdmitted { .. } | Invalid::Revoked => {
+            "Let the group admit the operator, with another expiry."
+        }
         _ => "Nothing was changed.",
     }
 }
@@ -279,16 +323,20 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
 fn card_remedy(error: &CardError) -> &'static str {
     match error {
         CardError::WrongPassphrase => "Try again; a wrong passphrase costs only the attempt.",
-        CardError::NotACard | CardError::TooLarge => "Name the card's file: it begins with '-----BEGIN WARIFU CARD-----'.",
+        CardError::NotACard | CardError::TooLarge { .. } => {
+            "Name the card's file: it begins with '-----BEGIN WARIFU CARD-----'."
+        }
         CardError::NewerVersion { .. } => "Use the newer warifu that made it.",
-        CardError::OutOfMemory => "Free some memory and try again.",
+        CardError::OutOfMemory { .. } => "Free some memory and try again.",
         _ => "Use another copy of the card.",
     }
 }
 
 fn message_remedy(error: &MessageError) -> &'static str {
     match error {
-        MessageError::OtherKind { .. } => "You may have mixed files up: use the one of the kind that is asked for.",
+        MessageError::OtherKind { .. } => {
+            "You may have mixed files up: use the one of the kind that is asked for."
+        }
         MessageError::Newer { .. } => "Use the newer warifu that made it.",
         _ => "Ask for the file again; it was damaged or altered on its way.",
     }
@@ -324,7 +372,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotPinned(_)
         | VaultError::CeremonyKey
         | VaultError::Card(_) => Exit::Denied,
-        VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => Exit::Ceremony,
+        VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => {
+            Exit::Ceremony
+        }
         VaultError::Finish(_) => Exit::Ceremony,
         VaultError::Name(_)
         | VaultError::Exists(_)
@@ -335,6 +385,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NoVersion { .. }
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,
-        VaultError::ClockBack { .. } | VaultError::Dealing(_) | VaultError::Record(_) | VaultError::Pvss(_) => Exit::Failed,
+        VaultError::ClockBack { .. }
+        | VaultError::Dealing(_)
+        | VaultError::Record(_)
+        | VaultError::Pvss(_) => Exit::Failed,
     }
 }

@@ -19,12 +19,15 @@ use serde_json::json;
 /// `group …`.
 pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
     match command {
-        GroupCommand::Form { address, threshold, members, cards } => form(app, &address, threshold, &members, &cards),
+        GroupCommand::Form { address, threshold, members, cards } => {
+            form(app, &address, threshold, &members, &cards)
+        }
         GroupCommand::List { organisation } => list(app, &organisation),
         GroupCommand::Show { address } => {
             let (_, log) = app.open_log(&address.organisation)?;
             let group = vault_group::group(&log.state, &address.name)?;
-            let mut value = serde_json::to_value(group_status(&log.state, group, app.now())).expect("plain values");
+            let mut value =
+                serde_json::to_value(group_status(&log.state, group, app.now())).expect("plain values");
             if let Some(object) = value.as_object_mut() {
                 let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
                 object.insert("fingerprint".to_owned(), json!(words));
@@ -148,7 +151,9 @@ pub fn admit(
     let now = app.now();
     vault.admit(&mut log, admission, now)?;
     let value = json!({ "group": address.to_string(), "operator": operator, "expires": expires, "signed_by": signers });
-    app.emit(value, || format!("Admitted operator {operator} to {address}, signed by {}.", signers.join(", ")));
+    app.emit(value, || {
+        format!("Admitted operator {operator} to {address}, signed by {}.", signers.join(", "))
+    });
     Ok(())
 }
 
@@ -190,7 +195,9 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let value = json!({
         "scope": args.scope.to_string(), "factor": args.factor, "group": args.group.to_string(), "signed_by": signers,
     });
-    app.emit(value, || format!("Bound {} ({}) to {}, signed by {}.", args.scope, args.factor, args.group, signers.join(", ")));
+    app.emit(value, || {
+        format!("Bound {} ({}) to {}, signed by {}.", args.scope, args.factor, args.group, signers.join(", "))
+    });
     Ok(())
 }
 

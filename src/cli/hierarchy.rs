@@ -111,18 +111,24 @@ pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliErro
         }
         ProjectCommand::Show { address } => {
             let (vault, log) = app.open_log(&address.organisation)?;
-            let value = project_value(&vault, &log, &address.name).ok_or_else(|| no_project(&log.state, &address.name))?;
+            let value = project_value(&vault, &log, &address.name)
+                .ok_or_else(|| no_project(&log.state, &address.name))?;
             show(app, value);
             Ok(())
         }
     }
 }
 
-fn add_project(app: &mut App<'_>, address: &MemberAddress, name: Option<&DisplayName>) -> Result<(), CliError> {
+fn add_project(
+    app: &mut App<'_>,
+    address: &MemberAddress,
+    name: Option<&DisplayName>,
+) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
     let now = app.now();
     vault.add_project(address, name, now, &mut app.rng)?;
-    let text = format!("Created project {address}.\nNext: warifu account add {address}/NAME --id 123456789012");
+    let text =
+        format!("Created project {address}.\nNext: warifu account add {address}/NAME --id 123456789012");
     app.emit(json!({ "project": address.to_string() }), || text);
     Ok(())
 }
@@ -142,11 +148,20 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
     match command {
         AccountCommand::Add { address, id, provider, name } => {
             let mut vault = app.open_vault()?;
-            let new = NewAccount { address: &address, name: name.as_ref(), provider: provider.clone(), external_id: &id };
+            let new = NewAccount {
+                address: &address,
+                name: name.as_ref(),
+                provider: provider.clone(),
+                external_id: &id,
+            };
             let now = app.now();
             vault.add_account(new, now, &mut app.rng)?;
             let value = json!({ "address": address.to_string(), "provider": provider, "external_id": id });
-            app.emit(value, || format!("Created account {address} ({provider} {id}).\nNext: warifu seal {address} --login EMAIL"));
+            app.emit(value, || {
+                format!(
+                    "Created account {address} ({provider} {id}).\nNext: warifu seal {address} --login EMAIL"
+                )
+            });
             Ok(())
         }
         AccountCommand::List { scope } => {
@@ -158,7 +173,8 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
         AccountCommand::Show { address } => {
             let (vault, log) = app.open_log(&address.organisation)?;
             let (id, found) = find_account(&log.state, &address)?;
-            let mut value = serde_json::to_value(vault.account_status(&log.state, &id, found)).expect("plain values");
+            let mut value =
+                serde_json::to_value(vault.account_status(&log.state, &id, found)).expect("plain values");
             let versions: Vec<_> = log
                 .state
                 .versions_of(&id, crate::name::Factor::Password)
@@ -184,7 +200,9 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
 fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus>, CliError> {
     let (vault, log) = app.open_log(&scope.organisation)?;
     let project = match &scope.project {
-        Some(slug) => Some(log.state.project_by_slug(slug).map(|(id, _)| *id).ok_or_else(|| no_project(&log.state, slug))?),
+        Some(slug) => Some(
+            log.state.project_by_slug(slug).map(|(id, _)| *id).ok_or_else(|| no_project(&log.state, slug))?,
+        ),
         None => None,
     };
     let wanted = log.state.accounts.iter().filter(|(_, a)| project.is_none_or(|p| a.project == p));
@@ -214,7 +232,9 @@ pub fn account_table(rows: &[AccountStatus]) -> String {
 
 fn account_state(row: &AccountStatus) -> String {
     let now = match row.state {
-        "exposed" => format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default()),
+        "exposed" => {
+            format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default())
+        }
         "weakened" => format!("weakened ({})", row.weakened),
         other => other.to_owned(),
     };
@@ -238,7 +258,8 @@ pub fn text(value: &serde_json::Value) -> String {
 pub fn show(app: &mut App<'_>, value: serde_json::Value) {
     let lines = value.as_object().map(|object| {
         let width = object.keys().map(String::len).max().unwrap_or(0);
-        let line = |(key, value): (&String, &serde_json::Value)| format!("{key:<width$}  {}", nested(value, width));
+        let line =
+            |(key, value): (&String, &serde_json::Value)| format!("{key:<width$}  {}", nested(value, width));
         object.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     app.emit(value, || lines.unwrap_or_default());
@@ -247,7 +268,9 @@ pub fn show(app: &mut App<'_>, value: serde_json::Value) {
 fn nested(value: &serde_json::Value, width: usize) -> String {
     let gap = format!("\n{}", " ".repeat(width + 2));
     match value {
-        serde_json::Value::Array(items) => items.iter().map(|item| nested(item, width)).collect::<Vec<_>>().join(&gap),
+        serde_json::Value::Array(items) => {
+            items.iter().map(|item| nested(item, width)).collect::<Vec<_>>().join(&gap)
+        }
         serde_json::Value::Object(fields) => {
             let shown = fields.iter().filter(|(_, v)| !v.is_null());
             shown.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(", ")

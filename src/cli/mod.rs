@@ -23,7 +23,8 @@ pub use args::Cli;
 pub use error::{CliError, Exit};
 
 use crate::name::Slug;
-use crate::secret::SecretBytes;
+use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
+use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Time;
 use crate::vault::{Log, Vault, VaultError};
 use args::Command;
@@ -54,13 +55,19 @@ pub struct App<'a> {
     pub yes: bool,
     /// File with the passphrase of the gate's file.
     pub gate_passphrase: Option<PathBuf>,
+    /// How a card's key comes from its passphrase.
+    pub stretch: Stretch,
 }
+
+/// Derives a card's key from passphrase, salt and parameters: Argon2id, which
+/// the rehearsal remembers, so that it does not wait for each card many times.
+pub type Stretch = Box<dyn FnMut(&SecretBytes, &[u8], KdfParams) -> Result<SecretKey, PassphraseError>>;
 
 /// Parses the process's arguments, runs the command, prints, and gives the exit code.
 pub fn main() -> u8 {
     let cli = Cli::parse();
     let json = cli.global.json;
-    let mut terminal = tty::Terminal::new(json);
+    let mut terminal = tty::Terminal;
     let outcome = App::new(&cli, &mut terminal, &SystemClock).and_then(|mut app| app.run(cli.command));
     if !crate::secret::all_locked() {
         eprintln!("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
@@ -98,6 +105,7 @@ impl<'a> App<'a> {
             json: cli.global.json,
             yes: cli.global.yes,
             gate_passphrase: cli.global.gate_passphrase_file.clone(),
+            stretch: Box::new(derive),
         })
     }
 
@@ -172,12 +180,8 @@ impl<'a> App<'a> {
 
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
-        if self.json {
-            use std::io::Write;
-            let _ = writeln!(std::io::stdout().lock(), "{value}");
-        } else {
-            self.ui.say(&text());
-        }
+        let text = if self.json { value.to_string() } else { text() };
+        self.ui.say(&text);
     }
 
     /// A question of yes or no; `--yes` answers it.
@@ -196,7 +200,12 @@ impl<'a> App<'a> {
     }
 
     /// Asks for a secret twice.
-    pub fn secret_twice(&mut self, kind: Kind, what: &str, instead: &'static str) -> Result<SecretBytes, CliError> {
+    pub fn secret_twice(
+        &mut self,
+        kind: Kind,
+        what: &str,
+        instead: &'static str,
+    ) -> Result<SecretBytes, CliError> {
         let first = self.ui.secret(&Prompt::new(kind.clone(), what, instead))?;
         let second = self.ui.secret(&Prompt::new(kind, format!("{what}, once more"), instead))?;
         if first.same_as(&second) { Ok(first) } else { Err(CliError::NotTheSame) }

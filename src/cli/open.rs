@@ -1,11 +1,11 @@
 //! `open`: the ceremony in one room. It drives exactly the messages of the
 //! file flow.
 
+use super::App;
 use super::args::{AskArgs, Open};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::room::{self, Opened};
-use super::App;
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
 use crate::event::{Hash, Mode};
 use crate::vault::ceremony::{Ask, check_ask};
@@ -78,13 +78,16 @@ fn hold(
     let exec = args.exec.as_deref();
     room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
     let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
-    app.emit(value, || format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon."));
+    app.emit(value, || {
+        format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+    });
     Ok(())
 }
 
 /// Version of a ceremony's first target.
 pub fn version(log: &Log, ceremony: &Hash) -> u64 {
     let found = log.state.ceremonies.get(ceremony);
-    let version = found.and_then(|c| c.targets.first()).and_then(|credential| log.state.versions.get(credential));
+    let version =
+        found.and_then(|c| c.targets.first()).and_then(|credential| log.state.versions.get(credential));
     version.map_or(0, |v| v.sealing.version)
 }

@@ -32,7 +32,9 @@ pub fn operator(app: &mut App<'_>, command: OperatorCommand) -> Result<(), CliEr
     match command {
         OperatorCommand::Enrol(args) => enrol(app, Role::Operator, args),
         OperatorCommand::List { organisation } => list(app, Role::Operator, &organisation),
-        OperatorCommand::Admit { group, operator, days, cards } => group::admit(app, &group, &operator, days, &cards),
+        OperatorCommand::Admit { group, operator, days, cards } => {
+            group::admit(app, &group, &operator, days, &cards)
+        }
         OperatorCommand::Revoke { group, operator, card } => revoke(app, &group, &operator, &card),
     }
 }
@@ -72,7 +74,11 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     }
     let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
     app.emit(value, || {
-        format!("Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.", role.as_str(), path.display())
+        format!(
+            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.",
+            role.as_str(),
+            path.display()
+        )
     });
     Ok(())
 }
@@ -122,7 +128,8 @@ fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<Se
         return Ok(code);
     }
     let who = pending.card.pseudonym().to_string();
-    let prompt = Prompt::new(Kind::Code(who), "Code that the app shows now", "Use --code-file FILE or --code-fd N.");
+    let prompt =
+        Prompt::new(Kind::Code(who), "Code that the app shows now", "Use --code-file FILE or --code-fd N.");
     for _ in 1..CODE_ATTEMPTS {
         let code = app.ui.secret(&prompt)?;
         match pending.check(&code, app.now()) {
@@ -160,7 +167,10 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
         };
-        table(&["pseudonym", "groups"], rows.iter().map(|row| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)]))
+        table(
+            &["pseudonym", "groups"],
+            rows.iter().map(|row| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)]),
+        )
     });
     Ok(())
 }
@@ -173,7 +183,8 @@ fn revoke(
 ) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
     let group = crate::vault::group::group(&log.state, &address.name)?.clone();
-    let given = log.state.admissions.iter().filter(|(_, a)| a.operator == *operator && a.group == group.group);
+    let given =
+        log.state.admissions.iter().filter(|(_, a)| a.operator == *operator && a.group == group.group);
     let given: Vec<_> = given.map(|(digest, _)| *digest).collect();
     if given.is_empty() {
         let (operator, group) = (operator.to_string(), address.to_string());
@@ -184,7 +195,8 @@ fn revoke(
         let now = app.now();
         vault.revoke_admission(&mut log, digest, card.card(), now)?;
     }
-    let value = json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
+    let value =
+        json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
     app.emit(value, || format!("Operator {operator} can no longer ask {address}."));
     Ok(())
 }

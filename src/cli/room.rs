@@ -31,9 +31,13 @@ pub fn refusal_advice(why: Refusal) -> &'static str {
         Refusal::FromTheFuture => "Set this machine's clock right: it is ahead",
         Refusal::Stale => "The code is too old: use the one that the phone shows now",
         Refusal::Expired => "The window is over: open a new ceremony",
-        Refusal::LockedOut => "Five wrong codes: this custodian is locked out for fifteen minutes; call another",
+        Refusal::LockedOut => {
+            "Five wrong codes: this custodian is locked out for fifteen minutes; call another"
+        }
         Refusal::Twice => "This custodian has contributed already: call another",
-        Refusal::OtherCheckpoint => "The contribution was made for another state of the log: make it again from this ceremony's file",
+        Refusal::OtherCheckpoint => {
+            "The contribution was made for another state of the log: make it again from this ceremony's file"
+        }
         Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
     }
 }
@@ -50,11 +54,18 @@ pub fn plain_words(review: &Review) -> String {
             target.external_id,
             target.factor,
             target.version,
-            if target.version == target.newest { String::new() } else { format!(", NOT the newest, which is {}", target.newest) }
+            if target.version == target.newest {
+                String::new()
+            } else {
+                format!(", NOT the newest, which is {}", target.newest)
+            }
         ));
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
-            lines.push(format!("      note: weakened by {} shares of ceremonies that came to nothing", target.weakened));
+            lines.push(format!(
+                "      note: weakened by {} shares of ceremonies that came to nothing",
+                target.weakened
+            ));
         }
     }
     lines.push(format!("  for     operator {}", request.operator));
@@ -136,7 +147,9 @@ pub fn collect_in_room(
         match one_in_room(app, vault, log, &package, &who, expires) {
             Ok(()) => {}
             Err(error) if interrupted(&error) => return Err(error),
-            Err(CliError::Ui(super::ui::UiError::Deadline)) => return Err(CliError::Expired { there, needed }),
+            Err(CliError::Ui(super::ui::UiError::Deadline)) => {
+                return Err(CliError::Expired { there, needed });
+            }
             Err(error @ (CliError::Vault(VaultError::Store(_)) | CliError::Ui(_))) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
@@ -169,7 +182,11 @@ fn one_in_room(
     let now = app.now();
     match vault.accept(log, &contribution, now)? {
         Event::Refused { why, .. } => {
-            app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+            app.ui.note(&format!(
+                "Refused ({}), and that is on record. {}.",
+                why.as_str(),
+                refusal_advice(why)
+            ));
             Ok(())
         }
         _ => {
@@ -187,7 +204,11 @@ pub fn check_clock(app: &mut App<'_>, log: &Log) -> Result<(), CliError> {
     if now - last <= crate::time::Span::hours(1) {
         return Ok(());
     }
-    app.ui.note(&format!("This machine's clock says {}, the log's last entry is of {}.", now.to_minute(), last.to_minute()));
+    app.ui.note(&format!(
+        "This machine's clock says {}, the log's last entry is of {}.",
+        now.to_minute(),
+        last.to_minute()
+    ));
     app.confirm("Is the clock right?", None)
 }
 
@@ -227,7 +248,9 @@ pub fn open_record(
 
 fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
     for who in bad {
-        app.ui.note(&format!("The share of {who} does not prove itself: it is set aside, and that is on record."));
+        app.ui.note(&format!(
+            "The share of {who} does not prove itself: it is set aside, and that is on record."
+        ));
     }
 }
 
@@ -250,7 +273,12 @@ pub fn reveal_and_close(
 }
 
 /// On the alternate screen, or into a program's standard input.
-pub fn hand_over(app: &mut App<'_>, title: &str, payload: &Payload, exec: Option<&str>) -> Result<(), CliError> {
+pub fn hand_over(
+    app: &mut App<'_>,
+    title: &str,
+    payload: &Payload,
+    exec: Option<&str>,
+) -> Result<(), CliError> {
     match exec {
         Some(command) => run(command, payload),
         None => {

@@ -1,11 +1,11 @@
 //! `seal`: a root password goes in; nobody needs to be there, nobody sees it.
 
+use super::App;
 use super::args::Seal;
 use super::cards;
 use super::error::CliError;
 use super::room::hand_over;
 use super::ui::{Kind, Prompt};
-use super::App;
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{Factor, Provider};
 use crate::seal::generate::{PasswordRules, check_typed_password, generate};
@@ -25,7 +25,11 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
     confirm_group(app, &mut vault, &log, &group, args.fingerprint.as_deref())?;
     let login = match &args.login {
         Some(login) => login.clone(),
-        None => app.ui.line(&Prompt::new(Kind::Login, "Login id (the root user's e-mail address)", "Use --login EMAIL."))?,
+        None => app.ui.line(&Prompt::new(
+            Kind::Login,
+            "Login id (the root user's e-mail address)",
+            "Use --login EMAIL.",
+        ))?,
     };
     if login.is_empty() || login.len() > 320 || login.chars().any(char::is_control) {
         let fact = "a login id has 1 to 320 characters and no control characters".to_owned();
@@ -100,7 +104,8 @@ fn password(
     let rules = PasswordRules::of(provider);
     let names = [login, args.address.account.as_str()];
     if args.stdin {
-        let password = cards::secret_from(std::io::stdin()).map_err(|why| CliError::file("standard input", why))?;
+        let password =
+            cards::secret_from(std::io::stdin()).map_err(|why| CliError::file("standard input", why))?;
         check_typed_password(&rules, &password, &names)?;
         return Ok((password, Made::Imported));
     }

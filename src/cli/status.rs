@@ -50,7 +50,8 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
     );
     let count = |state: &str| o.accounts.iter().filter(|a| a.state == state).count();
     let states = ["exposed", "weakened", "sealed", "unsealed", "unbound"];
-    let counted: Vec<_> = states.iter().filter(|s| count(s) > 0).map(|s| format!("{} {s}", count(s))).collect();
+    let counted: Vec<_> =
+        states.iter().filter(|s| count(s) > 0).map(|s| format!("{} {s}", count(s))).collect();
     if !counted.is_empty() {
         let _ = writeln!(text, "  {}", counted.join(", "));
     }
@@ -61,10 +62,24 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
     }
     if !o.groups.is_empty() {
         let row = |g: &GroupStatus| {
-            let margin = if g.margin == 0 { "none may be lost".to_owned() } else { format!("{} may be lost", g.margin) };
-            vec![g.group.clone(), format!("{} of {}", g.threshold, g.members.len()), margin, g.holds.to_string(), g.operators.join(", ")]
+            let margin = if g.margin == 0 {
+                "none may be lost".to_owned()
+            } else {
+                format!("{} may be lost", g.margin)
+            };
+            vec![
+                g.group.clone(),
+                format!("{} of {}", g.threshold, g.members.len()),
+                margin,
+                g.holds.to_string(),
+                g.operators.join(", "),
+            ]
         };
-        let _ = writeln!(text, "\n{}", table(&["group", "opens", "members", "holds", "operators"], o.groups.iter().map(row)));
+        let _ = writeln!(
+            text,
+            "\n{}",
+            table(&["group", "opens", "members", "holds", "operators"], o.groups.iter().map(row))
+        );
     }
     for c in &o.ceremonies {
         let _ = writeln!(

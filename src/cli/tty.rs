@@ -18,16 +18,9 @@ use zeroize::Zeroizing;
 const CAP: usize = 4096;
 
 /// Standard input, output and error.
-pub struct Terminal {
-    quiet: bool,
-}
+pub struct Terminal;
 
 impl Terminal {
-    /// `quiet` keeps results off standard output: they are printed as JSON.
-    pub fn new(quiet: bool) -> Self {
-        Self { quiet }
-    }
-
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
         if !std::io::stdin().is_terminal() {
             return Err(UiError::NoTerminal { question: prompt.text.clone(), instead: prompt.instead });
@@ -197,7 +190,10 @@ impl Ui for Terminal {
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
         if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
             let question = reveal.title.clone();
-            return Err(UiError::NoTerminal { question, instead: "--exec CMD gives it to a program's standard input" });
+            return Err(UiError::NoTerminal {
+                question,
+                instead: "--exec CMD gives it to a program's standard input",
+            });
         }
         let _raw = Raw::enter()?;
         let _screen = AlternateScreen::enter()?;
@@ -215,29 +211,35 @@ impl Ui for Terminal {
     fn show_totp(&mut self, who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError> {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             let question = format!("the authenticator secret of {who} cannot be shown");
-            return Err(UiError::NoTerminal { question, instead: "run it on a terminal, or with --totp-file FILE" });
+            return Err(UiError::NoTerminal {
+                question,
+                instead: "run it on a terminal, or with --totp-file FILE",
+            });
         }
         let _screen = AlternateScreen::enter()?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "Scan this with the authenticator app of {who}:\n")?;
         let level = EcLevel::L;
         if let Ok(code) = QrCode::with_error_correction_level(url.expose(), level) {
-            let picture = Zeroizing::new(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build());
+            let picture = Zeroizing::new(
+                code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build(),
+            );
             writeln!(out, "{}", *picture)?;
         }
         writeln!(out, "\nor type this secret:  {}\n", grouped(base32).expose_str().unwrap_or_default())?;
         out.flush()?;
         drop(out);
-        let prompt = Prompt::new(super::ui::Kind::Notes, "Press Enter when the app has it; the screen is wiped", "--totp-file FILE");
+        let prompt = Prompt::new(
+            super::ui::Kind::Notes,
+            "Press Enter when the app has it; the screen is wiped",
+            "--totp-file FILE",
+        );
         self.read(&prompt, false).map(drop)
     }
 
     fn say(&mut self, text: &str) {
-        if !self.quiet {
-            let mut out = std::io::stdout().lock();
-            // A closed pipe (`warifu … | head`) is no failure of the command.
-            let _ = writeln!(out, "{text}");
-        }
+        // A closed pipe (`warifu … | head`) is no failure of the command.
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
     fn note(&mut self, text: &str) {

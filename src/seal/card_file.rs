@@ -182,8 +182,17 @@ impl CardFile {
 
     /// Opens the card.
     pub fn unlock(&self, passphrase: &SecretBytes) -> Result<UnlockedCard, CardError> {
+        self.unlock_with(derive(passphrase, &self.header.salt, self.header.params)?)
+    }
+
+    /// The salt of the key derivation.
+    pub fn salt(&self) -> &[u8] {
+        &self.header.salt
+    }
+
+    /// Opens the card with a key that was derived before.
+    pub fn unlock_with(&self, key: SecretKey) -> Result<UnlockedCard, CardError> {
         let header = self.header;
-        let key = derive(passphrase, &header.salt, header.params)?;
         let contents = aead::decrypt(&key, &self.nonce, &header.to_bytes(), &self.sealed)
             .map_err(|_| CardError::WrongPassphrase)?;
         Ok(UnlockedCard { card: Card::decode(&contents)?, header, key })

@@ -90,7 +90,11 @@ impl Vault {
         let all = self.state().organisations.iter();
         let chosen: Vec<_> = all.filter(|(_, slug)| only.is_none_or(|o| o == *slug)).collect();
         if let (Some(slug), true) = (only, chosen.is_empty()) {
-            return Err(VaultError::NotFound { what: "organisation", name: slug.to_string(), near: Vec::new() });
+            return Err(VaultError::NotFound {
+                what: "organisation",
+                name: slug.to_string(),
+                near: Vec::new(),
+            });
         }
         if only.is_none() {
             let mut check = self.check("vault".to_owned(), self.state().vault.into());
@@ -116,7 +120,11 @@ impl Vault {
         (0u64..)
             .zip(entries)
             .map(|(index, line)| {
-                let bad = |why: crate::event::EntryError| VaultError::BadEntry { log: *id, index, why: why.to_string() };
+                let bad = |why: crate::event::EntryError| VaultError::BadEntry {
+                    log: *id,
+                    index,
+                    why: why.to_string(),
+                };
                 Ok(match Entry::from_line(&line).map_err(bad)? {
                     Line::Known(entry) => Read {
                         index,
@@ -126,7 +134,9 @@ impl Vault {
                         line,
                         event: Some(entry.event),
                     },
-                    Line::Unknown { kind, time, actor } => Read { index, time, actor, kind, line, event: None },
+                    Line::Unknown { kind, time, actor } => {
+                        Read { index, time, actor, kind, line, event: None }
+                    }
                 })
             })
             .collect()
@@ -149,7 +159,9 @@ impl Check<'_> {
         for index in 0..size {
             let read = store.entries(&self.id, index..index + 1).map(|mut one| one.pop());
             let parsed = match read {
-                Ok(Some(bytes)) => Entry::from_line(&bytes).map(|line| (bytes, line)).map_err(|e| e.to_string()),
+                Ok(Some(bytes)) => {
+                    Entry::from_line(&bytes).map(|line| (bytes, line)).map_err(|e| e.to_string())
+                }
                 Ok(None) => Err("it is missing".to_owned()),
                 Err(why) => Err(why.to_string()),
             };
@@ -263,7 +275,10 @@ impl Check<'_> {
                 self.found(None, format!("the log has {found} entries, its signed checkpoint {signed}"));
             }
             Ok(signed) if signed.root != tree.root() => {
-                self.found(None, "the entries do not add up to the root of the signed checkpoint: one was changed");
+                self.found(
+                    None,
+                    "the entries do not add up to the root of the signed checkpoint: one was changed",
+                );
             }
             Ok(_) => {}
         }
@@ -316,10 +331,14 @@ impl Check<'_> {
 
     fn holds(&self, state: &Organisation, expected: Expected, bytes: &[u8]) -> bool {
         match expected {
-            Expected::Sealed(payload) => SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload),
+            Expected::Sealed(payload) => {
+                SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
+            }
             Expected::Dealing(credential) => dealing_holds(state, &credential, bytes),
             Expected::Record(hash) => record_hash(bytes) == hash,
-            Expected::Text(hash) => serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash),
+            Expected::Text(hash) => {
+                serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
+            }
             Expected::Request(ceremony) => {
                 let known = state.ceremonies.contains_key(&ceremony);
                 known && SignedRequest::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony)

@@ -9,7 +9,9 @@ use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
 use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
-use crate::message::{Contribution, Message, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice};
+use crate::message::{
+    Contribution, Message, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+};
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
@@ -102,7 +104,8 @@ impl Vault {
         let group = log.state.groups.get(&target.group);
         let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-            let (operator, group) = (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+            let (operator, group) =
+                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
             return Err(VaultError::NotAdmitted { operator, group });
         }
         let mut records = Records::default();
@@ -135,7 +138,12 @@ impl Vault {
         let events = opening_events(&request, gate_key, signature);
         let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
         let gate_secret = aead::seal_at_rest(&at_rest, ceremony.as_ref(), gate_secret.as_key().expose(), rng);
-        let own = aead::seal_at_rest(&operator.requester_key(), ceremony.as_ref(), requester.as_key().expose(), rng);
+        let own = aead::seal_at_rest(
+            &operator.requester_key(),
+            ceremony.as_ref(),
+            requester.as_key().expose(),
+            rng,
+        );
         records.put.push((request_record(&ceremony), SignedRequest { request, signature }.encode()));
         records.put.push((gate_key_record(&ceremony), gate_secret));
         records.put.push((requester_key_record(&ceremony), own));
@@ -255,7 +263,8 @@ impl Vault {
             .map_err(|_| VaultError::CeremonyKey)?;
         let contribution = |who: &Pseudonym| {
             let bytes = self.record(&state.id, &contribution_record(ceremony, who))?;
-            Contribution::decode(&bytes).map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+            Contribution::decode(&bytes)
+                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
         };
         let found = self.known(log, ceremony)?;
         let accepted = judge::contributors(found, quorum.target());
@@ -304,7 +313,10 @@ impl Vault {
         let event = |who: &Pseudonym| {
             let digest = operator_notice(ceremony, "share-rejected", target, Some(who));
             let signature = operator.signing_key().sign(&digest);
-            (actor.clone(), Event::ShareRejected { ceremony: *ceremony, target, custodian: who.clone(), signature })
+            (
+                actor.clone(),
+                Event::ShareRejected { ceremony: *ceremony, target, custodian: who.clone(), signature },
+            )
         };
         let new = bad.iter().filter(|who| !known.contains(&(target, (*who).clone())));
         let events: Vec<_> = new.map(event).collect();
@@ -315,7 +327,13 @@ impl Vault {
     }
 
     /// Ends a ceremony; its keys and held shares are erased with it.
-    pub fn end_ceremony(&mut self, log: &mut Log, ceremony: &Hash, how: Ending, now: Time) -> Result<(), VaultError> {
+    pub fn end_ceremony(
+        &mut self,
+        log: &mut Log,
+        ceremony: &Hash,
+        how: Ending,
+        now: Time,
+    ) -> Result<(), VaultError> {
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
@@ -339,7 +357,10 @@ impl Vault {
 
     /// A ceremony of this organisation.
     pub fn known<'a>(&self, log: &'a Log, ceremony: &Hash) -> Result<&'a Ceremony, VaultError> {
-        log.state.ceremonies.get(ceremony).ok_or(VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony)))
+        log.state
+            .ceremonies
+            .get(ceremony)
+            .ok_or(VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony)))
     }
 
     /// The request of a ceremony, as its operator signed it.
@@ -363,7 +384,8 @@ pub fn requester_secret(operator: &Card, release: &Release) -> Result<HpkeSecret
 }
 
 fn open_key(at_rest: &SecretKey, ceremony: &Hash, sealed: &[u8]) -> Result<SecretKey, VaultError> {
-    let bytes = aead::open_at_rest(at_rest, ceremony.as_ref(), sealed).map_err(|_| VaultError::CeremonyKey)?;
+    let bytes =
+        aead::open_at_rest(at_rest, ceremony.as_ref(), sealed).map_err(|_| VaultError::CeremonyKey)?;
     SecretKey::from_slice(bytes.expose()).ok_or(VaultError::CeremonyKey)
 }
 

@@ -68,7 +68,8 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let mut replay: Option<Log> = None;
     let size = store.size(id)?;
     for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
-        let bad = |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
+        let bad =
+            |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
         let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
         let leaf = bytes.leaf_hash();
         match &mut replay {
@@ -93,7 +94,8 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
         let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
         for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
-            let bad = |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
+            let bad =
+                |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
             let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
             state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(&e))?;
         }
@@ -120,7 +122,11 @@ pub fn begin_vault(
         entries: vec![entry],
         checkpoint: sign(gate, &id, &Origin::of_log(&state.origin, &id), &tree)?,
     };
-    let _durable = store.commit(Batch { appends: vec![append], projections: vec![projection(&id, &state)], ..Batch::default() })?;
+    let _durable = store.commit(Batch {
+        appends: vec![append],
+        projections: vec![projection(&id, &state)],
+        ..Batch::default()
+    })?;
     Ok(state)
 }
 
@@ -168,7 +174,9 @@ pub fn commit(
 pub fn committed_before(store: &dyn Store, log: &Log) -> Result<Committed, VaultError> {
     let id = log.state.id;
     let checkpoint = store.checkpoint(&id)?.ok_or_else(|| VaultError::RecordGone("checkpoint".to_owned()))?;
-    let each = |(hash, c): (&Hash, &crate::state::Ceremony)| c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>();
+    let each = |(hash, c): (&Hash, &crate::state::Ceremony)| {
+        c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
+    };
     let released = log.state.ceremonies.iter().flat_map(each).collect();
     Ok(Committed { log: id, released, checkpoint, _receipt: None })
 }
@@ -234,7 +242,12 @@ fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes),
     Ok((Line::Known(Box::new(entry)), bytes))
 }
 
-pub(super) fn sign(gate: &dyn Gate, id: &OrganisationId, origin: &Origin, tree: &Frontier) -> Result<String, VaultError> {
+pub(super) fn sign(
+    gate: &dyn Gate,
+    id: &OrganisationId,
+    origin: &Origin,
+    tree: &Frontier,
+) -> Result<String, VaultError> {
     let seed = gate.log_seed(id, gate.epoch())?;
     let bad = |e: &dyn std::fmt::Display| VaultError::RecordGone(format!("log key ({e})"));
     let signer = LogSigner::new(origin.as_str(), seed).map_err(|e| bad(&e))?;
@@ -244,6 +257,7 @@ pub(super) fn sign(gate: &dyn Gate, id: &OrganisationId, origin: &Origin, tree: 
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
 fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
-    let bytes = serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys");
+    let bytes = serde_json::to_vec(state)
+        .expect("state holds only strings, numbers, lists and maps with string keys");
     (RecordKey { log: *id, name: STATE.to_owned() }, bytes)
 }

@@ -66,7 +66,8 @@ pub fn write(
             rng.fill_bytes(&mut salt);
             let (memory, passes, lanes) = (params.memory_kib(), params.passes(), params.lanes());
             let head = format!("warifu gate 1 argon2id {memory} {passes} {lanes} {}", HEXLOWER.encode(&salt));
-            let key = passphrase::derive(passphrase, &salt, params).map_err(|_| GateFileError::Damaged(path.to_owned()))?;
+            let key = passphrase::derive(passphrase, &salt, params)
+                .map_err(|_| GateFileError::Damaged(path.to_owned()))?;
             let sealed = aead::seal_at_rest(&key, head.as_bytes(), root.expose(), rng);
             (head, Zeroizing::new(HEXLOWER.encode(&sealed)))
         }
@@ -97,7 +98,8 @@ pub fn read(
         }
         ["warifu", "gate", "1", "argon2id", memory, passes, lanes, salt] => {
             let number = |text: &str| text.parse::<u32>().map_err(|_| damaged());
-            let params = KdfParams::new(number(memory)?, number(passes)?, number(lanes)?).map_err(|_| damaged())?;
+            let params =
+                KdfParams::new(number(memory)?, number(passes)?, number(lanes)?).map_err(|_| damaged())?;
             let salt = HEXLOWER.decode(salt.as_bytes()).map_err(|_| damaged())?;
             let passphrase = passphrase().ok_or(GateFileError::NoPassphrase)?;
             let key = passphrase::derive(&passphrase, &salt, params).map_err(|_| damaged())?;
@@ -120,7 +122,8 @@ fn read_text(path: &Path) -> Result<SecretBytes, GateFileError> {
     if mode & 0o077 != 0 {
         return Err(GateFileError::OpenPermissions { path: path.to_owned(), mode });
     }
-    let length = usize::try_from(about.size().min(CAP + 1)).map_err(|_| GateFileError::Damaged(path.to_owned()))?;
+    let length =
+        usize::try_from(about.size().min(CAP + 1)).map_err(|_| GateFileError::Damaged(path.to_owned()))?;
     if about.size() > CAP {
         return Err(GateFileError::Damaged(path.to_owned()));
     }

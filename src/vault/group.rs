@@ -82,7 +82,8 @@ impl Draft {
         let pseudonym = card.pseudonym().clone();
         self.joined.insert(pseudonym.clone(), Member { pseudonym, sign_key, share_key, possession });
         if self.missing().is_empty() {
-            self.statement.members = self.wanted.iter().filter_map(|who| self.joined.get(who).cloned()).collect();
+            self.statement.members =
+                self.wanted.iter().filter_map(|who| self.joined.get(who).cloned()).collect();
         }
         Ok(())
     }
@@ -102,7 +103,8 @@ impl Draft {
 
     /// The statement with every signature there is.
     pub fn finish(mut self) -> GroupStatement {
-        self.statement.signatures = self.wanted.iter().filter_map(|who| self.signed.get(who).copied()).collect();
+        self.statement.signatures =
+            self.wanted.iter().filter_map(|who| self.signed.get(who).copied()).collect();
         self.statement
     }
 }
@@ -143,7 +145,8 @@ pub fn admission(
     expires: Time,
 ) -> Result<Admission, VaultError> {
     let found = state.people.get(operator).filter(|p| p.role == Role::Operator);
-    let operators = || state.people.values().filter(|p| p.role == Role::Operator).map(|p| p.pseudonym.to_string());
+    let operators =
+        || state.people.values().filter(|p| p.role == Role::Operator).map(|p| p.pseudonym.to_string());
     let found = found.ok_or_else(|| VaultError::NotFound {
         what: "operator",
         name: operator.to_string(),
@@ -160,17 +163,28 @@ pub fn admission(
 }
 
 /// A binding without signatures, and the groups whose quorum must agree to it.
-pub fn binding(state: &Organisation, scope: Scope, factor: Factor, group: &GroupStatement) -> (Binding, Vec<GroupId>) {
+pub fn binding(
+    state: &Organisation,
+    scope: Scope,
+    factor: Factor,
+    group: &GroupStatement,
+) -> (Binding, Vec<GroupId>) {
     let serial = state.binding_serial + 1;
     let (signatures, given_up) = (Vec::new(), Vec::new());
-    let binding = Binding { serial, scope, factor, group: group.group, epoch: group.epoch, signatures, given_up };
+    let binding =
+        Binding { serial, scope, factor, group: group.group, epoch: group.epoch, signatures, given_up };
     let holders = state.holders_in(&binding).into_iter().collect();
     (binding, holders)
 }
 
 impl Vault {
     /// Enters a group that every member signed.
-    pub fn form_group(&mut self, log: &mut Log, statement: GroupStatement, now: Time) -> Result<(), VaultError> {
+    pub fn form_group(
+        &mut self,
+        log: &mut Log,
+        statement: GroupStatement,
+        now: Time,
+    ) -> Result<(), VaultError> {
         self.commit_host(log, now, vec![Event::GroupFormed(statement)], Records::default())?;
         Ok(())
     }

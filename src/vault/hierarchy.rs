@@ -4,7 +4,8 @@ use super::{Log, Records, Vault, VaultError};
 use crate::event::{Event, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
-    AccountAddress, AccountId, DisplayName, MemberAddress, OrganisationId, Origin, ProjectId, Provider, Slug, external_id,
+    AccountAddress, AccountId, DisplayName, MemberAddress, OrganisationId, Origin, ProjectId, Provider, Slug,
+    external_id,
 };
 use crate::state::{Account, Organisation};
 use crate::time::Time;
@@ -101,7 +102,12 @@ impl Vault {
     }
 
     /// Creates an account.
-    pub fn add_account(&mut self, new: NewAccount<'_>, now: Time, rng: &mut impl CryptoRng) -> Result<(), VaultError> {
+    pub fn add_account(
+        &mut self,
+        new: NewAccount<'_>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
         let mut log = self.log(&new.address.organisation)?;
         let (project, _) = log
             .state
@@ -129,13 +135,19 @@ impl Vault {
 }
 
 /// An account by its address, or an error that lists what there is.
-pub fn account<'a>(state: &'a Organisation, address: &AccountAddress) -> Result<(AccountId, &'a Account), VaultError> {
-    let (project, _) = state.project_by_slug(&address.project).ok_or_else(|| no_project(state, &address.project))?;
+pub fn account<'a>(
+    state: &'a Organisation,
+    address: &AccountAddress,
+) -> Result<(AccountId, &'a Account), VaultError> {
+    let (project, _) =
+        state.project_by_slug(&address.project).ok_or_else(|| no_project(state, &address.project))?;
     let found = state.account_by_slugs(&address.project, &address.account);
     found.map(|(id, account)| (*id, account)).ok_or_else(|| VaultError::NotFound {
         what: "account",
         name: address.to_string(),
-        near: some(state.accounts.iter().filter(|(_, a)| a.project == *project).map(|(id, _)| state.address(id))),
+        near: some(
+            state.accounts.iter().filter(|(_, a)| a.project == *project).map(|(id, _)| state.address(id)),
+        ),
     })
 }
 

@@ -232,10 +232,7 @@ impl Vault {
 
     /// Opens the vault in `dir`; `passphrase` is asked for only where the
     /// gate's file is protected.
-    pub fn open(
-        dir: &Path,
-        passphrase: &mut dyn FnMut() -> Option<SecretBytes>,
-    ) -> Result<Self, VaultError> {
+    pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
         let store = SqliteStore::open(dir)?;
         let (root, protected) = gate_file::read(&dir.join(GATE_FILE), passphrase)?;
         let state = commit::load_vault(&store)?;

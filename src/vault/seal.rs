@@ -46,7 +46,11 @@ pub fn dealing_record(dealing: &Hash) -> String {
 }
 
 /// The group that would hold a new version, or an error that nobody would.
-pub fn holder<'a>(state: &'a Organisation, id: &AccountId, factor: Factor) -> Result<&'a GroupStatement, VaultError> {
+pub fn holder<'a>(
+    state: &'a Organisation,
+    id: &AccountId,
+    factor: Factor,
+) -> Result<&'a GroupStatement, VaultError> {
     match state.binding_of(id, factor) {
         Effective::Bound(_, group) => Ok(group),
         Effective::Unbound => Err(VaultError::Unbound(state.address(id))),
@@ -81,7 +85,8 @@ impl Vault {
         self.commit_host(log, now, vec![begun], Records::default())?;
         let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
         let sealed = record::seal(&credential, &shared, &ingredient, payload, rng)?;
-        let found = log.state.accounts.get(&id).ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
+        let found =
+            log.state.accounts.get(&id).ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
         let event = Event::Sealed(Sealing {
             credential,
             account: id,
@@ -131,7 +136,9 @@ impl Vault {
     fn pins(&self) -> Result<BTreeMap<GroupId, Hash>, VaultError> {
         let path = self.pins_file();
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| VaultError::RecordGone("pins.json".to_owned())),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|_| VaultError::RecordGone("pins.json".to_owned()))
+            }
             Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(why) => Err(VaultError::File { path, why }),
         }
@@ -144,7 +151,12 @@ impl Vault {
     }
 
     /// Pins a group whose fingerprint a sealer has typed.
-    pub fn pin(&mut self, state: &Organisation, group: &GroupStatement, typed: &str) -> Result<(), VaultError> {
+    pub fn pin(
+        &mut self,
+        state: &Organisation,
+        group: &GroupStatement,
+        typed: &str,
+    ) -> Result<(), VaultError> {
         let expected = words::fingerprint(&group.fingerprint(&state.id));
         if typed.parse() != Ok(expected) {
             return Err(VaultError::OtherFingerprint(format!("{}/{}", state.slug, group.slug)));
@@ -163,7 +175,8 @@ pub fn replace_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()>
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new{}", std::process::id()));
     let beside = path.with_file_name(name);
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;

@@ -110,7 +110,10 @@ impl Vault {
             "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault".to_owned(),
         ];
         if !self.gate_protected() {
-            warnings.push("gate.key has no passphrase: whoever copies this host's disk has the host's ingredient".to_owned());
+            warnings.push(
+                "gate.key has no passphrase: whoever copies this host's disk has the host's ingredient"
+                    .to_owned(),
+            );
         }
         if only.is_some() {
             warnings.clear();
@@ -122,7 +125,11 @@ impl Vault {
             organisations.push(self.organisation_status(&log, now));
         }
         if let (Some(slug), true) = (only, organisations.is_empty()) {
-            return Err(VaultError::NotFound { what: "organisation", name: slug.to_string(), near: Vec::new() });
+            return Err(VaultError::NotFound {
+                what: "organisation",
+                name: slug.to_string(),
+                near: Vec::new(),
+            });
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
@@ -131,7 +138,8 @@ impl Vault {
 
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {
         let state = &log.state;
-        let mut accounts: Vec<_> = state.accounts.iter().map(|(id, a)| self.account_status(state, id, a)).collect();
+        let mut accounts: Vec<_> =
+            state.accounts.iter().map(|(id, a)| self.account_status(state, id, a)).collect();
         accounts.sort_by(|a, b| a.address.cmp(&b.address));
         let mut groups: Vec<_> = state.groups.values().map(|g| group_status(state, g, now)).collect();
         groups.sort_by(|a, b| a.group.cmp(&b.group));
@@ -227,8 +235,14 @@ fn host_alone(state: &Organisation) -> Vec<String> {
     let facts = [
         (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
         (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
-        (state.accounts.len(), "accounts added: name and external id are the host's word until a custodian reads them"),
-        (state.versions.len(), "versions sealed on this host: whoever administers it could read them while they were typed"),
+        (
+            state.accounts.len(),
+            "accounts added: name and external id are the host's word until a custodian reads them",
+        ),
+        (
+            state.versions.len(),
+            "versions sealed on this host: whoever administers it could read them while they were typed",
+        ),
     ];
     facts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
 }
