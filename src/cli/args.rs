@@ -13,7 +13,6 @@ use std::path::PathBuf;
     name = "warifu",
     version,
     about,
-    propagate_version = true,
     after_help = "\
 See it work:      warifu rehearse
 Begin a vault:    warifu init, then org add, project add, account add
@@ -416,7 +415,7 @@ pub struct AskArgs {
     #[arg(long)]
     pub ticket: Option<String>,
     /// Which version [default: the newest]
-    #[arg(long)]
+    #[arg(long = "version", id = "sealed-version", value_name = "N")]
     pub version: Option<u64>,
     /// How long the ceremony stays open, like 15m or 24h [default: 15m in the room, 24h by files]
     #[arg(long, value_parser = span)]
