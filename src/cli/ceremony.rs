@@ -81,7 +81,8 @@ fn contribute(
     if out.exists() {
         return Err(CliError::FileExists(out));
     }
-    let contribution = room::contribute(app, &package, &open, code, None)?;
+    let reviewed = room::agree(app, &package, &open, None)?;
+    let contribution = room::answer(app, &reviewed, &open, code, None)?;
     files::write_message(&out, &contribution)?;
     let value =
         json!({ "ceremony": contribution.ceremony, "custodian": who, "file": out.display().to_string() });
@@ -173,9 +174,8 @@ fn finish_here(
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let payload = match room::open_record(app, &mut vault, &mut log, operator.card.card(), &ceremony)? {
         Opened::Payload(payload) => payload,
-        Opened::Missing(count) => {
-            let (there, needed) = (0, count);
-            app.ui.note(&format!("{count} more good shares are needed."));
+        Opened::Missing => {
+            let (there, needed) = judge::progress(&log.state, vault.known(&log, &ceremony)?, 0);
             return Err(VaultError::NoQuorum { there, needed }.into());
         }
     };

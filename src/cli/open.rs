@@ -65,12 +65,12 @@ fn hold(
     args: &Open,
 ) -> Result<(), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (_, mut wanted) = judge::progress(&log.state, found, 0);
+    let (_, wanted) = judge::progress(&log.state, found, 0);
     let payload = loop {
         room::collect_in_room(app, vault, log, ceremony, wanted)?;
         match room::open_record(app, vault, log, operator.card.card(), ceremony)? {
             Opened::Payload(payload) => break payload,
-            Opened::Missing(count) => wanted += count,
+            Opened::Missing => {}
         }
     };
     let version = version(log, ceremony);
