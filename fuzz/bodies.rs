@@ -82,7 +82,11 @@ pub fn dealing(bytes: &[u8]) -> bool {
 /// A share's plaintext, as in [`dealing`].
 pub fn share(bytes: &[u8]) -> bool {
     let accepted = UntrustedShare::from_bytes(bytes).is_ok();
-    assert_eq!(accepted, bytes.len() == 128 && points_and_scalar(bytes), "accepted, or refused, against the rules");
+    assert_eq!(
+        accepted,
+        bytes.len() == 128 && points_and_scalar(bytes),
+        "accepted, or refused, against the rules"
+    );
     accepted
 }
 

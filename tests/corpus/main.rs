@@ -62,7 +62,13 @@ fn stored_seeds_are_accepted_or_refused_as_named() {
 fn seeds_made_anew_are_accepted_or_refused_as_named() {
     let seeds = seeds::all();
     for seed in &seeds {
-        assert_eq!(Some(body(seed.target)(&seed.bytes)), promised(&seed.name), "{}/{}", seed.target, seed.name);
+        assert_eq!(
+            Some(body(seed.target)(&seed.bytes)),
+            promised(&seed.name),
+            "{}/{}",
+            seed.target,
+            seed.name
+        );
     }
     for kind in KINDS {
         let name = format!("ok-{kind}");

@@ -72,7 +72,13 @@ impl Seeds {
             [
                 ("ok-newer-kind", with("ended", "renewed")),
                 ("bad-space", with("\"v\":1,", "\"v\": 1,")),
-                ("bad-order", with("\"v\":1,", "").strip_suffix(b"}").map(|b| [b, b",\"v\":1}"].concat()).expect("an object")),
+                (
+                    "bad-order",
+                    with("\"v\":1,", "")
+                        .strip_suffix(b"}")
+                        .map(|b| [b, b",\"v\":1}"].concat())
+                        .expect("an object"),
+                ),
                 ("bad-extra-field", with("\"how\"", "\"extra\":1,\"how\"")),
                 ("bad-repeated-field", with("\"v\":1,", "\"v\":1,\"v\":1,")),
                 ("bad-escape", with("closed", "\\u0063losed")),
@@ -208,7 +214,11 @@ impl Seeds {
         let other = |kind: u8, public: [u8; 32]| {
             let encoded = [&[kind], &public[..]].concat();
             let id: [u8; 32] = Sha256::digest([LOG.as_bytes(), b"\n", &encoded].concat()).into();
-            format!("{LOG}+{}+{}", Bytes::<4>::from_slice(id.get(..4).expect("32")).expect("4"), BASE64.encode(&encoded))
+            format!(
+                "{LOG}+{}+{}",
+                Bytes::<4>::from_slice(id.get(..4).expect("32")).expect("4"),
+                BASE64.encode(&encoded)
+            )
         };
         let neutral = std::array::from_fn(|at| u8::from(at == 0));
         self.many(
@@ -274,7 +284,8 @@ impl Seeds {
     fn card_files(&mut self, story: Story) {
         let mut rng = StdRng::seed_from_u64(2);
         let passphrase = SecretBytes::new(b"a passphrase of seeds".to_vec());
-        let card = UnlockedCard::protect(story.card, &passphrase, KdfParams::FLOOR, &mut rng).expect("memory");
+        let card =
+            UnlockedCard::protect(story.card, &passphrase, KdfParams::FLOOR, &mut rng).expect("memory");
         let good = card.armour(&mut rng);
         let line = good.lines().nth(2).expect("many lines");
         self.many(

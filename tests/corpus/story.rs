@@ -129,7 +129,8 @@ impl Scene {
                 gate: announce(&organisation),
             },
         );
-        let mut vault_state = VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
+        let mut vault_state =
+            VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
         let leaf = first.leaf_hash();
@@ -319,7 +320,8 @@ impl Scene {
             notes: secret(""),
         };
         let ingredient = self.ingredient(&credential, &id);
-        let sealed = record::seal(&credential, &shared, &ingredient, &payload, &mut self.rng).expect("it fits");
+        let sealed =
+            record::seal(&credential, &shared, &ingredient, &payload, &mut self.rng).expect("it fits");
         self.by_host(Event::Sealed(Sealing {
             credential,
             account,
