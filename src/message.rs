@@ -316,7 +316,8 @@ pub fn contribution_digest(facts: &ContributionFacts<'_>) -> [u8; 64] {
         .finish()
 }
 
-/// What the gate gives out once a target is released.
+/// What the gate gives out once a target is released. Group, `Γ` and first
+/// dealing come from the replayed log, never from the host's word.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -324,24 +325,20 @@ pub struct Release {
     pub signed: SignedRequest,
     /// Index of the target.
     pub target: u64,
-    /// The group that holds it.
-    pub group: crate::event::GroupStatement,
     /// The dealing.
     pub dealing: HexBytes,
     /// The sealed payload.
     pub sealed: HexBytes,
-    /// `Γ` of the version's gate epoch.
-    pub gamma: Bytes<32>,
-    /// The version's first dealing.
-    pub origin: Hash,
     /// The gate's ingredient with its proof, encrypted for the requester.
     pub ingredient: HexBytes,
     /// The requester's HPKE key, encrypted under the operator's card.
     pub requester_key: HexBytes,
-    /// The accepted contributions.
+    /// The accepted contributions whose share was not found bad.
     pub contributions: Vec<Contribution>,
-    /// The checkpoint that covers `released`.
+    /// The checkpoint that covers `released`, as a signed note.
     pub checkpoint: String,
+    /// The organisation's log up to that checkpoint.
+    pub entries: Vec<String>,
 }
 
 impl Message for SignedRequest {

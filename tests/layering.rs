@@ -35,7 +35,8 @@ fn modules() -> Vec<(String, Vec<(PathBuf, String)>)> {
             let texts = files.into_iter().map(|f| {
                 let text = fs::read_to_string(&f).unwrap();
                 let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-                let code = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+                let code =
+                    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
                 (f, code)
             });
             (name, texts.collect())
@@ -50,7 +51,8 @@ fn modules_use_only_what_stands_above_them() {
     for (position, (name, files)) in modules.iter().enumerate() {
         for (below, _) in modules.iter().skip(position + 1) {
             for (file, text) in files {
-                let uses = text.contains(&format!("crate::{below}::")) || text.contains(&format!("crate::{below};"));
+                let uses =
+                    text.contains(&format!("crate::{below}::")) || text.contains(&format!("crate::{below};"));
                 assert!(!uses, "{} of module {name} uses {below}, which stands below it", file.display());
             }
         }
@@ -59,7 +61,16 @@ fn modules_use_only_what_stands_above_them() {
 
 #[test]
 fn everything_above_the_store_is_pure() {
-    let impure = ["std::fs", "std::net", "std::process", "SystemTime", "Instant::now", "SysRng", "thread_rng", "std::env"];
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "SysRng",
+        "thread_rng",
+        "std::env",
+    ];
     for (name, files) in modules().iter().take_while(|(name, _)| name != "store") {
         for (file, text) in files {
             for what in impure {

@@ -172,7 +172,13 @@ fn finish_here(
     }
     let operator = cards::unlock(app, card, "the operator", None)?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
-    let payload = match room::open_record(app, &mut vault, &mut log, operator.card.card(), &ceremony)? {
+    let payload = match room::open_record(
+        app,
+        &mut vault,
+        &mut log,
+        (operator.card.card(), &operator.path),
+        &ceremony,
+    )? {
         Opened::Payload(payload) => payload,
         Opened::Missing => {
             let (there, needed) = judge::progress(&log.state, vault.known(&log, &ceremony)?, 0);
@@ -221,7 +227,9 @@ fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -
     let release: Release = files::read_message(file)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
-    let finished = finish(&release, &key).map_err(VaultError::from)?;
+    let seen = cards::read_seen(&operator.path)?;
+    let finished = finish(&release, &key, operator.card.card(), seen.as_ref()).map_err(VaultError::from)?;
+    cards::write_seen(&operator.path, &finished.seen)?;
     for who in &finished.bad {
         app.ui.note(&format!("The share of {who} does not prove itself."));
     }

@@ -2,6 +2,7 @@
 
 use super::ui::UiError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::ceremony::recipient::FinishError;
 use crate::message::MessageError;
 use crate::name::NameError;
 use crate::seal::card::StatementError;
@@ -270,8 +271,11 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
-        VaultError::Finish(_) => {
+        VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
+        }
+        VaultError::Finish(_) => {
+            "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
         VaultError::Pvss(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::EnrolmentCode => "Check the phone's clock, wait for the next code and type that.",
@@ -375,7 +379,8 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => {
             Exit::Ceremony
         }
-        VaultError::Finish(_) => Exit::Ceremony,
+        VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
+        VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)
         | VaultError::NotFound { .. }

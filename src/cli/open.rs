@@ -68,7 +68,7 @@ fn hold(
     let (_, wanted) = judge::progress(&log.state, found, 0);
     let payload = loop {
         room::collect_in_room(app, vault, log, ceremony, wanted)?;
-        match room::open_record(app, vault, log, operator.card.card(), ceremony)? {
+        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
             Opened::Payload(payload) => break payload,
             Opened::Missing => {}
         }

@@ -18,6 +18,7 @@ use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, Vault, VaultError};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
@@ -234,14 +235,15 @@ pub fn open_record(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    operator: &Card,
+    (operator, seen_beside): (&Card, &Path),
     ceremony: &Hash,
 ) -> Result<Opened, CliError> {
     let now = app.now();
     let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
     let key = requester_secret(operator, &release)?;
-    match finish(&release, &key) {
+    match finish(&release, &key, operator, cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
+            cards::write_seen(seen_beside, &finished.seen)?;
             vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))

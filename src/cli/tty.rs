@@ -110,7 +110,8 @@ fn next_key(prompt: &Prompt) -> Result<Key, UiError> {
     if rustix::io::read(&stdin, byte.as_mut_slice()).map_err(|e| UiError::Io(e.into()))? == 0 {
         return Ok(Key::End);
     }
-    Ok(match byte[0] {
+    let [byte] = *byte;
+    Ok(match byte {
         b'\r' | b'\n' => Key::Enter,
         3 | 4 => Key::End,
         8 | 127 => Key::Backspace,

@@ -2,7 +2,7 @@
 //!
 //! Pure: the same entries give the same state, on the host, on a custodian's
 //! machine and in an auditor's hands. It keeps nothing that the log does not
-//! say. [`apply`] says which entries are refused, and why.
+//! say. `apply.rs` says which entries are refused, and why.
 
 mod apply;
 mod vault;

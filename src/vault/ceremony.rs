@@ -252,8 +252,6 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
-        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
-        let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
@@ -270,15 +268,13 @@ impl Vault {
         let accepted = judge::contributors(found, quorum.target());
         Ok(Release {
             target: quorum.target(),
-            group: group.clone(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
-            gamma: epoch.gamma,
-            origin: sealing.origin,
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
             contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
             checkpoint: committed.checkpoint().to_owned(),
+            entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
         })
     }

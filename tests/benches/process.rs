@@ -52,7 +52,12 @@ fn status_of_an_empty_vault(dir: &Path) {
     }
     let (ours, theirs) = (median(ours), median(theirs));
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-    row("status, empty vault (at most 3 x sqlite3)", format!("{ours:.1?}"), format!("{theirs:.1?}"), format!("{ratio:.2}"));
+    row(
+        "status, empty vault (at most 3 x sqlite3)",
+        format!("{ours:.1?}"),
+        format!("{theirs:.1?}"),
+        format!("{ratio:.2}"),
+    );
 }
 
 fn rehearsal(kept: &Path) {
