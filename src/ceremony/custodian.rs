@@ -1,7 +1,7 @@
 //! A custodian's side: nothing touches the share key before everything here
 //! has been checked, from the package and the card alone.
 
-use crate::event::{Entry, EntryError, Hash, Line, TextHash};
+use crate::event::{Entry, EntryError, Hash, TextHash};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::{
     checkpoint,
@@ -528,12 +528,4 @@ pub fn share_hash(share: &SecretBytes) -> Hash {
 /// A log's lines as the package carries them.
 pub fn lines(entries: &[EntryBytes]) -> Vec<String> {
     entries.iter().map(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).collect()
-}
-
-/// Reads one line that must be of a known kind.
-pub fn known(entry: &EntryBytes) -> Option<Entry> {
-    match Entry::from_line(entry) {
-        Ok(Line::Known(entry)) => Some(*entry),
-        _ => None,
-    }
 }

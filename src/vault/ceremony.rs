@@ -1,6 +1,6 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
 
-use super::hierarchy::{account, salted, text_record};
+use super::hierarchy::{account, text_record};
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
@@ -365,11 +365,6 @@ impl Vault {
         let bytes = self.record(&log.state.id, &name)?;
         let signed = SignedRequest::decode(&bytes).ok().filter(|s| s.request.hash() == *ceremony);
         signed.ok_or(VaultError::RecordGone(name))
-    }
-
-    /// A salted text that is not kept: for tests and messages.
-    pub fn salted(text: &str, rng: &mut impl CryptoRng) -> Result<SaltedText, VaultError> {
-        salted(text, rng).map(|(salted, _)| salted)
     }
 }
 

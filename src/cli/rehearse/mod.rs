@@ -60,6 +60,7 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
     let mut rehearsal =
         Rehearsal { app, clock: &clock, cast, dir: dir.clone(), memo: Memo::default(), step: 0 };
     rehearsal.play()?;
+    rehearsal.sum_up();
     if args.keep.is_some() {
         rehearsal.write_people()?;
         rehearsal.narrate(&format!(
@@ -76,6 +77,14 @@ impl Rehearsal<'_, '_> {
     fn narrate(&mut self, text: &str) {
         if !self.app.json {
             self.app.ui.say(text);
+        }
+    }
+
+    /// The last line for a machine.
+    fn sum_up(&mut self) {
+        if self.app.json {
+            let value = json!({ "rehearsal": "complete", "steps": self.step });
+            self.app.ui.say(&value.to_string());
         }
     }
 
