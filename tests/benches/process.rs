@@ -2,7 +2,9 @@
 //! one run of the release build: `cargo bench --bench process`. Medians and
 //! ratios; nothing fails because a machine is slow. Needs the `sqlite3` shell.
 
-use expectrl::{Session, spawn};
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use expectrl::{Expect, Session};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -90,12 +92,11 @@ fn memory_of_open(kept: &Path) {
     let operator = people.iter().find(|p| p["role"] == "operator").expect("an operator");
     let peak = kept.join("peak");
     let exec = format!("grep VmHWM /proc/$PPID/status > {}", peak.display());
-    let line = format!(
-        "{WARIFU} --vault {} open demo/web/prod --reason benchmark --card {} --exec '{exec}'",
-        kept.join("vault").display(),
-        text(operator, "card"),
-    );
-    let mut session = spawn(line).expect("a pseudo-terminal");
+    let mut command = Command::new(WARIFU);
+    command.arg("--vault").arg(kept.join("vault"));
+    command.args(["open", "demo/web/prod", "--reason", "benchmark", "--exec", &exec]);
+    command.args(["--card", text(operator, "card")]);
+    let mut session = Session::spawn(command).expect("a pseudo-terminal");
     session.set_expect_timeout(Some(Duration::from_secs(60)));
     answer(&mut session, "Passphrase", text(operator, "passphrase"));
     for custodian in people.iter().filter(|p| p["role"] == "custodian").take(3) {
@@ -126,21 +127,7 @@ fn code(seed: &str) -> String {
     totp.code_at(step_of(now)).expose_str().expect("digits").to_owned()
 }
 
-fn answer(session: &mut impl Typist, question: &str, answer: &str) {
-    session.wait_and_type(question, answer);
-}
-
-trait Typist {
-    fn wait_and_type(&mut self, question: &str, answer: &str);
-}
-
-impl<P, S> Typist for Session<P, S>
-where
-    Session<P, S>: expectrl::Expect,
-{
-    fn wait_and_type(&mut self, question: &str, answer: &str) {
-        use expectrl::Expect;
-        self.expect(question).unwrap_or_else(|e| panic!("'{question}' was not asked: {e}"));
-        self.send_line(answer).expect("the terminal takes it");
-    }
+fn answer(session: &mut impl Expect, question: &str, answer: &str) {
+    session.expect(question).unwrap_or_else(|e| panic!("'{question}' was not asked: {e}"));
+    session.send_line(answer).expect("the terminal takes it");
 }
