@@ -224,9 +224,9 @@ pub fn operator_notice(ceremony: &Hash, what: &str, target: u64, custodian: Opti
 pub struct Package {
     /// The request.
     pub signed: SignedRequest,
-    /// Reason and ticket in words, and display names of what is asked for.
+    /// Reason and ticket in words.
     pub texts: Vec<SaltedText>,
-    /// The checkpoint that covers the ceremony's opening, as a signed note.
+    /// A checkpoint that covers the ceremony's opening, as a signed note.
     pub checkpoint: String,
     /// The organisation's log up to that checkpoint.
     pub entries: Vec<String>,

@@ -60,8 +60,11 @@ pub enum ReviewError {
     /// The log begins otherwise than the one that the card was made in.
     #[error("the log is not the one in which this card was enrolled")]
     OtherLog,
-    /// The log is shorter than what the owner saw before.
-    #[error("the log was rolled back: it has {now} entries, this card's owner has seen {seen}")]
+    /// The log is shorter than what the owner saw before: the file is an older
+    /// one, or the vault was rolled back. The file alone does not tell which.
+    #[error(
+        "the log in this file has {now} entries, but this card's owner has seen {seen}: the file is old, or the vault was rolled back"
+    )]
     RolledBack {
         /// Entries in the package.
         now: u64,
@@ -88,14 +91,6 @@ pub enum ReviewError {
     /// The ceremony is not in the log, or its entry says something else.
     #[error("the log knows no open ceremony for exactly this request")]
     NoCeremony,
-    /// The log goes on after the opening.
-    #[error("the package ends at entry {found}, but the ceremony's opening at {expected}")]
-    OtherCheckpoint {
-        /// Size in the package.
-        found: u64,
-        /// Size at the opening.
-        expected: u64,
-    },
     /// The operator's signature is wrong.
     #[error("the signature of operator {0} on the request is wrong")]
     RequestSignature(Pseudonym),
@@ -148,9 +143,9 @@ pub enum ReviewError {
         /// Why.
         why: String,
     },
-    /// The reason was not sent along.
-    #[error("the package does not hold the reason in words")]
-    NoReason,
+    /// A text was not sent along.
+    #[error("the package does not hold the {0} in words")]
+    NoText(&'static str),
 }
 
 /// One target, as it is shown to a custodian.
@@ -180,6 +175,7 @@ pub struct Review {
     ceremony: Hash,
     gate_key: Bytes<32>,
     seen: Seen,
+    checked: (u64, Bytes<32>),
     held: Vec<(u64, u8, VerifiedDealing)>,
     /// What would be opened.
     pub targets: Vec<ShownTarget>,
@@ -197,19 +193,25 @@ pub struct Replayed {
     pub state: Organisation,
     /// What the owner has now seen.
     pub seen: Seen,
+    /// Size and root of the log just after the opening of the marked ceremony:
+    /// the same for all who contribute to it.
+    pub at_opening: Option<(u64, Bytes<32>)>,
 }
 
 /// Replays a log from its first entry and compares it with its checkpoint, with
-/// the entry that the card pinned, and with what its owner saw before.
+/// the entry that the card pinned, and with what its owner saw before. `mark`
+/// is the ceremony whose opening's root is wanted.
 pub fn replay(
     entries: &[String],
     checkpoint: &str,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
+    mark: &Hash,
 ) -> Result<Replayed, ReviewError> {
     let mut tree = Frontier::new();
     let mut state: Option<Organisation> = None;
     let mut agrees = before.is_none();
+    let mut at_opening = None;
     for (index, text) in (0u64..).zip(entries) {
         let damaged = |why| ReviewError::Entry { index, why };
         let bytes = EntryBytes::new(text.clone().into_bytes()).map_err(|_| damaged(EntryError::TooLong))?;
@@ -224,6 +226,10 @@ pub fn replay(
             Some(state) => state.apply(&line).map_err(invalid)?,
         }
         tree.push(leaf);
+        let marked = state.as_ref().and_then(|s| s.ceremonies.get(mark));
+        if marked.is_some_and(|c| c.opened_size == index + 1) {
+            at_opening = Some((index + 1, tree.root()));
+        }
         if let Some(before) = before.filter(|b| b.size == index + 1) {
             if before.root != tree.root() {
                 return Err(forked(before, checkpoint));
@@ -242,7 +248,7 @@ pub fn replay(
         checkpoint: checkpoint.to_owned(),
     };
     check_checkpoint(&state, &seen)?;
-    Ok(Replayed { state, seen })
+    Ok(Replayed { state, seen, at_opening })
 }
 
 fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
@@ -276,9 +282,9 @@ pub fn review(
     if request.vault != card.vault() || request.organisation != card.organisation() {
         return Err(ReviewError::OtherOrganisation);
     }
-    let Replayed { state, seen } =
-        replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let ceremony = request.hash();
+    let Replayed { state, seen, at_opening } =
+        replay(&package.entries, &package.checkpoint, &card.first_entry(), before, &ceremony)?;
     check_ceremony(&state, package, &ceremony, now)?;
     let mut held = Vec::new();
     let mut targets = Vec::new();
@@ -298,10 +304,11 @@ pub fn review(
         gate_key: found.gate_key,
         opened: found.opened,
         seen,
+        checked: at_opening.ok_or(ReviewError::NoCeremony)?,
         held,
         targets,
-        reason: text_of(package, &request.reason).ok_or(ReviewError::NoReason)?,
-        ticket: request.ticket.and_then(|hash| text_of(package, &hash)),
+        reason: text_of(package, &request.reason).ok_or(ReviewError::NoText("reason"))?,
+        ticket: ticket_of(package, request)?,
         request: request.clone(),
     })
 }
@@ -324,9 +331,6 @@ fn check_ceremony(
         && found.targets == credentials;
     if !as_asked {
         return Err(ReviewError::NoCeremony);
-    }
-    if found.opened_size != state.size {
-        return Err(ReviewError::OtherCheckpoint { found: state.size, expected: found.opened_size });
     }
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
@@ -424,6 +428,11 @@ fn text_of(package: &Package, hash: &TextHash) -> Option<String> {
     package.texts.iter().find(|t| t.hash() == *hash).map(|t| t.text.clone())
 }
 
+fn ticket_of(package: &Package, request: &Request) -> Result<Option<String>, ReviewError> {
+    let Some(hash) = &request.ticket else { return Ok(None) };
+    text_of(package, hash).map(Some).ok_or(ReviewError::NoText("ticket"))
+}
+
 /// Why an answer could not be made although the request is in order.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ContributeError {
@@ -501,8 +510,8 @@ impl Review {
             custodian: card.pseudonym().clone(),
             targets: self.held.iter().map(|(index, ..)| *index).collect(),
             at,
-            size: self.seen.size,
-            root: self.seen.root,
+            size: self.checked.0,
+            root: self.checked.1,
             shares: shares.iter().map(share_hash).collect(),
             ciphertexts,
             code,

@@ -465,6 +465,16 @@ pub enum CeremonyCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Write the file that custodians need once more, with the log as it is now
+    Package {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Take a custodian's answer in
     Accept {
         /// The contribution's file
@@ -496,6 +506,13 @@ pub enum CeremonyCommand {
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+    },
+    /// Close a ceremony whose release the operator has opened elsewhere
+    Close {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
     },
     /// Stop a ceremony
     Abort {

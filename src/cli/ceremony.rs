@@ -35,7 +35,15 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
         }
         CeremonyCommand::Reveal { file, card, exec } => reveal(app, &file, &card, exec.as_deref()),
-        CeremonyCommand::Abort { organisation, ceremony } => abort(app, &organisation, &ceremony),
+        CeremonyCommand::Package { organisation, ceremony, out } => {
+            package(app, &organisation, &ceremony, &out)
+        }
+        CeremonyCommand::Close { organisation, ceremony } => {
+            end(app, &organisation, &ceremony, Ending::Closed)
+        }
+        CeremonyCommand::Abort { organisation, ceremony } => {
+            end(app, &organisation, &ceremony, Ending::Aborted)
+        }
         CeremonyCommand::List { organisation, all } => list(app, &organisation, all),
     }
 }
@@ -96,8 +104,7 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
     let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
     for slug in slugs {
         if vault.log(&slug)?.state.ceremonies.contains_key(ceremony) {
-            drop(vault);
-            return app.open_log(&slug);
+            return app.prepare(vault, &slug);
         }
     }
     Err(VaultError::from(judge::NotCounted::UnknownCeremony(*ceremony)).into())
@@ -157,6 +164,9 @@ fn finish_here(
     exec: Option<&str>,
     out: Option<&Path>,
 ) -> Result<(), CliError> {
+    if exec.is_none() && out.is_none() {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(organisation)?;
     let ceremony = by_prefix(&log, ceremony)?;
     let found = vault.known(&log, &ceremony)?;
@@ -223,6 +233,9 @@ fn release_to_file(
 
 /// On the operator's own machine: the vault's host never sees the plaintext.
 fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -> Result<(), CliError> {
+    if exec.is_none() {
+        app.ui.can_reveal()?;
+    }
     let release: Release = files::read_message(file)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
@@ -237,18 +250,33 @@ fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -
     room::hand_over(app, &title, &finished.payload, exec)?;
     let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad });
     app.emit(value, || {
-        "Opened. It is exposed from now on; tell the vault's host to close the ceremony.".to_owned()
+        "Opened. It is exposed from now on; tell the vault's host to run 'warifu ceremony close'.".to_owned()
     });
     Ok(())
 }
 
-fn abort(app: &mut App<'_>, organisation: &Slug, ceremony: &str) -> Result<(), CliError> {
+fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -> Result<(), CliError> {
+    let (vault, log) = app.open_log(organisation)?;
+    let ceremony = by_prefix(&log, ceremony)?;
+    files::write_message(out, &vault.package(&log, &ceremony)?)?;
+    let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
+    app.emit(value, || format!("Wrote {}: give it to the custodians.", out.display()));
+    Ok(())
+}
+
+/// Closed, if it was released; aborted, if not.
+fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(organisation)?;
     let ceremony = by_prefix(&log, ceremony)?;
+    if how == Ending::Closed && vault.known(&log, &ceremony)?.released.is_empty() {
+        let fact = format!("ceremony {} has released nothing that could be closed", ceremony.short());
+        return Err(CliError::Argument { fact, remedy: "Stop it with 'warifu ceremony abort'." });
+    }
     let now = app.now();
-    vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
-    let value = json!({ "ceremony": ceremony, "state": "aborted" });
-    app.emit(value, || format!("Aborted ceremony {}; that is on record.", ceremony.short()));
+    vault.end_ceremony(&mut log, &ceremony, how, now)?;
+    let word = standing_word(Standing::Ended(how));
+    let value = json!({ "ceremony": ceremony, "state": word });
+    app.emit(value, || format!("Ceremony {} is {word}; that is on record.", ceremony.short()));
     Ok(())
 }
 

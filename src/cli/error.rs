@@ -169,7 +169,7 @@ impl CliError {
                 "Somebody may be showing different groups to different people: stop, and compare fingerprints."
             }
             Self::Weak(_) => "Use five or more random words; nothing was written.",
-            Self::Password(_) => "Let warifu generate one (--generate), or choose another.",
+            Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::NotTheSame => "Run the command again and type the same twice.",
             Self::File { .. } => "Check the path and its permissions.",
@@ -240,6 +240,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
         }
         VaultError::Entry(_) => "Shorten what you entered.",
+        VaultError::HalfVault(_) => {
+            "If 'warifu init' was interrupted here, move gate.key away and run it again; otherwise restore vault.db from its backup."
+        }
         VaultError::Exists(_) => "Use it as it is, or name another directory with --vault DIR.",
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
@@ -348,7 +351,10 @@ fn message_remedy(error: &MessageError) -> &'static str {
 
 fn review_remedy(error: &ReviewError) -> &'static str {
     match error {
-        ReviewError::RolledBack { .. } | ReviewError::Forked { .. } => {
+        ReviewError::RolledBack { .. } => {
+            "Ask for a fresh file ('warifu ceremony package'). If that one is too short as well, do not contribute: tell the security officers; both checkpoints are above."
+        }
+        ReviewError::Forked { .. } => {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
@@ -383,6 +389,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)
+        | VaultError::HalfVault(_)
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::Unbound(_)

@@ -14,6 +14,9 @@ use serde_json::json;
 
 /// `open`.
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
+    if args.exec.is_none() {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);

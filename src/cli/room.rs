@@ -276,11 +276,15 @@ pub fn reveal_and_close(
 ) -> Result<(), CliError> {
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    vault.revealed(log, operator, (ceremony, 0), shown, now)?;
-    let handed = hand_over(app, title, payload, exec);
+    if !vault.known(log, ceremony)?.revealed.contains(&0) {
+        vault.revealed(log, operator, (ceremony, 0), shown, now)?;
+    }
+    // Where handing over fails the ceremony stays open, so that it can be
+    // finished again until its window is over.
+    hand_over(app, title, payload, exec)?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
-    handed
+    Ok(())
 }
 
 /// On the alternate screen, or into a program's standard input.

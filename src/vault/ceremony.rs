@@ -151,17 +151,20 @@ impl Vault {
         Ok(ceremony)
     }
 
-    /// What custodians need: the request, the log up to the opening, the dealings.
+    /// What custodians need: the request, the log up to now, the dealings.
     pub fn package(&self, log: &Log, ceremony: &Hash) -> Result<Package, VaultError> {
         let state = &log.state;
         let found = self.known(log, ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
         let signed = self.signed_request(log, ceremony)?;
         let texts = [Some(found.reason), found.ticket].into_iter().flatten();
         let texts = texts.filter_map(|hash| {
             let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
-        let entries = self.store().entries(&state.id, 0..found.opened_size)?;
+        let entries = self.store().entries(&state.id, 0..state.size)?;
         let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
         let mut tree = Frontier::new();
         entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));

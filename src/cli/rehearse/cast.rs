@@ -140,6 +140,10 @@ impl Ui for Cast<'_> {
         answer.ok_or_else(|| no_answer(prompt))
     }
 
+    fn can_reveal(&self) -> Result<(), UiError> {
+        Ok(())
+    }
+
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
         let password = reveal.fields.iter().find(|(label, _)| *label == "password");
         self.shown = password.map(|(_, secret)| copy(secret));
