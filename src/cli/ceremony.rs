@@ -106,7 +106,7 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
 fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let contribution: Contribution = files::read_message(file)?;
     let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;
-    room::check_clock(app, &log)?;
+    room::check_clock(app, &log, None)?;
     let now = app.now();
     let event = vault.accept(&mut log, &contribution, now)?;
     if let Event::Refused { why, .. } = event {
