@@ -14,7 +14,7 @@ use crate::name::{OrganisationId, Provider, Pseudonym};
 use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
-use crate::state::{Invalid, Organisation, Standing};
+use crate::state::{AHEAD, Ceremony, Invalid, Organisation, Standing};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -88,13 +88,21 @@ pub enum ReviewError {
     /// The ceremony is not in the log, or its entry says something else.
     #[error("the log knows no open ceremony for exactly this request")]
     NoCeremony,
-    /// The log goes on after the opening.
-    #[error("the package ends at entry {found}, but the ceremony's opening at {expected}")]
-    OtherCheckpoint {
-        /// Size in the package.
-        found: u64,
-        /// Size at the opening.
-        expected: u64,
+    /// The operator signed the request over another log than the package's.
+    #[error("operator {operator} saw another log of {size} entries than this one: the log was forked")]
+    OtherHistory {
+        /// Who asked.
+        operator: Pseudonym,
+        /// Size of the log that the operator saw.
+        size: u64,
+    },
+    /// The request was signed after the ceremony that it opened.
+    #[error("the request is dated {asked}, but the ceremony opened at {opened}")]
+    AskedLater {
+        /// Time of the request.
+        asked: Time,
+        /// Opening.
+        opened: Time,
     },
     /// The operator's signature is wrong.
     #[error("the signature of operator {0} on the request is wrong")]
@@ -148,8 +156,8 @@ pub enum ReviewError {
         /// Why.
         why: String,
     },
-    /// The reason was not sent along.
-    #[error("the package does not hold the reason in words")]
+    /// The reason or the ticket was not sent along.
+    #[error("the package does not hold the reason or the ticket in words")]
     NoReason,
 }
 
@@ -180,6 +188,7 @@ pub struct Review {
     ceremony: Hash,
     gate_key: Bytes<32>,
     seen: Seen,
+    checked: (u64, Bytes<32>),
     held: Vec<(u64, u8, VerifiedDealing)>,
     /// What would be opened.
     pub targets: Vec<ShownTarget>,
@@ -197,19 +206,30 @@ pub struct Replayed {
     pub state: Organisation,
     /// What the owner has now seen.
     pub seen: Seen,
+    leaves: Vec<Bytes<32>>,
+}
+
+impl Replayed {
+    /// Root of the tree over the first entries; `None` if there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
+        let mut tree = Frontier::new();
+        self.leaves.get(..usize::try_from(size).ok()?)?.iter().for_each(|leaf| tree.push(*leaf));
+        Some(tree.root())
+    }
 }
 
 /// Replays a log from its first entry and compares it with its checkpoint, with
-/// the entry that the card pinned, and with what its owner saw before.
+/// the entry that the card pinned, and with what its owner saw before. A fork
+/// or a rollback is reported only with a checkpoint that the log's own key
+/// signed: whoever carries the file cannot make one up.
 pub fn replay(
     entries: &[String],
     checkpoint: &str,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
 ) -> Result<Replayed, ReviewError> {
-    let mut tree = Frontier::new();
+    let mut leaves = Vec::with_capacity(entries.len());
     let mut state: Option<Organisation> = None;
-    let mut agrees = before.is_none();
     for (index, text) in (0u64..).zip(entries) {
         let damaged = |why| ReviewError::Entry { index, why };
         let bytes = EntryBytes::new(text.clone().into_bytes()).map_err(|_| damaged(EntryError::TooLong))?;
@@ -223,26 +243,18 @@ pub fn replay(
             None => state = Some(Organisation::begin(&line, &leaf).map_err(invalid)?),
             Some(state) => state.apply(&line).map_err(invalid)?,
         }
-        tree.push(leaf);
-        if let Some(before) = before.filter(|b| b.size == index + 1) {
-            if before.root != tree.root() {
-                return Err(forked(before, checkpoint));
-            }
-            agrees = true;
-        }
+        leaves.push(leaf);
     }
     let state = state.ok_or(ReviewError::OtherLog)?;
-    if let (false, Some(before)) = (agrees, before) {
-        return Err(rolled_back(before, state.size, checkpoint));
-    }
-    let seen = Seen {
-        organisation: state.id,
-        size: tree.size(),
-        root: tree.root(),
-        checkpoint: checkpoint.to_owned(),
-    };
+    let (size, root) = (state.size, crate::log::merkle::root(&leaves));
+    let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
     check_checkpoint(&state, &seen)?;
-    Ok(Replayed { state, seen })
+    let replayed = Replayed { state, seen, leaves };
+    match before.map(|before| (before, replayed.root_at(before.size))) {
+        Some((before, None)) => Err(rolled_back(before, size, checkpoint)),
+        Some((before, Some(root))) if root != before.root => Err(forked(before, checkpoint)),
+        _ => Ok(replayed),
+    }
 }
 
 fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
@@ -276,42 +288,58 @@ pub fn review(
     if request.vault != card.vault() || request.organisation != card.organisation() {
         return Err(ReviewError::OtherOrganisation);
     }
-    let Replayed { state, seen } =
-        replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
+    let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
+    let state = &replayed.state;
     let ceremony = request.hash();
-    check_ceremony(&state, package, &ceremony, now)?;
+    let found = check_ceremony(state, package, &ceremony, now)?;
+    check_history(&replayed, request, found)?;
+    let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
     let mut held = Vec::new();
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
         let dealing = package.dealings.get(targets.len());
-        if let Some((share, verified)) = check_target(&state, index, target, dealing, request, card)? {
+        if let Some((share, verified)) = check_target(state, index, target, dealing, (request, now), card)? {
             held.push((index, share, verified));
         }
-        targets.push(show_target(&state, index, target)?);
+        targets.push(show_target(state, index, target)?);
     }
     if held.is_empty() {
         return Err(ReviewError::NotAHolder(card.pseudonym().clone()));
     }
-    let found = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
+    let words = |hash: &TextHash| text_of(package, hash).ok_or(ReviewError::NoReason);
     Ok(Review {
         ceremony,
         gate_key: found.gate_key,
         opened: found.opened,
-        seen,
+        checked: (found.opened_size, root),
+        seen: replayed.seen.clone(),
         held,
         targets,
-        reason: text_of(package, &request.reason).ok_or(ReviewError::NoReason)?,
-        ticket: request.ticket.and_then(|hash| text_of(package, &hash)),
+        reason: words(&request.reason)?,
+        ticket: request.ticket.as_ref().map(words).transpose()?,
         request: request.clone(),
     })
 }
 
-fn check_ceremony(
-    state: &Organisation,
+/// The operator saw the same log, and asked before the ceremony opened.
+fn check_history(replayed: &Replayed, request: &Request, found: &Ceremony) -> Result<(), ReviewError> {
+    let before_opening = request.size < found.opened_size;
+    if !before_opening || replayed.root_at(request.size) != Some(request.root) {
+        let (operator, size) = (request.operator.clone(), request.size);
+        return Err(ReviewError::OtherHistory { operator, size });
+    }
+    if request.asked > found.opened + AHEAD {
+        return Err(ReviewError::AskedLater { asked: request.asked, opened: found.opened });
+    }
+    Ok(())
+}
+
+fn check_ceremony<'a>(
+    state: &'a Organisation,
     package: &Package,
     hash: &Hash,
     now: Time,
-) -> Result<(), ReviewError> {
+) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
     let found = state.ceremonies.get(hash).filter(|c| c.standing == Standing::Open);
     let found = found.ok_or(ReviewError::NoCeremony)?;
@@ -321,12 +349,11 @@ fn check_ceremony(
         && found.expires == request.expires
         && found.requester_key == request.requester_key
         && (found.reason, found.ticket) == (request.reason, request.ticket)
+        && found.targets_hash == request.targets_hash()
+        && found.count == credentials.len() as u64
         && found.targets == credentials;
     if !as_asked {
         return Err(ReviewError::NoCeremony);
-    }
-    if found.opened_size != state.size {
-        return Err(ReviewError::OtherCheckpoint { found: state.size, expected: found.opened_size });
     }
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
@@ -341,7 +368,7 @@ fn check_ceremony(
     if now < found.opened {
         return Err(ReviewError::TooEarly { opened: found.opened, now });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Verifies one target; gives the card's share index and the verified dealing
@@ -351,7 +378,7 @@ fn check_target(
     index: u64,
     target: &crate::message::Target,
     dealing: Option<&HexBytes>,
-    request: &Request,
+    (request, now): (&Request, Time),
     card: &Card,
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
@@ -369,7 +396,9 @@ fn check_target(
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
     let group =
         group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
-    if state.admission_of(&request.operator, group, request.asked).is_none() {
+    // By this machine's clock too: host and operator may agree on an old date.
+    let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
+    if !admitted(request.asked) || !admitted(now) {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }
@@ -501,8 +530,8 @@ impl Review {
             custodian: card.pseudonym().clone(),
             targets: self.held.iter().map(|(index, ..)| *index).collect(),
             at,
-            size: self.seen.size,
-            root: self.seen.root,
+            size: self.checked.0,
+            root: self.checked.1,
             shares: shares.iter().map(share_hash).collect(),
             ciphertexts,
             code,

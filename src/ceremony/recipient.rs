@@ -2,18 +2,23 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, TO_REQUESTER, share_hash};
-use crate::event::Hash;
+use crate::event::{Entry, GroupStatement, Hash};
+use crate::hex::Bytes;
+use crate::log::entry::EntryBytes;
 use crate::message::{Contribution, Release, Target};
-use crate::name::Pseudonym;
+use crate::name::{OrganisationId, Pseudonym};
 use crate::pvss::{
     self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
     hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
+    sign,
 };
 use crate::secret::SecretPoint;
+use crate::state::Organisation;
 use crate::transcript::label;
+use std::collections::BTreeSet;
 
 /// Why a release cannot be opened.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -66,6 +71,24 @@ pub struct Finished {
     pub bad: Vec<Pseudonym>,
 }
 
+/// Checks that the release is of the log that a card pins and that its `Γ` is
+/// the one announced there, so that a wrong ingredient is the host's.
+pub fn check_host(release: &Release, first_entry: &Bytes<32>) -> Result<(), FinishError> {
+    let not = FinishError::NotAsAsked;
+    let bytes = EntryBytes::new(release.first_entry.clone().into_bytes()).ok();
+    let bytes = bytes.filter(|b| b.leaf_hash() == *first_entry).ok_or(not("log"))?;
+    let line = Entry::from_line(&bytes).map_err(|_| not("log"))?;
+    let state = Organisation::begin(&line, first_entry).map_err(|_| not("log"))?;
+    let request = &release.signed.request;
+    if (state.vault, state.id) != (request.vault, request.organisation) {
+        return Err(not("log"));
+    }
+    if state.gates.iter().all(|gate| gate.gamma != release.gamma) {
+        return Err(not("gate key"));
+    }
+    Ok(())
+}
+
 /// Opens a release with the requester's HPKE key.
 pub fn finish(release: &Release, key: &HpkeSecret) -> Result<Finished, FinishError> {
     let request = &release.signed.request;
@@ -73,12 +96,13 @@ pub fn finish(release: &Release, key: &HpkeSecret) -> Result<Finished, FinishErr
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
     let (keys, dealing) = check_dealing(release, target)?;
+    let contributions = authentic(release, &ceremony);
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;
     if sealed.payload_hash() != target.payload {
         return Err(FinishError::NotAsAsked("sealed record"));
     }
-    same_log(&release.contributions)?;
-    let (good, bad) = sort_shares(release, &ceremony, &dealing, key);
+    same_log(&contributions)?;
+    let (good, bad) = sort_shares(release, &contributions, &ceremony, &dealing, key);
     let needed = keys.threshold().t();
     let there = good.len();
     let too_few = || FinishError::TooFew { good: there, needed, bad: bad.clone() };
@@ -98,6 +122,9 @@ fn check_dealing(release: &Release, target: &Target) -> Result<(GroupKeys, Verif
     let shape = group.shape().ok_or(not("group"))?;
     let g = pvss::group_id(&request.vault, &request.organisation, &group.group, group.epoch);
     let keys = GroupKeys::new(g, shape, &group.share_keys()).map_err(|_| not("group"))?;
+    if !is_signed(group, &g, &request.organisation) {
+        return Err(not("group"));
+    }
     let context = DealingContext::new(target.credential, &keys);
     let dealing = Dealing::from_bytes(release.dealing.as_ref(), shape.n())
         .ok()
@@ -107,8 +134,31 @@ fn check_dealing(release: &Release, target: &Target) -> Result<(GroupKeys, Verif
     Ok((keys, dealing))
 }
 
+/// Whether every member proves its share key, which the dealing fixes, together
+/// with its signing key, and signed the statement with that: so that nobody is
+/// named for what somebody else put into the release.
+fn is_signed(group: &GroupStatement, g: &Hash, organisation: &OrganisationId) -> bool {
+    let digest = group.digest(organisation);
+    group.signatures.len() == group.members.len()
+        && group.members.iter().zip(&group.signatures).all(|(member, signature)| {
+            pvss::verify_possession(&member.share_key, g, &member.sign_key, &member.possession).is_ok()
+                && sign::verify(&member.sign_key, &digest, signature)
+        })
+}
+
+/// The contributions that members of the group signed for this ceremony, one
+/// for each. What is not signed is nobody's, and nobody is named for it.
+fn authentic<'a>(release: &'a Release, ceremony: &Hash) -> Vec<&'a Contribution> {
+    let mut seen = BTreeSet::new();
+    let signed = |c: &&Contribution| {
+        let member = release.group.members.iter().find(|m| m.pseudonym == c.custodian);
+        c.ceremony == *ceremony && member.is_some_and(|m| sign::verify(&m.sign_key, &c.digest(), &c.signature))
+    };
+    release.contributions.iter().filter(signed).filter(|c| seen.insert(&c.custodian)).collect()
+}
+
 /// All contributors checked the same checkpoint, or the log was forked.
-fn same_log(contributions: &[Contribution]) -> Result<(), FinishError> {
+fn same_log(contributions: &[&Contribution]) -> Result<(), FinishError> {
     let Some(first) = contributions.first() else { return Ok(()) };
     match contributions.iter().find(|c| (c.size, c.root) != (first.size, first.root)) {
         None => Ok(()),
@@ -120,12 +170,13 @@ fn same_log(contributions: &[Contribution]) -> Result<(), FinishError> {
 
 fn sort_shares(
     release: &Release,
+    contributions: &[&Contribution],
     ceremony: &Hash,
     dealing: &VerifiedDealing,
     key: &HpkeSecret,
 ) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for contribution in &release.contributions {
+    for contribution in contributions {
         if !contribution.targets.contains(&release.target) {
             continue;
         }

@@ -6,11 +6,13 @@ use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
+use crate::ceremony::recipient::check_host;
 use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
 use crate::message::{
-    Contribution, Message, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Message, Notice, Package, Purpose, Release, Request, SignedRequest, Target,
+    operator_notice,
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
@@ -151,7 +153,9 @@ impl Vault {
         Ok(ceremony)
     }
 
-    /// What custodians need: the request, the log up to the opening, the dealings.
+    /// What custodians need: the request, the log up to now, the dealings. Not
+    /// only up to the opening: somebody who has seen a later entry would have to
+    /// take a shorter log for one that was rolled back.
     pub fn package(&self, log: &Log, ceremony: &Hash) -> Result<Package, VaultError> {
         let state = &log.state;
         let found = self.known(log, ceremony)?;
@@ -161,7 +165,7 @@ impl Vault {
             let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
-        let entries = self.store().entries(&state.id, 0..found.opened_size)?;
+        let entries = self.store().entries(&state.id, 0..state.size)?;
         let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
         let mut tree = Frontier::new();
         entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));
@@ -275,6 +279,7 @@ impl Vault {
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
             gamma: epoch.gamma,
             origin: sealing.origin,
+            first_entry: lines(&self.store().entries(&state.id, 0..1)?).concat(),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
             contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
@@ -292,7 +297,7 @@ impl Vault {
         shown: Shown,
         now: Time,
     ) -> Result<(), VaultError> {
-        let signature = operator.signing_key().sign(&operator_notice(ceremony, "revealed", target, None));
+        let signature = operator.signing_key().sign(&operator_notice(ceremony, target, Notice::Revealed(shown)));
         let event = Event::Revealed { ceremony: *ceremony, target, shown, signature };
         let actor = Actor::Card(operator.pseudonym().clone());
         self.commit(log, now, vec![(actor, event)], Records::default())?;
@@ -311,7 +316,7 @@ impl Vault {
         let known = self.known(log, ceremony)?.rejected.clone();
         let actor = Actor::Card(operator.pseudonym().clone());
         let event = |who: &Pseudonym| {
-            let digest = operator_notice(ceremony, "share-rejected", target, Some(who));
+            let digest = operator_notice(ceremony, target, Notice::ShareRejected(who));
             let signature = operator.signing_key().sign(&digest);
             (
                 actor.clone(),
@@ -377,8 +382,10 @@ impl Vault {
     }
 }
 
-/// The requester's HPKE key, which only the operator's card opens.
+/// The requester's HPKE key, which only the operator's card opens. The release
+/// must be of the vault that the card pins, with the `Γ` that it announced.
 pub fn requester_secret(operator: &Card, release: &Release) -> Result<HpkeSecret, VaultError> {
+    check_host(release, &operator.first_entry())?;
     let ceremony = release.signed.request.hash();
     open_key(&operator.requester_key(), &ceremony, release.requester_key.as_ref()).map(HpkeSecret::from_key)
 }
