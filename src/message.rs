@@ -250,9 +250,9 @@ pub fn operator_notice(ceremony: &Hash, target: u64, notice: Notice<'_>) -> [u8;
 pub struct Package {
     /// The request.
     pub signed: SignedRequest,
-    /// Reason and ticket in words, and display names of what is asked for.
+    /// Reason and ticket in words.
     pub texts: Vec<SaltedText>,
-    /// The checkpoint that covers the ceremony's opening, as a signed note.
+    /// A checkpoint that covers the ceremony's opening, as a signed note.
     pub checkpoint: String,
     /// The organisation's log up to that checkpoint.
     pub entries: Vec<String>,
@@ -346,7 +346,8 @@ pub fn contribution_digest(ceremony: &Hash, custodian: &Pseudonym, at: Time, bod
         .finish()
 }
 
-/// What the gate gives out once a target is released.
+/// What the gate gives out once a target is released. Group, `Γ` and first
+/// dealing come from the replayed log, never from the host's word.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
@@ -354,27 +355,20 @@ pub struct Release {
     pub signed: SignedRequest,
     /// Index of the target.
     pub target: u64,
-    /// The group that holds it.
-    pub group: crate::event::GroupStatement,
     /// The dealing.
     pub dealing: HexBytes,
     /// The sealed payload.
     pub sealed: HexBytes,
-    /// `Γ` of the version's gate epoch.
-    pub gamma: Bytes<32>,
-    /// The version's first dealing.
-    pub origin: Hash,
-    /// First entry of the organisation's log, which the operator's card pins:
-    /// it says which `Γ` is the host's.
-    pub first_entry: String,
     /// The gate's ingredient with its proof, encrypted for the requester.
     pub ingredient: HexBytes,
     /// The requester's HPKE key, encrypted under the operator's card.
     pub requester_key: HexBytes,
-    /// The accepted contributions.
+    /// The accepted contributions whose share was not found bad.
     pub contributions: Vec<Contribution>,
-    /// The checkpoint that covers `released`.
+    /// The checkpoint that covers `released`, as a signed note.
     pub checkpoint: String,
+    /// The organisation's log up to that checkpoint.
+    pub entries: Vec<String>,
 }
 
 impl Message for SignedRequest {

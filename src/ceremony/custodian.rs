@@ -1,12 +1,12 @@
 //! A custodian's side: nothing touches the share key before everything here
 //! has been checked, from the package and the card alone.
 
-use crate::event::{Entry, EntryError, Hash, Line, TextHash};
+use crate::event::{Entry, EntryError, Hash, TextHash};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::{
     checkpoint,
     entry::EntryBytes,
-    merkle::Frontier,
+    merkle,
     note::{KeyType, VerifierKey},
 };
 use crate::message::{Contribution, Package, Request};
@@ -60,8 +60,11 @@ pub enum ReviewError {
     /// The log begins otherwise than the one that the card was made in.
     #[error("the log is not the one in which this card was enrolled")]
     OtherLog,
-    /// The log is shorter than what the owner saw before.
-    #[error("the log was rolled back: it has {now} entries, this card's owner has seen {seen}")]
+    /// The log is shorter than what the owner saw before: the file is an older
+    /// one, or the vault was rolled back. The file alone does not tell which.
+    #[error(
+        "the log in this file has {now} entries, but this card's owner has seen {seen}: the file is old, or the vault was rolled back"
+    )]
     RolledBack {
         /// Entries in the package.
         now: u64,
@@ -156,9 +159,9 @@ pub enum ReviewError {
         /// Why.
         why: String,
     },
-    /// The reason or the ticket was not sent along.
-    #[error("the package does not hold the reason or the ticket in words")]
-    NoReason,
+    /// A text was not sent along.
+    #[error("the package does not hold the {0} in words")]
+    NoText(&'static str),
 }
 
 /// One target, as it is shown to a custodian.
@@ -212,9 +215,7 @@ pub struct Replayed {
 impl Replayed {
     /// Root of the tree over the first entries; `None` if there are fewer.
     pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
-        let mut tree = Frontier::new();
-        self.leaves.get(..usize::try_from(size).ok()?)?.iter().for_each(|leaf| tree.push(*leaf));
-        Some(tree.root())
+        Some(merkle::root(self.leaves.get(..usize::try_from(size).ok()?)?))
     }
 }
 
@@ -246,7 +247,7 @@ pub fn replay(
         leaves.push(leaf);
     }
     let state = state.ok_or(ReviewError::OtherLog)?;
-    let (size, root) = (state.size, crate::log::merkle::root(&leaves));
+    let (size, root) = (state.size, merkle::root(&leaves));
     let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
     check_checkpoint(&state, &seen)?;
     let replayed = Replayed { state, seen, leaves };
@@ -288,9 +289,9 @@ pub fn review(
     if request.vault != card.vault() || request.organisation != card.organisation() {
         return Err(ReviewError::OtherOrganisation);
     }
+    let ceremony = request.hash();
     let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let state = &replayed.state;
-    let ceremony = request.hash();
     let found = check_ceremony(state, package, &ceremony, now)?;
     check_history(&replayed, request, found)?;
     let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
@@ -306,25 +307,23 @@ pub fn review(
     if held.is_empty() {
         return Err(ReviewError::NotAHolder(card.pseudonym().clone()));
     }
-    let words = |hash: &TextHash| text_of(package, hash).ok_or(ReviewError::NoReason);
     Ok(Review {
         ceremony,
         gate_key: found.gate_key,
         opened: found.opened,
         checked: (found.opened_size, root),
-        seen: replayed.seen.clone(),
         held,
         targets,
-        reason: words(&request.reason)?,
-        ticket: request.ticket.as_ref().map(words).transpose()?,
+        reason: text_of(package, &request.reason).ok_or(ReviewError::NoText("reason"))?,
+        ticket: ticket_of(package, request)?,
         request: request.clone(),
+        seen: replayed.seen,
     })
 }
 
 /// The operator saw the same log, and asked before the ceremony opened.
 fn check_history(replayed: &Replayed, request: &Request, found: &Ceremony) -> Result<(), ReviewError> {
-    let before_opening = request.size < found.opened_size;
-    if !before_opening || replayed.root_at(request.size) != Some(request.root) {
+    if request.size >= found.opened_size || replayed.root_at(request.size) != Some(request.root) {
         let (operator, size) = (request.operator.clone(), request.size);
         return Err(ReviewError::OtherHistory { operator, size });
     }
@@ -453,6 +452,11 @@ fn text_of(package: &Package, hash: &TextHash) -> Option<String> {
     package.texts.iter().find(|t| t.hash() == *hash).map(|t| t.text.clone())
 }
 
+fn ticket_of(package: &Package, request: &Request) -> Result<Option<String>, ReviewError> {
+    let Some(hash) = &request.ticket else { return Ok(None) };
+    text_of(package, hash).map(Some).ok_or(ReviewError::NoText("ticket"))
+}
+
 /// Why an answer could not be made although the request is in order.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ContributeError {
@@ -557,12 +561,4 @@ pub fn share_hash(share: &SecretBytes) -> Hash {
 /// A log's lines as the package carries them.
 pub fn lines(entries: &[EntryBytes]) -> Vec<String> {
     entries.iter().map(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).collect()
-}
-
-/// Reads one line that must be of a known kind.
-pub fn known(entry: &EntryBytes) -> Option<Entry> {
-    match Entry::from_line(entry) {
-        Ok(Line::Known(entry)) => Some(*entry),
-        _ => None,
-    }
 }

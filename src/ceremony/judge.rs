@@ -226,9 +226,11 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
-/// Custodians accepted for a target.
+/// Custodians accepted for a target whose share was not found bad.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
-    let covering = ceremony.accepted.iter().filter(|(_, covered)| covered.contains(&target));
+    let covering = ceremony.accepted.iter().filter(|(who, covered)| {
+        covered.contains(&target) && !ceremony.rejected.contains(&(target, (*who).clone()))
+    });
     covering.map(|(who, _)| who.clone()).collect()
 }
 

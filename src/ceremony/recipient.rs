@@ -1,24 +1,24 @@
 //! The requester's side: verify every share, name whoever's is bad, put the
 //! good ones together and open the record.
 
-use super::custodian::{FROM_GATE, TO_REQUESTER, share_hash};
-use crate::event::{Entry, GroupStatement, Hash};
+use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
+use crate::event::{Enrolment, GroupStatement, Hash, Sealing};
 use crate::hex::Bytes;
-use crate::log::entry::EntryBytes;
 use crate::message::{Contribution, Release, Target};
-use crate::name::{OrganisationId, Pseudonym};
+use crate::name::Pseudonym;
 use crate::pvss::{
     self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
+    card::Card,
     hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
     sign,
 };
 use crate::secret::SecretPoint;
-use crate::state::Organisation;
+use crate::state::{Ceremony, Organisation};
 use crate::transcript::label;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a release cannot be opened.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -29,6 +29,15 @@ pub enum FinishError {
     /// What was sent is not what the request names.
     #[error("the {0} that the vault sent is not the one that the request names")]
     NotAsAsked(&'static str),
+    /// The log that came with the release is not acceptable.
+    #[error("the log that came with the release is not acceptable: {0}")]
+    Log(Box<ReviewError>),
+    /// The log does not say that the target was released.
+    #[error("the log does not say that this was released")]
+    NotReleased,
+    /// A contribution is not one that its custodian signed and the log accepted.
+    #[error("the host sent a contribution of {0} that the log did not accept, or sent it twice")]
+    NotTheirs(Pseudonym),
     /// The gate's ingredient does not prove itself: the host is to blame.
     #[error("the gate's ingredient is wrong: this host does not hold the key that it announced ({0})")]
     Ingredient(String),
@@ -69,98 +78,104 @@ pub struct Finished {
     pub payload: Payload,
     /// Whose share does not prove itself, although enough others do.
     pub bad: Vec<Pseudonym>,
+    /// What the operator has now seen of the log.
+    pub seen: Seen,
 }
 
-/// Checks that the release is of the log that a card pins and that its `Γ` is
-/// the one announced there, so that a wrong ingredient is the host's.
-pub fn check_host(release: &Release, first_entry: &Bytes<32>) -> Result<(), FinishError> {
-    let not = FinishError::NotAsAsked;
-    let bytes = EntryBytes::new(release.first_entry.clone().into_bytes()).ok();
-    let bytes = bytes.filter(|b| b.leaf_hash() == *first_entry).ok_or(not("log"))?;
-    let line = Entry::from_line(&bytes).map_err(|_| not("log"))?;
-    let state = Organisation::begin(&line, first_entry).map_err(|_| not("log"))?;
-    let request = &release.signed.request;
-    if (state.vault, state.id) != (request.vault, request.organisation) {
-        return Err(not("log"));
-    }
-    if state.gates.iter().all(|gate| gate.gamma != release.gamma) {
-        return Err(not("gate key"));
-    }
-    Ok(())
-}
-
-/// Opens a release with the requester's HPKE key.
-pub fn finish(release: &Release, key: &HpkeSecret) -> Result<Finished, FinishError> {
+/// Opens a release with the requester's HPKE key. Everything but shares and
+/// ingredient is taken from the log, which is replayed and compared with what
+/// the operator's card pinned and its owner saw before.
+pub fn finish(
+    release: &Release,
+    key: &HpkeSecret,
+    operator: &Card,
+    before: Option<&Seen>,
+) -> Result<Finished, FinishError> {
     let request = &release.signed.request;
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
-    let (keys, dealing) = check_dealing(release, target)?;
-    let contributions = authentic(release, &ceremony);
+    let Replayed { state, seen, .. } =
+        replay(&release.entries, &release.checkpoint, &operator.first_entry(), before)
+            .map_err(|why| FinishError::Log(Box::new(why)))?;
+    let facts = Facts::of(&state, &ceremony, release.target, target)?;
+    let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;
     if sealed.payload_hash() != target.payload {
         return Err(FinishError::NotAsAsked("sealed record"));
     }
-    same_log(&contributions)?;
-    let (good, bad) = sort_shares(release, &contributions, &ceremony, &dealing, key);
-    let needed = keys.threshold().t();
+    check_contributions(release, &facts)?;
+    let (good, bad) = sort_shares(release, &ceremony, &dealing, facts.group, key);
+    let needed = facts.keys.threshold().t();
     let there = good.len();
     let too_few = || FinishError::TooFew { good: there, needed, bad: bad.clone() };
     let quorum = Quorum::gather(&dealing, good).map_err(|_| too_few())?;
-    let ingredient = open_ingredient(release, target, &ceremony, key)?;
+    let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
     let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
-    Ok(Finished { payload, bad })
+    Ok(Finished { payload, bad, seen })
 }
 
-fn check_dealing(release: &Release, target: &Target) -> Result<(GroupKeys, VerifiedDealing), FinishError> {
-    let request = &release.signed.request;
-    let group = &release.group;
-    let not = |what| FinishError::NotAsAsked(what);
-    if (group.group, group.epoch) != (target.group, target.epoch) {
-        return Err(not("group"));
+/// What the replayed log says about the target.
+struct Facts<'a> {
+    ceremony: &'a Ceremony,
+    sealing: &'a Sealing,
+    group: &'a GroupStatement,
+    keys: GroupKeys,
+    gamma: Bytes<32>,
+    people: &'a BTreeMap<Pseudonym, Enrolment>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(state: &'a Organisation, hash: &Hash, index: u64, target: &Target) -> Result<Self, FinishError> {
+        let not = FinishError::NotAsAsked;
+        let ceremony = state.ceremonies.get(hash).ok_or(not("ceremony"))?;
+        if !ceremony.released.contains(&index) {
+            return Err(FinishError::NotReleased);
+        }
+        let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
+        let as_asked = (sealing.payload, sealing.dealing, sealing.group, sealing.epoch)
+            == (target.payload, target.dealing, target.group, target.epoch);
+        if !as_asked {
+            return Err(not("version"));
+        }
+        let group = state.groups.get(&target.group).ok_or(not("group"))?;
+        let keys = state.group_keys(group).map_err(|_| not("group"))?;
+        let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
+        Ok(Self { ceremony, sealing, group, keys, gamma, people: &state.people })
     }
-    let shape = group.shape().ok_or(not("group"))?;
-    let g = pvss::group_id(&request.vault, &request.organisation, &group.group, group.epoch);
-    let keys = GroupKeys::new(g, shape, &group.share_keys()).map_err(|_| not("group"))?;
-    if !is_signed(group, &g, &request.organisation) {
-        return Err(not("group"));
-    }
-    let context = DealingContext::new(target.credential, &keys);
-    let dealing = Dealing::from_bytes(release.dealing.as_ref(), shape.n())
+}
+
+fn check_dealing(
+    release: &Release,
+    target: &Target,
+    facts: &Facts<'_>,
+) -> Result<VerifiedDealing, FinishError> {
+    let context = DealingContext::new(target.credential, &facts.keys);
+    Dealing::from_bytes(release.dealing.as_ref(), facts.keys.threshold().n())
         .ok()
-        .and_then(|d| d.verify(&context, &keys).ok())
+        .and_then(|d| d.verify(&context, &facts.keys).ok())
         .filter(|d| *d.id() == target.dealing)
-        .ok_or(not("dealing"))?;
-    Ok((keys, dealing))
+        .ok_or(FinishError::NotAsAsked("dealing"))
 }
 
-/// Whether every member proves its share key, which the dealing fixes, together
-/// with its signing key, and signed the statement with that: so that nobody is
-/// named for what somebody else put into the release.
-fn is_signed(group: &GroupStatement, g: &Hash, organisation: &OrganisationId) -> bool {
-    let digest = group.digest(organisation);
-    group.signatures.len() == group.members.len()
-        && group.members.iter().zip(&group.signatures).all(|(member, signature)| {
-            pvss::verify_possession(&member.share_key, g, &member.sign_key, &member.possession).is_ok()
-                && sign::verify(&member.sign_key, &digest, signature)
-        })
-}
-
-/// The contributions that members of the group signed for this ceremony, one
-/// for each. What is not signed is nobody's, and nobody is named for it.
-fn authentic<'a>(release: &'a Release, ceremony: &Hash) -> Vec<&'a Contribution> {
-    let mut seen = BTreeSet::new();
-    let signed = |c: &&Contribution| {
-        let member = release.group.members.iter().find(|m| m.pseudonym == c.custodian);
-        c.ceremony == *ceremony && member.is_some_and(|m| sign::verify(&m.sign_key, &c.digest(), &c.signature))
-    };
-    release.contributions.iter().filter(signed).filter(|c| seen.insert(&c.custodian)).collect()
-}
-
-/// All contributors checked the same checkpoint, or the log was forked.
-fn same_log(contributions: &[&Contribution]) -> Result<(), FinishError> {
-    let Some(first) = contributions.first() else { return Ok(()) };
-    match contributions.iter().find(|c| (c.size, c.root) != (first.size, first.root)) {
+/// Each contribution is one that the log accepted, once, with its custodian's
+/// signature: otherwise the host is to blame, and nobody else. All contributors
+/// checked the same checkpoint, or the log was forked.
+fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), FinishError> {
+    let mut senders = BTreeSet::new();
+    for contribution in &release.contributions {
+        let who = &contribution.custodian;
+        let signed = facts
+            .people
+            .get(who)
+            .is_some_and(|p| sign::verify(&p.sign_key, &contribution.digest(), &contribution.signature));
+        let accepted = facts.ceremony.accepted_messages.contains(&Bytes(contribution.digest()));
+        if !signed || !accepted || !senders.insert(who) {
+            return Err(FinishError::NotTheirs(who.clone()));
+        }
+    }
+    let Some(first) = release.contributions.first() else { return Ok(()) };
+    match release.contributions.iter().find(|c| (c.size, c.root) != (first.size, first.root)) {
         None => Ok(()),
         Some(other) => {
             Err(FinishError::Forked { one: first.custodian.clone(), other: other.custodian.clone() })
@@ -170,17 +185,14 @@ fn same_log(contributions: &[&Contribution]) -> Result<(), FinishError> {
 
 fn sort_shares(
     release: &Release,
-    contributions: &[&Contribution],
     ceremony: &Hash,
     dealing: &VerifiedDealing,
+    group: &GroupStatement,
     key: &HpkeSecret,
 ) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for contribution in contributions {
-        if !contribution.targets.contains(&release.target) {
-            continue;
-        }
-        match open_share(release, contribution, ceremony, dealing, key) {
+    for contribution in release.contributions.iter().filter(|c| c.targets.contains(&release.target)) {
+        match open_share(release.target, contribution, ceremony, dealing, (group, key)) {
             Some(share) => good.push(share),
             None => bad.push(contribution.custodian.clone()),
         }
@@ -190,13 +202,13 @@ fn sort_shares(
 
 /// A share that decrypts, is the one that was signed, and proves itself.
 fn open_share(
-    release: &Release,
+    target: u64,
     contribution: &Contribution,
     ceremony: &Hash,
     dealing: &VerifiedDealing,
-    key: &HpkeSecret,
+    (group, key): (&GroupStatement, &HpkeSecret),
 ) -> Option<VerifiedShare> {
-    let position = contribution.targets.iter().position(|t| *t == release.target)?;
+    let position = contribution.targets.iter().position(|t| *t == target)?;
     let ciphertext = contribution.ciphertexts.get(position)?;
     let who = &contribution.custodian;
     let plaintext =
@@ -204,13 +216,13 @@ fn open_share(
     if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
         return None;
     }
-    let index = release.group.index_of(who)?;
+    let index = group.index_of(who)?;
     UntrustedShare::from_bytes(plaintext.expose()).ok()?.verify(dealing, index, ceremony).ok()
 }
 
 fn open_ingredient(
     release: &Release,
-    target: &Target,
+    facts: &Facts<'_>,
     ceremony: &Hash,
     key: &HpkeSecret,
 ) -> Result<SecretPoint, FinishError> {
@@ -218,6 +230,7 @@ fn open_ingredient(
     let boxed = release.ingredient.as_ref();
     let plaintext =
         hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed).map_err(|e| wrong(&e))?;
-    pvss::verify_ingredient(plaintext.expose(), &release.gamma, &target.credential, &release.origin, ceremony)
+    let Sealing { credential, origin, .. } = facts.sealing;
+    pvss::verify_ingredient(plaintext.expose(), &facts.gamma, credential, origin, ceremony)
         .map_err(|e| wrong(&e))
 }

@@ -13,7 +13,6 @@ use std::path::PathBuf;
     name = "warifu",
     version,
     about,
-    propagate_version = true,
     after_help = "\
 See it work:      warifu rehearse
 Begin a vault:    warifu init, then org add, project add, account add
@@ -416,7 +415,7 @@ pub struct AskArgs {
     #[arg(long)]
     pub ticket: Option<String>,
     /// Which version [default: the newest]
-    #[arg(long)]
+    #[arg(long = "version", id = "sealed-version", value_name = "N")]
     pub version: Option<u64>,
     /// How long the ceremony stays open, like 15m or 24h [default: 15m in the room, 24h by files]
     #[arg(long, value_parser = span)]
@@ -466,6 +465,16 @@ pub enum CeremonyCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Write the file that custodians need once more, with the log as it is now
+    Package {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Take a custodian's answer in
     Accept {
         /// The contribution's file
@@ -497,6 +506,13 @@ pub enum CeremonyCommand {
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+    },
+    /// Close a ceremony whose release the operator has opened elsewhere
+    Close {
+        /// Organisation
+        organisation: Slug,
+        /// The ceremony: its first digits suffice
+        ceremony: String,
     },
     /// Stop a ceremony
     Abort {

@@ -128,7 +128,7 @@ fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
     json!({
         "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
-        "event": line["event"][&entry.kind],
+        "event": line.pointer(&format!("/event/{}", entry.kind)),
     })
 }
 

@@ -35,7 +35,15 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
         }
         CeremonyCommand::Reveal { file, card, exec } => reveal(app, &file, &card, exec.as_deref()),
-        CeremonyCommand::Abort { organisation, ceremony } => abort(app, &organisation, &ceremony),
+        CeremonyCommand::Package { organisation, ceremony, out } => {
+            package(app, &organisation, &ceremony, &out)
+        }
+        CeremonyCommand::Close { organisation, ceremony } => {
+            end(app, &organisation, &ceremony, Ending::Closed)
+        }
+        CeremonyCommand::Abort { organisation, ceremony } => {
+            end(app, &organisation, &ceremony, Ending::Aborted)
+        }
         CeremonyCommand::List { organisation, all } => list(app, &organisation, all),
     }
 }
@@ -81,7 +89,8 @@ fn contribute(
     if out.exists() {
         return Err(CliError::FileExists(out));
     }
-    let contribution = room::contribute(app, &package, &open, code, None)?;
+    let reviewed = room::agree(app, &package, &open, None)?;
+    let contribution = room::answer(app, &reviewed, &open, code, None)?;
     files::write_message(&out, &contribution)?;
     let value =
         json!({ "ceremony": contribution.ceremony, "custodian": who, "file": out.display().to_string() });
@@ -95,8 +104,7 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
     let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
     for slug in slugs {
         if vault.log(&slug)?.state.ceremonies.contains_key(ceremony) {
-            drop(vault);
-            return app.open_log(&slug);
+            return app.prepare(vault, &slug);
         }
     }
     Err(VaultError::from(judge::NotCounted::UnknownCeremony(*ceremony)).into())
@@ -105,7 +113,6 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
 fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let contribution: Contribution = files::read_message(file)?;
     let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;
-    room::check_clock(app, &log)?;
     let now = app.now();
     let event = vault.accept(&mut log, &contribution, now)?;
     if let Event::Refused { why, .. } = event {
@@ -157,6 +164,9 @@ fn finish_here(
     exec: Option<&str>,
     out: Option<&Path>,
 ) -> Result<(), CliError> {
+    if exec.is_none() && out.is_none() {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(organisation)?;
     let ceremony = by_prefix(&log, ceremony)?;
     let found = vault.known(&log, &ceremony)?;
@@ -171,11 +181,16 @@ fn finish_here(
     }
     let operator = cards::unlock(app, card, "the operator", None)?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
-    let payload = match room::open_record(app, &mut vault, &mut log, operator.card.card(), &ceremony)? {
+    let payload = match room::open_record(
+        app,
+        &mut vault,
+        &mut log,
+        (operator.card.card(), &operator.path),
+        &ceremony,
+    )? {
         Opened::Payload(payload) => payload,
-        Opened::Missing(count) => {
-            let (there, needed) = (0, count);
-            app.ui.note(&format!("{count} more good shares are needed."));
+        Opened::Missing => {
+            let (there, needed) = judge::progress(&log.state, vault.known(&log, &ceremony)?, 0);
             return Err(VaultError::NoQuorum { there, needed }.into());
         }
     };
@@ -218,10 +233,15 @@ fn release_to_file(
 
 /// On the operator's own machine: the vault's host never sees the plaintext.
 fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -> Result<(), CliError> {
+    if exec.is_none() {
+        app.ui.can_reveal()?;
+    }
     let release: Release = files::read_message(file)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
-    let finished = finish(&release, &key).map_err(VaultError::from)?;
+    let seen = cards::read_seen(&operator.path)?;
+    let finished = finish(&release, &key, operator.card.card(), seen.as_ref()).map_err(VaultError::from)?;
+    cards::write_seen(&operator.path, &finished.seen)?;
     for who in &finished.bad {
         app.ui.note(&format!("The share of {who} does not prove itself."));
     }
@@ -230,18 +250,33 @@ fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -
     room::hand_over(app, &title, &finished.payload, exec)?;
     let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad });
     app.emit(value, || {
-        "Opened. It is exposed from now on; tell the vault's host to close the ceremony.".to_owned()
+        "Opened. It is exposed from now on; tell the vault's host to run 'warifu ceremony close'.".to_owned()
     });
     Ok(())
 }
 
-fn abort(app: &mut App<'_>, organisation: &Slug, ceremony: &str) -> Result<(), CliError> {
+fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -> Result<(), CliError> {
+    let (vault, log) = app.open_log(organisation)?;
+    let ceremony = by_prefix(&log, ceremony)?;
+    files::write_message(out, &vault.package(&log, &ceremony)?)?;
+    let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
+    app.emit(value, || format!("Wrote {}: give it to the custodians.", out.display()));
+    Ok(())
+}
+
+/// Closed, if it was released; aborted, if not.
+fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(organisation)?;
     let ceremony = by_prefix(&log, ceremony)?;
+    if how == Ending::Closed && vault.known(&log, &ceremony)?.released.is_empty() {
+        let fact = format!("ceremony {} has released nothing that could be closed", ceremony.short());
+        return Err(CliError::Argument { fact, remedy: "Stop it with 'warifu ceremony abort'." });
+    }
     let now = app.now();
-    vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
-    let value = json!({ "ceremony": ceremony, "state": "aborted" });
-    app.emit(value, || format!("Aborted ceremony {}; that is on record.", ceremony.short()));
+    vault.end_ceremony(&mut log, &ceremony, how, now)?;
+    let word = standing_word(Standing::Ended(how));
+    let value = json!({ "ceremony": ceremony, "state": word });
+    app.emit(value, || format!("Ceremony {} is {word}; that is on record.", ceremony.short()));
     Ok(())
 }
 

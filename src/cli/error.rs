@@ -2,6 +2,7 @@
 
 use super::ui::UiError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::ceremony::recipient::FinishError;
 use crate::message::MessageError;
 use crate::name::NameError;
 use crate::seal::card::StatementError;
@@ -168,7 +169,7 @@ impl CliError {
                 "Somebody may be showing different groups to different people: stop, and compare fingerprints."
             }
             Self::Weak(_) => "Use five or more random words; nothing was written.",
-            Self::Password(_) => "Let warifu generate one (--generate), or choose another.",
+            Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::NotTheSame => "Run the command again and type the same twice.",
             Self::File { .. } => "Check the path and its permissions.",
@@ -239,6 +240,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
         }
         VaultError::Entry(_) => "Shorten what you entered.",
+        VaultError::HalfVault(_) => {
+            "If 'warifu init' was interrupted here, move gate.key away and run it again; otherwise restore vault.db from its backup."
+        }
         VaultError::Exists(_) => "Use it as it is, or name another directory with --vault DIR.",
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
@@ -270,8 +274,11 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
-        VaultError::Finish(_) => {
+        VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
+        }
+        VaultError::Finish(_) => {
+            "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
         VaultError::Pvss(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::EnrolmentCode => "Check the phone's clock, wait for the next code and type that.",
@@ -344,7 +351,10 @@ fn message_remedy(error: &MessageError) -> &'static str {
 
 fn review_remedy(error: &ReviewError) -> &'static str {
     match error {
-        ReviewError::RolledBack { .. } | ReviewError::Forked { .. } => {
+        ReviewError::RolledBack { .. } => {
+            "Ask for a fresh file ('warifu ceremony package'). If that one is too short as well, do not contribute: tell the security officers; both checkpoints are above."
+        }
+        ReviewError::Forked { .. } => {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
@@ -375,9 +385,11 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => {
             Exit::Ceremony
         }
-        VaultError::Finish(_) => Exit::Ceremony,
+        VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
+        VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)
+        | VaultError::HalfVault(_)
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::Unbound(_)

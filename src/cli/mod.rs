@@ -166,7 +166,12 @@ impl<'a> App<'a> {
 
     /// Opens the vault and an organisation's log; ceremonies that ran out are closed.
     pub fn open_log(&mut self, organisation: &Slug) -> Result<(Vault, Log), CliError> {
-        let mut vault = self.open_vault()?;
+        let vault = self.open_vault()?;
+        self.prepare(vault, organisation)
+    }
+
+    /// An organisation's log of an open vault; ceremonies that ran out are closed.
+    pub fn prepare(&mut self, mut vault: Vault, organisation: &Slug) -> Result<(Vault, Log), CliError> {
         let mut log = vault.log(organisation)?;
         let now = self.now();
         if now < log.state.last {

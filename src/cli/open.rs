@@ -14,6 +14,9 @@ use serde_json::json;
 
 /// `open`.
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
+    if args.exec.is_none() {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
@@ -65,12 +68,12 @@ fn hold(
     args: &Open,
 ) -> Result<(), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (_, mut wanted) = judge::progress(&log.state, found, 0);
+    let (_, wanted) = judge::progress(&log.state, found, 0);
     let payload = loop {
         room::collect_in_room(app, vault, log, ceremony, wanted)?;
-        match room::open_record(app, vault, log, operator.card.card(), ceremony)? {
+        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
             Opened::Payload(payload) => break payload,
-            Opened::Missing(count) => wanted += count,
+            Opened::Missing => {}
         }
     };
     let version = version(log, ceremony);

@@ -10,13 +10,15 @@ use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
 use crate::event::{Ending, Event, Hash, Refusal, Shown};
-use crate::message::Package;
+use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
+use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, Vault, VaultError};
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
@@ -83,15 +85,14 @@ pub fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
-/// A custodian's part: card, review, confirmation, code, contribution.
-/// What was seen is kept before anything is answered.
-pub fn contribute(
+/// A custodian's part before the code: review and agreement. What was seen is
+/// kept before anything is answered.
+pub fn agree(
     app: &mut App<'_>,
     package: &Package,
     open: &OpenCard,
-    code: Option<crate::secret::SecretBytes>,
     deadline: Option<Time>,
-) -> Result<crate::message::Contribution, CliError> {
+) -> Result<Review, CliError> {
     let seen = cards::read_seen(&open.path)?;
     let card = open.card.card();
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
@@ -105,6 +106,18 @@ pub fn contribute(
     let words = plain_words(&reviewed);
     app.ui.note(&words);
     app.confirm(&format!("{}, do you agree?", card.pseudonym()), deadline)?;
+    Ok(reviewed)
+}
+
+/// The code, and the answer.
+pub fn answer(
+    app: &mut App<'_>,
+    reviewed: &Review,
+    open: &OpenCard,
+    code: Option<SecretBytes>,
+    deadline: Option<Time>,
+) -> Result<Contribution, CliError> {
+    let card = open.card.card();
     let code = match code {
         Some(code) => code,
         None => {
@@ -177,24 +190,21 @@ fn one_in_room(
     if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
         return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
     }
-    let contribution = contribute(app, package, &open, None, Some(expires))?;
+    let reviewed = agree(app, package, &open, Some(expires))?;
     check_clock(app, log)?;
-    let now = app.now();
-    match vault.accept(log, &contribution, now)? {
-        Event::Refused { why, .. } => {
-            app.ui.note(&format!(
-                "Refused ({}), and that is on record. {}.",
-                why.as_str(),
-                refusal_advice(why)
-            ));
-            Ok(())
-        }
-        _ => {
-            let (_, there, needed) = standing(vault, log, &ceremony)?;
-            app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
-            Ok(())
+    loop {
+        let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
+        let now = app.now();
+        let Event::Refused { why, .. } = vault.accept(log, &contribution, now)? else { break };
+        app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+        // The card is on the table: a wrong code costs the code alone.
+        if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
+            return Ok(());
         }
     }
+    let (_, there, needed) = standing(vault, log, &ceremony)?;
+    app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
+    Ok(())
 }
 
 /// A clock far ahead of the log while people contribute is worth a question:
@@ -216,8 +226,8 @@ pub fn check_clock(app: &mut App<'_>, log: &Log) -> Result<(), CliError> {
 pub enum Opened {
     /// The payload.
     Payload(Payload),
-    /// Bad shares were named; so many good ones are still missing.
-    Missing(usize),
+    /// Bad shares were named and set aside; others must take their place.
+    Missing,
 }
 
 /// Releases, verifies every share, names the bad ones and opens the record.
@@ -225,22 +235,23 @@ pub fn open_record(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    operator: &Card,
+    (operator, seen_beside): (&Card, &Path),
     ceremony: &Hash,
 ) -> Result<Opened, CliError> {
     let now = app.now();
     let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
     let key = requester_secret(operator, &release)?;
-    match finish(&release, &key) {
+    match finish(&release, &key, operator, cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
+            cards::write_seen(seen_beside, &finished.seen)?;
             vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))
         }
-        Err(FinishError::TooFew { good, needed, bad }) => {
+        Err(FinishError::TooFew { bad, .. }) => {
             vault.reject_shares(log, operator, (ceremony, 0), &bad, now)?;
             name_bad(app, &bad);
-            Ok(Opened::Missing(needed.saturating_sub(good)))
+            Ok(Opened::Missing)
         }
         Err(error) => Err(VaultError::from(error).into()),
     }
@@ -265,11 +276,15 @@ pub fn reveal_and_close(
 ) -> Result<(), CliError> {
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    vault.revealed(log, operator, (ceremony, 0), shown, now)?;
-    let handed = hand_over(app, title, payload, exec);
+    if !vault.known(log, ceremony)?.revealed.contains(&0) {
+        vault.revealed(log, operator, (ceremony, 0), shown, now)?;
+    }
+    // Where handing over fails the ceremony stays open, so that it can be
+    // finished again until its window is over.
+    hand_over(app, title, payload, exec)?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
-    handed
+    Ok(())
 }
 
 /// On the alternate screen, or into a program's standard input.

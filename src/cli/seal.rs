@@ -18,6 +18,9 @@ use serde_json::json;
 
 /// `seal`.
 pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
+    if args.hand_over && args.exec.is_none() {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(&args.address.organisation)?;
     let (id, found) = account(&log.state, &args.address)?;
     let provider = found.provider.clone();

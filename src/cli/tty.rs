@@ -110,7 +110,8 @@ fn next_key(prompt: &Prompt) -> Result<Key, UiError> {
     if rustix::io::read(&stdin, byte.as_mut_slice()).map_err(|e| UiError::Io(e.into()))? == 0 {
         return Ok(Key::End);
     }
-    Ok(match byte[0] {
+    let [byte] = *byte;
+    Ok(match byte {
         b'\r' | b'\n' => Key::Enter,
         3 | 4 => Key::End,
         8 | 127 => Key::Backspace,
@@ -187,14 +188,19 @@ impl Ui for Terminal {
         self.read(prompt, false)
     }
 
-    fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
-        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-            let question = reveal.title.clone();
-            return Err(UiError::NoTerminal {
-                question,
-                instead: "--exec CMD gives it to a program's standard input",
-            });
+    fn can_reveal(&self) -> Result<(), UiError> {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            return Ok(());
         }
+        let question = "a password is shown on a terminal alone".to_owned();
+        Err(UiError::NoTerminal {
+            question,
+            instead: "Use --exec CMD: it gives the password to a program's standard input.",
+        })
+    }
+
+    fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
+        self.can_reveal()?;
         let _raw = Raw::enter()?;
         let _screen = AlternateScreen::enter()?;
         for left in (1..=reveal.seconds).rev() {

@@ -94,6 +94,8 @@ pub trait Ui {
     fn line(&mut self, prompt: &Prompt) -> Result<String, UiError>;
     /// Asks for a line that must not be seen.
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError>;
+    /// Whether [`Ui::reveal`] can work here: asked before anything is released.
+    fn can_reveal(&self) -> Result<(), UiError>;
     /// Shows a secret where it leaves no trace, until a key or the time.
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError>;
     /// Shows a new authenticator secret as a QR code and as text.

@@ -2,7 +2,7 @@
 //!
 //! Pure: the same entries give the same state, on the host, on a custodian's
 //! machine and in an auditor's hands. It keeps nothing that the log does not
-//! say. [`apply`] says which entries are refused, and why.
+//! say. `apply.rs` says which entries are refused, and why.
 
 mod apply;
 mod vault;
@@ -293,7 +293,7 @@ impl Organisation {
             .loose_shares
             .iter()
             .filter(|(ceremony, _)| {
-                self.ceremonies.get(ceremony).is_some_and(|c| matches!(c.standing, Standing::Ended(_)))
+                self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential))
             })
             .count()
     }
@@ -315,6 +315,15 @@ impl Organisation {
     /// The gate's epoch of that number.
     pub fn gate_epoch(&self, epoch: u64) -> Option<&GateEpoch> {
         self.gates.iter().find(|g| g.epoch == epoch)
+    }
+}
+
+impl Ceremony {
+    /// Whether it ended without a release of this version.
+    fn came_to_nothing(&self, credential: &Hash) -> bool {
+        let target = (0u64..).zip(&self.targets).find(|(_, c)| *c == credential);
+        let released = target.is_some_and(|(index, _)| self.released.contains(&index));
+        matches!(self.standing, Standing::Ended(_)) && !released
     }
 }
 

@@ -1,12 +1,11 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
 
-use super::hierarchy::{account, salted, text_record};
+use super::hierarchy::{account, text_record};
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::ceremony::recipient::check_host;
 use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
@@ -153,12 +152,13 @@ impl Vault {
         Ok(ceremony)
     }
 
-    /// What custodians need: the request, the log up to now, the dealings. Not
-    /// only up to the opening: somebody who has seen a later entry would have to
-    /// take a shorter log for one that was rolled back.
+    /// What custodians need: the request, the log up to now, the dealings.
     pub fn package(&self, log: &Log, ceremony: &Hash) -> Result<Package, VaultError> {
         let state = &log.state;
         let found = self.known(log, ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
         let signed = self.signed_request(log, ceremony)?;
         let texts = [Some(found.reason), found.ticket].into_iter().flatten();
         let texts = texts.filter_map(|hash| {
@@ -256,8 +256,6 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
-        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
-        let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
@@ -274,16 +272,13 @@ impl Vault {
         let accepted = judge::contributors(found, quorum.target());
         Ok(Release {
             target: quorum.target(),
-            group: group.clone(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
-            gamma: epoch.gamma,
-            origin: sealing.origin,
-            first_entry: lines(&self.store().entries(&state.id, 0..1)?).concat(),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
             contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
             checkpoint: committed.checkpoint().to_owned(),
+            entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
         })
     }
@@ -375,17 +370,10 @@ impl Vault {
         let signed = SignedRequest::decode(&bytes).ok().filter(|s| s.request.hash() == *ceremony);
         signed.ok_or(VaultError::RecordGone(name))
     }
-
-    /// A salted text that is not kept: for tests and messages.
-    pub fn salted(text: &str, rng: &mut impl CryptoRng) -> Result<SaltedText, VaultError> {
-        salted(text, rng).map(|(salted, _)| salted)
-    }
 }
 
-/// The requester's HPKE key, which only the operator's card opens. The release
-/// must be of the vault that the card pins, with the `Γ` that it announced.
+/// The requester's HPKE key, which only the operator's card opens.
 pub fn requester_secret(operator: &Card, release: &Release) -> Result<HpkeSecret, VaultError> {
-    check_host(release, &operator.first_entry())?;
     let ceremony = release.signed.request.hash();
     open_key(&operator.requester_key(), &ceremony, release.requester_key.as_ref()).map(HpkeSecret::from_key)
 }

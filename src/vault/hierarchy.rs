@@ -17,7 +17,7 @@ pub fn text_record(hash: &TextHash) -> String {
 }
 
 /// Salts a text: the record to keep and the hash to enter.
-pub fn salted(text: &str, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(SaltedText, TextHash), VaultError> {
+fn salted(text: &str, rng: &mut (impl CryptoRng + ?Sized)) -> Result<(SaltedText, TextHash), VaultError> {
     if text.len() > SaltedText::CAP {
         return Err(VaultError::TextTooLong { length: text.len() });
     }

@@ -25,6 +25,7 @@ use crate::state::{Invalid, VaultState};
 use crate::store::{RecordKey, Store, StoreError, sqlite::SqliteStore};
 use crate::time::Time;
 use rand_core::CryptoRng;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A vault on this machine.
@@ -70,6 +71,9 @@ pub enum VaultError {
     /// There is a vault already.
     #[error("{} holds a vault already", .0.display())]
     Exists(PathBuf),
+    /// There is a gate's file without a vault: somebody may still need it.
+    #[error("{} holds a gate.key but no vault", .0.display())]
+    HalfVault(PathBuf),
     /// Something that was named does not exist.
     #[error("there is no {what} '{name}'{}", suggestions(.near))]
     NotFound {
@@ -212,10 +216,14 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Self, VaultError> {
         let file = dir.join(GATE_FILE);
-        if file.exists() || dir.join("vault.db").exists() {
+        if dir.join(crate::store::sqlite::FILE_NAME).exists() {
             return Err(VaultError::Exists(dir.to_owned()));
         }
-        std::fs::create_dir_all(dir).map_err(|why| VaultError::File { path: dir.to_owned(), why })?;
+        if file.exists() {
+            return Err(VaultError::HalfVault(dir.to_owned()));
+        }
+        let io = |why| VaultError::File { path: dir.to_owned(), why };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
         let root = SecretKey::random(rng);
         gate_file::write(&file, &root, passphrase, rng)?;
         let mut store = SqliteStore::create(dir)?;

@@ -1,0 +1,92 @@
+//! The two rules of the layout, read off the sources: modules use only what
+//! stands above them in `lib.rs`, and everything above `store` is pure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(of: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(of).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Modules in the order of `lib.rs`, each with its files' text up to its tests.
+fn modules() -> Vec<(String, Vec<(PathBuf, String)>)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
+    let names = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';').map(str::to_owned));
+    names
+        .map(|name| {
+            let mut files = Vec::new();
+            let (file, folder) = (src.join(format!("{name}.rs")), src.join(&name));
+            if file.exists() {
+                files.push(file);
+            }
+            if folder.exists() {
+                sources(&folder, &mut files);
+            }
+            files.retain(|f| !f.ends_with("tests.rs"));
+            assert!(!files.is_empty(), "{name} has no files");
+            let texts = files.into_iter().map(|f| {
+                let text = fs::read_to_string(&f).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+                let code =
+                    code.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+                (f, code)
+            });
+            (name, texts.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn modules_use_only_what_stands_above_them() {
+    let modules = modules();
+    assert!(modules.len() > 10, "lib.rs lists its modules");
+    for (position, (name, files)) in modules.iter().enumerate() {
+        for (below, _) in modules.iter().skip(position + 1) {
+            for (file, text) in files {
+                let uses =
+                    text.contains(&format!("crate::{below}::")) || text.contains(&format!("crate::{below};"));
+                assert!(!uses, "{} of module {name} uses {below}, which stands below it", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_above_the_store_is_pure() {
+    let impure = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "SysRng",
+        "thread_rng",
+        "std::env",
+    ];
+    for (name, files) in modules().iter().take_while(|(name, _)| name != "store") {
+        for (file, text) in files {
+            for what in impure {
+                assert!(!text.contains(what), "{} of pure module {name} uses {what}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn released_needs_a_quorum_and_a_commit() {
+    // The one function that gives the gate's ingredient out for a ceremony
+    // takes both proofs as arguments; neither type can be made elsewhere.
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let ceremony = fs::read_to_string(src.join("vault/ceremony.rs")).unwrap();
+    let give = ceremony.split("fn give(").nth(1).unwrap().split(')').next().unwrap();
+    assert!(give.contains("&QuorumAccepted") && give.contains("&Committed"));
+    assert_eq!(ceremony.matches(".ingredient(").count(), 1);
+}
