@@ -27,6 +27,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const ATTEMPTS: usize = 5;
 /// For how long.
 pub const LOCKOUT: Span = Span::minutes(15);
+/// How far a custodian's clock may be ahead of the host's.
+pub const AHEAD: Span = Span::seconds(30);
+/// How old a code may be on arrival in a ceremony in the room.
+pub const ROOM_AGE: Span = Span::seconds(90);
 
 /// One organisation.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -160,6 +164,8 @@ pub struct Ceremony {
     pub reason: TextHash,
     /// Ticket.
     pub ticket: Option<TextHash>,
+    /// Hash of the request's list of targets.
+    pub targets_hash: Hash,
     /// How many targets the request has.
     pub count: u64,
     /// Credential ids, in order.
@@ -266,6 +272,12 @@ impl Organisation {
         self.admissions.values().find(|a| {
             a.operator == *operator && a.group == group.group && a.epoch == group.epoch && a.expires > now
         })
+    }
+
+    /// Whether the admission under which a ceremony was opened still stands:
+    /// one that was taken back since stops the ceremony too.
+    pub fn still_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> bool {
+        self.admission_of(&ceremony.operator, group, ceremony.opened).is_some()
     }
 
     /// The ceremony that is open for a version, if there is one.

@@ -8,7 +8,7 @@ use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::LogSigner;
+use crate::log::note::{KeyType, LogSigner, VerifierKey};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
@@ -63,7 +63,9 @@ impl Committed {
     }
 }
 
-/// Reads and replays a log.
+/// Reads and replays a log, which must be that organisation's and be covered by
+/// the checkpoint that its own key signed: otherwise the next commit would sign
+/// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let mut replay: Option<Log> = None;
     let size = store.size(id)?;
@@ -83,7 +85,36 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
             log.tree.push(leaf);
         }
     }
-    replay.ok_or_else(|| VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() })
+    let log =
+        replay.ok_or_else(|| VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() })?;
+    if log.state.id != *id {
+        let why = "it is another organisation's".to_owned();
+        return Err(VaultError::BadEntry { log: *id, index: 0, why });
+    }
+    covered(store, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    Ok(log)
+}
+
+/// The stored checkpoint is signed by the log's key and covers just this tree.
+fn covered(
+    store: &dyn Store,
+    id: &OrganisationId,
+    (origin, key): (&Origin, &Bytes<32>),
+    tree: &Frontier,
+) -> Result<(), VaultError> {
+    let index = tree.size().saturating_sub(1);
+    let bad = |why: &dyn std::fmt::Display| {
+        let why = format!("the signed checkpoint does not cover the log up to here: {why}");
+        VaultError::BadEntry { log: *id, index, why }
+    };
+    let note = store.checkpoint(id)?.ok_or_else(|| bad(&"there is none"))?;
+    let key = VerifierKey::new(origin.as_str(), KeyType::Ed25519, key).map_err(|e| bad(&e))?;
+    let signed = checkpoint::open(note.as_bytes(), &key).map_err(|e| bad(&e))?;
+    if (signed.size, signed.root) == (tree.size(), tree.root()) {
+        Ok(())
+    } else {
+        Err(bad(&format_args!("it is of {} entries, and there are {}", signed.size, tree.size())))
+    }
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
@@ -93,11 +124,17 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let first = store.entries(&id, 0..size.min(1))?;
         let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
         let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
+        let mut tree = Frontier::new();
+        first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
             let bad =
                 |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
             let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
             state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(&e))?;
+            tree.push(bytes.leaf_hash());
+        }
+        if let Some(gate) = state.gates.last() {
+            covered(store, &id, (&Origin::of_log(&state.origin, &id), &gate.log_key), &tree)?;
         }
         return Ok(state);
     }
