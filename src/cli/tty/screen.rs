@@ -305,7 +305,8 @@ mod tests {
     #[test]
     fn control_characters_of_a_secret_do_not_reach_the_terminal() {
         let password = SecretBytes::new(b"a\x1b[2Jb\x07\x7f".to_vec());
-        let revealed = Reveal { title: "t\x1b".to_owned(), fields: vec![("password", &password)], seconds: 1 };
+        let revealed =
+            Reveal { title: "t\x1b".to_owned(), fields: vec![("password", &password)], seconds: 1 };
         let frame = reveal(&revealed, 0, 9, USUAL);
         let text = frame.bytes.expose()[..frame.length].to_vec();
         let text = String::from_utf8(text).unwrap();
