@@ -136,7 +136,7 @@ fn add_project(
 fn project_value(vault: &Vault, log: &Log, slug: &Slug) -> Option<serde_json::Value> {
     let (id, project) = log.state.project_by_slug(slug)?;
     Some(json!({
-        "project": format!("{}/{slug}", log.state.slug),
+        "project": log.state.project_address(project),
         "name": project.name.and_then(|hash| vault.text(&log.state.id, &hash)),
         "id": id,
         "accounts": log.state.accounts.values().filter(|a| a.project == *id).count(),
@@ -180,7 +180,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
                 .versions_of(&id, crate::name::Factor::Password)
                 .into_iter()
                 .map(|(credential, v)| {
-                    let group = log.state.groups.get(&v.sealing.group).map(|g| format!("{}/{}", log.state.slug, g.slug));
+                    let group = log.state.groups.get(&v.sealing.group).map(|g| log.state.group_address(g));
                     json!({
                         "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
                         "shown": v.sealing.shown, "exposed": v.exposed, "weakened": log.state.weakened(credential),

@@ -156,7 +156,7 @@ pub fn no_project(state: &Organisation, name: &Slug) -> VaultError {
     VaultError::NotFound {
         what: "project",
         name: format!("{}/{name}", state.slug),
-        near: some(state.projects.values().map(|p| format!("{}/{}", state.slug, p.slug))),
+        near: some(state.projects.values().map(|p| state.project_address(p))),
     }
 }
 

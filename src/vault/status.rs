@@ -166,7 +166,7 @@ impl Vault {
         let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
         let exposed = newest.and_then(|(_, v)| v.exposed);
         let group = match state.binding_of(id, factor) {
-            Effective::Bound(_, group) => Some(format!("{}/{}", state.slug, group.slug)),
+            Effective::Bound(_, group) => Some(state.group_address(group)),
             Effective::Unbound => None,
         };
         let standing = match (&newest, &group) {
@@ -199,7 +199,7 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
     operators.sort();
     operators.dedup();
     GroupStatus {
-        group: format!("{}/{}", state.slug, group.slug),
+        group: state.group_address(group),
         threshold: group.threshold,
         members: group.members.iter().map(|m| m.pseudonym.to_string()).collect(),
         holds: state.versions.values().filter(|v| v.sealing.group == group.group).count(),
