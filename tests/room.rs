@@ -1,7 +1,7 @@
 //! The ceremony in one room, and an enrolment, as people at a terminal see
 //! them: the built program on a real pseudo-terminal, the real clock.
 #![cfg(target_os = "linux")]
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "support/room.rs"]
 mod room;
