@@ -1,8 +1,9 @@
 //! A first look: what there is, and what needs somebody's attention.
 
+use super::hierarchy::no_organisation;
 use super::{Log, Vault, VaultError};
 use crate::event::GroupStatement;
-use crate::name::{AccountId, Factor, Slug};
+use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::{Account, Effective, Organisation, Standing};
 use crate::time::Time;
@@ -125,11 +126,7 @@ impl Vault {
             organisations.push(self.organisation_status(&log, now));
         }
         if let (Some(slug), true) = (only, organisations.is_empty()) {
-            return Err(VaultError::NotFound {
-                what: "organisation",
-                name: slug.to_string(),
-                near: Vec::new(),
-            });
+            return Err(no_organisation(slug));
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
@@ -227,9 +224,9 @@ fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
 
 /// Facts that rest on the host's word alone.
 fn host_alone(state: &Organisation) -> Vec<String> {
-    let in_groups = |who: &crate::name::Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
-    let admitted = |who: &crate::name::Pseudonym| state.admissions.values().any(|a| a.operator == *who);
-    let count = |role, vouched: &dyn Fn(&crate::name::Pseudonym) -> bool| {
+    let in_groups = |who: &Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
+    let admitted = |who: &Pseudonym| state.admissions.values().any(|a| a.operator == *who);
+    let count = |role, vouched: &dyn Fn(&Pseudonym) -> bool| {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };
     let facts = [
