@@ -1,6 +1,8 @@
 //! The ceremony by files: the vault's host, the operator and each custodian on
 //! machines of their own, which share nothing but the files that are carried.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 #[path = "support/cli.rs"]
 mod cli;
 
