@@ -24,8 +24,11 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
 }
 
 fn verify(app: &mut App<'_>, organisation: Option<&Slug>) -> Result<(), CliError> {
-    let vault = app.open_vault()?;
-    let report = vault.verify(organisation)?;
+    let report = match app.open_vault() {
+        Ok(vault) => vault.verify(organisation)?,
+        Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,
+        Err(error) => return Err(error),
+    };
     let value = serde_json::to_value(&report).expect("a report is plain values");
     let found = report.findings.len();
     app.emit(value, || words(&report));
@@ -49,6 +52,9 @@ fn words(report: &Report) -> String {
         ));
         lines
             .extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
+    }
+    if report.logs.is_empty() {
+        lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
     }
     if report.findings.is_empty() {
         lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());

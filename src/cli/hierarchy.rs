@@ -49,8 +49,8 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
     match command {
         OrgCommand::Add { slug, name } => {
             let mut vault = app.open_vault()?;
-            let now = app.now();
-            let log = vault.add_organisation(&slug, name.as_ref(), now, &mut app.rng)?;
+            let clock = app.clock;
+            let log = vault.add_organisation(&slug, name.as_ref(), &|| clock.now(), &mut app.rng)?;
             let value = json!({ "organisation": slug, "id": log.state.id, "origin": log.state.origin });
             app.emit(value, || format!("Created organisation {slug}.\nNext: warifu project add {slug}/NAME"));
             Ok(())
@@ -125,8 +125,8 @@ fn add_project(
     name: Option<&DisplayName>,
 ) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
-    let now = app.now();
-    vault.add_project(address, name, now, &mut app.rng)?;
+    let clock = app.clock;
+    vault.add_project(address, name, &|| clock.now(), &mut app.rng)?;
     let text =
         format!("Created project {address}.\nNext: warifu account add {address}/NAME --id 123456789012");
     app.emit(json!({ "project": address.to_string() }), || text);
@@ -154,8 +154,8 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
                 provider: provider.clone(),
                 external_id: &id,
             };
-            let now = app.now();
-            vault.add_account(new, now, &mut app.rng)?;
+            let clock = app.clock;
+            vault.add_account(&new, &|| clock.now(), &mut app.rng)?;
             let value = json!({ "address": address.to_string(), "provider": provider, "external_id": id });
             app.emit(value, || {
                 format!(

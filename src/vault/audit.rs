@@ -16,7 +16,7 @@ use crate::name::{OrganisationId, Origin, Slug};
 use crate::pvss::{Dealing, DealingContext};
 use crate::seal::record::SealedPayload;
 use crate::state::{Organisation, VaultState};
-use crate::store::Store;
+use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,6 +28,21 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// Everything that is wrong, first things first.
     pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// What is found when the vault's own log is so wrong that it cannot even be
+    /// read; `None` for failures that say nothing about the log.
+    pub fn of_unreadable(error: &VaultError) -> Option<Self> {
+        let entry = match error {
+            VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
+            | VaultError::BadEntry { index, .. } => Some(*index),
+            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) }) => None,
+            _ => return None,
+        };
+        let findings = vec![Finding { log: "vault".to_owned(), entry, what: error.to_string() }];
+        Some(Self { logs: Vec::new(), findings })
+    }
 }
 
 /// A log that was verified as far as it goes.
@@ -87,6 +102,8 @@ impl Vault {
     /// Verifies every log, or one organisation's: leaves and root, checkpoint,
     /// actors' signatures, replayed state against stored state, every record.
     pub fn verify(&self, only: Option<&Slug>) -> Result<Report, VaultError> {
+        // Others may append meanwhile: entries, checkpoint and state must be of one moment.
+        let _moment = self.store().moment()?;
         let mut report = Report { logs: Vec::new(), findings: Vec::new() };
         let all = self.state().organisations.iter();
         let chosen: Vec<_> = all.filter(|(_, slug)| only.is_none_or(|o| o == *slug)).collect();
