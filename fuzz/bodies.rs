@@ -9,6 +9,7 @@ use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentit
 use std::sync::LazyLock;
 use warifu::ceremony::{custodian, recipient};
 use warifu::event::{Entry, KINDS, Line};
+use warifu::hex::Bytes;
 use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
@@ -107,18 +108,21 @@ pub fn contribution(bytes: &[u8]) -> bool {
 /// A package; its log is replayed as a custodian's machine does.
 pub fn package(bytes: &[u8]) -> bool {
     let Some(read) = message::<Package>(bytes) else { return false };
-    let first = read.entries.first().and_then(|line| EntryBytes::new(line.clone().into_bytes()).ok());
-    if let Some(first) = first {
-        let _ = custodian::replay(&read.entries, &read.checkpoint, &first.leaf_hash(), None);
-    }
+    let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
     true
 }
 
 /// A release; it is opened as a requester's machine does.
 pub fn release(bytes: &[u8]) -> bool {
     let Some(read) = message::<Release>(bytes) else { return false };
-    let _ = recipient::finish(&read, &HpkeSecret::from_key(key()));
+    let _ = recipient::finish(&read, &HpkeSecret::from_key(key()), &first_leaf(&read.entries), None);
     true
+}
+
+/// What a card would have pinned.
+fn first_leaf(entries: &[String]) -> Bytes<32> {
+    let first = entries.first().and_then(|line| EntryBytes::new(line.clone().into_bytes()).ok());
+    first.map_or(Bytes([0; 32]), |line| line.leaf_hash())
 }
 
 /// A signed note; the keys of [`LOG`] and [`WITNESS`] are known.

@@ -1,6 +1,8 @@
 //! The two rules of the layout, read off the sources: modules use only what
 //! stands above them in `lib.rs`, and everything above `store` is pure.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

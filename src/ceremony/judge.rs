@@ -10,8 +10,8 @@ use crate::message::Contribution;
 use crate::name::Pseudonym;
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
-use crate::state::{Ceremony, Organisation, Standing};
 pub use crate::state::{AHEAD, ROOM_AGE};
+use crate::state::{Ceremony, Organisation, Standing};
 use crate::time::{Span, Time};
 
 /// Window of a ceremony in the room, unless another is asked for.

@@ -10,7 +10,6 @@ use crate::pvss::{
     self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
-    card::Card,
     hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
     sign,
@@ -84,20 +83,19 @@ pub struct Finished {
 
 /// Opens a release with the requester's HPKE key. Everything but shares and
 /// ingredient is taken from the log, which is replayed and compared with what
-/// the operator's card pinned and its owner saw before.
+/// the operator's card pinned (`first_entry`) and its owner saw before.
 pub fn finish(
     release: &Release,
     key: &HpkeSecret,
-    operator: &Card,
+    first_entry: &Bytes<32>,
     before: Option<&Seen>,
 ) -> Result<Finished, FinishError> {
     let request = &release.signed.request;
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
-    let Replayed { state, seen, .. } =
-        replay(&release.entries, &release.checkpoint, &operator.first_entry(), before)
-            .map_err(|why| FinishError::Log(Box::new(why)))?;
+    let Replayed { state, seen, .. } = replay(&release.entries, &release.checkpoint, first_entry, before)
+        .map_err(|why| FinishError::Log(Box::new(why)))?;
     let facts = Facts::of(&state, &ceremony, release.target, target)?;
     let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;

@@ -240,7 +240,8 @@ fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
     let seen = cards::read_seen(&operator.path)?;
-    let finished = finish(&release, &key, operator.card.card(), seen.as_ref()).map_err(VaultError::from)?;
+    let finished = finish(&release, &key, &operator.card.card().first_entry(), seen.as_ref())
+        .map_err(VaultError::from)?;
     cards::write_seen(&operator.path, &finished.seen)?;
     for who in &finished.bad {
         app.ui.note(&format!("The share of {who} does not prove itself."));

@@ -241,7 +241,7 @@ pub fn open_record(
     let now = app.now();
     let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
     let key = requester_secret(operator, &release)?;
-    match finish(&release, &key, operator, cards::read_seen(seen_beside)?.as_ref()) {
+    match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
             vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;

@@ -12,6 +12,7 @@ use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 /// Longest line that is read, in bytes.
@@ -46,6 +47,9 @@ impl Terminal {
         }
     }
 }
+
+/// Ctrl-C while no question was open.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 struct Line {
     bytes: SecretBytes,
@@ -92,6 +96,9 @@ enum Key {
 }
 
 fn next_key(prompt: &Prompt) -> Result<Key, UiError> {
+    if INTERRUPTED.swap(false, Ordering::SeqCst) {
+        return Ok(Key::End);
+    }
     let stdin = std::io::stdin();
     if let Some(deadline) = prompt.deadline
         && SystemClock.now() > deadline
@@ -186,6 +193,11 @@ impl Ui for Terminal {
 
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError> {
         self.read(prompt, false)
+    }
+
+    fn hold_interrupts(&mut self) {
+        // A second handler is refused; the first one does all that is needed.
+        let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst));
     }
 
     fn can_reveal(&self) -> Result<(), UiError> {

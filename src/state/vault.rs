@@ -33,8 +33,7 @@ impl VaultState {
         let Entry { v: SCHEMA, time, actor: Actor::Host, event } = &**entry else {
             return Err(Invalid::FirstEntry);
         };
-        let Event::VaultCreated { vault, origin, gate } = event
-        else {
+        let Event::VaultCreated { vault, origin, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(&(*vault).into(), gate, 1)?;

@@ -85,11 +85,8 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
             log.tree.push(leaf);
         }
     }
-    let log = replay.ok_or_else(|| VaultError::NotFound {
-        what: "log",
-        name: id.to_string(),
-        near: Vec::new(),
-    })?;
+    let log =
+        replay.ok_or_else(|| VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() })?;
     if log.state.id != *id {
         let why = "it is another organisation's".to_owned();
         return Err(VaultError::BadEntry { log: *id, index: 0, why });

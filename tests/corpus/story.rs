@@ -12,7 +12,7 @@ use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
 use warifu::message::{
-    Contribution, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
 };
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -59,7 +59,7 @@ pub fn tell() -> Story {
     let request = scene.open(&group, account, &dealing, &sealed);
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
-    let release = scene.release(&request, &group, &dealing, &sealed, &contributions);
+    let release = scene.release(&request, &dealing, &sealed, &contributions);
     scene.end(&request);
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
@@ -446,7 +446,6 @@ impl Scene {
     fn release(
         &mut self,
         request: &SignedRequest,
-        group: &GroupStatement,
         dealing: &VerifiedDealing,
         sealed: &SealedPayload,
         contributions: &[Contribution],
@@ -468,18 +467,17 @@ impl Scene {
         let release = Release {
             signed: request.clone(),
             target: 0,
-            group: group.clone(),
             dealing: HexBytes(dealing.to_bytes()),
             sealed: HexBytes(sealed.to_bytes()),
-            gamma: *gate.public(),
-            origin: *dealing.id(),
             ingredient: ingredient.expect("a good key"),
             requester_key: HexBytes(vec![7; 72]),
             contributions: contributions.to_vec(),
             checkpoint: self.checkpoint(),
+            entries: custodian::lines(&self.log),
         };
         let key = HpkeSecret::from_key(crate::bodies::key());
-        let finished = recipient::finish(&release, &key).expect("the story opens its record");
+        let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
+            .expect("the story opens its record");
         assert_eq!(finished.payload.password.expose(), b"correct horse");
         release
     }
@@ -488,9 +486,9 @@ impl Scene {
         let ceremony = request.request.hash();
         let custodian = self.custodians.first().expect("three custodians").pseudonym().clone();
         let operator = self.operator.signing_key();
-        let signature = operator.sign(&operator_notice(&ceremony, "share-rejected", 0, Some(&custodian)));
+        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::ShareRejected(&custodian)));
         self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
-        let signature = operator.sign(&operator_notice(&ceremony, "revealed", 0, None));
+        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::Revealed(Shown::Screen)));
         self.by_operator(Event::Revealed { ceremony, target: 0, shown: Shown::Screen, signature });
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
     }
