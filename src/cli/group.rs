@@ -26,8 +26,8 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
         GroupCommand::Show { address } => {
             let (_, log) = app.open_log(&address.organisation)?;
             let group = vault_group::group(&log.state, &address.name)?;
-            let mut value =
-                serde_json::to_value(group_status(&log.state, group, app.now())).expect("plain values");
+            let mut value = serde_json::to_value(group_status(&log.state, group, app.now()))
+                .expect("a status has only strings, numbers and lists");
             if let Some(object) = value.as_object_mut() {
                 let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
                 object.insert("fingerprint".to_owned(), json!(words));
@@ -95,7 +95,7 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
     let now = app.now();
     let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
     rows.sort_by(|a, b| a.group.cmp(&b.group));
-    let value = serde_json::to_value(&rows).expect("plain values");
+    let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
     app.emit(value, || {
         let row = |g: &crate::vault::status::GroupStatus| {
             let shape = format!("{} of {}", g.threshold, g.members.len());

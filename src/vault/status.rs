@@ -47,6 +47,38 @@ pub struct OrganisationStatus {
     pub host_alone: Vec<String>,
 }
 
+/// How the newest version of an account stands; the most urgent comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountState {
+    /// The gate's ingredient was given out for it.
+    Exposed,
+    /// Shares were given in ceremonies that ended without a release.
+    Weakened,
+    /// It is sealed, and nobody came near it.
+    Sealed,
+    /// There is none yet; a group would hold it.
+    Unsealed,
+    /// There is none yet, and no group would hold it.
+    Unbound,
+}
+
+impl AccountState {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 5] = [Self::Exposed, Self::Weakened, Self::Sealed, Self::Unsealed, Self::Unbound];
+
+    /// As it is written in JSON and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Weakened => "weakened",
+            Self::Sealed => "sealed",
+            Self::Unsealed => "unsealed",
+            Self::Unbound => "unbound",
+        }
+    }
+}
+
 /// How an account stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountStatus {
@@ -62,8 +94,8 @@ pub struct AccountStatus {
     pub group: Option<String>,
     /// Newest version.
     pub version: Option<u64>,
-    /// `unbound`, `unsealed`, `sealed`, `weakened` or `exposed`.
-    pub state: &'static str,
+    /// How its newest version stands.
+    pub state: AccountState,
     /// Contributions to the newest version that no release came of.
     pub weakened: usize,
     /// When the newest version was exposed.
@@ -167,11 +199,11 @@ impl Vault {
             Effective::Unbound => None,
         };
         let standing = match (&newest, &group) {
-            (Some(_), _) if exposed.is_some() => "exposed",
-            (Some(_), _) if weakened > 0 => "weakened",
-            (Some(_), _) => "sealed",
-            (None, None) => "unbound",
-            (None, Some(_)) => "unsealed",
+            (Some(_), _) if exposed.is_some() => AccountState::Exposed,
+            (Some(_), _) if weakened > 0 => AccountState::Weakened,
+            (Some(_), _) => AccountState::Sealed,
+            (None, None) => AccountState::Unbound,
+            (None, Some(_)) => AccountState::Unsealed,
         };
         let older = versions.iter().rev().skip(1).filter(|(_, v)| v.exposed.is_some());
         AccountStatus {
