@@ -2,6 +2,8 @@
 //! vault. `TRYCMD=overwrite cargo test --test transcripts` writes what it says
 //! now; read the difference before you commit it.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 #[test]
 fn transcripts() {
     // The width that help is wrapped to, whatever the terminal here.

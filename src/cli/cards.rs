@@ -136,7 +136,7 @@ pub fn unlock_several(
         let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
         match attempt.and_then(|card| fits(&card).map(|()| card)) {
             Ok(card) => unlocked.push(card),
-            Err(error) if super::interrupted(&error) => return Err(error),
+            Err(error @ CliError::Ui(_)) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
     }

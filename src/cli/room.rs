@@ -9,7 +9,7 @@ use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
-use crate::event::{Ending, Event, Hash, Refusal, Shown};
+use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
@@ -82,7 +82,7 @@ pub fn plain_words(review: &Review) -> String {
 
 /// Text of somebody else with control characters made harmless.
 pub fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    printable(text)
 }
 
 /// A custodian's part before the code: review and agreement. What was seen is

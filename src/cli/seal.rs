@@ -13,7 +13,7 @@ use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
 use crate::vault::hierarchy::account;
 use crate::vault::seal::{Provenance, holder};
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
 
 /// `seal`.
@@ -90,10 +90,11 @@ fn confirm_group(
         let words = app.ui.line(&prompt)?;
         match vault.pin(&log.state, group, &words) {
             Ok(()) => return Ok(()),
-            Err(error) => {
+            Err(error @ VaultError::OtherFingerprint(_)) => {
                 let error = CliError::from(error);
                 app.ui.note(&format!("{error}. {}", error.remedy()));
             }
+            Err(error) => return Err(error.into()),
         }
     }
 }

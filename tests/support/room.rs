@@ -100,7 +100,7 @@ impl Person {
 fn found(vault: &Path) -> (Vault, Log) {
     let mut made =
         Vault::init(vault, &"example.com/warifu".parse().unwrap(), None, now(), &mut rng()).unwrap();
-    let log = made.add_organisation(&slug("acme"), None, now(), &mut rng()).unwrap();
+    let log = made.add_organisation(&slug("acme"), None, &now, &mut rng()).unwrap();
     (made, log)
 }
 
@@ -158,10 +158,10 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vault");
         let (mut vault, mut log) = found(&path);
-        vault.add_project(&"acme/web".parse().unwrap(), None, now(), &mut rng()).unwrap();
+        vault.add_project(&"acme/web".parse().unwrap(), None, &now, &mut rng()).unwrap();
         let (account, provider) = (address(), Provider::Aws);
         let new = NewAccount { address: &account, name: None, provider, external_id: "123456789012" };
-        vault.add_account(new, now(), &mut rng()).unwrap();
+        vault.add_account(&new, &now, &mut rng()).unwrap();
         log = vault.log(&log.state.slug).unwrap();
         let card = |name: &str| dir.path().join(format!("{name}.card"));
         let mut custodians: Vec<_> =
