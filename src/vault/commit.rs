@@ -68,7 +68,10 @@ impl Committed {
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let mut replay: Option<Log> = None;
-    let size = store.size(id)?;
+    let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
+    // Size and checkpoint of one moment: others may append while this reads.
+    let head = store.head(id)?.ok_or_else(missing)?;
+    let size = head.frontier.size();
     for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
         let bad =
             |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
@@ -85,19 +88,18 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
             log.tree.push(leaf);
         }
     }
-    let log =
-        replay.ok_or_else(|| VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() })?;
+    let log = replay.ok_or_else(missing)?;
     if log.state.id != *id {
         let why = "it is another organisation's".to_owned();
         return Err(VaultError::BadEntry { log: *id, index: 0, why });
     }
-    covered(store, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    covered(&head.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
     Ok(log)
 }
 
 /// The stored checkpoint is signed by the log's key and covers just this tree.
 fn covered(
-    store: &dyn Store,
+    note: &str,
     id: &OrganisationId,
     (origin, key): (&Origin, &Bytes<32>),
     tree: &Frontier,
@@ -107,7 +109,6 @@ fn covered(
         let why = format!("the signed checkpoint does not cover the log up to here: {why}");
         VaultError::BadEntry { log: *id, index, why }
     };
-    let note = store.checkpoint(id)?.ok_or_else(|| bad(&"there is none"))?;
     let key = VerifierKey::new(origin.as_str(), KeyType::Ed25519, key).map_err(|e| bad(&e))?;
     let signed = checkpoint::open(note.as_bytes(), &key).map_err(|e| bad(&e))?;
     if (signed.size, signed.root) == (tree.size(), tree.root()) {
@@ -120,7 +121,8 @@ fn covered(
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
 pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
     for id in store.logs()? {
-        let size = store.size(&id)?;
+        let Some(head) = store.head(&id)? else { continue };
+        let size = head.frontier.size();
         let first = store.entries(&id, 0..size.min(1))?;
         let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
         let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
@@ -134,7 +136,7 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
             tree.push(bytes.leaf_hash());
         }
         if let Some(gate) = state.gates.last() {
-            covered(store, &id, (&Origin::of_log(&state.origin, &id), &gate.log_key), &tree)?;
+            covered(&head.checkpoint, &id, (&Origin::of_log(&state.origin, &id), &gate.log_key), &tree)?;
         }
         return Ok(state);
     }
