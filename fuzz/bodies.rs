@@ -108,8 +108,7 @@ pub fn contribution(bytes: &[u8]) -> bool {
 /// A package; its log is replayed as a custodian's machine does.
 pub fn package(bytes: &[u8]) -> bool {
     let Some(read) = message::<Package>(bytes) else { return false };
-    let ceremony = read.signed.request.hash();
-    let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None, &ceremony);
+    let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
     true
 }
 

@@ -175,9 +175,9 @@ pub enum Event {
         why: Refusal,
         /// The custodian's own time.
         at: Time,
-        /// What the custodian signed, so that a repetition is known.
-        message: Hash,
-        /// The custodian's signature over it.
+        /// Hash of the rest of the message: the signature covers it too.
+        body: Hash,
+        /// The custodian's signature over the message.
         signature: Bytes<64>,
     },
     /// The quorum for a target is complete: the gate may give its ingredient.
@@ -378,7 +378,7 @@ impl Admission {
             .part(g)
             .part(self.operator_key)
             .part(self.operator.as_str())
-            .int(self.expires.millis().unsigned_abs())
+            .int(self.expires.hashed())
             .finish()
     }
 
@@ -466,6 +466,17 @@ pub enum Shown {
     Screen,
     /// To a program's standard input.
     Command,
+}
+
+impl Shown {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Screen => "screen",
+            Self::Command => "command",
+        }
+    }
 }
 
 /// A sealed version.
@@ -669,7 +680,7 @@ impl Entry {
         match serde_json::from_slice::<Self>(line.as_bytes()) {
             Ok(entry) if entry.to_line()?.as_bytes() == line.as_bytes() => Ok(Line::Known(Box::new(entry))),
             Ok(_) => Err(EntryError::NotCanonical),
-            Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(error.to_string())),
+            Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(printable(&error.to_string()))),
         }
     }
 }
@@ -681,10 +692,13 @@ struct AnyEntry {
     event: serde_json::Map<String, serde_json::Value>,
 }
 
-/// An entry whose one event has a kind that is not in [`KINDS`].
+/// An entry whose one event has a kind that is not in [`KINDS`]. The kind is
+/// printed, so it must look like one.
 fn newer_kind(line: &EntryBytes) -> Option<Line> {
     let any: AnyEntry = serde_json::from_slice(line.as_bytes()).ok()?;
-    let (kind, _) = any.event.into_iter().next()?;
+    let mut events = any.event.into_iter();
+    let (Some((kind, _)), None) = (events.next(), events.next()) else { return None };
+    kind.parse::<Slug>().ok()?;
     (!KINDS.contains(&kind.as_str())).then_some(Line::Unknown { kind, time: any.time, actor: any.actor })
 }
 
@@ -758,6 +772,17 @@ impl SaltedText {
     pub fn hash(&self) -> TextHash {
         Bytes(Transcript::new(label::TEXT).part(self.salt).part(&self.text).finish())
     }
+}
+
+/// Text that came from outside, for an error: control characters and those that
+/// turn or hide text are replaced, and it is cut.
+pub fn printable(text: &str) -> String {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    text.chars().take(SaltedText::CAP).map(|c| if hides(c) { '·' } else { c }).collect()
 }
 
 /// `H("record", bytes)`: how an entry names a stored record that is neither a

@@ -5,7 +5,7 @@
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
 //! is current, is decided in [`crate::ceremony`].
 
-use crate::event::{Hash, Mode, SaltedText, TextHash, ciphertext_hash};
+use crate::event::{Hash, Mode, SaltedText, Shown, TextHash, ciphertext_hash, printable};
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, VaultId};
 use crate::time::Time;
@@ -83,10 +83,10 @@ pub trait Message: Serialize + DeserializeOwned {
         if bytes.len() > Self::CAP {
             return Err(MessageError::TooLong { kind, length: bytes.len(), cap: Self::CAP });
         }
-        let shape = |e: serde_json::Error| MessageError::Shape { kind, why: e.to_string() };
+        let shape = |e: serde_json::Error| MessageError::Shape { kind, why: printable(&e.to_string()) };
         let head: Head = serde_json::from_slice(bytes).map_err(shape)?;
         if head.warifu != kind {
-            return Err(MessageError::OtherKind { kind, found: head.warifu });
+            return Err(MessageError::OtherKind { kind, found: printable(&head.warifu) });
         }
         if head.version > VERSION {
             return Err(MessageError::Newer { kind, found: head.version });
@@ -207,14 +207,40 @@ impl Request {
     }
 }
 
-/// What an operator signs about a ceremony of theirs: `revealed` or
-/// `share-rejected`, for one target and, with the latter, one custodian.
-pub fn operator_notice(ceremony: &Hash, what: &str, target: u64, custodian: Option<&Pseudonym>) -> [u8; 64] {
+/// What an operator states about a target of a ceremony of theirs.
+#[derive(Clone, Copy, Debug)]
+pub enum Notice<'a> {
+    /// The record was opened, and shown so.
+    Revealed(Shown),
+    /// This custodian's share does not prove itself.
+    ShareRejected(&'a Pseudonym),
+}
+
+impl<'a> Notice<'a> {
+    /// Kind of the entry that carries it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Revealed(_) => "revealed",
+            Self::ShareRejected(_) => "share-rejected",
+        }
+    }
+
+    fn detail(&self) -> &'a str {
+        match self {
+            Self::Revealed(shown) => shown.as_str(),
+            Self::ShareRejected(custodian) => custodian.as_str(),
+        }
+    }
+}
+
+/// What an operator signs with a notice: `H("operator-notice", request, kind,
+/// target, to whom it was shown or whose share it is)`.
+pub fn operator_notice(ceremony: &Hash, target: u64, notice: Notice<'_>) -> [u8; 64] {
     Transcript::new(label::OPERATOR_NOTICE)
         .part(ceremony)
-        .part(what)
+        .part(notice.kind())
         .int(target)
-        .part(custodian.map_or("", Pseudonym::as_str))
+        .part(notice.detail())
         .finish()
 }
 
@@ -263,12 +289,14 @@ pub struct Contribution {
 impl Contribution {
     /// What the custodian signs.
     pub fn digest(&self) -> [u8; 64] {
+        contribution_digest(&self.ceremony, &self.custodian, self.at, &self.body())
+    }
+
+    /// Hash of everything in it but ceremony, custodian and time.
+    pub fn body(&self) -> Hash {
         let hashes: Vec<_> = self.ciphertexts.iter().map(ciphertext_hash).collect();
-        contribution_digest(&ContributionFacts {
-            ceremony: &self.ceremony,
-            custodian: &self.custodian,
+        contribution_body(&ContributionFacts {
             targets: &self.targets,
-            at: self.at,
             size: self.size,
             root: &self.root,
             shares: &self.shares,
@@ -278,16 +306,10 @@ impl Contribution {
     }
 }
 
-/// What a contribution's signature covers; an `accepted` entry has all of it.
+/// The body of a contribution; an `accepted` entry has all of it.
 pub struct ContributionFacts<'a> {
-    /// The request.
-    pub ceremony: &'a Hash,
-    /// Whose.
-    pub custodian: &'a Pseudonym,
     /// Indices of targets.
     pub targets: &'a [u64],
-    /// The custodian's time.
-    pub at: Time,
     /// Log size.
     pub size: u64,
     /// Log root.
@@ -300,19 +322,27 @@ pub struct ContributionFacts<'a> {
     pub code: &'a Hash,
 }
 
-/// `H("contribution-signature", request, pseudonym, targets, at, size, root,
-/// shares, ciphertexts, code)`.
-pub fn contribution_digest(facts: &ContributionFacts<'_>) -> [u8; 64] {
-    Transcript::new(label::CONTRIBUTION_SIGNATURE)
-        .part(facts.ceremony)
-        .part(facts.custodian.as_str())
+/// `H("contribution-body", targets, size, root, shares, ciphertexts, code)`.
+pub fn contribution_body(facts: &ContributionFacts<'_>) -> Hash {
+    let body = Transcript::new(label::CONTRIBUTION_BODY)
         .list(facts.targets.iter().map(|t| t.to_be_bytes()).collect::<Vec<_>>())
-        .int(facts.at.millis().unsigned_abs())
         .int(facts.size)
         .part(facts.root)
         .list(facts.shares)
         .list(facts.ciphertexts)
-        .part(facts.code)
+        .part(facts.code);
+    Bytes(body.finish())
+}
+
+/// `H("contribution-signature", request, pseudonym, at, body)`. A `refused`
+/// entry has these four alone, and still cannot be made of a signature that
+/// answers another request or is over something else.
+pub fn contribution_digest(ceremony: &Hash, custodian: &Pseudonym, at: Time, body: &Hash) -> [u8; 64] {
+    Transcript::new(label::CONTRIBUTION_SIGNATURE)
+        .part(ceremony)
+        .part(custodian.as_str())
+        .int(at.hashed())
+        .part(body)
         .finish()
 }
 

@@ -81,6 +81,12 @@ impl Time {
         self.0
     }
 
+    /// The milliseconds as they are hashed: in two's complement, so that no two
+    /// times hash alike.
+    pub fn hashed(self) -> u64 {
+        self.0.cast_unsigned()
+    }
+
     /// Whole seconds since 1970, as TOTP wants them (0 before 1970).
     pub fn unix_seconds(self) -> u64 {
         u64::try_from(self.0.div_euclid(1000)).unwrap_or(0)

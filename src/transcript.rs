@@ -87,6 +87,8 @@ pub mod label {
         REQUEST_SIGNATURE = "request-signature";
         /// Hash of a list of targets.
         TARGETS = "targets";
+        /// Everything in a contribution but request, custodian and time.
+        CONTRIBUTION_BODY = "contribution-body";
         /// Signature over a contribution.
         CONTRIBUTION_SIGNATURE = "contribution-signature";
         /// Hash of a share's plaintext.
@@ -103,8 +105,6 @@ pub mod label {
         REQUESTER_KEY = "requester-key";
         /// An operator ends a ceremony or reports its result.
         OPERATOR_NOTICE = "operator-notice";
-        /// Key of a passphrase-protected gate root.
-        GATE_FILE = "gate-file";
     }
 }
 

@@ -6,7 +6,7 @@ use crate::hex::{Bytes, HexBytes};
 use crate::log::{
     checkpoint,
     entry::EntryBytes,
-    merkle::Frontier,
+    merkle,
     note::{KeyType, VerifierKey},
 };
 use crate::message::{Contribution, Package, Request};
@@ -14,7 +14,7 @@ use crate::name::{OrganisationId, Provider, Pseudonym};
 use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
-use crate::state::{Invalid, Organisation, Standing};
+use crate::state::{AHEAD, Ceremony, Invalid, Organisation, Standing};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -91,6 +91,22 @@ pub enum ReviewError {
     /// The ceremony is not in the log, or its entry says something else.
     #[error("the log knows no open ceremony for exactly this request")]
     NoCeremony,
+    /// The operator signed the request over another log than the package's.
+    #[error("operator {operator} saw another log of {size} entries than this one: the log was forked")]
+    OtherHistory {
+        /// Who asked.
+        operator: Pseudonym,
+        /// Size of the log that the operator saw.
+        size: u64,
+    },
+    /// The request was signed after the ceremony that it opened.
+    #[error("the request is dated {asked}, but the ceremony opened at {opened}")]
+    AskedLater {
+        /// Time of the request.
+        asked: Time,
+        /// Opening.
+        opened: Time,
+    },
     /// The operator's signature is wrong.
     #[error("the signature of operator {0} on the request is wrong")]
     RequestSignature(Pseudonym),
@@ -193,25 +209,28 @@ pub struct Replayed {
     pub state: Organisation,
     /// What the owner has now seen.
     pub seen: Seen,
-    /// Size and root of the log just after the opening of the marked ceremony:
-    /// the same for all who contribute to it.
-    pub at_opening: Option<(u64, Bytes<32>)>,
+    leaves: Vec<Bytes<32>>,
+}
+
+impl Replayed {
+    /// Root of the tree over the first entries; `None` if there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
+        Some(merkle::root(self.leaves.get(..usize::try_from(size).ok()?)?))
+    }
 }
 
 /// Replays a log from its first entry and compares it with its checkpoint, with
-/// the entry that the card pinned, and with what its owner saw before. `mark`
-/// is the ceremony whose opening's root is wanted.
+/// the entry that the card pinned, and with what its owner saw before. A fork
+/// or a rollback is reported only with a checkpoint that the log's own key
+/// signed: whoever carries the file cannot make one up.
 pub fn replay(
     entries: &[String],
     checkpoint: &str,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
-    mark: &Hash,
 ) -> Result<Replayed, ReviewError> {
-    let mut tree = Frontier::new();
+    let mut leaves = Vec::with_capacity(entries.len());
     let mut state: Option<Organisation> = None;
-    let mut agrees = before.is_none();
-    let mut at_opening = None;
     for (index, text) in (0u64..).zip(entries) {
         let damaged = |why| ReviewError::Entry { index, why };
         let bytes = EntryBytes::new(text.clone().into_bytes()).map_err(|_| damaged(EntryError::TooLong))?;
@@ -225,30 +244,18 @@ pub fn replay(
             None => state = Some(Organisation::begin(&line, &leaf).map_err(invalid)?),
             Some(state) => state.apply(&line).map_err(invalid)?,
         }
-        tree.push(leaf);
-        let marked = state.as_ref().and_then(|s| s.ceremonies.get(mark));
-        if marked.is_some_and(|c| c.opened_size == index + 1) {
-            at_opening = Some((index + 1, tree.root()));
-        }
-        if let Some(before) = before.filter(|b| b.size == index + 1) {
-            if before.root != tree.root() {
-                return Err(forked(before, checkpoint));
-            }
-            agrees = true;
-        }
+        leaves.push(leaf);
     }
     let state = state.ok_or(ReviewError::OtherLog)?;
-    if let (false, Some(before)) = (agrees, before) {
-        return Err(rolled_back(before, state.size, checkpoint));
-    }
-    let seen = Seen {
-        organisation: state.id,
-        size: tree.size(),
-        root: tree.root(),
-        checkpoint: checkpoint.to_owned(),
-    };
+    let (size, root) = (state.size, merkle::root(&leaves));
+    let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
     check_checkpoint(&state, &seen)?;
-    Ok(Replayed { state, seen, at_opening })
+    let replayed = Replayed { state, seen, leaves };
+    match before.map(|before| (before, replayed.root_at(before.size))) {
+        Some((before, None)) => Err(rolled_back(before, size, checkpoint)),
+        Some((before, Some(root))) if root != before.root => Err(forked(before, checkpoint)),
+        _ => Ok(replayed),
+    }
 }
 
 fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
@@ -283,42 +290,55 @@ pub fn review(
         return Err(ReviewError::OtherOrganisation);
     }
     let ceremony = request.hash();
-    let Replayed { state, seen, at_opening } =
-        replay(&package.entries, &package.checkpoint, &card.first_entry(), before, &ceremony)?;
-    check_ceremony(&state, package, &ceremony, now)?;
+    let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
+    let state = &replayed.state;
+    let found = check_ceremony(state, package, &ceremony, now)?;
+    check_history(&replayed, request, found)?;
+    let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
     let mut held = Vec::new();
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
         let dealing = package.dealings.get(targets.len());
-        if let Some((share, verified)) = check_target(&state, index, target, dealing, request, card)? {
+        if let Some((share, verified)) = check_target(state, index, target, dealing, (request, now), card)? {
             held.push((index, share, verified));
         }
-        targets.push(show_target(&state, index, target)?);
+        targets.push(show_target(state, index, target)?);
     }
     if held.is_empty() {
         return Err(ReviewError::NotAHolder(card.pseudonym().clone()));
     }
-    let found = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
     Ok(Review {
         ceremony,
         gate_key: found.gate_key,
         opened: found.opened,
-        seen,
-        checked: at_opening.ok_or(ReviewError::NoCeremony)?,
+        checked: (found.opened_size, root),
         held,
         targets,
         reason: text_of(package, &request.reason).ok_or(ReviewError::NoText("reason"))?,
         ticket: ticket_of(package, request)?,
         request: request.clone(),
+        seen: replayed.seen,
     })
 }
 
-fn check_ceremony(
-    state: &Organisation,
+/// The operator saw the same log, and asked before the ceremony opened.
+fn check_history(replayed: &Replayed, request: &Request, found: &Ceremony) -> Result<(), ReviewError> {
+    if request.size >= found.opened_size || replayed.root_at(request.size) != Some(request.root) {
+        let (operator, size) = (request.operator.clone(), request.size);
+        return Err(ReviewError::OtherHistory { operator, size });
+    }
+    if request.asked > found.opened + AHEAD {
+        return Err(ReviewError::AskedLater { asked: request.asked, opened: found.opened });
+    }
+    Ok(())
+}
+
+fn check_ceremony<'a>(
+    state: &'a Organisation,
     package: &Package,
     hash: &Hash,
     now: Time,
-) -> Result<(), ReviewError> {
+) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
     let found = state.ceremonies.get(hash).filter(|c| c.standing == Standing::Open);
     let found = found.ok_or(ReviewError::NoCeremony)?;
@@ -328,6 +348,8 @@ fn check_ceremony(
         && found.expires == request.expires
         && found.requester_key == request.requester_key
         && (found.reason, found.ticket) == (request.reason, request.ticket)
+        && found.targets_hash == request.targets_hash()
+        && found.count == credentials.len() as u64
         && found.targets == credentials;
     if !as_asked {
         return Err(ReviewError::NoCeremony);
@@ -345,7 +367,7 @@ fn check_ceremony(
     if now < found.opened {
         return Err(ReviewError::TooEarly { opened: found.opened, now });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Verifies one target; gives the card's share index and the verified dealing
@@ -355,7 +377,7 @@ fn check_target(
     index: u64,
     target: &crate::message::Target,
     dealing: Option<&HexBytes>,
-    request: &Request,
+    (request, now): (&Request, Time),
     card: &Card,
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
@@ -373,7 +395,9 @@ fn check_target(
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
     let group =
         group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
-    if state.admission_of(&request.operator, group, request.asked).is_none() {
+    // By this machine's clock too: host and operator may agree on an old date.
+    let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
+    if !admitted(request.asked) || !admitted(now) {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }

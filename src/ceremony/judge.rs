@@ -10,13 +10,10 @@ use crate::message::Contribution;
 use crate::name::Pseudonym;
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
+pub use crate::state::{AHEAD, ROOM_AGE};
 use crate::state::{Ceremony, Organisation, Standing};
 use crate::time::{Span, Time};
 
-/// How far a custodian's clock may be ahead of the host's.
-pub const AHEAD: Span = Span::seconds(30);
-/// How old a code may be on arrival in a ceremony in the room.
-pub const ROOM_AGE: Span = Span::seconds(90);
 /// Window of a ceremony in the room, unless another is asked for.
 pub const ROOM_WINDOW: Span = Span::minutes(15);
 /// Window of a ceremony by files, unless another is asked for.
@@ -93,7 +90,7 @@ impl Attempt<'_> {
                 custodian: self.contribution.custodian.clone(),
                 why,
                 at: self.contribution.at,
-                message: Bytes(self.contribution.digest()),
+                body: self.contribution.body(),
                 signature: self.contribution.signature,
             },
         }
@@ -237,12 +234,15 @@ pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     covering.map(|(who, _)| who.clone()).collect()
 }
 
-/// The quorum for a target of an open, unexpired ceremony, once it is complete.
+/// The quorum for a target of an open ceremony, once it is complete, while the
+/// operator's admission stands.
 pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<QuorumAccepted> {
     let found = state.ceremonies.get(ceremony).filter(|c| c.standing == Standing::Open)?;
     let credential = *found.targets.get(usize::try_from(target).ok()?)?;
+    let version = state.versions.get(&credential)?;
+    let group = state.groups.get(&version.sealing.group)?;
     let (there, needed) = progress(state, found, target);
-    if there < needed {
+    if there < needed || !state.still_admitted(found, group) {
         return None;
     }
     let custodians = contributors(found, target);

@@ -94,9 +94,8 @@ pub fn finish(
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
-    let Replayed { state, seen, .. } =
-        replay(&release.entries, &release.checkpoint, first_entry, before, &ceremony)
-            .map_err(|why| FinishError::Log(Box::new(why)))?;
+    let Replayed { state, seen, .. } = replay(&release.entries, &release.checkpoint, first_entry, before)
+        .map_err(|why| FinishError::Log(Box::new(why)))?;
     let facts = Facts::of(&state, &ceremony, release.target, target)?;
     let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;

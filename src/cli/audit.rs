@@ -177,7 +177,7 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
             let scope = match &binding.scope {
                 crate::event::Scope::Organisation => state.slug.to_string(),
                 crate::event::Scope::Project(id) => {
-                    state.projects.get(id).map(|p| format!("{}/{}", state.slug, p.slug)).unwrap_or_default()
+                    state.projects.get(id).map(|p| state.project_address(p)).unwrap_or_default()
                 }
                 crate::event::Scope::Account(id) => state.address(id),
             };

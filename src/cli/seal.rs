@@ -82,8 +82,8 @@ fn confirm_group(
         return Ok(vault.pin(&log.state, group, words)?);
     }
     app.ui.note(&format!(
-        "This is the first seal for group {}/{}. Ask one of its members for its twelve words.",
-        log.state.slug, group.slug
+        "This is the first seal for group {}. Ask one of its members for its twelve words.",
+        log.state.group_address(group)
     ));
     loop {
         let prompt = Prompt::new(Kind::Fingerprint, "The twelve words", "Use --fingerprint \"WORDS\".");

@@ -94,6 +94,11 @@ pub fn gate_point(cred: &Bytes<64>, origin: &Bytes<64>) -> RistrettoPoint {
     Transcript::new(label::GATE_POINT).part(cred).part(origin).point()
 }
 
+/// Whether bytes can be a gate's `Γ`: canonical and not the identity.
+pub fn is_gate_key(public: &Bytes<32>) -> bool {
+    decode_key(public).is_ok()
+}
+
 /// Decodes `Q ‖ R1 ‖ R2 ‖ z` (exactly 128 canonical bytes) and checks
 /// `z·B = R1 + c·Γ` and `z·P = R2 + c·Q`. Gives `Q`.
 pub fn verify_ingredient(

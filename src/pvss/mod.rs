@@ -27,7 +27,7 @@ mod share;
 pub use batch::verify_batch;
 pub use dealing::{Dealing, DealingContext, DealingError, VerifiedDealing, credential_id, deal, draft};
 pub use encoding::EncodingError;
-pub use gate::{GateError, GateKey, Ingredient, gate_point, verify_ingredient};
+pub use gate::{GateError, GateKey, Ingredient, gate_point, is_gate_key, verify_ingredient};
 pub use group::{GroupError, GroupKeys, group_id};
 pub use possession::{PossessionError, prove_possession, verify_possession};
 pub use quorum::{Quorum, QuorumError};

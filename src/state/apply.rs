@@ -3,13 +3,13 @@
 //! Every signature that an entry carries is verified here, so that state can
 //! only come from entries whose actors agreed to them.
 
-use super::{Account, Begun, Ceremony, Organisation, Project, Standing, Version};
+use super::{AHEAD, Account, Begun, Ceremony, Organisation, Project, ROOM_AGE, Standing, Version};
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, Opening, Refusal, Scope, Sealing, Signed,
+    GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
 };
 use crate::hex::Bytes;
-use crate::message::{ContributionFacts, contribution_digest, operator_notice};
+use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupKeys};
 use crate::seal::{card::Role, sign};
@@ -211,16 +211,17 @@ impl Organisation {
                 self.targeted(actor, ceremony, *first, credentials)
             }
             Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time),
-            Event::Refused { ceremony, custodian, why, at: _, message, signature } => {
+            Event::Refused { ceremony, custodian, why, at, body, signature } => {
                 by_card(actor, custodian)?;
-                self.refused(ceremony, custodian, *why, message, signature, entry.time)
+                let message = Bytes(contribution_digest(ceremony, custodian, *at, body));
+                self.refused(ceremony, custodian, *why, &message, signature, entry.time)
             }
             Event::Released { ceremony, target, credential, custodians } => {
                 by_host(actor)?;
                 self.released(ceremony, *target, credential, custodians, entry.time)
             }
             Event::ShareRejected { ceremony, target, custodian, signature } => {
-                self.check_notice(actor, ceremony, "share-rejected", *target, Some(custodian), signature)?;
+                self.check_notice(actor, ceremony, *target, Notice::ShareRejected(custodian), signature)?;
                 let open = self.open_ceremony(ceremony, "share-rejected")?;
                 let covers = open.accepted.get(custodian).is_some_and(|covered| covered.contains(target));
                 if !covers
@@ -231,8 +232,8 @@ impl Organisation {
                 }
                 Ok(())
             }
-            Event::Revealed { ceremony, target, signature, .. } => {
-                self.check_notice(actor, ceremony, "revealed", *target, None, signature)?;
+            Event::Revealed { ceremony, target, shown, signature } => {
+                self.check_notice(actor, ceremony, *target, Notice::Revealed(*shown), signature)?;
                 let open = self.open_ceremony(ceremony, "revealed")?;
                 if !open.released.contains(target) || !open.revealed.insert(*target) {
                     return Err(Invalid::CeremonyState("revealed"));
@@ -483,6 +484,7 @@ impl Organisation {
             gate_key: opening.gate_key,
             reason: opening.reason,
             ticket: opening.ticket,
+            targets_hash: opening.targets,
             count: opening.count,
             targets: Vec::new(),
             accepted: BTreeMap::new(),
@@ -514,7 +516,11 @@ impl Organisation {
         {
             return Err(Invalid::Mismatch("list of targets"));
         }
+        let mut named = BTreeSet::new();
         for credential in credentials {
+            if !named.insert(credential) {
+                return Err(Invalid::Mismatch("list of targets"));
+            }
             let unknown = || Invalid::Unknown { what: "version", id: credential.short() };
             let version = self.versions.get(credential).ok_or_else(unknown)?;
             if self.open_ceremony_for(credential).is_some() {
@@ -538,19 +544,25 @@ impl Organisation {
         let who = &acceptance.custodian;
         by_card(actor, who)?;
         let sign_key = self.card(who, Role::Custodian)?.sign_key;
-        check_signature(who, &sign_key, &contribution_digest(&acceptance.facts()), &acceptance.signature)?;
+        let message = Bytes(acceptance.digest());
+        check_signature(who, &sign_key, message.as_bytes(), &acceptance.signature)?;
         if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
             return Err(Invalid::StepReused(who.to_string()));
         }
         let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / 30) <= 1;
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
-        let in_time = time <= open.expires && open.opened <= acceptance.at;
+        let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
+        let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
         let complete = open.targets.len() as u64 == open.count && open.opened_size == acceptance.size;
-        let new = !open.accepted.contains_key(who) && !acceptance.targets.is_empty();
+        let new = !open.accepted.contains_key(who)
+            && !open.refused.contains_key(&message)
+            && !acceptance.targets.is_empty();
+        let locked = self.locked_until(who, time).is_some();
         let counts = acceptance.shares.len() == acceptance.targets.len()
             && acceptance.ciphertexts.len() == acceptance.targets.len()
             && acceptance.targets.is_sorted_by(|a, b| a < b);
-        if open.standing != Standing::Open || !in_time || !complete || !new || !counts || !step_fits {
+        let timely = in_time && fresh && step_fits && !locked;
+        if open.standing != Standing::Open || !timely || !complete || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
         let mut covered = Vec::new();
@@ -558,7 +570,9 @@ impl Organisation {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
             let version =
                 credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
-            member_key(self.group(&version.sealing.group, version.sealing.epoch)?, who)?;
+            let group = self.group(&version.sealing.group, version.sealing.epoch)?;
+            member_key(group, who)?;
+            self.check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
         for credential in covered {
@@ -568,7 +582,7 @@ impl Organisation {
         }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
         open.accepted.insert(who.clone(), acceptance.targets.clone());
-        open.accepted_messages.insert(Bytes(contribution_digest(&acceptance.facts())));
+        open.accepted_messages.insert(message);
         self.used_steps.entry(who.clone()).or_default().insert(acceptance.step);
         self.wrong_codes.remove(who);
         Ok(())
@@ -585,7 +599,10 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         let sign_key = self.card(who, Role::Custodian)?.sign_key;
         check_signature(who, &sign_key, message.as_bytes(), signature)?;
-        let open = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState("refused"))?;
+        let open = self.open_ceremony(ceremony, "refused")?;
+        if open.accepted_messages.contains(message) {
+            return Err(Invalid::Duplicate(format!("contribution {}", message.short())));
+        }
         if open.refused.insert(*message, why).is_some() {
             return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
         }
@@ -609,8 +626,12 @@ impl Organisation {
         if named != Some(credential) || open.standing != Standing::Open || open.released.contains(&target) {
             return Err(Invalid::CeremonyState("released"));
         }
-        let needed = usize::try_from(self.group(&version.sealing.group, version.sealing.epoch)?.threshold)
-            .unwrap_or(usize::MAX);
+        if time > open.expires {
+            return Err(Invalid::CeremonyState("released"));
+        }
+        let group = self.group(&version.sealing.group, version.sealing.epoch)?;
+        self.check_admitted(open, group)?;
+        let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
         let contributed: BTreeSet<_> = open
             .accepted
             .iter()
@@ -618,7 +639,8 @@ impl Organisation {
             .map(|(who, _)| who)
             .collect();
         let claimed: BTreeSet<_> = custodians.iter().collect();
-        if claimed != contributed || contributed.len() < needed {
+        let exactly = claimed == contributed && custodians.len() == contributed.len();
+        if !exactly || contributed.len() < needed {
             return Err(Invalid::NoQuorum { found: contributed.len(), needed });
         }
         self.open_ceremony(ceremony, "released")?.released.insert(target);
@@ -628,19 +650,28 @@ impl Organisation {
         Ok(())
     }
 
+    /// An admission that was taken back stops the ceremonies opened under it.
+    fn check_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+        if self.still_admitted(ceremony, group) {
+            return Ok(());
+        }
+        let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
+        Err(Invalid::NotAdmitted { operator, group })
+    }
+
     fn check_notice(
         &self,
         actor: &Actor,
         ceremony: &Hash,
-        what: &'static str,
         target: u64,
-        custodian: Option<&Pseudonym>,
+        notice: Notice<'_>,
         signature: &Bytes<64>,
     ) -> Result<(), Invalid> {
-        let operator = &self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState(what))?.operator;
+        let unknown = Invalid::CeremonyState(notice.kind());
+        let operator = &self.ceremonies.get(ceremony).ok_or(unknown)?.operator;
         by_card(actor, operator)?;
         let key = self.card(operator, Role::Operator)?.sign_key;
-        check_signature(operator, &key, &operator_notice(ceremony, what, target, custodian), signature)
+        check_signature(operator, &key, &operator_notice(ceremony, target, notice), signature)
     }
 
     fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
@@ -665,23 +696,21 @@ impl Organisation {
 }
 
 impl Acceptance {
-    /// What the contribution's signature covers.
-    pub fn facts(&self) -> ContributionFacts<'_> {
-        ContributionFacts {
-            ceremony: &self.ceremony,
-            custodian: &self.custodian,
+    /// What the custodian signed.
+    pub fn digest(&self) -> [u8; 64] {
+        let body = contribution_body(&ContributionFacts {
             targets: &self.targets,
-            at: self.at,
             size: self.size,
             root: &self.root,
             shares: &self.shares,
             ciphertexts: &self.ciphertexts,
             code: &self.code,
-        }
+        });
+        contribution_digest(&self.ceremony, &self.custodian, self.at, &body)
     }
 }
 
-/// Checks a gate epoch's number and its signature by its own log key.
+/// Checks a gate epoch's number, its `Γ` and its signature by its own log key.
 pub(super) fn check_gate_epoch(
     organisation: &OrganisationId,
     gate: &GateEpoch,
@@ -689,7 +718,7 @@ pub(super) fn check_gate_epoch(
 ) -> Result<(), Invalid> {
     let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
     let signed = sign::verify(&gate.log_key, &digest, &gate.signature);
-    if gate.epoch != epoch {
+    if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
     if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
@@ -729,7 +758,7 @@ fn check_signature(
     }
 }
 
-fn by_host(actor: &Actor) -> Result<(), Invalid> {
+pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {
     match actor {
         Actor::Host => Ok(()),
         Actor::Card(who) => Err(Invalid::WrongActor { found: who.to_string(), expected: "host".to_owned() }),

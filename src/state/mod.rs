@@ -23,10 +23,14 @@ use crate::time::{Span, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Wrong codes that lock a custodian out of contributing.
+/// Wrong codes within [`LOCKOUT`] that lock a custodian out of contributing.
 pub const ATTEMPTS: usize = 5;
-/// For how long.
+/// How far back wrong codes count, and how long the lock lasts after the last.
 pub const LOCKOUT: Span = Span::minutes(15);
+/// How far a custodian's clock may be ahead of the host's.
+pub const AHEAD: Span = Span::seconds(30);
+/// How old a code may be on arrival in a ceremony in the room.
+pub const ROOM_AGE: Span = Span::seconds(90);
 
 /// One organisation.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -125,7 +129,8 @@ pub struct Version {
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
-    /// Custodians whose shares somebody may hold although no release came of it.
+    /// Every ceremony and custodian whose share of it was accepted;
+    /// [`Organisation::weakened`] counts those that no release came of.
     pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
 }
 
@@ -160,6 +165,8 @@ pub struct Ceremony {
     pub reason: TextHash,
     /// Ticket.
     pub ticket: Option<TextHash>,
+    /// Hash of the request's list of targets.
+    pub targets_hash: Hash,
     /// How many targets the request has.
     pub count: u64,
     /// Credential ids, in order.
@@ -209,6 +216,16 @@ impl Organisation {
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
         self.accounts.iter().find(|(_, a)| a.project == *id && a.slug == *account)
+    }
+
+    /// `org/group`.
+    pub fn group_address(&self, group: &GroupStatement) -> String {
+        format!("{}/{}", self.slug, group.slug)
+    }
+
+    /// `org/project`.
+    pub fn project_address(&self, project: &Project) -> String {
+        format!("{}/{}", self.slug, project.slug)
     }
 
     /// `org/project/account`.
@@ -268,6 +285,12 @@ impl Organisation {
         })
     }
 
+    /// Whether the admission under which a ceremony was opened still stands:
+    /// one that was taken back since stops the ceremony too.
+    pub fn still_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> bool {
+        self.admission_of(&ceremony.operator, group, ceremony.opened).is_some()
+    }
+
     /// The ceremony that is open for a version, if there is one.
     pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
         self.ceremonies.iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
@@ -319,6 +342,12 @@ impl GroupStatement {
     /// Threshold and size, as checked when the statement was applied.
     pub fn shape(&self) -> Option<Threshold> {
         Threshold::new(usize::try_from(self.threshold).ok()?, self.members.len()).ok()
+    }
+
+    /// How many members must agree. On a machine whose `usize` cannot hold the
+    /// threshold no number of members is enough, so that nothing is let through.
+    pub fn needed(&self) -> usize {
+        usize::try_from(self.threshold).unwrap_or(usize::MAX)
     }
 
     /// Share index of a member, in `1..=n`.

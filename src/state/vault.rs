@@ -1,8 +1,8 @@
 //! What the vault's own log adds up to.
 
 use super::Invalid;
-use super::apply::check_gate_epoch;
-use crate::event::{Actor, Entry, Event, GateEpoch, Line};
+use super::apply::{by_host, check_gate_epoch};
+use crate::event::{Actor, Entry, Event, GateEpoch, Line, SCHEMA};
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Origin, Slug, VaultId};
 use crate::time::Time;
@@ -30,9 +30,10 @@ impl VaultState {
     /// Begins with the log's first line.
     pub fn begin(line: &Line) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
-        let Entry { time, actor: Actor::Host, event: Event::VaultCreated { vault, origin, gate }, .. } =
-            &**entry
-        else {
+        let Entry { v: SCHEMA, time, actor: Actor::Host, event } = &**entry else {
+            return Err(Invalid::FirstEntry);
+        };
+        let Event::VaultCreated { vault, origin, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(&(*vault).into(), gate, 1)?;
@@ -49,6 +50,10 @@ impl VaultState {
     /// Adds a line.
     pub fn apply(&mut self, line: &Line, _leaf: &Bytes<32>) -> Result<(), Invalid> {
         if let Line::Known(entry) = line {
+            if entry.v != SCHEMA {
+                return Err(Invalid::Schema(entry.v));
+            }
+            by_host(&entry.actor)?;
             if entry.time < self.last {
                 return Err(Invalid::BackInTime { last: self.last, time: entry.time });
             }

@@ -10,7 +10,7 @@ use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown}
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
 use crate::message::{
-    Contribution, Message, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Message, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
@@ -291,7 +291,8 @@ impl Vault {
         shown: Shown,
         now: Time,
     ) -> Result<(), VaultError> {
-        let signature = operator.signing_key().sign(&operator_notice(ceremony, "revealed", target, None));
+        let signature =
+            operator.signing_key().sign(&operator_notice(ceremony, target, Notice::Revealed(shown)));
         let event = Event::Revealed { ceremony: *ceremony, target, shown, signature };
         let actor = Actor::Card(operator.pseudonym().clone());
         self.commit(log, now, vec![(actor, event)], Records::default())?;
@@ -310,7 +311,7 @@ impl Vault {
         let known = self.known(log, ceremony)?.rejected.clone();
         let actor = Actor::Card(operator.pseudonym().clone());
         let event = |who: &Pseudonym| {
-            let digest = operator_notice(ceremony, "share-rejected", target, Some(who));
+            let digest = operator_notice(ceremony, target, Notice::ShareRejected(who));
             let signature = operator.signing_key().sign(&digest);
             (
                 actor.clone(),

@@ -204,12 +204,17 @@ pub fn account<'a>(
     })
 }
 
+/// An organisation that does not exist.
+pub(super) fn no_organisation(name: &Slug) -> VaultError {
+    VaultError::NotFound { what: "organisation", name: name.to_string(), near: Vec::new() }
+}
+
 /// A project that does not exist, with those that do.
 pub fn no_project(state: &Organisation, name: &Slug) -> VaultError {
     VaultError::NotFound {
         what: "project",
         name: format!("{}/{name}", state.slug),
-        near: some(state.projects.values().map(|p| format!("{}/{}", state.slug, p.slug))),
+        near: some(state.projects.values().map(|p| state.project_address(p))),
     }
 }
 

@@ -12,7 +12,7 @@ use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
 use warifu::message::{
-    Contribution, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
 };
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -486,9 +486,9 @@ impl Scene {
         let ceremony = request.request.hash();
         let custodian = self.custodians.first().expect("three custodians").pseudonym().clone();
         let operator = self.operator.signing_key();
-        let signature = operator.sign(&operator_notice(&ceremony, "share-rejected", 0, Some(&custodian)));
+        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::ShareRejected(&custodian)));
         self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
-        let signature = operator.sign(&operator_notice(&ceremony, "revealed", 0, None));
+        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::Revealed(Shown::Screen)));
         self.by_operator(Event::Revealed { ceremony, target: 0, shown: Shown::Screen, signature });
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
     }
