@@ -1,0 +1,333 @@
+//! Vaults that are not as they should be: each is refused with a fact, a remedy
+//! and its exit code, and kept as it is. What somebody without keys has altered
+//! is found and named; what several processes do at once is not lost.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "support/cli.rs"]
+mod cli;
+
+use cli::{World, run, warifu};
+use rusqlite::params;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const USAGE: i32 = 2;
+const INPUT: i32 = 3;
+const DENIED: i32 = 4;
+const TAMPERED: i32 = 6;
+const STORAGE: i32 = 7;
+
+#[test]
+fn a_gate_file_that_cannot_be_used() {
+    let world = World::new();
+    let gate = world.vault().join("gate.key");
+    let right = fs::read(&gate).unwrap();
+    let refused = |code, says: &[&str]| {
+        world.host_refused(&["status"], code, says);
+        world.host_refused(&["org", "add", "more"], code, says);
+    };
+    fs::set_permissions(&gate, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(STORAGE, &["gate.key may be read by others (mode 644)", "Run 'chmod 600' on it"]);
+    fs::set_permissions(&gate, fs::Permissions::from_mode(0o600)).unwrap();
+    for damaged in ["", "warifu gate 1 plain\n", "warifu gate 1 plain\n00\n", "warifu gate 2 plain\n"] {
+        fs::write(&gate, damaged).unwrap();
+        refused(
+            STORAGE,
+            &["gate.key is not a gate file, or it is damaged", "Restore gate.key from its copy."],
+        );
+    }
+    fs::remove_file(&gate).unwrap();
+    refused(STORAGE, &["gate.key", "Restore gate.key from its copy"]);
+    // The gate of another vault: it cannot sign for this one.
+    let other = world.dir("other");
+    run(&other, &["--vault", "vault", "init"]).good();
+    fs::copy(other.join("vault/gate.key"), &gate).unwrap();
+    refused(STORAGE, &["gate.key is the gate of another vault", "Restore this vault's own gate.key"]);
+    fs::write(&gate, right).unwrap();
+    world.verified();
+}
+
+#[test]
+fn a_gate_file_under_a_passphrase() {
+    let world = World::new();
+    let dir = world.dir("protected");
+    fs::write(dir.join("right"), "violin meadow heron lantern quartz\n").unwrap();
+    fs::write(dir.join("wrong"), "violin meadow heron lantern quart\n").unwrap();
+    fs::write(dir.join("weak"), "warifu\n").unwrap();
+    let init = ["--vault", "vault", "init", "--kdf-floor", "--gate-passphrase-file"];
+    run(&dir, &[&init[..], &["weak"]].concat()).refused(INPUT, &["the passphrase is too weak"]);
+    assert!(!dir.join("vault").exists());
+    run(&dir, &["--vault", "vault", "init", "--passphrase"])
+        .refused(USAGE, &["no terminal", "Use --gate-passphrase-file FILE."]);
+    assert!(!dir.join("vault").exists());
+    run(&dir, &[&init[..], &["right"]].concat()).good();
+    let add = ["--vault", "vault", "org", "add", "acme"];
+    run(&dir, &add).refused(
+        USAGE,
+        &["no terminal to ask on: Passphrase of the gate's file", "Use --gate-passphrase-file FILE."],
+    );
+    let with = |file| [&add[..], &["--gate-passphrase-file", file]].concat();
+    run(&dir, &with("wrong"))
+        .refused(DENIED, &["the passphrase of the gate's file is wrong", "Try again; nothing was changed."]);
+    run(&dir, &with("missing")).refused(STORAGE, &["missing: No such file", "Check the path"]);
+    run(&dir, &with("right")).good();
+}
+
+#[test]
+fn a_vault_that_is_not_there_or_not_a_vault() {
+    let world = World::new();
+    let dir = world.dir("elsewhere");
+    let status = ["--vault", "vault", "status"];
+    let no_vault = ["vault.db' does not exist", "Make a vault with 'warifu init'"];
+    run(&dir, &status).refused(STORAGE, &no_vault);
+    assert!(!dir.join("vault").exists(), "looking for a vault makes none");
+    fs::create_dir(dir.join("vault")).unwrap();
+    run(&dir, &status).refused(STORAGE, &no_vault);
+    fs::write(dir.join("vault/vault.db"), "Dear all, ".repeat(1000)).unwrap();
+    run(&dir, &status).refused(STORAGE, &["is not a vault", "Name the right directory with --vault DIR."]);
+    fs::remove_file(dir.join("vault/vault.db")).unwrap();
+    let foreign = rusqlite::Connection::open(dir.join("vault/vault.db")).unwrap();
+    foreign.execute_batch("CREATE TABLE t (a)").unwrap();
+    run(&dir, &status).refused(STORAGE, &["is not a vault"]);
+    run(&dir, &["--vault", "vault", "init"]).refused(INPUT, &["holds a vault already"]);
+    // A gate without a vault may be the only copy of a key: it is not replaced.
+    fs::create_dir(dir.join("half")).unwrap();
+    fs::write(dir.join("half/gate.key"), "mine").unwrap();
+    run(&dir, &["--vault", "half", "init"]).refused(INPUT, &["holds a gate.key but no vault"]);
+    assert_eq!(fs::read_to_string(dir.join("half/gate.key")).unwrap(), "mine");
+}
+
+#[test]
+fn a_vault_of_a_newer_format() {
+    let world = World::new();
+    world.database().pragma_update(None, "user_version", 99).unwrap();
+    let says =
+        ["the vault has format 99; this program knows formats up to 1", "Use the newer warifu that made it."];
+    world.host_refused(&["status"], STORAGE, &says);
+    world.host_refused(&["org", "add", "more"], STORAGE, &says);
+}
+
+#[test]
+fn a_database_with_damaged_pages() {
+    let world = World::new();
+    let path = world.vault().join("vault.db");
+    let mut bytes = fs::read(&path).unwrap();
+    assert!(!world.vault().join("vault.db-wal").exists(), "the last to close it leaves one file");
+    for page in bytes.chunks_mut(4096).skip(1) {
+        page[..64].fill(0xA5);
+    }
+    fs::write(&path, &bytes).unwrap();
+    let says = ["is damaged", "restore from a backup"];
+    for arguments in
+        [&["status"][..], &["audit", "verify"], &["org", "add", "more"], &["account", "list", "acme"]]
+    {
+        world.host(arguments).refused(STORAGE, &says);
+    }
+    assert_eq!(fs::read(&path).unwrap(), bytes, "what is damaged is kept as it is");
+    fs::write(&path, &bytes[..10_000]).unwrap();
+    let ran = world.host(&["status"]);
+    assert_eq!(ran.code, STORAGE, "{}", ran.err);
+}
+
+/// As another user where the tests run as root, whom permissions do not stop.
+#[test]
+fn a_vault_that_cannot_be_written() {
+    use std::os::unix::fs::chown;
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    let world = World::new();
+    let root = rustix::process::getuid().is_root();
+    let mode =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let mut command = warifu();
+    command.current_dir("/").arg("--vault").arg(world.vault());
+    for name in ["vault.db", "gate.key", "pins.json"] {
+        let file = world.vault().join(name);
+        mode(&file, if name == "gate.key" { 0o400 } else { 0o444 });
+        if root {
+            chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    if root {
+        chown(world.vault(), Some(NOBODY), Some(NOBODY)).unwrap();
+        mode(world.host_dir().parent().unwrap(), 0o755);
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    mode(&world.vault(), 0o555);
+    let before = fs::read(world.vault().join("vault.db")).unwrap();
+    let ran = cli::run_with(&mut command, &["org", "add", "more"], None);
+    mode(&world.vault(), 0o755);
+    ran.refused(
+        STORAGE,
+        &["the vault cannot be written", "Make the vault's directory writable; nothing was changed."],
+    );
+    assert_eq!(fs::read(world.vault().join("vault.db")).unwrap(), before);
+}
+
+#[test]
+fn a_vault_that_another_process_holds_for_too_long() {
+    let world = World::new();
+    let other = world.database();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let start = Instant::now();
+    let says = ["another process is writing to the vault", "wait for it and run the command again"];
+    world.host(&["org", "add", "more"]).refused(STORAGE, &says);
+    assert!(start.elapsed() >= Duration::from_secs(9), "it waits for a while");
+    other.execute_batch("ROLLBACK").unwrap();
+    world.host(&["org", "add", "more"]).good();
+}
+
+#[test]
+fn several_processes_at_once_lose_nothing() {
+    let world = World::new();
+    let spawn = |n: usize| {
+        let address = format!("acme/web/many-{n}");
+        warifu()
+            .current_dir(world.host_dir())
+            .args(["--vault", "vault", "account", "add", &address, "--id", &format!("5555666677{n:02}")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<_> = (0..6).map(spawn).collect();
+    // Whoever verifies meanwhile sees one moment, not a mixture of two.
+    world.verified();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let rows = world.host(&["--json", "account", "list", "acme/web"]).good().json();
+    assert_eq!(rows.as_array().unwrap().len(), 2 + 6);
+    world.verified();
+}
+
+#[test]
+fn several_processes_cannot_take_one_name() {
+    let world = World::new();
+    let spawn = |_| {
+        let mut command = warifu();
+        command.current_dir(world.host_dir()).args(["--vault", "vault", "org", "add", "initech"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..4).map(spawn).collect();
+    let mut made = 0;
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        match output.status.code() {
+            Some(0) => made += 1,
+            code => assert!(code == Some(INPUT) && said.contains("already"), "{code:?} {said}"),
+        }
+    }
+    assert_eq!(made, 1);
+    world.verified();
+}
+
+/// Alterations by somebody with write access to the database and no keys.
+#[test]
+fn every_alteration_is_found_and_named() {
+    let acme = "(SELECT DISTINCT position >> 40 FROM entry WHERE instr(bytes, 'AWS') OR instr(bytes, '111122223333'))";
+    let last = format!("(SELECT max(position) FROM entry WHERE position >> 40 = {acme})");
+    let body = |kind: &str| {
+        format!(
+            "UPDATE body SET bytes = zeroblob(length(bytes)) WHERE number = (SELECT body FROM record WHERE name LIKE '{kind}/%' AND log = {acme} LIMIT 1)"
+        )
+    };
+    let projection = |change: &str| format!("UPDATE projection SET bytes = {change} WHERE log = {acme}");
+    let alterations: &[(String, &str)] = &[
+        (body("sealed"), "record sealed/"),
+        (body("dealing"), "record dealing/"),
+        (body("totp"), "record totp/"),
+        (body("text"), "record text/"),
+        (format!("DELETE FROM record WHERE name LIKE 'sealed/%' AND log = {acme}"), "is missing"),
+        (format!("DELETE FROM record WHERE name LIKE 'totp/%' AND log = {acme}"), "is missing"),
+        (
+            format!(
+                "INSERT INTO record SELECT log, 'sealed/{}', length, body FROM record WHERE name LIKE 'sealed/%' AND log = {acme} LIMIT 1",
+                "0".repeat(64)
+            ),
+            "belongs to no entry",
+        ),
+        (
+            projection("CAST(replace(CAST(bytes AS TEXT), 'prod', 'brod') AS BLOB)"),
+            "the stored state is not what the entries add up to",
+        ),
+        (
+            format!("DELETE FROM projection WHERE log = {acme}"),
+            "the stored state is not what the entries add up to",
+        ),
+        (
+            format!(
+                "UPDATE log SET checkpoint = replace(checkpoint, '— example.com/warifu', '— example.org/warifu') WHERE number = {acme}"
+            ),
+            "checkpoint",
+        ),
+        (
+            format!(
+                "UPDATE log SET checkpoint = (SELECT checkpoint FROM log WHERE number != {acme} LIMIT 1) WHERE number = {acme}"
+            ),
+            "checkpoint",
+        ),
+        (format!("DELETE FROM entry WHERE position = {last}"), "is damaged"),
+        (
+            format!(
+                "UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), '111122223333', '111122223334') AS BLOB) WHERE instr(bytes, '111122223333') AND position >> 40 = {acme}"
+            ),
+            "is damaged",
+        ),
+        (format!("UPDATE entry SET leaf = zeroblob(32) WHERE position = {last}"), "is damaged"),
+    ];
+    let world = World::new();
+    world.verified();
+    let backup = cli::Backup::of(&world.vault());
+    for (sql, what) in alterations {
+        let changed = world.database().execute(sql, params![]).unwrap();
+        assert!(changed > 0, "{sql}");
+        let ran = world.host(&["audit", "verify"]);
+        let said = format!("{sql}\n{}{}", ran.out, ran.err);
+        assert_eq!(ran.code, TAMPERED, "{said}");
+        assert!(ran.out.contains(what), "{said}");
+        assert!(ran.out.contains("WRONG acme:"), "{said}");
+        assert!(ran.err.contains("Keep this vault as it is"), "{said}");
+        assert!(ran.out.contains("good  globex:"), "{said}");
+        let json = world.host(&["--json", "audit", "verify"]);
+        assert_eq!(json.code, TAMPERED);
+        let findings = json.json()["findings"].as_array().unwrap().clone();
+        assert!(
+            findings.iter().any(|f| f["log"] == "acme" && f["what"].as_str().unwrap().contains(what)),
+            "{findings:?}"
+        );
+        world.host(&["audit", "verify", "globex"]).good();
+        backup.restore();
+    }
+    world.verified();
+}
+
+#[test]
+fn an_alteration_of_the_vaults_own_log_is_found() {
+    let own = "(SELECT position >> 40 FROM entry WHERE instr(bytes, 'organisation-added') LIMIT 1)";
+    let world = World::new();
+    let backup = cli::Backup::of(&world.vault());
+    for sql in [
+        format!(
+            "DELETE FROM entry WHERE position = (SELECT max(position) FROM entry WHERE position >> 40 = {own})"
+        ),
+        format!(
+            "UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), 'globex', 'hlobex') AS BLOB) WHERE instr(bytes, 'globex') AND position >> 40 = {own}"
+        ),
+        format!("UPDATE projection SET bytes = zeroblob(10) WHERE log = {own}"),
+        format!(
+            "UPDATE log SET checkpoint = (SELECT checkpoint FROM log WHERE number != {own} LIMIT 1) WHERE number = {own}"
+        ),
+    ] {
+        let changed = world.database().execute(&sql, params![]).unwrap();
+        assert!(changed > 0, "{sql}");
+        let ran = world.host(&["audit", "verify"]);
+        assert_eq!(ran.code, TAMPERED, "{sql}\n{}{}", ran.out, ran.err);
+        backup.restore();
+    }
+}
