@@ -15,9 +15,14 @@ use std::io::Write;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use warifu::ceremony::custodian::review;
 use warifu::cli::Exit;
+use warifu::event::{Ending, Event, Refusal};
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::SecretBytes;
+use warifu::state::Standing;
+use warifu::time::Span;
+use warifu::vault::VaultError;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu");
 const ENTER_SCREEN: &str = "\x1b[?1049h";
@@ -323,7 +328,13 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
     at.sees("\x1b[2J");
     at.sees(LEAVE_SCREEN);
     let seed = data_encoding::BASE32_NOPAD.decode(base32.replace(' ', "").as_bytes()).unwrap();
-    let person = Person { name: String::new(), card: card.clone(), passphrase: good.to_owned(), seed };
+    let person = Person {
+        name: String::new(),
+        card: card.clone(),
+        passphrase: good.to_owned(),
+        seed,
+        card_seed: vec![],
+    };
     at.sees("Code that the app shows now");
     at.types(&person.wrong_code());
     at.sees("wait for the next code and type that");
@@ -333,5 +344,36 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
     assert_eq!(at.ends(), 0);
     assert!(!at.tape.text().contains(good), "the passphrase was echoed");
     person.unlock();
-    assert!(TotpSecret::from_bytes(SecretBytes::new(person.seed)).is_some() && step_of(30) == 1);
+}
+
+/// Through the library: at the terminal the shortest window is a minute.
+#[test]
+fn a_ceremony_whose_window_is_over_is_closed_on_record_and_releases_nothing() {
+    let world = World::new();
+    let (mut vault, mut log) = world.open();
+    let (address, start) = (room::address(), room::now());
+    let asked = room::ask(&address, Span::minutes(1));
+    let operator = world.operator.unlock();
+    let hash = vault.open_ceremony(&mut log, operator.card(), &asked, start, &mut room::rng()).unwrap();
+    let package = vault.package(&log, &hash).unwrap();
+    for (person, late) in world.custodians.iter().zip([false, false, true]) {
+        let at = if late { start + Span::seconds(61) } else { start };
+        let custodian = person.unlock();
+        let reviewed = review(&package, custodian.card(), None, start).unwrap();
+        let totp = TotpSecret::from_bytes(SecretBytes::new(person.seed.clone())).unwrap();
+        let code = totp.code_at(step_of(at.unix_seconds()));
+        let answer = reviewed.contribute(custodian.card(), &code, at, &mut room::rng());
+        let Ok(answer) = answer else {
+            assert!(late);
+            continue;
+        };
+        let event = vault.accept(&mut log, &answer, at).unwrap();
+        let expired = matches!(event, Event::Refused { why: Refusal::Expired, .. });
+        assert_eq!(expired, late, "{event:?}");
+    }
+    let late = start + Span::seconds(61);
+    let released = vault.release(&mut log, &hash, 0, late, &mut room::rng());
+    assert!(matches!(released, Err(VaultError::CeremonyEnded(_))));
+    assert_eq!(vault.known(&log, &hash).unwrap().standing, Standing::Ended(Ending::Expired));
+    assert!(vault.verify(None).unwrap().findings.is_empty());
 }

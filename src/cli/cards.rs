@@ -10,6 +10,7 @@ use crate::secret::SecretBytes;
 use crate::time::Time;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// A card that is unlocked, and where it lies.
@@ -37,6 +38,13 @@ pub fn secret_from_file(path: &Path) -> Result<SecretBytes, CliError> {
 /// A secret from a file descriptor that the caller has opened.
 pub fn secret_from_fd(fd: u32) -> Result<SecretBytes, CliError> {
     secret_from_file(&PathBuf::from(format!("/dev/fd/{fd}")))
+}
+
+/// A secret from standard input, past the buffer of [`std::io::stdin`], which
+/// nobody wipes.
+pub fn secret_from_stdin() -> Result<SecretBytes, CliError> {
+    let own = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    own.and_then(secret_from).map_err(|why| CliError::file("standard input", why))
 }
 
 /// Reads a secret; one newline at its end is not part of it.

@@ -108,8 +108,7 @@ fn password(
     let rules = PasswordRules::of(provider);
     let names = [login, args.address.account.as_str()];
     if args.stdin {
-        let password =
-            cards::secret_from(std::io::stdin()).map_err(|why| CliError::file("standard input", why))?;
+        let password = cards::secret_from_stdin()?;
         check_typed_password(&rules, &password, &names)?;
         return Ok((password, Made::Imported));
     }

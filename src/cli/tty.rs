@@ -282,7 +282,8 @@ fn show(reveal: &Reveal<'_>) -> Result<(), UiError> {
 }
 
 fn show_code(who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError> {
-    let picture = Picture::of(without_defaults(url.expose())).expect("a URL of 200 bytes has a QR code");
+    let picture =
+        Picture::of(without_defaults(url.expose())).expect("a URL of two short names has a QR code");
     let screen = AlternateScreen::enter()?;
     keys::forget_typed_ahead();
     let (mut seen, mut last) = (false, None);

@@ -73,7 +73,11 @@ pub fn write(
         }
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-    let text = Zeroizing::new(format!("{head}\n{}\n", *body));
+    // Exact capacity: a buffer that grows leaves copies of the root behind.
+    let mut text = Zeroizing::new(String::with_capacity(head.len() + body.len() + 2));
+    for part in [&head, "\n", &body, "\n"] {
+        text.push_str(part);
+    }
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     if let Some(dir) = path.parent() {
         File::open(dir).and_then(|d| d.sync_all()).map_err(io)?;

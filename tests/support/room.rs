@@ -2,8 +2,9 @@
 //! key derivation that is allowed, so that it takes a second.
 #![allow(dead_code)]
 
-use rand::rand_core::UnwrapErr;
+use rand::rand_core::{Rng, TryCryptoRng, TryRng, UnwrapErr};
 use rand::rngs::SysRng;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::TempDir;
@@ -32,7 +33,30 @@ pub struct Person {
     pub card: PathBuf,
     pub passphrase: String,
     pub seed: Vec<u8>,
+    /// Seed of the card.
+    pub card_seed: Vec<u8>,
 }
+
+/// Randomness that remembers what it gave: how a test knows a card's seed.
+#[derive(Default)]
+struct Recorder(Vec<Vec<u8>>);
+
+impl TryRng for Recorder {
+    type Error = Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(rng().next_u32())
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(rng().next_u64())
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        rng().fill_bytes(bytes);
+        self.0.push(bytes.to_vec());
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Recorder {}
 
 /// A vault, three of five custodians, an operator, and somebody from elsewhere.
 pub struct World {
@@ -110,14 +134,16 @@ struct Enrolled {
 }
 
 fn enrol(vault: &mut Vault, log: &mut Log, role: Role, path: PathBuf) -> Enrolled {
-    let pending = new_person(&log.state, role, &mut rng());
+    let mut recorder = Recorder::default();
+    let pending = new_person(&log.state, role, &mut recorder);
+    let card_seed = recorder.0.iter().rfind(|fill| fill.len() == 32).unwrap().clone();
     let code = pending.totp.code_at(step_of(now().unix_seconds()));
     vault.enrol(log, &pending, &code, now(), &mut rng()).unwrap();
     let Pending { card, totp } = pending;
     let name = card.pseudonym().to_string();
     let passphrase = format!("tallow ember sundial {name}");
     let seed = totp.as_bytes().expose().to_vec();
-    Enrolled { person: Person { name, card: path, passphrase, seed }, card }
+    Enrolled { person: Person { name, card: path, passphrase, seed, card_seed }, card }
 }
 
 fn keep(enrolled: Enrolled) -> Person {

@@ -1,0 +1,268 @@
+//! What a process still has in its memory after it has sealed, held a ceremony
+//! and given one up. A child process does all that through the library, drops
+//! everything and reads its own memory. Needles are masked there, so that
+//! looking for them does not put them there; a secret that is kept on purpose
+//! shows that the search finds.
+//!
+//! It covers the library. What prompts and screens hold is wiped too, but not
+//! searched here: the program itself lets nobody read its memory.
+#![cfg(target_os = "linux")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/room.rs"]
+mod room;
+
+use room::{World, address, ask, now, open, rng};
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::Command;
+use warifu::ceremony::custodian::review;
+use warifu::ceremony::recipient::finish;
+use warifu::event::{Ending, Event, Made, Shown};
+use warifu::seal::card_file::{CardFile, UnlockedCard};
+use warifu::seal::record::Payload;
+use warifu::seal::totp::{TotpSecret, step_of};
+use warifu::secret::SecretBytes;
+use warifu::time::Span;
+use warifu::vault::ceremony::requester_secret;
+use warifu::vault::seal::Provenance;
+use warifu::vault::{Log, Vault};
+
+const DIRECTORY: &str = "WARIFU_TEST_MEMORY_DIRECTORY";
+const MASK: u8 = 0xA5;
+const SEALED: &str = "mellow-Quartz9lantern+orbit";
+
+/// Run by the other test in a process of its own; alone it does nothing.
+#[test]
+fn child_that_works_and_then_searches_itself() {
+    let Some(dir) = env::var_os(DIRECTORY) else { return };
+    let dir = Path::new(&dir);
+    let control = secret_from(&dir.join("control-kept"));
+    drop(secret_from(&dir.join("control-wiped")));
+    let mut on_stack = [0; 40];
+    File::open(dir.join("control-stack")).unwrap().read_exact(&mut on_stack).unwrap();
+    let mut needles = Needles::read(&dir.join("needles"));
+    found_a_vault(dir, &mut needles);
+    work(dir, &mut needles);
+    needles.search();
+    assert!(!control.is_empty());
+    std::hint::black_box(&on_stack);
+}
+
+/// A file's contents, read in place.
+fn secret_from(path: &Path) -> SecretBytes {
+    let mut file = File::open(path).unwrap();
+    let mut bytes = SecretBytes::zeroed(usize::try_from(file.metadata().unwrap().len()).unwrap());
+    file.read_exact(bytes.expose_mut()).unwrap();
+    bytes
+}
+
+fn unlock(dir: &Path, who: &str) -> UnlockedCard {
+    let file = CardFile::parse(&fs::read(dir.join(format!("{who}.card"))).unwrap()).unwrap();
+    file.unlock(&secret_from(&dir.join(format!("{who}.passphrase")))).unwrap()
+}
+
+/// A gate's root is made, written and read.
+fn found_a_vault(dir: &Path, needles: &mut Needles) {
+    let path = dir.join("fresh");
+    let origin = "example.com/warifu".parse().unwrap();
+    drop(Vault::init(&path, &origin, None, now(), &mut rng()).unwrap());
+    drop(Vault::open(&path, &mut || None).unwrap());
+    let file = secret_from(&path.join("gate.key"));
+    let hex = file.expose().split(|byte| *byte == b'\n').nth(1).unwrap();
+    needles.add("new-gate-root-hex", hex, false);
+    let mut root = SecretBytes::zeroed(32);
+    data_encoding::HEXLOWER.decode_mut(hex, root.expose_mut()).unwrap();
+    needles.add("new-gate-root", root.expose(), false);
+}
+
+/// Everything that touches secrets; all of it is dropped at the end.
+fn work(dir: &Path, needles: &mut Needles) {
+    let (mut vault, mut log) = open(&dir.join("vault"));
+    let password = secret_from(&dir.join("password"));
+    let (login, notes) = (room::secret("root@example.com"), SecretBytes::zeroed(0));
+    let payload = Payload { login, password, notes };
+    let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
+    vault.seal(&mut log, &address(), &payload, provenance, now(), &mut rng()).unwrap();
+    drop(payload);
+    ceremony(dir, &mut vault, &mut log, needles, &["c1", "c2", "c3"]);
+    ceremony(dir, &mut vault, &mut log, needles, &["c4"]);
+}
+
+fn ceremony(dir: &Path, vault: &mut Vault, log: &mut Log, needles: &mut Needles, who: &[&str]) {
+    let operator = unlock(dir, "operator");
+    let address = address();
+    let asked = ask(&address, Span::minutes(15));
+    let hash = vault.open_ceremony(log, operator.card(), &asked, now(), &mut rng()).unwrap();
+    let package = vault.package(log, &hash).unwrap();
+    for name in who {
+        let custodian = unlock(dir, name);
+        let reviewed = review(&package, custodian.card(), None, now()).unwrap();
+        let totp = TotpSecret::from_bytes(secret_from(&dir.join(format!("{name}.seed")))).unwrap();
+        let code = totp.code_at(step_of(now().unix_seconds()));
+        needles.add(&format!("code-{name}"), code.expose(), true);
+        let contribution = reviewed.contribute(custodian.card(), &code, now(), &mut rng()).unwrap();
+        let event = vault.accept(log, &contribution, now()).unwrap();
+        assert!(matches!(event, Event::Accepted(_)), "{event:?}");
+    }
+    if who.len() < 3 {
+        vault.end_ceremony(log, &hash, Ending::Aborted, now()).unwrap();
+        return;
+    }
+    let release = vault.release(log, &hash, 0, now(), &mut rng()).unwrap();
+    let key = requester_secret(operator.card(), &release).unwrap();
+    let finished = finish(&release, &key).unwrap();
+    assert!(finished.payload.password.same_as(&secret_from(&dir.join("password"))));
+    vault.revealed(log, operator.card(), (&hash, 0), Shown::Screen, now()).unwrap();
+    vault.end_ceremony(log, &hash, Ending::Closed, now()).unwrap();
+}
+
+struct Needle {
+    label: String,
+    masked: Vec<u8>,
+    /// Digits alone occur everywhere: they count only where they stand alone.
+    alone: bool,
+}
+
+struct Needles(Vec<Needle>);
+
+impl Needles {
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let needle = |line: &str| {
+            let (label, masked) = line.split_once(' ').unwrap();
+            let masked = data_encoding::HEXLOWER.decode(masked.as_bytes()).unwrap();
+            Needle { label: label.to_owned(), masked, alone: false }
+        };
+        Self(text.lines().map(needle).collect())
+    }
+
+    fn add(&mut self, label: &str, bytes: &[u8], alone: bool) {
+        let mut masked = Vec::with_capacity(bytes.len());
+        masked.extend(bytes.iter().map(|byte| byte ^ MASK));
+        self.0.push(Needle { label: label.to_owned(), masked, alone });
+    }
+
+    /// Prints where each needle is found in writable memory.
+    fn search(&self) {
+        let by_first: Vec<Vec<&Needle>> =
+            (0..=255u8).map(|b| self.0.iter().filter(|n| n.masked[0] ^ MASK == b).collect()).collect();
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let mut memory = File::open("/proc/self/mem").unwrap();
+        let mut chunk = vec![0; 1 << 20];
+        let mut searched = 0;
+        for line in maps.lines().filter(|line| line.contains(" rw")) {
+            let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+            let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
+            let place = place(line, from, to);
+            let own = chunk.as_ptr() as u64;
+            let mut at = from;
+            while at < to {
+                // What the buffer holds was found where it came from.
+                if (own..own + chunk.len() as u64).contains(&at) {
+                    at = own + chunk.len() as u64;
+                    continue;
+                }
+                let before_own = if at < own { own - at } else { u64::MAX };
+                let length = usize::try_from((to - at).min(chunk.len() as u64).min(before_own)).unwrap();
+                memory.seek(SeekFrom::Start(at)).unwrap();
+                if memory.read_exact(&mut chunk[..length]).is_err() {
+                    break;
+                }
+                searched += length;
+                report(&by_first, &chunk[..length], place);
+                // The next chunk overlaps: a needle may lie across the border.
+                at += if at + (length as u64) < to && length > 128 {
+                    length as u64 - 64
+                } else {
+                    length as u64
+                };
+            }
+        }
+        println!("\nsearched {searched}");
+    }
+}
+
+/// Heap, or the stack of this thread or another.
+fn place(line: &str, from: u64, to: u64) -> &'static str {
+    let here = std::ptr::from_ref(&line) as u64;
+    if line.ends_with("[stack]") || (from..to).contains(&here) { "stack" } else { "heap" }
+}
+
+fn report(by_first: &[Vec<&Needle>], bytes: &[u8], place: &str) {
+    for (position, first) in bytes.iter().enumerate() {
+        for needle in &by_first[usize::from(*first)] {
+            let end = position + needle.masked.len();
+            let Some(window) = bytes.get(position..end) else { continue };
+            if !window.iter().zip(&needle.masked).all(|(byte, masked)| byte ^ MASK == *masked) {
+                continue;
+            }
+            let beside = [position.checked_sub(1).and_then(|p| bytes.get(p)), bytes.get(end)];
+            if needle.alone && beside.into_iter().flatten().any(u8::is_ascii_alphanumeric) {
+                continue;
+            }
+            println!("\nfound {place} {}", needle.label);
+        }
+    }
+}
+
+#[test]
+fn nothing_secret_stays_in_memory() {
+    let world = World::new();
+    let dir = world.dir.path();
+    let mut needles = Vec::new();
+    let mut needle = |label: &str, bytes: &[u8]| {
+        let masked: Vec<u8> = bytes.iter().map(|byte| byte ^ MASK).collect();
+        needles.push(format!("{label} {}", data_encoding::HEXLOWER.encode(&masked)));
+    };
+    for (name, bytes) in [
+        ("password", SEALED.as_bytes()),
+        ("control-kept", b"kept on purpose: the search must find it"),
+        ("control-stack", b"left where the function that runs has it"),
+        ("control-wiped", b"wiped at once: the search must not find it"),
+    ] {
+        fs::write(dir.join(name), bytes).unwrap();
+        needle(name, bytes);
+    }
+    let people = world.custodians.iter().take(4).chain([&world.operator]);
+    let (_, log) = world.open();
+    let g = log.state.g(warifu::vault::group::group(&log.state, &room::slug("keepers")).unwrap());
+    for (who, person) in ["c1", "c2", "c3", "c4", "operator"].into_iter().zip(people) {
+        fs::write(dir.join(format!("{who}.passphrase")), &person.passphrase).unwrap();
+        fs::write(dir.join(format!("{who}.seed")), &person.seed).unwrap();
+        needle(&format!("passphrase-{who}"), person.passphrase.as_bytes());
+        needle(&format!("card-seed-{who}"), &person.card_seed);
+        if who != "operator" {
+            needle(&format!("totp-seed-{who}"), &person.seed);
+            let unlocked = person.unlock();
+            needle(&format!("share-key-{who}"), unlocked.card().share_scalar(&g).expose().as_bytes());
+            needle(&format!("requester-key-{who}"), unlocked.card().requester_key().expose());
+        }
+    }
+    let gate = fs::read_to_string(world.vault.join("gate.key")).unwrap();
+    let hex = gate.lines().nth(1).unwrap();
+    needle("gate-root-hex", hex.as_bytes());
+    needle("gate-root", &data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap());
+    fs::write(dir.join("needles"), needles.join("\n")).unwrap();
+
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "child_that_works_and_then_searches_itself", "--nocapture"])
+        .env(DIRECTORY, dir)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("\nsearched "), "{text}");
+    let found = |place: &str| -> BTreeSet<&str> {
+        text.lines()
+            .filter_map(|line| line.strip_prefix("found ")?.strip_prefix(place))
+            .map(str::trim)
+            .collect()
+    };
+    println!("heap: {:?}\nstack: {:?}", found("heap"), found("stack"));
+    assert_eq!(found("heap"), BTreeSet::from(["control-kept"]));
+    assert_eq!(found("stack"), BTreeSet::from(["control-stack"]));
+}
