@@ -1,0 +1,15 @@
+//! A hostile insider at work: custodian, operator, the host's administrator,
+//! whoever carries files. Each test is an attack that must not succeed, named
+//! for the rule that stops it.
+
+#[path = "insider/agreements.rs"]
+mod agreements;
+#[path = "insider/forged_log.rs"]
+mod forged_log;
+#[path = "insider/gate.rs"]
+mod gate;
+#[path = "insider/packages.rs"]
+mod packages;
+#[path = "insider/releases.rs"]
+mod releases;
+mod support;
