@@ -2,6 +2,8 @@
 //! whoever carries files. Each test is an attack that must not succeed, named
 //! for the rule that stops it.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "insider/agreements.rs"]
 mod agreements;
 #[path = "insider/forged_log.rs"]

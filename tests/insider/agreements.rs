@@ -2,7 +2,6 @@
 
 use crate::support::{World, forge_on};
 use warifu::event::{Actor, Admission, Event, GateEpoch, GroupStatement, Scope};
-use warifu::gate::Gate;
 use warifu::hex::Bytes;
 use warifu::log::entry::EntryBytes;
 use warifu::seal::card::{Role, StatementError};

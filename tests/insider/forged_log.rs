@@ -249,7 +249,7 @@ fn an_expiry_before_the_window_is_over_is_refused() {
     let ceremony = world.open();
     let expired = Event::Ended { ceremony, how: Ending::Expired };
     assert_eq!(world.forge(Actor::Host, expired.clone()).err(), STATE("ended"));
-    assert_eq!(world.forge(world.custodians[0].actor(), expired.clone()).is_err(), true);
+    assert!(world.forge(world.custodians[0].actor(), expired.clone()).is_err());
     assert!(world.forge_at(world.now + Span::minutes(61), Actor::Host, expired).is_ok());
 }
 

@@ -421,7 +421,7 @@ fn a_log_under_another_signature_or_another_name_is_not_loaded() {
         let mut store = MemoryStore::default();
         let entries = lines.iter().map(|line| bytes(line)).collect();
         let appends = vec![Append { log, expected_size: 0, entries, checkpoint }];
-        store.commit(Batch { appends, ..Batch::default() }).unwrap();
+        let _durable = store.commit(Batch { appends, ..Batch::default() }).unwrap();
         commit::load(&store, &log).map(|log| log.state.size)
     };
     let good = world.checkpoint(&lines);

@@ -9,7 +9,6 @@ use warifu::event::{
     Acceptance, Actor, Admission, Binding, Entry, Event, GroupStatement, Hash, Line, Made, Mode, Opening,
     SCHEMA, Scope, Shown, ciphertext_hash,
 };
-use warifu::gate::Gate;
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
