@@ -105,8 +105,6 @@ pub mod label {
         REQUESTER_KEY = "requester-key";
         /// An operator ends a ceremony or reports its result.
         OPERATOR_NOTICE = "operator-notice";
-        /// Key of a passphrase-protected gate root.
-        GATE_FILE = "gate-file";
     }
 }
 

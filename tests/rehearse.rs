@@ -1,7 +1,7 @@
 //! The rehearsal, and real people's commands on the vault that it keeps, in the
 //! room on a real pseudo-terminal.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use expectrl::session::OsSession;
 use expectrl::{Expect, Session};

@@ -24,8 +24,11 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
 }
 
 fn verify(app: &mut App<'_>, organisation: Option<&Slug>) -> Result<(), CliError> {
-    let vault = app.open_vault()?;
-    let report = vault.verify(organisation)?;
+    let report = match app.open_vault() {
+        Ok(vault) => vault.verify(organisation)?,
+        Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,
+        Err(error) => return Err(error),
+    };
     let value = serde_json::to_value(&report).expect("a report is plain values");
     let found = report.findings.len();
     app.emit(value, || words(&report));
@@ -49,6 +52,9 @@ fn words(report: &Report) -> String {
         ));
         lines
             .extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
+    }
+    if report.logs.is_empty() {
+        lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
     }
     if report.findings.is_empty() {
         lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
@@ -171,7 +177,7 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
             let scope = match &binding.scope {
                 crate::event::Scope::Organisation => state.slug.to_string(),
                 crate::event::Scope::Project(id) => {
-                    state.projects.get(id).map(|p| format!("{}/{}", state.slug, p.slug)).unwrap_or_default()
+                    state.projects.get(id).map(|p| state.project_address(p)).unwrap_or_default()
                 }
                 crate::event::Scope::Account(id) => state.address(id),
             };

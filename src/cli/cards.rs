@@ -21,7 +21,10 @@ pub struct OpenCard {
 }
 
 /// Longest secret that is read from a file, in bytes.
-const SECRET_CAP: u64 = 64 * 1024;
+const SECRET_CAP: usize = 64 * 1024;
+/// Longest card file that is read, in bytes: more than any card has, because a
+/// mail program may have lengthened its line ends.
+const CARD_CAP: u64 = 1 << 16;
 /// Longest file of what an owner has seen, in bytes.
 const SEEN_CAP: u64 = 1 << 20;
 
@@ -38,7 +41,7 @@ pub fn secret_from_fd(fd: u32) -> Result<SecretBytes, CliError> {
 
 /// Reads a secret; one newline at its end is not part of it.
 pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
-    let mut bytes = SecretBytes::zeroed(usize::try_from(SECRET_CAP).unwrap_or(usize::MAX));
+    let mut bytes = SecretBytes::zeroed(SECRET_CAP);
     let mut length = 0;
     loop {
         let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
@@ -60,7 +63,7 @@ pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
 
 /// Reads and parses a card file; line ends that a mail program changed are put right.
 pub fn read_card(path: &Path) -> Result<CardFile, CliError> {
-    let bytes = files::read_capped(path, 1 << 16)?;
+    let bytes = files::read_capped(path, CARD_CAP)?;
     let text: Vec<u8> = bytes.into_iter().filter(|b| *b != b'\r').collect();
     CardFile::parse(&text).map_err(|why| CliError::Card { path: path.to_owned(), why })
 }
@@ -133,7 +136,7 @@ pub fn unlock_several(
         let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
         match attempt.and_then(|card| fits(&card).map(|()| card)) {
             Ok(card) => unlocked.push(card),
-            Err(error) if super::interrupted(&error) => return Err(error),
+            Err(error @ CliError::Ui(_)) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
     }

@@ -234,6 +234,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             GateFileError::WrongPassphrase => "Try again; nothing was changed.",
             GateFileError::Io { .. } => "Check the path and its permissions.",
         },
+        VaultError::OtherGate(_) => "Restore this vault's own gate.key from its copy; nothing was changed.",
         VaultError::Name(_) => "Correct the name and run the command again.",
         VaultError::Invalid(error) => invalid_remedy(error),
         VaultError::BadEntry { .. } => {
@@ -371,7 +372,7 @@ fn vault_exit(error: &VaultError) -> Exit {
     match error {
         VaultError::Store(_) | VaultError::File { .. } | VaultError::RecordGone(_) => Exit::Storage,
         VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
-        VaultError::GateFile(_) | VaultError::Gate(_) => Exit::Storage,
+        VaultError::GateFile(_) | VaultError::Gate(_) | VaultError::OtherGate(_) => Exit::Storage,
         VaultError::BadEntry { .. } => Exit::Tampered,
         VaultError::NotAdmitted { .. }
         | VaultError::OtherRole { .. }

@@ -26,8 +26,8 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
         GroupCommand::Show { address } => {
             let (_, log) = app.open_log(&address.organisation)?;
             let group = vault_group::group(&log.state, &address.name)?;
-            let mut value =
-                serde_json::to_value(group_status(&log.state, group, app.now())).expect("plain values");
+            let mut value = serde_json::to_value(group_status(&log.state, group, app.now()))
+                .expect("a status has only strings, numbers and lists");
             if let Some(object) = value.as_object_mut() {
                 let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
                 object.insert("fingerprint".to_owned(), json!(words));
@@ -95,7 +95,7 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
     let now = app.now();
     let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
     rows.sort_by(|a, b| a.group.cmp(&b.group));
-    let value = serde_json::to_value(&rows).expect("plain values");
+    let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
     app.emit(value, || {
         let row = |g: &crate::vault::status::GroupStatus| {
             let shape = format!("{} of {}", g.threshold, g.members.len());
@@ -114,9 +114,9 @@ fn collect(
     digest: &[u8; 64],
     cards: &CardsArgs,
 ) -> Result<Vec<Signed>, CliError> {
-    let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
+    let needed = group.needed();
     let mut signatures: Vec<Signed> = Vec::new();
-    let who = format!("a member of {}/{}, signature", state.slug, group.slug);
+    let who = format!("a member of {}, signature", state.group_address(group));
     cards::unlock_several(app, cards, needed, &who, &mut |OpenCard { card, .. }| {
         let signed = sign_as_member(state, group, card.card(), digest)?;
         if signatures.iter().any(|s| s.pseudonym == signed.pseudonym) {
@@ -173,17 +173,17 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
         "{} custodians of {} agree to hold the {} of {}.",
         group.threshold, args.group, args.factor, args.scope
     ));
-    let signers_needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
+    let signers_needed = group.needed();
     let (own, rest) = split(&args.cards, signers_needed);
     binding.signatures = collect(app, &state, group, &digest, &own)?;
     let mut rest = rest;
     for holder in holders {
         let Some(holding) = state.groups.get(&holder) else { continue };
         app.ui.note(&format!(
-            "{}/{} holds versions there: its quorum must agree too that new ones go elsewhere.",
-            state.slug, holding.slug
+            "{} holds versions there: its quorum must agree too that new ones go elsewhere.",
+            state.group_address(holding)
         ));
-        let needed = usize::try_from(holding.threshold).unwrap_or(usize::MAX);
+        let needed = holding.needed();
         let (own, after) = split(&rest, needed);
         let signatures = collect(app, &state, holding, &digest, &own)?;
         vault_group::give_up(&mut binding, holder, signatures);

@@ -5,10 +5,12 @@ use super::error::CliError;
 use super::table::table;
 use super::ui::Kind;
 use super::{App, cards};
-use crate::name::{DisplayName, MemberAddress, ScopeAddress, Slug};
+use crate::event::Hash;
+use crate::name::{AccountAddress, DisplayName, Factor, MemberAddress, ScopeAddress, Slug};
 use crate::seal::passphrase::{KdfParams, check_strength};
+use crate::state::Version;
 use crate::vault::hierarchy::{NewAccount, account as find_account, no_project};
-use crate::vault::status::AccountStatus;
+use crate::vault::status::{AccountState, AccountStatus};
 use crate::vault::{Log, Vault};
 use serde_json::json;
 
@@ -49,8 +51,8 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
     match command {
         OrgCommand::Add { slug, name } => {
             let mut vault = app.open_vault()?;
-            let now = app.now();
-            let log = vault.add_organisation(&slug, name.as_ref(), now, &mut app.rng)?;
+            let clock = app.clock;
+            let log = vault.add_organisation(&slug, name.as_ref(), &|| clock.now(), &mut app.rng)?;
             let value = json!({ "organisation": slug, "id": log.state.id, "origin": log.state.origin });
             app.emit(value, || format!("Created organisation {slug}.\nNext: warifu project add {slug}/NAME"));
             Ok(())
@@ -125,8 +127,8 @@ fn add_project(
     name: Option<&DisplayName>,
 ) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
-    let now = app.now();
-    vault.add_project(address, name, now, &mut app.rng)?;
+    let clock = app.clock;
+    vault.add_project(address, name, &|| clock.now(), &mut app.rng)?;
     let text =
         format!("Created project {address}.\nNext: warifu account add {address}/NAME --id 123456789012");
     app.emit(json!({ "project": address.to_string() }), || text);
@@ -136,7 +138,7 @@ fn add_project(
 fn project_value(vault: &Vault, log: &Log, slug: &Slug) -> Option<serde_json::Value> {
     let (id, project) = log.state.project_by_slug(slug)?;
     Some(json!({
-        "project": format!("{}/{slug}", log.state.slug),
+        "project": log.state.project_address(project),
         "name": project.name.and_then(|hash| vault.text(&log.state.id, &hash)),
         "id": id,
         "accounts": log.state.accounts.values().filter(|a| a.project == *id).count(),
@@ -154,8 +156,8 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
                 provider: provider.clone(),
                 external_id: &id,
             };
-            let now = app.now();
-            vault.add_account(new, now, &mut app.rng)?;
+            let clock = app.clock;
+            vault.add_account(&new, &|| clock.now(), &mut app.rng)?;
             let value = json!({ "address": address.to_string(), "provider": provider, "external_id": id });
             app.emit(value, || {
                 format!(
@@ -166,35 +168,38 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
         }
         AccountCommand::List { scope } => {
             let rows = accounts(app, &scope)?;
-            let value = serde_json::to_value(&rows).expect("statuses are plain values");
+            let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
             app.emit(value, || account_table(&rows));
             Ok(())
         }
         AccountCommand::Show { address } => {
             let (vault, log) = app.open_log(&address.organisation)?;
-            let (id, found) = find_account(&log.state, &address)?;
-            let mut value =
-                serde_json::to_value(vault.account_status(&log.state, &id, found)).expect("plain values");
-            let versions: Vec<_> = log
-                .state
-                .versions_of(&id, crate::name::Factor::Password)
-                .into_iter()
-                .map(|(credential, v)| {
-                    let group = log.state.groups.get(&v.sealing.group).map(|g| format!("{}/{}", log.state.slug, g.slug));
-                    json!({
-                        "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
-                        "shown": v.sealing.shown, "exposed": v.exposed, "weakened": log.state.weakened(credential),
-                    })
-                })
-                .collect();
-            if let Some(object) = value.as_object_mut() {
-                object.insert("id".to_owned(), json!(id));
-                object.insert("versions".to_owned(), json!(versions));
-            }
+            let value = account_value(&vault, &log, &address)?;
             show(app, value);
             Ok(())
         }
     }
+}
+
+/// An account's status, with its id and every version.
+fn account_value(vault: &Vault, log: &Log, address: &AccountAddress) -> Result<serde_json::Value, CliError> {
+    let state = &log.state;
+    let (id, found) = find_account(state, address)?;
+    let mut value = serde_json::to_value(vault.account_status(state, &id, found))
+        .expect("a status has only strings, numbers and lists");
+    let version = |(credential, v): (&Hash, &Version)| {
+        let group = state.groups.get(&v.sealing.group).map(|g| state.group_address(g));
+        json!({
+            "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
+            "shown": v.sealing.shown, "exposed": v.exposed, "weakened": state.weakened(credential),
+        })
+    };
+    let versions: Vec<_> = state.versions_of(&id, Factor::Password).into_iter().map(version).collect();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("id".to_owned(), json!(id));
+        object.insert("versions".to_owned(), json!(versions));
+    }
+    Ok(value)
 }
 
 fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus>, CliError> {
@@ -232,11 +237,11 @@ pub fn account_table(rows: &[AccountStatus]) -> String {
 
 fn account_state(row: &AccountStatus) -> String {
     let now = match row.state {
-        "exposed" => {
+        AccountState::Exposed => {
             format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default())
         }
-        "weakened" => format!("weakened ({})", row.weakened),
-        other => other.to_owned(),
+        AccountState::Weakened => format!("weakened ({})", row.weakened),
+        other => other.as_str().to_owned(),
     };
     if row.older_exposed.is_empty() {
         return now;

@@ -46,9 +46,6 @@ pub fn begin(
     };
     check_ask(log, &ask)?;
     let operator = cards::unlock(app, &args.card, "the operator", None)?;
-    if mode == Mode::Room {
-        app.ui.hold_interrupts();
-    }
     let now = app.now();
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     let found = vault.known(log, &ceremony)?;

@@ -85,7 +85,9 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
 
 fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<SecretBytes, CliError> {
     let words = ["warifu", args.organisation.as_str(), who.as_str()];
-    let check = |p: &SecretBytes| check_strength(p, &words).map_err(|weak| CliError::Weak(weak.to_string()));
+    let check = |p: &SecretBytes| {
+        check_strength(p, &words).map_err(|weak| CliError::Weak(weak.advice.trim_end_matches('.').to_owned()))
+    };
     let given = match (&args.passphrase_file, args.passphrase_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
         (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
@@ -99,9 +101,8 @@ fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<
     loop {
         let asked = app.secret_twice(Kind::NewPassphrase, "New passphrase for the card", instead);
         match asked.and_then(|p| check(&p).map(|()| p)) {
-            Err(error @ (CliError::Weak(_) | CliError::NotTheSame)) => {
-                app.ui.note(&format!("{error}. {}", error.remedy()));
-            }
+            Err(error @ CliError::Weak(_)) => app.ui.note(&format!("{error}. {}", error.remedy())),
+            Err(error @ CliError::NotTheSame) => app.ui.note(&format!("{error}. Type it again, twice.")),
             other => return other,
         }
     }

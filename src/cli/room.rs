@@ -9,7 +9,7 @@ use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
-use crate::event::{Ending, Event, Hash, Refusal, Shown};
+use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
@@ -82,7 +82,7 @@ pub fn plain_words(review: &Review) -> String {
 
 /// Text of somebody else with control characters made harmless.
 pub fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    printable(text)
 }
 
 /// A custodian's part before the code: review and agreement. What was seen is
@@ -191,7 +191,7 @@ fn one_in_room(
         return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
     }
     let reviewed = agree(app, package, &open, Some(expires))?;
-    check_clock(app, log)?;
+    check_clock(app, log, Some(expires))?;
     loop {
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
         let now = app.now();
@@ -209,7 +209,7 @@ fn one_in_room(
 
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
-pub fn check_clock(app: &mut App<'_>, log: &Log) -> Result<(), CliError> {
+pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
     let (now, last) = (app.now(), log.state.last);
     if now - last <= crate::time::Span::hours(1) {
         return Ok(());
@@ -219,7 +219,7 @@ pub fn check_clock(app: &mut App<'_>, log: &Log) -> Result<(), CliError> {
         now.to_minute(),
         last.to_minute()
     ));
-    app.confirm("Is the clock right?", None)
+    app.confirm("Is the clock right?", deadline)
 }
 
 /// What [`open_record`] came to.
@@ -309,6 +309,7 @@ pub fn hand_over(
 /// Gives the password and a newline to a shell command's standard input.
 fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
     let failed = |why: std::io::Error| CliError::Exec(why.to_string());
+    super::tty::release();
     let mut child =
         Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {

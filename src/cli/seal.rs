@@ -13,7 +13,7 @@ use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
 use crate::vault::hierarchy::account;
 use crate::vault::seal::{Provenance, holder};
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
 
 /// `seal`.
@@ -82,18 +82,19 @@ fn confirm_group(
         return Ok(vault.pin(&log.state, group, words)?);
     }
     app.ui.note(&format!(
-        "This is the first seal for group {}/{}. Ask one of its members for its twelve words.",
-        log.state.slug, group.slug
+        "This is the first seal for group {}. Ask one of its members for its twelve words.",
+        log.state.group_address(group)
     ));
     loop {
         let prompt = Prompt::new(Kind::Fingerprint, "The twelve words", "Use --fingerprint \"WORDS\".");
         let words = app.ui.line(&prompt)?;
         match vault.pin(&log.state, group, &words) {
             Ok(()) => return Ok(()),
-            Err(error) => {
+            Err(error @ VaultError::OtherFingerprint(_)) => {
                 let error = CliError::from(error);
                 app.ui.note(&format!("{error}. {}", error.remedy()));
             }
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::hierarchy::account_table;
 use super::table::table;
 use crate::vault::VaultError;
-use crate::vault::status::{GroupStatus, OrganisationStatus, Status};
+use crate::vault::status::{AccountState, GroupStatus, OrganisationStatus, Status};
 use std::fmt::Write;
 
 /// `status`.
@@ -17,7 +17,7 @@ pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
         return Err(VaultError::ClockBack { now, last: vault.state().last }.into());
     }
     let status = vault.status(args.organisation.as_ref(), now)?;
-    let value = serde_json::to_value(&status).expect("a status is plain values");
+    let value = serde_json::to_value(&status).expect("a status has only strings, numbers and lists");
     app.emit(value, || words(&status));
     Ok(())
 }
@@ -48,38 +48,19 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
         o.officers,
         o.entries
     );
-    let count = |state: &str| o.accounts.iter().filter(|a| a.state == state).count();
-    let states = ["exposed", "weakened", "sealed", "unsealed", "unbound"];
-    let counted: Vec<_> =
-        states.iter().filter(|s| count(s) > 0).map(|s| format!("{} {s}", count(s))).collect();
+    let count = |state: AccountState| o.accounts.iter().filter(|a| a.state == state).count();
+    let there = AccountState::ALL.into_iter().filter(|state| count(*state) > 0);
+    let counted: Vec<_> = there.map(|state| format!("{} {}", count(state), state.as_str())).collect();
     if !counted.is_empty() {
         let _ = writeln!(text, "  {}", counted.join(", "));
     }
     if !o.accounts.is_empty() {
         let mut accounts = o.accounts.clone();
-        accounts.sort_by_key(|a| states.iter().position(|s| *s == a.state));
+        accounts.sort_by_key(|a| a.state);
         let _ = writeln!(text, "\n{}", account_table(&accounts));
     }
     if !o.groups.is_empty() {
-        let row = |g: &GroupStatus| {
-            let margin = if g.margin == 0 {
-                "none may be lost".to_owned()
-            } else {
-                format!("{} may be lost", g.margin)
-            };
-            vec![
-                g.group.clone(),
-                format!("{} of {}", g.threshold, g.members.len()),
-                margin,
-                g.holds.to_string(),
-                g.operators.join(", "),
-            ]
-        };
-        let _ = writeln!(
-            text,
-            "\n{}",
-            table(&["group", "opens", "members", "holds", "operators"], o.groups.iter().map(row))
-        );
+        let _ = writeln!(text, "\n{}", group_table(&o.groups));
     }
     for c in &o.ceremonies {
         let _ = writeln!(
@@ -98,4 +79,19 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
             let _ = writeln!(text, "    {fact}");
         });
     }
+}
+
+fn group_table(groups: &[GroupStatus]) -> String {
+    let row = |g: &GroupStatus| {
+        let margin =
+            if g.margin == 0 { "none may be lost".to_owned() } else { format!("{} may be lost", g.margin) };
+        vec![
+            g.group.clone(),
+            format!("{} of {}", g.threshold, g.members.len()),
+            margin,
+            g.holds.to_string(),
+            g.operators.join(", "),
+        ]
+    };
+    table(&["group", "opens", "members", "holds", "operators"], groups.iter().map(row))
 }

@@ -4,63 +4,93 @@
 //! Ctrl-C into an answer instead of a kill, and keep what is typed in memory
 //! that is wiped; prompt libraries do not do all three.
 
+mod keys;
+mod screen;
+
 use super::clock::{Clock, SystemClock};
 use super::ui::{Prompt, Reveal, Ui, UiError};
 use crate::secret::SecretBytes;
 use crate::time::Span;
-use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use keys::Key;
+use screen::{AlternateScreen, Page, Picture};
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use zeroize::Zeroizing;
+use std::time::{Duration, Instant};
+
+pub use keys::release;
 
 /// Longest line that is read, in bytes.
 const CAP: usize = 4096;
 
+/// Columns that a typed line should have beside its question.
+const TYPING: usize = 16;
+
 /// Standard input, output and error.
 pub struct Terminal;
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        release();
+    }
+}
 
 impl Terminal {
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
         if !std::io::stdin().is_terminal() {
             return Err(UiError::NoTerminal { question: prompt.text.clone(), instead: prompt.instead });
         }
-        let _raw = Raw::enter()?;
-        let mut typed = Line { bytes: SecretBytes::zeroed(CAP), length: 0 };
-        loop {
-            draw(prompt, &typed, echo)?;
-            match next_key(prompt)? {
-                Key::Nothing => continue,
-                Key::Enter => {
-                    eprint!("\r\n");
-                    return Ok(typed.take());
+        keys::hold()?;
+        let answer = self.read_held(prompt, echo);
+        // In a ceremony the terminal stays held from question to question.
+        if prompt.deadline.is_none() {
+            release();
+        }
+        answer
+    }
+
+    fn read_held(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
+        let mut typed = Line { bytes: SecretBytes::zeroed(CAP), length: 0, too_long: false };
+        let mut drawing = Drawing::begin(prompt, echo);
+        let ended = loop {
+            drawing.draw(prompt, &typed);
+            if prompt.deadline.is_some_and(|deadline| SystemClock.now() > deadline) {
+                break Err(UiError::Deadline);
+            }
+            match keys::next()? {
+                Key::Nothing => {}
+                Key::Other => put("\x07"),
+                Key::Enter if typed.too_long => {
+                    put("\r\n");
+                    self.note(&format!("That is longer than {CAP} bytes. Type it again."));
+                    typed.clear();
+                    drawing.again();
                 }
-                Key::End => {
-                    eprint!("\r\n");
-                    return Err(UiError::Interrupted);
-                }
+                Key::Enter => break Ok(()),
+                Key::End => break Err(UiError::Interrupted),
                 Key::Backspace => typed.backspace(),
-                Key::KillLine => typed.length = 0,
+                Key::KillLine => typed.clear(),
                 Key::Byte(byte) => typed.push(byte),
             }
-        }
+        };
+        put("\r\n");
+        ended.map(|()| typed.take())
     }
 }
-
-/// Ctrl-C while no question was open.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 struct Line {
     bytes: SecretBytes,
     length: usize,
+    too_long: bool,
 }
 
 impl Line {
     fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.expose_mut().get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
+        match self.bytes.expose_mut().get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length += 1;
+            }
+            None => self.too_long = true,
         }
     }
 
@@ -75,6 +105,10 @@ impl Line {
         }
     }
 
+    fn clear(&mut self) {
+        (self.length, self.too_long) = (0, false);
+    }
+
     fn shown(&self) -> &[u8] {
         self.bytes.expose().get(..self.length).unwrap_or_default()
     }
@@ -86,118 +120,95 @@ impl Line {
     }
 }
 
-enum Key {
-    Nothing,
-    Enter,
-    End,
-    Backspace,
-    KillLine,
-    Byte(u8),
+/// A question on the screen. Its last row alone is drawn again, so it must not
+/// wrap: a question that is too wide for that stands above it.
+struct Drawing {
+    text: String,
+    echo: bool,
+    last: Option<String>,
 }
 
-fn next_key(prompt: &Prompt) -> Result<Key, UiError> {
-    if INTERRUPTED.swap(false, Ordering::SeqCst) {
-        return Ok(Key::End);
+impl Drawing {
+    fn begin(prompt: &Prompt, echo: bool) -> Self {
+        let question = prompt.text.clone();
+        let beside = countdown(prompt).len() + ": ".len() + if echo { TYPING } else { 1 };
+        if screen::width(&question) + beside < screen::size().0 {
+            return Self { text: question, echo, last: None };
+        }
+        put(&format!("{question}\r\n"));
+        Self { text: String::new(), echo, last: None }
     }
-    let stdin = std::io::stdin();
-    if let Some(deadline) = prompt.deadline
-        && SystemClock.now() > deadline
-    {
-        eprint!("\r\n");
-        return Err(UiError::Deadline);
+
+    fn again(&mut self) {
+        self.last = None;
     }
-    let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
-    let second = Timespec { tv_sec: 1, tv_nsec: 0 };
-    match poll(&mut waiting, Some(&second)) {
-        Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Key::Nothing),
-        Ok(_) => {}
-        Err(error) => return Err(UiError::Io(error.into())),
+
+    /// Draws if anything has changed. What is typed and may be seen is shown
+    /// from its end.
+    fn draw(&mut self, prompt: &Prompt, typed: &Line) {
+        let mut row = format!("{}{}", self.text, countdown(prompt));
+        row = format!("{}: ", row.trim_start());
+        if self.echo {
+            let room = screen::size().0.saturating_sub(screen::width(&row) + 1).max(4);
+            row.push_str(&tail(&String::from_utf8_lossy(typed.shown()), room));
+        }
+        if self.last.as_ref() != Some(&row) {
+            put(&format!("\r\x1b[K{row}"));
+            self.last = Some(row);
+        }
     }
-    let mut byte = Zeroizing::new([0u8]);
-    if rustix::io::read(&stdin, byte.as_mut_slice()).map_err(|e| UiError::Io(e.into()))? == 0 {
-        return Ok(Key::End);
-    }
-    let [byte] = *byte;
-    Ok(match byte {
-        b'\r' | b'\n' => Key::Enter,
-        3 | 4 => Key::End,
-        8 | 127 => Key::Backspace,
-        21 => Key::KillLine,
-        0..32 => Key::Nothing,
-        other => Key::Byte(other),
-    })
 }
 
-fn draw(prompt: &Prompt, typed: &Line, echo: bool) -> Result<(), UiError> {
-    let mut err = std::io::stderr().lock();
-    write!(err, "\r\x1b[K{}", prompt.text)?;
+fn countdown(prompt: &Prompt) -> String {
+    let mut text = String::new();
     if let Some(deadline) = prompt.deadline {
         let left = deadline - SystemClock.now();
-        write!(err, " [{} left]", Span(left.0.max(0)))?;
+        let _ = write!(text, " [{} left]", Span(left.0.max(0)));
     }
-    write!(err, ": ")?;
-    if echo {
-        err.write_all(typed.shown())?;
-    }
-    err.flush()?;
-    Ok(())
+    text
 }
 
-/// The terminal without echo, line editing and signals; as before when dropped.
-struct Raw(Termios);
-
-impl Raw {
-    fn enter() -> Result<Self, UiError> {
-        let stdin = std::io::stdin();
-        let before = termios::tcgetattr(&stdin).map_err(|e| UiError::Io(e.into()))?;
-        let mut raw = before.clone();
-        raw.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-        raw.special_codes[SpecialCodeIndex::VMIN] = 1;
-        raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        termios::tcsetattr(&stdin, OptionalActions::Now, &raw).map_err(|e| UiError::Io(e.into()))?;
-        Ok(Self(before))
+/// The end of a text that fits into `room` columns.
+fn tail(text: &str, room: usize) -> String {
+    let visible: String = text.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+    if screen::width(&visible) <= room {
+        return visible;
     }
+    let mut from = visible.len();
+    for (position, _) in visible.char_indices().rev() {
+        if screen::width(visible.get(position..).unwrap_or_default()) >= room {
+            break;
+        }
+        from = position;
+    }
+    format!("…{}", visible.get(from..).unwrap_or_default())
 }
 
-impl Drop for Raw {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
-    }
+/// To standard error; a terminal that is gone is no failure of the command.
+fn put(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
-/// The alternate screen; wiped and left when dropped, whatever happened.
-struct AlternateScreen;
-
-impl AlternateScreen {
-    fn enter() -> std::io::Result<Self> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(b"\x1b[?1049h\x1b[2J\x1b[H\x1b[?25l")?;
-        out.flush()?;
-        Ok(Self)
-    }
-}
-
-impl Drop for AlternateScreen {
-    fn drop(&mut self) {
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(b"\x1b[2J\x1b[3J\x1b[H\x1b[?25h\x1b[?1049l");
-        let _ = out.flush();
-    }
+/// An `otpauth` URL without the parameters that every authenticator assumes:
+/// the QR code gets small enough for a usual terminal.
+fn without_defaults(url: &[u8]) -> &[u8] {
+    url.strip_suffix(b"&algorithm=SHA1&digits=6&period=30").unwrap_or(url)
 }
 
 impl Ui for Terminal {
     fn line(&mut self, prompt: &Prompt) -> Result<String, UiError> {
-        let typed = self.read(prompt, true)?;
-        Ok(String::from_utf8_lossy(typed.expose()).trim().to_owned())
+        loop {
+            let typed = self.read(prompt, true)?;
+            match typed.expose_str() {
+                Some(text) => return Ok(text.trim().to_owned()),
+                None => self.note("That is not UTF-8 text. Type it again."),
+            }
+        }
     }
 
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError> {
         self.read(prompt, false)
-    }
-
-    fn hold_interrupts(&mut self) {
-        // A second handler is refused; the first one does all that is needed.
-        let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst));
     }
 
     fn can_reveal(&self) -> Result<(), UiError> {
@@ -213,46 +224,24 @@ impl Ui for Terminal {
 
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
         self.can_reveal()?;
-        let _raw = Raw::enter()?;
-        let _screen = AlternateScreen::enter()?;
-        for left in (1..=reveal.seconds).rev() {
-            draw_reveal(reveal, left)?;
-            let prompt = Prompt::new(super::ui::Kind::Confirm, "", "");
-            match next_key(&prompt)? {
-                Key::Nothing => continue,
-                _ => break,
-            }
-        }
-        Ok(())
+        keys::hold()?;
+        let shown = show(reveal);
+        release();
+        shown
     }
 
     fn show_totp(&mut self, who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError> {
-        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
             let question = format!("the authenticator secret of {who} cannot be shown");
             return Err(UiError::NoTerminal {
                 question,
                 instead: "run it on a terminal, or with --totp-file FILE",
             });
         }
-        let _screen = AlternateScreen::enter()?;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "Scan this with the authenticator app of {who}:\n")?;
-        let level = EcLevel::L;
-        if let Ok(code) = QrCode::with_error_correction_level(url.expose(), level) {
-            let picture = Zeroizing::new(
-                code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build(),
-            );
-            writeln!(out, "{}", *picture)?;
-        }
-        writeln!(out, "\nor type this secret:  {}\n", grouped(base32).expose_str().unwrap_or_default())?;
-        out.flush()?;
-        drop(out);
-        let prompt = Prompt::new(
-            super::ui::Kind::Notes,
-            "Press Enter when the app has it; the screen is wiped",
-            "--totp-file FILE",
-        );
-        self.read(&prompt, false).map(drop)
+        keys::hold()?;
+        let shown = show_code(who, url, base32);
+        release();
+        shown
     }
 
     fn say(&mut self, text: &str) {
@@ -265,33 +254,74 @@ impl Ui for Terminal {
     }
 }
 
-fn draw_reveal(reveal: &Reveal<'_>, left: u64) -> Result<(), UiError> {
-    let mut out = std::io::stdout().lock();
-    write!(out, "\x1b[H\x1b[2J{}\r\n\r\n", reveal.title)?;
-    for (label, secret) in &reveal.fields {
-        write!(out, "  {label:<10} ")?;
-        for byte in secret.expose() {
-            match byte {
-                b'\n' => write!(out, "\r\n             ")?,
-                0..32 | 127 => write!(out, "·")?,
-                _ => out.write_all(&[*byte])?,
-            }
+/// Shows a secret until a key is pressed or the time is up. A key that was
+/// pressed before it could be seen does not count.
+fn show(reveal: &Reveal<'_>) -> Result<(), UiError> {
+    let screen = AlternateScreen::enter()?;
+    keys::forget_typed_ahead();
+    let until = Instant::now() + Duration::from_secs(reveal.seconds);
+    let (mut page, mut last) = (0, None);
+    loop {
+        let size = screen::size();
+        let left = until.saturating_duration_since(Instant::now()).as_millis().div_ceil(1000);
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        if left == 0 {
+            return Ok(());
         }
-        write!(out, "\r\n")?;
+        if last != Some((page, left, size)) {
+            screen.show(&screen::reveal(reveal, page, left, size))?;
+            last = Some((page, left, size));
+        }
+        match keys::next()? {
+            Key::Nothing => {}
+            Key::End => return Ok(()),
+            _ if page + 1 < screen::pages(reveal, size) => page += 1,
+            _ => return Ok(()),
+        }
     }
-    write!(out, "\r\nPress any key to wipe this screen; it is wiped in {left} s.")?;
-    out.flush()?;
-    Ok(())
 }
 
-/// Base32 in groups of four, for typing.
-fn grouped(base32: &SecretBytes) -> SecretBytes {
-    let mut spaced = Vec::with_capacity(base32.len() * 2);
-    for (position, byte) in base32.expose().iter().enumerate() {
-        if position > 0 && position % 4 == 0 {
-            spaced.push(b' ');
+fn show_code(who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError> {
+    let picture = Picture::of(without_defaults(url.expose())).expect("a URL of 200 bytes has a QR code");
+    let screen = AlternateScreen::enter()?;
+    keys::forget_typed_ahead();
+    let (mut seen, mut last) = (false, None);
+    loop {
+        let size = screen::size();
+        let page = if seen { Page::Text } else { picture.fits(size) };
+        if last != Some((page, size)) {
+            screen.show(&screen::totp(&picture, base32, who, page))?;
+            last = Some((page, size));
         }
-        spaced.push(*byte);
+        match keys::next()? {
+            Key::Enter if page == Page::Code => seen = true,
+            Key::Enter => return Ok(()),
+            Key::End => return Err(UiError::Interrupted),
+            _ => {}
+        }
     }
-    SecretBytes::new(spaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_line_is_shown_from_its_end_and_within_its_room() {
+        assert_eq!(tail("/tmp/a.card", 20), "/tmp/a.card");
+        assert_eq!(tail("/tmp/deep/down/a.card", 8), "…/a.card".to_owned());
+        assert_eq!(tail("割符割符", 5), "…割符");
+        assert_eq!(tail("a\x1b[2J", 9), "a·[2J");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_noticed_not_cut() {
+        let mut line = Line { bytes: SecretBytes::zeroed(2), length: 0, too_long: false };
+        b"abc".iter().for_each(|b| line.push(*b));
+        assert!(line.too_long);
+        line.clear();
+        "é".bytes().for_each(|b| line.push(b));
+        line.backspace();
+        assert_eq!((line.length, line.too_long), (0, false));
+    }
 }

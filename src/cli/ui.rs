@@ -94,9 +94,6 @@ pub trait Ui {
     fn line(&mut self, prompt: &Prompt) -> Result<String, UiError>;
     /// Asks for a line that must not be seen.
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError>;
-    /// From now on Ctrl-C is an answer to the next question, and no longer the
-    /// end of the program: what is open has to be closed on record.
-    fn hold_interrupts(&mut self);
     /// Whether [`Ui::reveal`] can work here: asked before anything is released.
     fn can_reveal(&self) -> Result<(), UiError>;
     /// Shows a secret where it leaves no trace, until a key or the time.

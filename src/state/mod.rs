@@ -23,9 +23,9 @@ use crate::time::{Span, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Wrong codes that lock a custodian out of contributing.
+/// Wrong codes within [`LOCKOUT`] that lock a custodian out of contributing.
 pub const ATTEMPTS: usize = 5;
-/// For how long.
+/// How far back wrong codes count, and how long the lock lasts after the last.
 pub const LOCKOUT: Span = Span::minutes(15);
 /// How far a custodian's clock may be ahead of the host's.
 pub const AHEAD: Span = Span::seconds(30);
@@ -129,7 +129,8 @@ pub struct Version {
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
-    /// Custodians whose shares somebody may hold although no release came of it.
+    /// Every ceremony and custodian whose share of it was accepted;
+    /// [`Organisation::weakened`] counts those that no release came of.
     pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
 }
 
@@ -215,6 +216,16 @@ impl Organisation {
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
         self.accounts.iter().find(|(_, a)| a.project == *id && a.slug == *account)
+    }
+
+    /// `org/group`.
+    pub fn group_address(&self, group: &GroupStatement) -> String {
+        format!("{}/{}", self.slug, group.slug)
+    }
+
+    /// `org/project`.
+    pub fn project_address(&self, project: &Project) -> String {
+        format!("{}/{}", self.slug, project.slug)
     }
 
     /// `org/project/account`.
@@ -331,6 +342,12 @@ impl GroupStatement {
     /// Threshold and size, as checked when the statement was applied.
     pub fn shape(&self) -> Option<Threshold> {
         Threshold::new(usize::try_from(self.threshold).ok()?, self.members.len()).ok()
+    }
+
+    /// How many members must agree. On a machine whose `usize` cannot hold the
+    /// threshold no number of members is enough, so that nothing is let through.
+    pub fn needed(&self) -> usize {
+        usize::try_from(self.threshold).unwrap_or(usize::MAX)
     }
 
     /// Share index of a member, in `1..=n`.

@@ -120,6 +120,12 @@ impl SqliteStore {
         Ok(store)
     }
 
+    /// Until this is dropped, whatever this handle reads is of one moment,
+    /// although others write meanwhile. Only for reading.
+    pub fn moment(&self) -> Result<Moment<'_>, StoreError> {
+        self.connection.unchecked_transaction().map(Moment).map_err(|error| self.failed(error))
+    }
+
     /// Moves all committed pages into the database and cuts the write-ahead log
     /// to nothing, with which the last copies of erased bytes are gone: in the
     /// database `secure_delete` has overwritten them. What a failure leaves
@@ -285,6 +291,11 @@ impl Store for SqliteStore {
         if self.writable { Ok(self.erase(ERASURE_WAIT)) } else { Err(StoreError::ReadOnly) }
     }
 }
+
+/// One moment of the store: see [`SqliteStore::moment`].
+#[derive(Debug)]
+#[must_use = "the moment is over when this is dropped"]
+pub struct Moment<'a>(#[expect(dead_code, reason = "held for its end alone")] Transaction<'a>);
 
 /// A transaction that holds the write lock; dropped, it leaves no trace.
 struct Writing<'a> {

@@ -1,10 +1,11 @@
 //! Verifying a vault against its own logs, and reading them.
 
-use super::commit::STATE;
-use super::hierarchy::text_record;
+use super::commit::{state_bytes, state_key};
+use super::hierarchy::{no_organisation, text_record};
+use super::people::totp_record;
 use super::seal::{dealing_record, sealed_record};
 use super::{Vault, VaultError};
-use crate::event::{Actor, Entry, Event, Hash, Line, SaltedText, TextHash, record_hash};
+use crate::event::{Actor, Entry, EntryError, Event, Hash, Line, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::checkpoint;
 use crate::log::entry::EntryBytes;
@@ -15,7 +16,7 @@ use crate::name::{OrganisationId, Origin, Slug};
 use crate::pvss::{Dealing, DealingContext};
 use crate::seal::record::SealedPayload;
 use crate::state::{Organisation, VaultState};
-use crate::store::{RecordKey, Store};
+use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,6 +28,21 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// Everything that is wrong, first things first.
     pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// What is found when the vault's own log is so wrong that it cannot even be
+    /// read; `None` for failures that say nothing about the log.
+    pub fn of_unreadable(error: &VaultError) -> Option<Self> {
+        let entry = match error {
+            VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
+            | VaultError::BadEntry { index, .. } => Some(*index),
+            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) }) => None,
+            _ => return None,
+        };
+        let findings = vec![Finding { log: "vault".to_owned(), entry, what: error.to_string() }];
+        Some(Self { logs: Vec::new(), findings })
+    }
 }
 
 /// A log that was verified as far as it goes.
@@ -86,15 +102,13 @@ impl Vault {
     /// Verifies every log, or one organisation's: leaves and root, checkpoint,
     /// actors' signatures, replayed state against stored state, every record.
     pub fn verify(&self, only: Option<&Slug>) -> Result<Report, VaultError> {
+        // Others may append meanwhile: entries, checkpoint and state must be of one moment.
+        let _moment = self.store().moment()?;
         let mut report = Report { logs: Vec::new(), findings: Vec::new() };
         let all = self.state().organisations.iter();
         let chosen: Vec<_> = all.filter(|(_, slug)| only.is_none_or(|o| o == *slug)).collect();
         if let (Some(slug), true) = (only, chosen.is_empty()) {
-            return Err(VaultError::NotFound {
-                what: "organisation",
-                name: slug.to_string(),
-                near: Vec::new(),
-            });
+            return Err(no_organisation(slug));
         }
         if only.is_none() {
             let mut check = self.check("vault".to_owned(), self.state().vault.into());
@@ -120,11 +134,7 @@ impl Vault {
         (0u64..)
             .zip(entries)
             .map(|(index, line)| {
-                let bad = |why: crate::event::EntryError| VaultError::BadEntry {
-                    log: *id,
-                    index,
-                    why: why.to_string(),
-                };
+                let bad = |why: EntryError| VaultError::BadEntry { log: *id, index, why: why.to_string() };
                 Ok(match Entry::from_line(&line).map_err(bad)? {
                     Line::Known(entry) => Read {
                         index,
@@ -285,9 +295,8 @@ impl Check<'_> {
     }
 
     fn projection(&mut self, state: &impl Serialize) {
-        let replayed = serde_json::to_vec(state).unwrap_or_default();
-        let key = RecordKey { log: self.id, name: STATE.to_owned() };
-        match self.vault.store().projection(&key) {
+        let replayed = state_bytes(state);
+        match self.vault.store().projection(&state_key(&self.id)) {
             Ok(Some(stored)) if stored == replayed => {}
             Ok(_) => self.found(None, "the stored state is not what the entries add up to"),
             Err(why) => self.found(None, format!("the stored state cannot be read: {why}")),
@@ -302,18 +311,14 @@ impl Check<'_> {
             expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(sealing.credential));
         }
         for (who, enrolment) in &state.people {
-            expected.insert(format!("totp/{who}"), Expected::Record(enrolment.totp));
+            expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
         });
         for name in expected.keys().filter(|name| !names.contains(*name)) {
-            self.findings.push(Finding {
-                log: self.log.clone(),
-                entry: None,
-                what: format!("record {} is missing", shorten(name)),
-            });
+            self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
             let expectation = expected.get(&name).copied().or_else(|| by_name(&name));
@@ -352,14 +357,23 @@ impl Check<'_> {
     }
 }
 
+/// What a record must be. Of a ceremony's encrypted keys no entry holds a hash:
+/// that their ceremony exists is all that can be asked of them.
 #[derive(Clone, Copy)]
 enum Expected {
+    /// A sealed payload with this hash.
     Sealed(Hash),
+    /// The dealing of this credential.
     Dealing(Hash),
+    /// Bytes with this record hash.
     Record(Hash),
+    /// The text behind this hash.
     Text(TextHash),
+    /// The request of this ceremony.
     Request(Hash),
+    /// A contribution that this ceremony accepted.
     Contribution(Hash),
+    /// A key of this ceremony.
     CeremonyKey(Hash),
 }
 

@@ -153,14 +153,9 @@ pub fn begin_vault(
     let id = state.vault.into();
     let mut tree = Frontier::new();
     tree.push(entry.leaf_hash());
-    let append = Append {
-        log: id,
-        expected_size: 0,
-        entries: vec![entry],
-        checkpoint: sign(gate, &id, &Origin::of_log(&state.origin, &id), &tree)?,
-    };
+    let origin = Origin::of_log(&state.origin, &id);
     let _durable = store.commit(Batch {
-        appends: vec![append],
+        appends: vec![append_one(gate, id, &origin, 0, entry, &tree)?],
         projections: vec![projection(&id, &state)],
         ..Batch::default()
     })?;
@@ -194,13 +189,12 @@ pub fn commit(
         entries.push(entry);
     }
     let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
-    let key = |name: String| RecordKey { log: id, name };
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
-        put_records: records.put.into_iter().map(|(name, bytes)| (key(name), bytes)).collect(),
-        delete_records: records.delete.into_iter().map(key).collect(),
+        put_records: keyed(id, records.put),
+        delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
         projections: vec![projection(&id, &next.state)],
     })?;
     *log = next;
@@ -248,23 +242,12 @@ impl Vault {
         tree.push(first_entry.leaf_hash());
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
         let appends = vec![
-            Append {
-                log: vault_id,
-                expected_size: self.state.size,
-                entries: vec![entry],
-                checkpoint: sign(&self.gate, &vault_id, &vault_origin, &vault_tree)?,
-            },
-            Append {
-                log: id,
-                expected_size: 0,
-                entries: vec![first_entry],
-                checkpoint: sign(&self.gate, &id, &state.origin, &tree)?,
-            },
+            append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,
+            append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?,
         ];
-        let key = |name: String| RecordKey { log: id, name };
         let _durable = self.store.commit(Batch {
             appends,
-            put_records: records.put.into_iter().map(|(name, bytes)| (key(name), bytes)).collect(),
+            put_records: keyed(id, records.put),
             projections: vec![projection(&vault_id, &next), projection(&id, &state)],
             ..Batch::default()
         })?;
@@ -277,6 +260,23 @@ fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes),
     let entry = Entry { v: SCHEMA, time, actor, event };
     let bytes = entry.to_line()?;
     Ok((Line::Known(Box::new(entry)), bytes))
+}
+
+/// Appends one entry to a log of `expected_size` entries; `tree` has it already.
+fn append_one(
+    gate: &dyn Gate,
+    log: OrganisationId,
+    origin: &Origin,
+    expected_size: u64,
+    entry: EntryBytes,
+    tree: &Frontier,
+) -> Result<Append, VaultError> {
+    let checkpoint = sign(gate, &log, origin, tree)?;
+    Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
+}
+
+fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+    records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
 }
 
 pub(super) fn sign(
@@ -294,7 +294,15 @@ pub(super) fn sign(
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
 fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
-    let bytes = serde_json::to_vec(state)
-        .expect("state holds only strings, numbers, lists and maps with string keys");
-    (RecordKey { log: *id, name: STATE.to_owned() }, bytes)
+    (state_key(id), state_bytes(state))
+}
+
+/// Where a log's state is kept.
+pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
+    RecordKey { log: *log, name: STATE.to_owned() }
+}
+
+/// A state in the one form in which it is kept, so that bytes can be compared.
+pub(super) fn state_bytes(state: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys")
 }

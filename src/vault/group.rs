@@ -1,14 +1,15 @@
 //! Groups of custodians: forming one, admitting operators to it, binding
 //! scopes to it. Each is a statement that cards sign one after the other.
 
+use super::hierarchy::some;
 use super::{Log, Records, Vault, VaultError, people::check_card};
-use crate::event::{Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Scope, Signed};
+use crate::event::{Actor, Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Scope, Signed};
 use crate::hex::Bytes;
 use crate::name::{Factor, GroupId, Pseudonym, Slug, Threshold};
 use crate::pvss::{self, ShareKeyPair};
 use crate::seal::card::{Card, Role, StatementError};
 use crate::seal::words::{self, Fingerprint};
-use crate::state::Organisation;
+use crate::state::{Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ impl Draft {
     ) -> Result<Self, VaultError> {
         Threshold::new(threshold, members.len())?;
         if state.group_by_slug(slug).is_some() {
-            return Err(crate::state::Invalid::Duplicate(format!("{}/{slug}", state.slug)).into());
+            return Err(Invalid::Duplicate(format!("{}/{slug}", state.slug)).into());
         }
         for (position, who) in members.iter().enumerate() {
             let known = state.people.get(who).filter(|p| p.role == Role::Custodian);
@@ -40,11 +41,11 @@ impl Draft {
                 return Err(VaultError::NotFound {
                     what: "custodian",
                     name: who.to_string(),
-                    near: super::hierarchy::some(custodians(state).map(Pseudonym::to_string)),
+                    near: some(custodians(state).map(Pseudonym::to_string)),
                 });
             }
             if members.iter().skip(position + 1).any(|other| other == who) {
-                return Err(crate::state::Invalid::Duplicate(who.to_string()).into());
+                return Err(Invalid::Duplicate(who.to_string()).into());
             }
         }
         let statement = GroupStatement {
@@ -118,7 +119,7 @@ pub fn group<'a>(state: &'a Organisation, slug: &Slug) -> Result<&'a GroupStatem
     state.group_by_slug(slug).ok_or_else(|| VaultError::NotFound {
         what: "group",
         name: format!("{}/{slug}", state.slug),
-        near: super::hierarchy::some(state.groups.values().map(|g| format!("{}/{}", state.slug, g.slug))),
+        near: some(state.groups.values().map(|g| state.group_address(g))),
     })
 }
 
@@ -132,7 +133,7 @@ pub fn sign_as_member(
     check_card(state, card, Role::Custodian)?;
     if group.index_of(card.pseudonym()).is_none() {
         let what = "a member of the group";
-        return Err(crate::state::Invalid::NotA { who: card.pseudonym().to_string(), what }.into());
+        return Err(Invalid::NotA { who: card.pseudonym().to_string(), what }.into());
     }
     Ok(Signed { pseudonym: card.pseudonym().clone(), signature: card.signing_key().sign(digest) })
 }
@@ -150,7 +151,7 @@ pub fn admission(
     let found = found.ok_or_else(|| VaultError::NotFound {
         what: "operator",
         name: operator.to_string(),
-        near: super::hierarchy::some(operators()),
+        near: some(operators()),
     })?;
     Ok(Admission {
         group: group.group,
@@ -206,7 +207,7 @@ impl Vault {
         check_card(&log.state, card, Role::Custodian)?;
         let custodian = card.pseudonym().clone();
         let signature = card.signing_key().sign(&Admission::revocation_digest(&admission));
-        let actor = crate::event::Actor::Card(custodian.clone());
+        let actor = Actor::Card(custodian.clone());
         let event = Event::AdmissionRevoked { admission, custodian, signature };
         self.commit(log, now, vec![(actor, event)], Records::default())?;
         Ok(())

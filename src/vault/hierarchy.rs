@@ -1,6 +1,6 @@
 //! Organisations, projects and accounts.
 
-use super::{Log, Records, Vault, VaultError};
+use super::{Log, Records, Vault, VaultError, commit};
 use crate::event::{Event, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
@@ -8,8 +8,13 @@ use crate::name::{
     external_id,
 };
 use crate::state::{Account, Organisation};
+use crate::store::StoreError;
 use crate::time::Time;
 use rand_core::CryptoRng;
+
+/// How often a command that needs nobody is tried when other processes append
+/// at the same moment. Each failure means that one of them got on.
+const ATTEMPTS: usize = 20;
 
 /// Name of the record behind a text's hash.
 pub fn text_record(hash: &TextHash) -> String {
@@ -66,6 +71,33 @@ impl Vault {
         &mut self,
         slug: &Slug,
         name: Option<&DisplayName>,
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Log, VaultError> {
+        self.until_no_conflict(|vault| {
+            vault.state = commit::load_vault(&vault.store)?;
+            vault.try_add_organisation(slug, name, clock(), rng)
+        })
+    }
+
+    /// Does it again from the present state when another process was faster.
+    fn until_no_conflict<T>(
+        &mut self,
+        mut attempt: impl FnMut(&mut Self) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        for _ in 1..ATTEMPTS {
+            match attempt(self) {
+                Err(VaultError::Store(StoreError::Conflict { .. })) => {}
+                done => return done,
+            }
+        }
+        attempt(self)
+    }
+
+    fn try_add_organisation(
+        &mut self,
+        slug: &Slug,
+        name: Option<&DisplayName>,
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Log, VaultError> {
@@ -87,7 +119,17 @@ impl Vault {
         &mut self,
         address: &MemberAddress,
         name: Option<&DisplayName>,
-        now: Time,
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        self.until_no_conflict(|vault| vault.try_add_project(address, name, clock, rng))
+    }
+
+    fn try_add_project(
+        &mut self,
+        address: &MemberAddress,
+        name: Option<&DisplayName>,
+        clock: &dyn Fn() -> Time,
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
         let mut log = self.log(&address.organisation)?;
@@ -97,15 +139,25 @@ impl Vault {
             slug: address.name.clone(),
             name: keep_name(name, &mut records, rng)?,
         };
-        self.commit_host(&mut log, now, vec![event], records)?;
+        // Asked for after the log was read: another process may just have written.
+        self.commit_host(&mut log, clock(), vec![event], records)?;
         Ok(())
     }
 
     /// Creates an account.
     pub fn add_account(
         &mut self,
-        new: NewAccount<'_>,
-        now: Time,
+        new: &NewAccount<'_>,
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        self.until_no_conflict(|vault| vault.try_add_account(new, clock, rng))
+    }
+
+    fn try_add_account(
+        &mut self,
+        new: &NewAccount<'_>,
+        clock: &dyn Fn() -> Time,
         rng: &mut impl CryptoRng,
     ) -> Result<(), VaultError> {
         let mut log = self.log(&new.address.organisation)?;
@@ -120,9 +172,10 @@ impl Vault {
             slug: new.address.account.clone(),
             name: keep_name(new.name, &mut records, rng)?,
             external_id: external_id(&new.provider, new.external_id)?,
-            provider: new.provider,
+            provider: new.provider.clone(),
         };
-        self.commit_host(&mut log, now, vec![event], records)?;
+        // Asked for after the log was read: another process may just have written.
+        self.commit_host(&mut log, clock(), vec![event], records)?;
         Ok(())
     }
 
@@ -151,12 +204,17 @@ pub fn account<'a>(
     })
 }
 
+/// An organisation that does not exist.
+pub(super) fn no_organisation(name: &Slug) -> VaultError {
+    VaultError::NotFound { what: "organisation", name: name.to_string(), near: Vec::new() }
+}
+
 /// A project that does not exist, with those that do.
 pub fn no_project(state: &Organisation, name: &Slug) -> VaultError {
     VaultError::NotFound {
         what: "project",
         name: format!("{}/{name}", state.slug),
-        near: some(state.projects.values().map(|p| format!("{}/{}", state.slug, p.slug))),
+        near: some(state.projects.values().map(|p| state.project_address(p))),
     }
 }
 

@@ -49,6 +49,9 @@ pub enum VaultError {
     /// The gate's file cannot be used.
     #[error(transparent)]
     GateFile(#[from] gate_file::GateFileError),
+    /// The gate's file is another vault's.
+    #[error("{} is the gate of another vault", .0.display())]
+    OtherGate(PathBuf),
     /// A name is malformed.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -242,9 +245,16 @@ impl Vault {
     /// gate's file is protected.
     pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
         let store = SqliteStore::open(dir)?;
-        let (root, protected) = gate_file::read(&dir.join(GATE_FILE), passphrase)?;
         let state = commit::load_vault(&store)?;
-        Ok(Self { dir: dir.to_owned(), store, gate: RootGate::new(root), protected, state })
+        let file = dir.join(GATE_FILE);
+        let (root, protected) = gate_file::read(&file, passphrase)?;
+        let gate = RootGate::new(root);
+        // Whatever another gate would sign and seal here could never be verified
+        // or opened.
+        if state.gates.last() != Some(&gate.announce(&state.vault.into(), gate.epoch())?) {
+            return Err(VaultError::OtherGate(file));
+        }
+        Ok(Self { dir: dir.to_owned(), store, gate, protected, state })
     }
 
     /// Where it lies.

@@ -37,7 +37,8 @@ impl Pending {
     }
 }
 
-fn totp_record(who: &Pseudonym) -> String {
+/// Name of the record of a person's encrypted authenticator secret.
+pub(super) fn totp_record(who: &Pseudonym) -> String {
     format!("totp/{who}")
 }
 

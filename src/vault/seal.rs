@@ -73,7 +73,7 @@ impl Vault {
         let (id, _) = account(&log.state, address)?;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
-            return Err(VaultError::NotPinned(format!("{}/{}", log.state.slug, group.slug)));
+            return Err(VaultError::NotPinned(log.state.group_address(&group)));
         }
         let version = log.state.next_version(&id, factor);
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
@@ -109,7 +109,7 @@ impl Vault {
             (dealing_record(dealing.id()), dealing.to_bytes()),
         ];
         self.commit_host(log, now, vec![event], Records { put, delete: Vec::new() })?;
-        Ok(Sealed { version, group: format!("{}/{}", log.state.slug, group.slug), credential })
+        Ok(Sealed { version, group: log.state.group_address(&group), credential })
     }
 
     /// The gate's answer to a seal that is durably begun with this very dealing.
@@ -159,7 +159,7 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let expected = words::fingerprint(&group.fingerprint(&state.id));
         if typed.parse() != Ok(expected) {
-            return Err(VaultError::OtherFingerprint(format!("{}/{}", state.slug, group.slug)));
+            return Err(VaultError::OtherFingerprint(state.group_address(group)));
         }
         let mut pins = self.pins()?;
         pins.insert(group.group, group.digest(&state.id).into());

@@ -1,8 +1,9 @@
 //! A first look: what there is, and what needs somebody's attention.
 
+use super::hierarchy::no_organisation;
 use super::{Log, Vault, VaultError};
 use crate::event::GroupStatement;
-use crate::name::{AccountId, Factor, Slug};
+use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::{Account, Effective, Organisation, Standing};
 use crate::time::Time;
@@ -46,6 +47,38 @@ pub struct OrganisationStatus {
     pub host_alone: Vec<String>,
 }
 
+/// How the newest version of an account stands; the most urgent comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountState {
+    /// The gate's ingredient was given out for it.
+    Exposed,
+    /// Shares were given in ceremonies that ended without a release.
+    Weakened,
+    /// It is sealed, and nobody came near it.
+    Sealed,
+    /// There is none yet; a group would hold it.
+    Unsealed,
+    /// There is none yet, and no group would hold it.
+    Unbound,
+}
+
+impl AccountState {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 5] = [Self::Exposed, Self::Weakened, Self::Sealed, Self::Unsealed, Self::Unbound];
+
+    /// As it is written in JSON and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Weakened => "weakened",
+            Self::Sealed => "sealed",
+            Self::Unsealed => "unsealed",
+            Self::Unbound => "unbound",
+        }
+    }
+}
+
 /// How an account stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountStatus {
@@ -61,8 +94,8 @@ pub struct AccountStatus {
     pub group: Option<String>,
     /// Newest version.
     pub version: Option<u64>,
-    /// `unbound`, `unsealed`, `sealed`, `weakened` or `exposed`.
-    pub state: &'static str,
+    /// How its newest version stands.
+    pub state: AccountState,
     /// Contributions to the newest version that no release came of.
     pub weakened: usize,
     /// When the newest version was exposed.
@@ -125,11 +158,7 @@ impl Vault {
             organisations.push(self.organisation_status(&log, now));
         }
         if let (Some(slug), true) = (only, organisations.is_empty()) {
-            return Err(VaultError::NotFound {
-                what: "organisation",
-                name: slug.to_string(),
-                near: Vec::new(),
-            });
+            return Err(no_organisation(slug));
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
@@ -166,15 +195,15 @@ impl Vault {
         let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
         let exposed = newest.and_then(|(_, v)| v.exposed);
         let group = match state.binding_of(id, factor) {
-            Effective::Bound(_, group) => Some(format!("{}/{}", state.slug, group.slug)),
+            Effective::Bound(_, group) => Some(state.group_address(group)),
             Effective::Unbound => None,
         };
         let standing = match (&newest, &group) {
-            (Some(_), _) if exposed.is_some() => "exposed",
-            (Some(_), _) if weakened > 0 => "weakened",
-            (Some(_), _) => "sealed",
-            (None, None) => "unbound",
-            (None, Some(_)) => "unsealed",
+            (Some(_), _) if exposed.is_some() => AccountState::Exposed,
+            (Some(_), _) if weakened > 0 => AccountState::Weakened,
+            (Some(_), _) => AccountState::Sealed,
+            (None, None) => AccountState::Unbound,
+            (None, Some(_)) => AccountState::Unsealed,
         };
         let older = versions.iter().rev().skip(1).filter(|(_, v)| v.exposed.is_some());
         AccountStatus {
@@ -199,7 +228,7 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
     operators.sort();
     operators.dedup();
     GroupStatus {
-        group: format!("{}/{}", state.slug, group.slug),
+        group: state.group_address(group),
         threshold: group.threshold,
         members: group.members.iter().map(|m| m.pseudonym.to_string()).collect(),
         holds: state.versions.values().filter(|v| v.sealing.group == group.group).count(),
@@ -227,9 +256,9 @@ fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
 
 /// Facts that rest on the host's word alone.
 fn host_alone(state: &Organisation) -> Vec<String> {
-    let in_groups = |who: &crate::name::Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
-    let admitted = |who: &crate::name::Pseudonym| state.admissions.values().any(|a| a.operator == *who);
-    let count = |role, vouched: &dyn Fn(&crate::name::Pseudonym) -> bool| {
+    let in_groups = |who: &Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
+    let admitted = |who: &Pseudonym| state.admissions.values().any(|a| a.operator == *who);
+    let count = |role, vouched: &dyn Fn(&Pseudonym) -> bool| {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };
     let facts = [

@@ -140,8 +140,6 @@ impl Ui for Cast<'_> {
         answer.ok_or_else(|| no_answer(prompt))
     }
 
-    fn hold_interrupts(&mut self) {}
-
     fn can_reveal(&self) -> Result<(), UiError> {
         Ok(())
     }

@@ -1,0 +1,337 @@
+//! The ceremony in one room, and an enrolment, as people at a terminal see
+//! them: the built program on a real pseudo-terminal, the real clock.
+#![cfg(target_os = "linux")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "support/room.rs"]
+mod room;
+
+use expectrl::process::unix::{UnixProcess, WaitStatus};
+use expectrl::session::OsSession;
+use expectrl::{ControlCode, Expect, Session};
+use room::{ADDRESS, PASSWORD, Person, World};
+use serde_json::Value;
+use std::io::Write;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use warifu::cli::Exit;
+use warifu::seal::totp::{TotpSecret, step_of};
+use warifu::secret::SecretBytes;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu");
+const ENTER_SCREEN: &str = "\x1b[?1049h";
+const LEAVE_SCREEN: &str = "\x1b[?1049l";
+
+/// Everything that the terminal received, as it came.
+#[derive(Clone, Default)]
+struct Tape(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Tape {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Tape {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+/// `warifu` on a terminal of its own, and somebody at it.
+struct Terminal {
+    session: OsSession,
+    tape: Tape,
+}
+
+impl Terminal {
+    fn run(world: &World, arguments: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--vault").arg(&world.vault).args(arguments).env("LC_ALL", "C.UTF-8");
+        let mut session = Session::spawn(command).unwrap();
+        session.get_process_mut().set_window_size(100, 40).unwrap();
+        session.set_expect_timeout(Some(Duration::from_secs(20)));
+        Self { session, tape: Tape::default() }
+    }
+
+    /// Waits for a text.
+    fn sees(&mut self, text: &str) {
+        match self.session.expect(text) {
+            Ok(found) => self.tape.write_all(found.as_bytes()).unwrap(),
+            Err(error) => {
+                let mut rest = [0; 4096];
+                let count = self.session.try_read(&mut rest).unwrap_or_default();
+                let rest = String::from_utf8_lossy(&rest[..count]);
+                panic!("waiting for {text:?}: {error}\nbefore: {}\nnow: {rest}", self.tape.text())
+            }
+        }
+    }
+
+    fn types(&mut self, line: &str) {
+        self.session.send(line.as_bytes()).unwrap();
+        self.session.send("\r").unwrap();
+    }
+
+    fn interrupts(&mut self) {
+        self.session.send(ControlCode::EndOfText).unwrap();
+    }
+
+    /// Card and passphrase.
+    fn gives_card(&mut self, person: &Person) {
+        self.sees("Card file of");
+        self.types(&person.card());
+        self.sees("Passphrase of");
+        self.types(&person.passphrase);
+    }
+
+    fn agrees(&mut self, person: &Person) {
+        self.sees(&format!("{}, do you agree?", person.name));
+        self.types("yes");
+    }
+
+    fn gives_code(&mut self, person: &Person, code: &str) {
+        self.sees(&format!("TOTP code of {}", person.name));
+        self.types(code);
+    }
+
+    /// The exit code, once the rest was read.
+    fn ends(&mut self) -> i32 {
+        if let Ok(found) = self.session.expect(expectrl::Eof) {
+            self.tape.write_all(found.as_bytes()).unwrap();
+        }
+        match self.session.get_process().wait().unwrap() {
+            WaitStatus::Exited(_, code) => code,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn json(world: &World, arguments: &[&str]) -> Value {
+    let output = Command::new(PROGRAM)
+        .arg("--vault")
+        .arg(&world.vault)
+        .arg("--json")
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Kinds of the entries since the last ceremony was opened, and the last summary.
+fn entries(world: &World) -> (Vec<String>, String) {
+    let log = json(world, &["audit", "log", "acme"]);
+    let rows = log.as_array().unwrap();
+    let opened = rows.iter().rposition(|row| row["kind"] == "ceremony-opened" || row["kind"] == "opened");
+    let rows = &rows[opened.expect("a ceremony was opened")..];
+    let kinds = rows.iter().map(|row| row["kind"].as_str().unwrap().to_owned()).collect();
+    (kinds, rows.last().unwrap().to_string())
+}
+
+#[test]
+fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone() {
+    let world = World::new();
+    let [first, second, third] = &world.custodians[..3] else { panic!() };
+    let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "the billing address"]);
+    at.gives_card(&world.operator);
+    at.sees("3 custodians are needed");
+    at.sees("custodian 1 of 3");
+    at.types("/nowhere/nobody.card");
+    at.sees("/nowhere/nobody.card: No such file or directory");
+    at.sees("Check the path");
+    at.sees("custodian 1 of 3");
+    at.types(&first.card());
+    at.sees("Passphrase of");
+    at.types("not the passphrase");
+    at.sees("a wrong passphrase costs only the attempt");
+    at.gives_card(&world.stranger);
+    at.sees("Use the card that belongs to this organisation and group");
+    at.gives_card(first);
+    at.sees("why     the billing address");
+    at.sees("do you agree?");
+    at.types("perhaps");
+    at.sees("Please answer yes or no");
+    at.sees("do you agree?");
+    at.types("no");
+    at.gives_card(first);
+    at.agrees(first);
+    at.gives_code(first, &first.wrong_code());
+    at.sees("Check the phone's clock and use the code that it shows now");
+    let used = first.code(0);
+    at.gives_code(first, &used);
+    at.sees("1 of 3");
+    at.gives_card(first);
+    at.sees("has contributed already: call another");
+    at.gives_card(second);
+    at.agrees(second);
+    at.gives_code(second, &second.code(0));
+    at.sees("2 of 3");
+    at.gives_card(third);
+    at.agrees(third);
+    at.gives_code(third, &third.code(0));
+    at.sees("3 of 3");
+    at.sees(ENTER_SCREEN);
+    at.sees("root@example.com");
+    at.sees(PASSWORD);
+    at.sees("it is wiped in");
+    at.types("");
+    at.sees("\x1b[2J");
+    at.sees(LEAVE_SCREEN);
+    at.sees("It is exposed from now on");
+    assert_eq!(at.ends(), 0);
+
+    let tape = at.tape.text();
+    let (before, after) =
+        (tape.split(ENTER_SCREEN).next().unwrap(), tape.split(LEAVE_SCREEN).last().unwrap());
+    let all = [&world.operator, first, second, third];
+    for (text, part) in [("before", before), ("after", after)] {
+        assert!(!part.contains(PASSWORD), "{text}: the password is off the alternate screen");
+    }
+    assert!(all.iter().all(|p| !tape.contains(&p.passphrase)), "a passphrase was echoed");
+    assert!(!tape.contains(&used), "a code was echoed");
+    let (kinds, _) = entries(&world);
+    let expected = [
+        "opened", "targeted", "refused", "accepted", "accepted", "accepted", "released", "revealed", "ended",
+    ];
+    let plain: Vec<_> = kinds.iter().map(|k| k.rsplit('-').next().unwrap()).collect();
+    assert_eq!(plain, expected.map(|k| k.rsplit('-').next().unwrap()));
+}
+
+/// Runs `open` until just before the questions, then `steps`, then Ctrl-C.
+fn interrupted_after(world: &World, steps: impl FnOnce(&mut Terminal)) {
+    // A shell around it reads the terminal's settings before and after.
+    let mut at = Terminal::run_in_shell(world);
+    at.sees("before");
+    at.gives_card(&world.operator);
+    at.sees("custodians are needed");
+    steps(&mut at);
+    at.interrupts();
+    at.sees(&format!("exit {}", Exit::Ceremony as u8));
+    at.sees("same settings");
+    assert_eq!(at.ends(), 0);
+    let (kinds, last) = entries(world);
+    assert!(kinds.last().unwrap().ends_with("ended"), "{kinds:?}");
+    assert!(last.contains("aborted"), "{last}");
+}
+
+impl Terminal {
+    fn run_in_shell(world: &World) -> Self {
+        let script = format!(
+            "before=$(stty -g); echo before; '{PROGRAM}' --vault '{}' open {ADDRESS} --reason test; echo exit $?; \
+             test \"$before\" = \"$(stty -g)\" && echo same settings",
+            world.vault.display()
+        );
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &script]);
+        let mut session = Session::spawn(command).unwrap();
+        session.get_process_mut().set_window_size(100, 40).unwrap();
+        session.set_expect_timeout(Some(Duration::from_secs(20)));
+        Self { session, tape: Tape::default() }
+    }
+}
+
+#[test]
+fn ctrl_c_at_any_question_aborts_on_record_and_gives_the_terminal_back() {
+    let world = World::new();
+    let first = &world.custodians[0];
+    interrupted_after(&world, |at| at.sees("Card file of custodian 1 of 3"));
+    interrupted_after(&world, |at| {
+        at.sees("Card file of");
+        at.types(&first.card());
+        at.sees("Passphrase of");
+    });
+    interrupted_after(&world, |at| {
+        at.gives_card(first);
+        at.sees("do you agree?");
+    });
+    interrupted_after(&world, |at| {
+        at.gives_card(first);
+        at.agrees(first);
+        at.sees("TOTP code of");
+    });
+    // Typed ahead, while the passphrase is stretched: the next question takes it.
+    interrupted_after(&world, |at| at.gives_card(first));
+}
+
+#[test]
+fn a_signal_while_a_question_stands_aborts_on_record() {
+    let world = World::new();
+    let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "test"]);
+    at.gives_card(&world.operator);
+    at.sees("custodian 1 of 3");
+    let process: &mut UnixProcess = at.session.get_process_mut();
+    process.signal(expectrl::process::unix::Signal::SIGTERM).unwrap();
+    assert_eq!(at.ends(), i32::from(Exit::Ceremony as u8));
+    assert!(entries(&world).1.contains("aborted"));
+}
+
+#[test]
+fn questions_do_not_wrap_on_a_narrow_terminal() {
+    let world = World::new();
+    let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "test"]);
+    at.session.get_process_mut().set_window_size(30, 10).unwrap();
+    at.gives_card(&world.operator);
+    at.sees("left]: ");
+    let long = format!("/nowhere/{}/end.card", "deep/".repeat(40));
+    at.types(&long);
+    at.sees("No such file");
+    at.interrupts();
+    assert_eq!(at.ends(), i32::from(Exit::Ceremony as u8));
+    // Every row that is drawn again begins with CR and ESC[K and must fit.
+    let tape = at.tape.text();
+    for row in tape.split("\r\x1b[K").skip(1) {
+        let row = row.split(['\r', '\x1b']).next().unwrap();
+        let typing = row.contains("left]: ");
+        assert!(!typing || row.chars().count() < 30, "{row:?}");
+    }
+}
+
+#[test]
+fn an_enrolment_asks_again_for_whatever_is_wrong() {
+    let world = World::new();
+    let card = world.dir.path().join("new.card");
+    let arguments = ["custodian", "enrol", "acme", "--kdf-floor", "--card", card.to_str().unwrap()];
+    let mut at = Terminal::run(&world, &arguments);
+    let good = "tallow ember sundial quarry";
+    for (one, two, told) in [
+        (good, "another one altogether", "Type it again, twice"),
+        ("password1234", "password1234", "too weak"),
+    ] {
+        at.sees("New passphrase for the card: ");
+        at.types(one);
+        at.sees("once more: ");
+        at.types(two);
+        at.sees(told);
+    }
+    at.sees("New passphrase for the card: ");
+    at.types(good);
+    at.sees("once more: ");
+    at.types(good);
+    at.sees(ENTER_SCREEN);
+    at.sees("Or type: ");
+    let base32 = {
+        let found = at.session.expect(expectrl::Regex("[A-Z2-7 ]{39}")).unwrap();
+        String::from_utf8(found.get(0).unwrap().to_vec()).unwrap()
+    };
+    at.sees("Press Enter when the app has it");
+    at.types("");
+    at.sees("\x1b[2J");
+    at.sees(LEAVE_SCREEN);
+    let seed = data_encoding::BASE32_NOPAD.decode(base32.replace(' ', "").as_bytes()).unwrap();
+    let person = Person { name: String::new(), card: card.clone(), passphrase: good.to_owned(), seed };
+    at.sees("Code that the app shows now");
+    at.types(&person.wrong_code());
+    at.sees("wait for the next code and type that");
+    at.sees("Code that the app shows now");
+    at.types(&person.code(0));
+    at.sees("Enrolled custodian");
+    assert_eq!(at.ends(), 0);
+    assert!(!at.tape.text().contains(good), "the passphrase was echoed");
+    person.unlock();
+    assert!(TotpSecret::from_bytes(SecretBytes::new(person.seed)).is_some() && step_of(30) == 1);
+}

@@ -1,0 +1,202 @@
+//! A small vault with people in it, made through the library with the weakest
+//! key derivation that is allowed, so that it takes a second.
+#![allow(dead_code)]
+
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tempfile::TempDir;
+use warifu::event::{Made, Mode, Shown};
+use warifu::name::{AccountAddress, Factor, Provider, Slug};
+use warifu::seal::card::{Card, Role};
+use warifu::seal::card_file::{CardFile, UnlockedCard};
+use warifu::seal::passphrase::KdfParams;
+use warifu::seal::record::Payload;
+use warifu::seal::totp::{TotpSecret, step_of};
+use warifu::secret::SecretBytes;
+use warifu::time::{Span, Time};
+use warifu::vault::ceremony::Ask;
+use warifu::vault::group::{Draft, admission, binding, group, sign_as_member};
+use warifu::vault::hierarchy::NewAccount;
+use warifu::vault::people::{Pending, new_person};
+use warifu::vault::seal::Provenance;
+use warifu::vault::{Log, Vault};
+
+pub const ADDRESS: &str = "acme/web/prod";
+pub const PASSWORD: &str = "correct-Horse7battery+staple";
+
+/// Somebody with a card.
+pub struct Person {
+    pub name: String,
+    pub card: PathBuf,
+    pub passphrase: String,
+    pub seed: Vec<u8>,
+}
+
+/// A vault, three of five custodians, an operator, and somebody from elsewhere.
+pub struct World {
+    pub dir: TempDir,
+    pub vault: PathBuf,
+    pub custodians: Vec<Person>,
+    pub operator: Person,
+    pub stranger: Person,
+}
+
+pub fn rng() -> UnwrapErr<SysRng> {
+    UnwrapErr(SysRng)
+}
+
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Time::from_millis(i64::try_from(since.as_millis()).unwrap()).unwrap()
+}
+
+pub fn slug(text: &str) -> Slug {
+    text.parse().unwrap()
+}
+
+pub fn address() -> AccountAddress {
+    ADDRESS.parse().unwrap()
+}
+
+pub fn secret(text: &str) -> SecretBytes {
+    SecretBytes::new(text.as_bytes().to_vec())
+}
+
+pub fn payload(password: &str) -> Payload {
+    Payload { login: secret("root@example.com"), password: secret(password), notes: secret("") }
+}
+
+impl Person {
+    /// What the phone shows `ahead` steps from now.
+    pub fn code(&self, ahead: i64) -> String {
+        let step = step_of(now().unix_seconds()).checked_add_signed(ahead).unwrap();
+        let totp = TotpSecret::from_bytes(SecretBytes::new(self.seed.clone())).unwrap();
+        totp.code_at(step).expose_str().unwrap().to_owned()
+    }
+
+    /// No code of this minute.
+    pub fn wrong_code(&self) -> String {
+        let near: Vec<_> = (-2..=2).map(|ahead| self.code(ahead)).collect();
+        ["123456", "654321", "111222", "333444", "555666", "777888"]
+            .into_iter()
+            .find(|code| near.iter().all(|n| n != code))
+            .unwrap()
+            .to_owned()
+    }
+
+    pub fn unlock(&self) -> UnlockedCard {
+        let file = CardFile::parse(&std::fs::read(&self.card).unwrap()).unwrap();
+        file.unlock(&secret(&self.passphrase)).unwrap()
+    }
+
+    pub fn card(&self) -> String {
+        self.card.display().to_string()
+    }
+}
+
+/// An empty organisation `acme` in a new vault.
+fn found(vault: &Path) -> (Vault, Log) {
+    let mut made =
+        Vault::init(vault, &"example.com/warifu".parse().unwrap(), None, now(), &mut rng()).unwrap();
+    let log = made.add_organisation(&slug("acme"), None, &now, &mut rng()).unwrap();
+    (made, log)
+}
+
+struct Enrolled {
+    person: Person,
+    card: Card,
+}
+
+fn enrol(vault: &mut Vault, log: &mut Log, role: Role, path: PathBuf) -> Enrolled {
+    let pending = new_person(&log.state, role, &mut rng());
+    let code = pending.totp.code_at(step_of(now().unix_seconds()));
+    vault.enrol(log, &pending, &code, now(), &mut rng()).unwrap();
+    let Pending { card, totp } = pending;
+    let name = card.pseudonym().to_string();
+    let passphrase = format!("tallow ember sundial {name}");
+    let seed = totp.as_bytes().expose().to_vec();
+    Enrolled { person: Person { name, card: path, passphrase, seed }, card }
+}
+
+fn keep(enrolled: Enrolled) -> Person {
+    let Enrolled { person, card } = enrolled;
+    let protected =
+        UnlockedCard::protect(card, &secret(&person.passphrase), KdfParams::FLOOR, &mut rng()).unwrap();
+    std::fs::write(&person.card, protected.armour(&mut rng())).unwrap();
+    person
+}
+
+/// Forms `acme/keepers`, admits the operator and binds the organisation.
+fn bind(vault: &mut Vault, log: &mut Log, custodians: &mut [Enrolled], operator: &Card) {
+    let members: Vec<_> = custodians.iter().map(|c| c.card.pseudonym().clone()).collect();
+    let mut draft = Draft::new(&log.state, &slug("keepers"), 3, &members, &mut rng()).unwrap();
+    for custodian in custodians.iter() {
+        draft.join(&log.state, &custodian.card, &mut rng()).unwrap();
+    }
+    for custodian in custodians.iter_mut() {
+        draft.sign(&log.state, &mut custodian.card).unwrap();
+    }
+    vault.form_group(log, draft.finish(), now()).unwrap();
+    let state = log.state.clone();
+    let keepers = group(&state, &slug("keepers")).unwrap();
+    let signed = |digest: &[u8; 64]| {
+        custodians.iter().take(3).map(|c| sign_as_member(&state, keepers, &c.card, digest).unwrap()).collect()
+    };
+    let mut admitted = admission(&state, keepers, operator.pseudonym(), now() + Span::days(9)).unwrap();
+    admitted.signatures = signed(&admitted.digest(&state.g(keepers)));
+    vault.admit(log, admitted, now()).unwrap();
+    let scope = warifu::event::Scope::Organisation;
+    let (mut bound, _) = binding(&state, scope, Factor::Password, keepers);
+    bound.signatures = signed(&bound.digest(&state.id, &state.g(keepers)));
+    vault.bind(log, bound, now()).unwrap();
+}
+
+impl World {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vault");
+        let (mut vault, mut log) = found(&path);
+        vault.add_project(&"acme/web".parse().unwrap(), None, &now, &mut rng()).unwrap();
+        let (account, provider) = (address(), Provider::Aws);
+        let new = NewAccount { address: &account, name: None, provider, external_id: "123456789012" };
+        vault.add_account(&new, &now, &mut rng()).unwrap();
+        log = vault.log(&log.state.slug).unwrap();
+        let card = |name: &str| dir.path().join(format!("{name}.card"));
+        let mut custodians: Vec<_> =
+            (1..=5).map(|n| enrol(&mut vault, &mut log, Role::Custodian, card(&format!("c{n}")))).collect();
+        let operator = enrol(&mut vault, &mut log, Role::Operator, card("operator"));
+        bind(&mut vault, &mut log, &mut custodians, &operator.card);
+        let keepers = group(&log.state, &slug("keepers")).unwrap().clone();
+        let words = warifu::seal::words::fingerprint(&keepers.fingerprint(&log.state.id)).to_string();
+        vault.pin(&log.state, &keepers, &words).unwrap();
+        seal(&mut vault, &mut log, PASSWORD);
+        drop(vault);
+        let (mut elsewhere, mut their_log) = found(&dir.path().join("elsewhere"));
+        let stranger = keep(enrol(&mut elsewhere, &mut their_log, Role::Custodian, card("stranger")));
+        let (operator, custodians) = (keep(operator), custodians.into_iter().map(keep).collect());
+        Self { vault: path, dir, custodians, operator, stranger }
+    }
+
+    pub fn open(&self) -> (Vault, Log) {
+        open(&self.vault)
+    }
+}
+
+pub fn open(vault: &Path) -> (Vault, Log) {
+    let vault = Vault::open(vault, &mut || None).unwrap();
+    let log = vault.log(&slug("acme")).unwrap();
+    (vault, log)
+}
+
+/// Seals the next version; gives its number.
+pub fn seal(vault: &mut Vault, log: &mut Log, password: &str) -> u64 {
+    let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
+    vault.seal(log, &address(), &payload(password), provenance, now(), &mut rng()).unwrap().version
+}
+
+/// What an operator asks for.
+pub fn ask(address: &AccountAddress, window: Span) -> Ask<'_> {
+    Ask { address, version: None, reason: "a test", ticket: None, mode: Mode::Room, window }
+}
