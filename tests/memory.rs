@@ -114,7 +114,7 @@ fn ceremony(dir: &Path, vault: &mut Vault, log: &mut Log, needles: &mut Needles,
     }
     let release = vault.release(log, &hash, 0, now(), &mut rng()).unwrap();
     let key = requester_secret(operator.card(), &release).unwrap();
-    let finished = finish(&release, &key).unwrap();
+    let finished = finish(&release, &key, &log.state.first_entry, None).unwrap();
     assert!(finished.payload.password.same_as(&secret_from(&dir.join("password"))));
     vault.revealed(log, operator.card(), (&hash, 0), Shown::Screen, now()).unwrap();
     vault.end_ceremony(log, &hash, Ending::Closed, now()).unwrap();

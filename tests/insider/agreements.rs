@@ -94,7 +94,8 @@ fn a_group_signed_in_one_organisation_is_refused_in_another() {
     let mut world = World::people(2);
     let statement = world.draft("root", 3, &[0, 1, 2, 3, 4]);
     let slug = "other".parse().unwrap();
-    let other = world.vault.add_organisation(&slug, None, world.now, &mut world.rng).unwrap();
+    let now = world.now;
+    let other = world.vault.add_organisation(&slug, None, &|| now, &mut world.rng).unwrap();
     let mut state = other.state;
     for person in world.log.state.people.values() {
         let refused = forge_on(&state, world.now, Actor::Host, Event::CardEnrolled(person.clone()));

@@ -88,7 +88,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let origin = "vault.example/warifu".parse().unwrap();
         let mut vault = Vault::init(&dir.path().join("vault"), &origin, None, now, &mut rng).unwrap();
-        let mut log = vault.add_organisation(&slug("acme"), None, now, &mut rng).unwrap();
+        let mut log = vault.add_organisation(&slug("acme"), None, &|| now, &mut rng).unwrap();
         let mut enrol = |role| {
             let pending = people::new_person(&log.state, role, &mut rng);
             let code = pending.totp.code_at(step_of(now.unix_seconds()));
@@ -98,7 +98,7 @@ impl World {
         let custodians = (0..5).map(|_| enrol(Role::Custodian)).collect();
         let operator = enrol(Role::Operator);
         let address: AccountAddress = "acme/shop/prod".parse().unwrap();
-        vault.add_project(&"acme/shop".parse().unwrap(), None, now, &mut rng).unwrap();
+        vault.add_project(&"acme/shop".parse().unwrap(), None, &|| now, &mut rng).unwrap();
         let mut world = Self { _dir: dir, vault, log, rng, now, custodians, operator, address };
         world.account("acme/shop/prod", "123456789012");
         world
@@ -106,8 +106,9 @@ impl World {
 
     pub fn account(&mut self, address: &str, id: &str) -> AccountAddress {
         let address = address.parse().unwrap();
+        let now = self.now;
         let new = NewAccount { address: &address, name: None, provider: Provider::Aws, external_id: id };
-        self.vault.add_account(new, self.now, &mut self.rng).unwrap();
+        self.vault.add_account(&new, &|| now, &mut self.rng).unwrap();
         self.log = self.vault.log(&slug("acme")).unwrap();
         address
     }
