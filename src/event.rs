@@ -1,4 +1,5 @@
 //! Every fact that the vault can record. Read this file to know the system.
+//! It is long because all of them stand in one place.
 //!
 //! An entry is one line of JSON in the log of its organisation; facts about the
 //! vault itself stand in a log of its own, whose id is the vault's. No entry

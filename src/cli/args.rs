@@ -1,4 +1,5 @@
-//! The command line's grammar. Secrets are never arguments.
+//! The command line's grammar. Secrets are never arguments. One file, long
+//! as it is: the whole grammar can be read at once.
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
