@@ -1,10 +1,14 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once.
+//! as it is: the whole grammar can be read at once, but for `audit`'s.
+
+mod audit;
+
+pub use audit::{AuditCommand, LogArgs};
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
 };
-use crate::time::{Span, Time};
+use crate::time::Span;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -529,37 +533,6 @@ pub enum CeremonyCommand {
         /// Those that ended too
         #[arg(long)]
         all: bool,
-    },
-}
-
-/// `audit …`.
-#[derive(Subcommand, Debug)]
-pub enum AuditCommand {
-    /// Read an organisation's log
-    #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
-    Log {
-        /// Organisation
-        organisation: Slug,
-        /// Only entries about this account
-        #[arg(long)]
-        account: Option<AccountAddress>,
-        /// Only entries of this kind; repeat it for more
-        #[arg(long)]
-        kind: Vec<String>,
-        /// Only entries that name this pseudonym
-        #[arg(long)]
-        who: Option<Pseudonym>,
-        /// Only entries from this time on
-        #[arg(long, value_parser = Time::parse_lenient)]
-        since: Option<Time>,
-        /// Only entries before this time
-        #[arg(long, value_parser = Time::parse_lenient)]
-        until: Option<Time>,
-    },
-    /// Verify everything: leaves, root, checkpoint, signatures, state, records
-    Verify {
-        /// One organisation alone
-        organisation: Option<Slug>,
     },
 }
 

@@ -10,6 +10,7 @@ pub mod hierarchy;
 pub mod people;
 pub mod seal;
 pub mod status;
+pub mod verify;
 
 pub use commit::{Committed, Log, Records};
 

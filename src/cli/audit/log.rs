@@ -1,76 +1,20 @@
-//! `audit`: reading and verifying the log.
+//! `audit log`: what an officer asks of the log.
 
-use super::App;
-use super::args::AuditCommand;
-use super::error::CliError;
-use super::table::table;
+use crate::cli::App;
+use crate::cli::args::LogArgs;
+use crate::cli::error::CliError;
+use crate::cli::table::table;
 use crate::event::{Event, Hash};
-use crate::name::{AccountAddress, AccountId, Pseudonym, Slug};
+use crate::name::{AccountId, Pseudonym};
 use crate::state::Organisation;
-use crate::time::Time;
-use crate::vault::audit::{Read, Report};
+use crate::vault::audit::Read;
 use crate::vault::hierarchy::account;
 use crate::vault::{Vault, VaultError};
 use serde_json::{Value, json};
 
-/// `audit …`.
-pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
-    match command {
-        AuditCommand::Verify { organisation } => verify(app, organisation.as_ref()),
-        AuditCommand::Log { organisation, account, kind, who, since, until } => {
-            log(app, &organisation, Filter { account, kind, who, since, until })
-        }
-    }
-}
-
-fn verify(app: &mut App<'_>, organisation: Option<&Slug>) -> Result<(), CliError> {
-    let report = match app.open_vault() {
-        Ok(vault) => vault.verify(organisation)?,
-        Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,
-        Err(error) => return Err(error),
-    };
-    let value = serde_json::to_value(&report).expect("a report is plain values");
-    let found = report.findings.len();
-    app.emit(value, || words(&report));
-    if found == 0 { Ok(()) } else { Err(CliError::Tampered(found)) }
-}
-
-fn words(report: &Report) -> String {
-    let mut lines = Vec::new();
-    for log in &report.logs {
-        let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
-        let wrong = report.findings.iter().filter(|f| f.log == log.log).count();
-        lines.push(format!(
-            "{} {}: {} entries, {} to {}, root {}, {} records",
-            if wrong == 0 { "good " } else { "WRONG" },
-            log.log,
-            log.entries,
-            time(log.from),
-            time(log.to),
-            log.root.short(),
-            log.records
-        ));
-        lines
-            .extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
-    }
-    if report.logs.is_empty() {
-        lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
-    }
-    if report.findings.is_empty() {
-        lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
-    }
-    lines.join("\n")
-}
-
-struct Filter {
-    account: Option<AccountAddress>,
-    kind: Vec<String>,
-    who: Option<Pseudonym>,
-    since: Option<Time>,
-    until: Option<Time>,
-}
-
-fn log(app: &mut App<'_>, organisation: &Slug, filter: Filter) -> Result<(), CliError> {
+/// `audit log`.
+pub fn log(app: &mut App<'_>, filter: &LogArgs) -> Result<(), CliError> {
+    let organisation = &filter.organisation;
     if let Some(unknown) = filter.kind.iter().find(|k| !crate::event::KINDS.contains(&k.as_str())) {
         let fact = format!(
             "there is no kind of entry '{unknown}'; the kinds are {}",
@@ -89,18 +33,18 @@ fn log(app: &mut App<'_>, organisation: &Slug, filter: Filter) -> Result<(), Cli
         None => None,
     };
     let mut entries = vault.read_log(&log.state.id)?;
-    entries.retain(|entry| keeps(&log.state, &filter, account.as_ref(), entry));
+    entries.retain(|entry| keeps(&log.state, filter, account.as_ref(), entry));
     let rows: Vec<_> = entries.iter().map(|entry| row(&vault, &log.state, entry)).collect();
     app.emit(json!(rows), || {
         let cells = |r: &Value| {
-            ["index", "time", "actor", "kind", "summary"].map(|k| super::hierarchy::text(&r[k])).to_vec()
+            ["index", "time", "actor", "kind", "summary"].map(|k| crate::cli::hierarchy::text(&r[k])).to_vec()
         };
         table(&["entry", "time", "actor", "kind", "what"], rows.iter().map(cells))
     });
     Ok(())
 }
 
-fn keeps(state: &Organisation, filter: &Filter, account: Option<&AccountId>, entry: &Read) -> bool {
+fn keeps(state: &Organisation, filter: &LogArgs, account: Option<&AccountId>, entry: &Read) -> bool {
     let in_time = filter.since.is_none_or(|t| entry.time >= t) && filter.until.is_none_or(|t| entry.time < t);
     let of_kind = filter.kind.is_empty() || filter.kind.contains(&entry.kind);
     let names = |who: &Pseudonym| entry.line.as_str().contains(&format!("\"{who}\""));
@@ -190,7 +134,7 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
         }
         Event::SealBegun { credential, .. } => address_of(credential),
         Event::Sealed(s) => {
-            let word = |value: Value| super::hierarchy::text(&value);
+            let word = |value: Value| crate::cli::hierarchy::text(&value);
             format!(
                 "{}, {}, shown to {}",
                 address_of(&s.credential),
@@ -201,9 +145,10 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
         Event::Opened(o) => {
             let reason = vault
                 .text(&state.id, &o.reason)
-                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", super::room::visible(&r)));
+                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::cli::room::visible(&r)));
             let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
-            let ticket = ticket.map(|t| format!(", ticket {}", super::room::visible(&t))).unwrap_or_default();
+            let ticket =
+                ticket.map(|t| format!(", ticket {}", crate::cli::room::visible(&t))).unwrap_or_default();
             format!("ceremony {}: {reason}{ticket}, until {}", o.ceremony.short(), o.expires.to_minute())
         }
         Event::Targeted { ceremony, credentials, .. } => {
@@ -220,10 +165,10 @@ fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
             format!("ceremony {}: the share of {custodian}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
-            format!("ceremony {}: on {}", ceremony.short(), super::hierarchy::text(&json!(shown)))
+            format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
         }
         Event::Ended { ceremony, how } => {
-            format!("ceremony {}: {}", ceremony.short(), super::hierarchy::text(&json!(how)))
+            format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
     }
 }

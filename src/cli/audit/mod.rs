@@ -1,0 +1,16 @@
+//! `audit`: reading and verifying the log.
+
+mod log;
+mod verify;
+
+use super::App;
+use super::args::AuditCommand;
+use super::error::CliError;
+
+/// `audit …`.
+pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
+    match command {
+        AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Log(args) => log::log(app, &args),
+    }
+}
