@@ -26,8 +26,12 @@ fn a_gate_file_that_cannot_be_used() {
     let gate = world.vault().join("gate.key");
     let right = fs::read(&gate).unwrap();
     let refused = |code, says: &[&str]| {
-        world.host_refused(&["status"], code, says);
+        world.host_refused(&["project", "add", "acme/more"], code, says);
         world.host_refused(&["org", "add", "more"], code, says);
+        // What needs public facts alone goes on, and says what is wrong.
+        let warned = world.host(&["status"]).good().out;
+        assert!(warned.contains("! "), "{warned}");
+        world.verified();
     };
     fs::set_permissions(&gate, fs::Permissions::from_mode(0o644)).unwrap();
     refused(STORAGE, &["gate.key may be read by others (mode 644)", "Run 'chmod 600' on it"]);

@@ -282,6 +282,7 @@ fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> R
 }
 
 fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliError> {
+    // Ceremonies are its business: those that ran out are closed by it.
     let (_, log) = app.open_log(organisation)?;
     let state = &log.state;
     let wanted = state.ceremonies.iter().filter(|(_, c)| all || c.standing == Standing::Open);

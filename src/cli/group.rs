@@ -24,7 +24,7 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
         }
         GroupCommand::List { organisation } => list(app, &organisation),
         GroupCommand::Show { address } => {
-            let (_, log) = app.open_log(&address.organisation)?;
+            let (_, log) = app.read_log(&address.organisation)?;
             let group = vault_group::group(&log.state, &address.name)?;
             let mut value = serde_json::to_value(group_status(&log.state, group, app.now()))
                 .expect("a status has only strings, numbers and lists");
@@ -91,7 +91,7 @@ fn twice(who: &Pseudonym) -> CliError {
 }
 
 fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
-    let (_, log) = app.open_log(organisation)?;
+    let (_, log) = app.read_log(organisation)?;
     let now = app.now();
     let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
     rows.sort_by(|a, b| a.group.cmp(&b.group));

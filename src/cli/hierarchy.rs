@@ -11,7 +11,7 @@ use crate::seal::passphrase::{KdfParams, check_strength};
 use crate::state::Version;
 use crate::vault::hierarchy::{NewAccount, account as find_account, no_project};
 use crate::vault::status::{AccountState, AccountStatus};
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, PublicVault, Vault};
 use serde_json::json;
 
 /// Makes a vault.
@@ -58,7 +58,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
             Ok(())
         }
         OrgCommand::List => {
-            let vault = app.open_vault()?;
+            let vault = app.read_vault()?;
             let mut rows = Vec::new();
             for slug in vault.state().organisations.values() {
                 rows.push(organisation(&vault, &vault.log(slug)?));
@@ -72,7 +72,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
             Ok(())
         }
         OrgCommand::Show { slug } => {
-            let vault = app.open_vault()?;
+            let vault = app.read_vault()?;
             let value = organisation(&vault, &vault.log(&slug)?);
             show(app, value);
             Ok(())
@@ -80,7 +80,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
     }
 }
 
-fn organisation(vault: &Vault, log: &Log) -> serde_json::Value {
+fn organisation(vault: &PublicVault, log: &Log) -> serde_json::Value {
     let state = &log.state;
     let custodians = state.people.values().filter(|p| p.role == crate::seal::card::Role::Custodian).count();
     json!({
@@ -101,7 +101,7 @@ pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliErro
     match command {
         ProjectCommand::Add { address, name } => add_project(app, &address, name.as_ref()),
         ProjectCommand::List { organisation } => {
-            let (vault, log) = app.open_log(&organisation)?;
+            let (vault, log) = app.read_log(&organisation)?;
             let mut slugs: Vec<_> = log.state.projects.values().map(|p| p.slug.clone()).collect();
             slugs.sort();
             let rows: Vec<_> = slugs.iter().filter_map(|slug| project_value(&vault, &log, slug)).collect();
@@ -112,7 +112,7 @@ pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliErro
             Ok(())
         }
         ProjectCommand::Show { address } => {
-            let (vault, log) = app.open_log(&address.organisation)?;
+            let (vault, log) = app.read_log(&address.organisation)?;
             let value = project_value(&vault, &log, &address.name)
                 .ok_or_else(|| no_project(&log.state, &address.name))?;
             show(app, value);
@@ -135,7 +135,7 @@ fn add_project(
     Ok(())
 }
 
-fn project_value(vault: &Vault, log: &Log, slug: &Slug) -> Option<serde_json::Value> {
+fn project_value(vault: &PublicVault, log: &Log, slug: &Slug) -> Option<serde_json::Value> {
     let (id, project) = log.state.project_by_slug(slug)?;
     Some(json!({
         "project": log.state.project_address(project),
@@ -173,7 +173,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
             Ok(())
         }
         AccountCommand::Show { address } => {
-            let (vault, log) = app.open_log(&address.organisation)?;
+            let (vault, log) = app.read_log(&address.organisation)?;
             let value = account_value(&vault, &log, &address)?;
             show(app, value);
             Ok(())
@@ -182,7 +182,11 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
 }
 
 /// An account's status, with its id and every version.
-fn account_value(vault: &Vault, log: &Log, address: &AccountAddress) -> Result<serde_json::Value, CliError> {
+fn account_value(
+    vault: &PublicVault,
+    log: &Log,
+    address: &AccountAddress,
+) -> Result<serde_json::Value, CliError> {
     let state = &log.state;
     let (id, found) = find_account(state, address)?;
     let mut value = serde_json::to_value(vault.account_status(state, &id, found))
@@ -203,7 +207,7 @@ fn account_value(vault: &Vault, log: &Log, address: &AccountAddress) -> Result<s
 }
 
 fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus>, CliError> {
-    let (vault, log) = app.open_log(&scope.organisation)?;
+    let (vault, log) = app.read_log(&scope.organisation)?;
     let project = match &scope.project {
         Some(slug) => Some(
             log.state.project_by_slug(slug).map(|(id, _)| *id).ok_or_else(|| no_project(&log.state, slug))?,

@@ -26,7 +26,7 @@ use crate::name::Slug;
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Time;
-use crate::vault::{Log, Vault, VaultError};
+use crate::vault::{Log, PublicVault, Vault, VaultError};
 use args::Command;
 use clap::{CommandFactory, Parser};
 use clock::{Clock, SystemClock};
@@ -162,6 +162,20 @@ impl<'a> App<'a> {
             (_, Some(why)) => Err(why),
             (vault, None) => Ok(vault?),
         }
+    }
+
+    /// Opens the vault for reading alone: without the gate's file, and also where
+    /// nothing can be written.
+    pub fn read_vault(&self) -> Result<PublicVault, CliError> {
+        Ok(PublicVault::open(&self.vault)?)
+    }
+
+    /// An organisation's log for reading alone. Ceremonies that ran out stay as
+    /// the log has them.
+    pub fn read_log(&self, organisation: &Slug) -> Result<(PublicVault, Log), CliError> {
+        let vault = self.read_vault()?;
+        let log = vault.log(organisation)?;
+        Ok((vault, log))
     }
 
     /// Opens the vault and an organisation's log; ceremonies that ran out are closed.

@@ -147,7 +147,7 @@ fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<Se
 }
 
 fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliError> {
-    let (_, log) = app.open_log(organisation)?;
+    let (_, log) = app.read_log(organisation)?;
     let state = &log.state;
     let rows: Vec<_> = state
         .people

@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 /// `status`.
 pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
-    let vault = app.open_vault()?;
+    let vault = app.read_vault()?;
     let now = app.now();
     if now < vault.state().last {
         return Err(VaultError::ClockBack { now, last: vault.state().last }.into());

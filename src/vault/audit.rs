@@ -1,6 +1,6 @@
 //! Reading the log for people.
 
-use super::{Vault, VaultError};
+use super::{PublicVault, VaultError};
 use crate::event::{Actor, Entry, EntryError, Event, Line};
 use crate::log::entry::EntryBytes;
 use crate::name::OrganisationId;
@@ -24,7 +24,7 @@ pub struct Read {
     pub event: Option<Event>,
 }
 
-impl Vault {
+impl PublicVault {
     /// The entries of a log, as they stand.
     pub fn read_log(&self, id: &OrganisationId) -> Result<Vec<Read>, VaultError> {
         let size = self.store().size(id)?;

@@ -234,7 +234,7 @@ impl Vault {
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
-        for bytes in self.store.entries(&vault_id, 0..self.state.size)? {
+        for bytes in self.store().entries(&vault_id, 0..self.state.size)? {
             vault_tree.push(bytes.leaf_hash());
         }
         vault_tree.push(entry.leaf_hash());
@@ -247,13 +247,13 @@ impl Vault {
             append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,
             append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?,
         ];
-        let _durable = self.store.commit(Batch {
+        let _durable = self.public.store.commit(Batch {
             appends,
             put_records: keyed(id, records.put),
             projections: vec![projection(&vault_id, &next), projection(&id, &state)],
             ..Batch::default()
         })?;
-        self.state = next;
+        self.public.state = next;
         Ok(Log { state, tree })
     }
 }

@@ -85,6 +85,17 @@ pub fn write(
     Ok(())
 }
 
+/// Whether the file is protected by a passphrase; the root stays unread.
+pub fn is_protected(path: &Path) -> Result<bool, GateFileError> {
+    let text = read_text(path)?;
+    let head = text.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match head {
+        b"warifu gate 1 plain" => Ok(false),
+        head if head.starts_with(b"warifu gate 1 argon2id ") => Ok(true),
+        _ => Err(GateFileError::Damaged(path.to_owned())),
+    }
+}
+
 /// Reads the root; says too whether the file is protected.
 pub fn read(
     path: &Path,

@@ -1,6 +1,6 @@
 //! Organisations, projects and accounts.
 
-use super::{Log, Records, Vault, VaultError, commit};
+use super::{Log, PublicVault, Records, Vault, VaultError, commit};
 use crate::event::{Event, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
@@ -75,7 +75,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Log, VaultError> {
         self.until_no_conflict(|vault| {
-            vault.state = commit::load_vault(&vault.store)?;
+            vault.public.state = commit::load_vault(vault.store())?;
             vault.try_add_organisation(slug, name, clock(), rng)
         })
     }
@@ -178,7 +178,9 @@ impl Vault {
         self.commit_host(&mut log, clock(), vec![event], records)?;
         Ok(())
     }
+}
 
+impl PublicVault {
     /// The text behind a hash, unless it was erased.
     pub fn text(&self, log: &OrganisationId, hash: &TextHash) -> Option<String> {
         let bytes = self.record(log, &text_record(hash)).ok()?;

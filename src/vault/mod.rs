@@ -29,13 +29,27 @@ use rand_core::CryptoRng;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A vault on this machine.
-pub struct Vault {
+/// A vault as anybody can read it who may read its files: without the gate, so
+/// nothing can be written, sealed or released.
+pub struct PublicVault {
     dir: PathBuf,
     store: SqliteStore,
+    state: VaultState,
+}
+
+/// A vault on this machine, with its gate.
+pub struct Vault {
+    public: PublicVault,
     gate: RootGate,
     protected: bool,
-    state: VaultState,
+}
+
+impl std::ops::Deref for Vault {
+    type Target = PublicVault;
+
+    fn deref(&self) -> &PublicVault {
+        &self.public
+    }
 }
 
 /// Why a command was refused: nothing was changed.
@@ -239,7 +253,8 @@ impl Vault {
             gate: gate.announce(&vault.into(), gate.epoch())?,
         };
         let state = commit::begin_vault(&mut store, &gate, event, now)?;
-        Ok(Self { dir: dir.to_owned(), store, gate, protected: passphrase.is_some(), state })
+        let public = PublicVault { dir: dir.to_owned(), store, state };
+        Ok(Self { public, gate, protected: passphrase.is_some() })
     }
 
     /// Opens the vault in `dir`; `passphrase` is asked for only where the
@@ -255,17 +270,7 @@ impl Vault {
         if state.gates.last() != Some(&gate.announce(&state.vault.into(), gate.epoch())?) {
             return Err(VaultError::OtherGate(file));
         }
-        Ok(Self { dir: dir.to_owned(), store, gate, protected, state })
-    }
-
-    /// Where it lies.
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// The store, for reading.
-    pub fn store(&self) -> &SqliteStore {
-        &self.store
+        Ok(Self { public: PublicVault { dir: dir.to_owned(), store, state }, gate, protected })
     }
 
     /// The gate.
@@ -276,27 +281,6 @@ impl Vault {
     /// Whether the gate's file has a passphrase.
     pub fn gate_protected(&self) -> bool {
         self.protected
-    }
-
-    /// What the vault's own log adds up to.
-    pub fn state(&self) -> &VaultState {
-        &self.state
-    }
-
-    /// The log of an organisation, replayed.
-    pub fn log(&self, organisation: &Slug) -> Result<Log, VaultError> {
-        let id = self.state.by_slug(organisation).ok_or_else(|| VaultError::NotFound {
-            what: "organisation",
-            name: organisation.to_string(),
-            near: Vec::new(),
-        })?;
-        commit::load(&self.store, id)
-    }
-
-    /// A record by name, or an error that it is gone.
-    pub fn record(&self, log: &OrganisationId, name: &str) -> Result<Vec<u8>, VaultError> {
-        let key = RecordKey { log: *log, name: name.to_owned() };
-        self.store.record(&key)?.ok_or_else(|| VaultError::RecordGone(name.to_owned()))
     }
 
     /// Commits events of the host to an organisation's log.
@@ -319,7 +303,51 @@ impl Vault {
         events: Vec<(Actor, Event)>,
         records: Records,
     ) -> Result<Committed, VaultError> {
-        commit::commit(&mut self.store, &self.gate, log, now, events, records)
+        commit::commit(&mut self.public.store, &self.gate, log, now, events, records)
+    }
+}
+
+impl PublicVault {
+    /// Opens the vault in `dir` for reading, also where nothing can be written.
+    pub fn open(dir: &Path) -> Result<Self, VaultError> {
+        let store = match SqliteStore::open_read_only(dir) {
+            // It is brought up to date as by any other command, if it can be.
+            Err(StoreError::OlderFormat { .. }) => SqliteStore::open(dir)?,
+            opened => opened?,
+        };
+        let state = commit::load_vault(&store)?;
+        Ok(Self { dir: dir.to_owned(), store, state })
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &SqliteStore {
+        &self.store
+    }
+
+    /// What the vault's own log adds up to.
+    pub fn state(&self) -> &VaultState {
+        &self.state
+    }
+
+    /// The log of an organisation, replayed.
+    pub fn log(&self, organisation: &Slug) -> Result<Log, VaultError> {
+        let id = self.state.by_slug(organisation).ok_or_else(|| VaultError::NotFound {
+            what: "organisation",
+            name: organisation.to_string(),
+            near: Vec::new(),
+        })?;
+        commit::load(&self.store, id)
+    }
+
+    /// A record by name, or an error that it is gone.
+    pub fn record(&self, log: &OrganisationId, name: &str) -> Result<Vec<u8>, VaultError> {
+        let key = RecordKey { log: *log, name: name.to_owned() };
+        self.store.record(&key)?.ok_or_else(|| VaultError::RecordGone(name.to_owned()))
     }
 }
 

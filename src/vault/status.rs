@@ -1,7 +1,8 @@
 //! A first look: what there is, and what needs somebody's attention.
 
+use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
-use super::{Log, Vault, VaultError};
+use super::{GATE_FILE, Log, PublicVault, VaultError};
 use crate::event::GroupStatement;
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
@@ -136,21 +137,10 @@ pub struct CeremonyStatus {
     pub expires: Time,
 }
 
-impl Vault {
+impl PublicVault {
     /// A look at everything, or at one organisation.
     pub fn status(&self, only: Option<&Slug>, now: Time) -> Result<Status, VaultError> {
-        let mut warnings = vec![
-            "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault".to_owned(),
-        ];
-        if !self.gate_protected() {
-            warnings.push(
-                "gate.key has no passphrase: whoever copies this host's disk has the host's ingredient"
-                    .to_owned(),
-            );
-        }
-        if only.is_some() {
-            warnings.clear();
-        }
+        let warnings = if only.is_some() { Vec::new() } else { self.gate_warnings() };
         let slugs = self.state().organisations.values().filter(|slug| only.is_none_or(|o| o == *slug));
         let mut organisations = Vec::new();
         for slug in slugs {
@@ -163,6 +153,23 @@ impl Vault {
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
         Ok(Status { vault, origin, warnings, organisations })
+    }
+
+    /// What is wrong with the gate's file, whose root is not read for this.
+    fn gate_warnings(&self) -> Vec<String> {
+        let file = match gate_file::is_protected(&self.dir().join(GATE_FILE)) {
+            Ok(true) => None,
+            Ok(false) => Some(
+                "gate.key has no passphrase: whoever copies this host's disk has the host's ingredient"
+                    .to_owned(),
+            ),
+            Err(GateFileError::Missing(_)) => Some(
+                "gate.key is not here: without it nothing can be sealed or opened on this host".to_owned(),
+            ),
+            Err(why) => Some(format!("{why}: nothing can be sealed or opened on this host")),
+        };
+        let lost = "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault";
+        [Some(lost.to_owned()), file].into_iter().flatten().collect()
     }
 
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {

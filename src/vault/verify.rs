@@ -4,7 +4,7 @@ use super::commit::{state_bytes, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
 use super::seal::{dealing_record, sealed_record};
-use super::{Vault, VaultError};
+use super::{PublicVault, VaultError};
 use crate::event::{Entry, Hash, Line, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::checkpoint;
@@ -74,14 +74,14 @@ pub struct Finding {
 }
 
 struct Check<'a> {
-    vault: &'a Vault,
+    vault: &'a PublicVault,
     log: String,
     id: OrganisationId,
     findings: Vec<Finding>,
     records: u64,
 }
 
-impl Vault {
+impl PublicVault {
     /// Verifies every log, or one organisation's: leaves and root, checkpoint,
     /// actors' signatures, replayed state against stored state, every record.
     pub fn verify(&self, only: Option<&Slug>) -> Result<Report, VaultError> {

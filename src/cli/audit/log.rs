@@ -9,7 +9,7 @@ use crate::name::{AccountId, Pseudonym};
 use crate::state::Organisation;
 use crate::vault::audit::Read;
 use crate::vault::hierarchy::account;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{PublicVault, VaultError};
 use serde_json::{Value, json};
 
 /// `audit log`.
@@ -22,7 +22,7 @@ pub fn log(app: &mut App<'_>, filter: &LogArgs) -> Result<(), CliError> {
         );
         return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
     }
-    let vault = app.open_vault()?;
+    let vault = app.read_vault()?;
     let log = vault.log(organisation)?;
     let account = match &filter.account {
         Some(address) if address.organisation != *organisation => {
@@ -72,7 +72,7 @@ fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
     }
 }
 
-fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
+fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
     let summary =
         entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
@@ -82,7 +82,7 @@ fn row(vault: &Vault, state: &Organisation, entry: &Read) -> Value {
     })
 }
 
-fn summary(vault: &Vault, state: &Organisation, event: &Event) -> String {
+fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
     let address_of = |credential: &Hash| {
         let begun = state.begun.get(credential);
         begun.map_or_else(

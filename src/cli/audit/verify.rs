@@ -8,7 +8,7 @@ use crate::vault::verify::Report;
 
 /// `audit verify`.
 pub fn verify(app: &mut App<'_>, organisation: Option<&Slug>) -> Result<(), CliError> {
-    let report = match app.open_vault() {
+    let report = match app.read_vault() {
         Ok(vault) => vault.verify(organisation)?,
         Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,
         Err(error) => return Err(error),
