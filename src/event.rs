@@ -138,6 +138,8 @@ pub enum Event {
     },
     /// `t` custodians agreed to hold what a scope seals.
     Bound(Binding),
+    /// `t` custodians decided which witnesses a release waits for.
+    WitnessPolicySet(WitnessPolicy),
     /// The gate is about to give its ingredient for a new version.
     SealBegun {
         /// What is being sealed.
@@ -445,6 +447,38 @@ impl Binding {
     }
 }
 
+/// Longest witness policy in an entry, in bytes.
+pub const MAX_WITNESS_POLICY: usize = 4096;
+
+/// Which witnesses must have cosigned before the gate releases what a group holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessPolicy {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Number of the policy of this group, from 1: an old one's signatures are
+    /// of no use again.
+    pub serial: u64,
+    /// The policy, as [`crate::log::policy`] reads it.
+    pub policy: String,
+    /// At least `t` members.
+    pub signatures: Vec<Signed>,
+}
+
+impl WitnessPolicy {
+    /// What members sign: `H("witness-policy", organisation, g, serial, policy)`.
+    pub fn digest(&self, organisation: &OrganisationId, g: &Hash) -> [u8; 64] {
+        Transcript::new(label::WITNESS_POLICY)
+            .part(organisation)
+            .part(g)
+            .int(self.serial)
+            .part(&self.policy)
+            .finish()
+    }
+}
+
 /// Where a password came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -715,6 +749,7 @@ pub const KINDS: &[&str] = &[
     "operator-admitted",
     "admission-revoked",
     "bound",
+    "witness-policy-set",
     "seal-begun",
     "sealed",
     "opened",
@@ -741,6 +776,7 @@ impl Event {
             Self::OperatorAdmitted(_) => "operator-admitted",
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
+            Self::WitnessPolicySet(_) => "witness-policy-set",
             Self::SealBegun { .. } => "seal-begun",
             Self::Sealed(_) => "sealed",
             Self::Opened(_) => "opened",

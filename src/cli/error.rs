@@ -275,6 +275,12 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
+        VaultError::TooFewWitnesses { .. } => {
+            "Nothing was given out and the ceremony is open: run 'warifu ceremony finish' again when they are reachable."
+        }
+        VaultError::WitnessPolicy(_) => {
+            "Nothing was given out: run 'warifu audit verify', and see 'warifu audit policy show'."
+        }
         VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
         }
@@ -317,6 +323,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
     match error {
         Invalid::Duplicate(_) => "Choose another name, or use what is there.",
         Invalid::TooFewSignatures { .. } => "Let more members of the group sign.",
+        Invalid::WitnessPolicy(_) => {
+            "Correct the policy; its 'log' lines, if there are any, must name this log's own key."
+        }
         Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
@@ -383,9 +392,11 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotPinned(_)
         | VaultError::CeremonyKey
         | VaultError::Card(_) => Exit::Denied,
-        VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => {
-            Exit::Ceremony
-        }
+        VaultError::CeremonyBusy { .. }
+        | VaultError::NoQuorum { .. }
+        | VaultError::CeremonyEnded(_)
+        | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,
+        VaultError::WitnessPolicy(_) => Exit::Tampered,
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)

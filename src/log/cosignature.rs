@@ -68,13 +68,25 @@ impl Cosignature {
 /// key has one line, with its latest time; of all lines but the log's own the
 /// [`MAX_COSIGNATURES`] newest stay, oldest first.
 pub fn with(note: &Note, log: &VerifierKey, new: &[Cosignature]) -> Note {
+    let fitting = new.iter().filter(|c| c.text() == note.unverified_text());
+    add(note, log, fitting.map(|c| &c.line))
+}
+
+/// The same with the lines of another note of this text, which were verified
+/// when they were put there.
+pub fn joined(note: &Note, log: &VerifierKey, kept: &Note) -> Note {
+    let fits = kept.unverified_text() == note.unverified_text();
+    add(note, log, kept.signatures().iter().filter(|line| fits && !line.is_by(log)))
+}
+
+fn add<'a>(note: &Note, log: &VerifierKey, new: impl Iterator<Item = &'a Signature>) -> Note {
     let mut own = note.signatures().iter().filter(|line| line.is_by(log)).cloned();
     let mut others: Vec<_> = note.signatures().iter().filter(|line| !line.is_by(log)).cloned().collect();
-    for cosignature in new.iter().filter(|c| c.text() == note.unverified_text()) {
-        match others.iter_mut().find(|line| line.is_by_same(&cosignature.line)) {
-            Some(line) if time(line) < cosignature.seconds => *line = cosignature.line.clone(),
+    for added in new {
+        match others.iter_mut().find(|line| line.is_by_same(added)) {
+            Some(line) if time(line) < time(added) => *line = added.clone(),
             Some(_) => {}
-            None => others.push(cosignature.line.clone()),
+            None => others.push(added.clone()),
         }
     }
     others.sort_by_key(time);
@@ -180,6 +192,16 @@ mod tests {
     #[test]
     fn cosignatures_of_another_text_are_left_out() {
         assert_eq!(with(&note(), log().verifier(), &[cosigned(2, 4, 50)]), note());
+        let kept = with(&Note::new(text(4), log().sign(&text(4))), log().verifier(), &[cosigned(2, 4, 50)]);
+        assert_eq!(joined(&note(), log().verifier(), &kept), note());
+    }
+
+    #[test]
+    fn notes_of_one_text_are_joined() {
+        let [one, two] = [2, 3].map(|fill| with(&note(), log().verifier(), &[cosigned(fill, 3, 50)]));
+        let both = joined(&one, log().verifier(), &two);
+        assert_eq!(both.signatures().len(), 3);
+        assert_eq!(joined(&both, log().verifier(), &one), both);
     }
 
     #[test]

@@ -6,9 +6,11 @@
 use super::{AHEAD, Account, Begun, Ceremony, Organisation, Project, ROOM_AGE, Standing, Version};
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::policy::Policy;
 use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupKeys};
@@ -81,6 +83,9 @@ pub enum Invalid {
     /// A group that holds versions in the scope did not agree.
     #[error("group '{0}' holds versions in this scope and has not agreed")]
     NotGivenUp(String),
+    /// A witness policy cannot be used.
+    #[error("the witness policy is not acceptable: {0}")]
+    WitnessPolicy(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(String),
@@ -144,6 +149,7 @@ impl Organisation {
             groups: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
+            witness_policies: BTreeMap::new(),
             admissions: BTreeMap::new(),
             revoked: BTreeSet::new(),
             versions: BTreeMap::new(),
@@ -200,6 +206,7 @@ impl Organisation {
                 self.admission_revoked(actor, admission, custodian, signature)
             }
             Event::Bound(binding) => self.bound(actor, binding),
+            Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -384,6 +391,28 @@ impl Organisation {
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
+        Ok(())
+    }
+
+    /// The group's own quorum alone changes what its releases wait for. A policy
+    /// that names logs but not this one could never be satisfied.
+    fn witness_policy_set(&mut self, actor: &Actor, set: &WitnessPolicy) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let before = self.witness_policies.get(&set.group).map_or(0, |before| before.serial);
+        if set.serial != before + 1 {
+            return Err(Invalid::Mismatch("serial number"));
+        }
+        if set.policy.len() > MAX_WITNESS_POLICY {
+            return Err(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+        }
+        let policy = Policy::parse(set.policy.as_bytes());
+        let policy = policy.map_err(|why| Invalid::WitnessPolicy(why.to_string()))?;
+        if !self.log_key().is_ok_and(|key| policy.accepts(&key)) {
+            return Err(Invalid::WitnessPolicy("it does not name this log".to_owned()));
+        }
+        let group = self.group(&set.group, set.epoch)?;
+        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures)?;
+        self.witness_policies.insert(set.group, set.clone());
         Ok(())
     }
 
