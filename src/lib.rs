@@ -20,4 +20,5 @@ pub mod state;
 pub mod ceremony;
 pub mod store;
 pub mod vault;
+pub mod http;
 pub mod cli;

@@ -3,6 +3,8 @@
 use super::ui::UiError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::recipient::FinishError;
+use crate::http::keep::KeepError;
+use crate::log::policy::{PolicyError, PolicyFileError};
 use crate::message::MessageError;
 use crate::name::NameError;
 use crate::seal::card::StatementError;
@@ -133,6 +135,36 @@ pub enum CliError {
         /// Why.
         why: &'static str,
     },
+    /// A policy file.
+    #[error("{}: {why}", path.display())]
+    Policy {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: PolicyFileError,
+    },
+    /// A witness cannot serve.
+    #[error(transparent)]
+    Witness(#[from] KeepError),
+    /// Nobody can be listened to.
+    #[error("{address}: {why}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// Not every witness that was named has cosigned.
+    #[error("{cosigned} of {asked} witnesses cosigned")]
+    Unanswered {
+        /// Witnesses that have.
+        cosigned: usize,
+        /// Witnesses that were asked.
+        asked: usize,
+    },
+    /// Not enough witnesses for the policy have cosigned.
+    #[error("the policy is not satisfied: {0}")]
+    NotWitnessed(PolicyError),
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(String),
@@ -187,6 +219,12 @@ impl CliError {
             Self::Refused { .. } => {
                 "Ask the custodian to run 'warifu ceremony contribute' again with a fresh code, or call another custodian."
             }
+            Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
+            Self::Witness(error) => keep_remedy(error),
+            Self::Listen { .. } => "Choose another address and port with --listen.",
+            Self::Unanswered { .. } | Self::NotWitnessed(_) => {
+                "What was cosigned is kept. Ask again when the others can be reached; if one saw another log, tell the security officers."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -203,6 +241,10 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
+            Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
+            Self::Witness(_) | Self::Listen { .. } => Exit::Storage,
+            Self::Unanswered { .. } | Self::NotWitnessed(_) => Exit::Failed,
             Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
             Self::Review(_)
             | Self::Contribute(_)
@@ -213,6 +255,22 @@ impl CliError {
             Self::Tampered(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
+    }
+}
+
+fn keep_remedy(error: &KeepError) -> &'static str {
+    match error {
+        KeepError::Exists(_) => "Use it as it is, or name another directory with --state DIR.",
+        KeepError::Missing(_) => {
+            "Make one with 'warifu witness init', or name its directory with --state DIR."
+        }
+        KeepError::OpenPermissions { .. } => "Run 'chmod 600' on it, and find out who may have read it.",
+        KeepError::Damaged { .. } => {
+            "Restore it from a copy that is not older; if there is none, make a new witness with another name."
+        }
+        KeepError::InUse(_) => "Stop the other one first.",
+        KeepError::Name(_) => "Choose a name without spaces and '+', like witness.example.org.",
+        KeepError::Io { .. } => "Check the path and its permissions.",
     }
 }
 

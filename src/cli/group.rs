@@ -107,7 +107,7 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
 }
 
 /// Collects signatures of a group's members over a digest, until there are `t`.
-fn collect(
+pub fn collect(
     app: &mut App<'_>,
     state: &Organisation,
     group: &GroupStatement,

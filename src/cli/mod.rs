@@ -18,6 +18,7 @@ mod status;
 mod table;
 mod tty;
 pub mod ui;
+mod witness;
 
 pub use args::Cli;
 pub use error::{CliError, Exit};
@@ -57,6 +58,8 @@ pub struct App<'a> {
     pub gate_passphrase: Option<PathBuf>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
+    /// How long a release waits for witnesses.
+    pub witness_wait: std::time::Duration,
 }
 
 /// Derives a card's key from passphrase, salt and parameters: Argon2id, which
@@ -106,6 +109,7 @@ impl<'a> App<'a> {
             yes: cli.global.yes,
             gate_passphrase: cli.global.gate_passphrase_file.clone(),
             stretch: Box::new(derive),
+            witness_wait: crate::http::client::WAIT,
         })
     }
 
@@ -125,6 +129,7 @@ impl<'a> App<'a> {
             Command::Open(args) => open::open(self, args),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Audit(args) => audit::audit(self, args.command),
+            Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),
             Command::Completions { shell } => {

@@ -10,6 +10,7 @@ use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
+use crate::http::client::HttpWitnesses;
 use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
@@ -230,6 +231,16 @@ pub enum Opened {
     Missing,
 }
 
+/// Those who can be asked to cosign a release, and a word to whoever waits.
+pub fn witnesses(app: &mut App<'_>, log: &Log, ceremony: &Hash) -> HttpWitnesses {
+    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.first());
+    let version = found.and_then(|credential| log.state.versions.get(credential));
+    if let Some(policy) = version.and_then(|v| log.state.policy_of(&v.sealing.group)) {
+        super::audit::cosign::asking(app, policy.witnesses());
+    }
+    HttpWitnesses::new(app.witness_wait)
+}
+
 /// Releases, verifies every share, names the bad ones and opens the record.
 pub fn open_record(
     app: &mut App<'_>,
@@ -239,7 +250,8 @@ pub fn open_record(
     ceremony: &Hash,
 ) -> Result<Opened, CliError> {
     let now = app.now();
-    let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
+    let mut witnesses = witnesses(app, log, ceremony);
+    let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
     let key = requester_secret(operator, &release)?;
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {

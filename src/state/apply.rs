@@ -394,26 +394,34 @@ impl Organisation {
         Ok(())
     }
 
-    /// The group's own quorum alone changes what its releases wait for. A policy
-    /// that names logs but not this one could never be satisfied.
+    /// The group's own quorum alone changes what its releases wait for.
     fn witness_policy_set(&mut self, actor: &Actor, set: &WitnessPolicy) -> Result<(), Invalid> {
         by_host(actor)?;
-        let before = self.witness_policies.get(&set.group).map_or(0, |before| before.serial);
-        if set.serial != before + 1 {
-            return Err(Invalid::Mismatch("serial number"));
-        }
-        if set.policy.len() > MAX_WITNESS_POLICY {
-            return Err(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
-        }
-        let policy = Policy::parse(set.policy.as_bytes());
-        let policy = policy.map_err(|why| Invalid::WitnessPolicy(why.to_string()))?;
-        if !self.log_key().is_ok_and(|key| policy.accepts(&key)) {
-            return Err(Invalid::WitnessPolicy("it does not name this log".to_owned()));
+        if let Some(why) = self.policy_refused(set) {
+            return Err(why);
         }
         let group = self.group(&set.group, set.epoch)?;
         check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures)?;
         self.witness_policies.insert(set.group, set.clone());
         Ok(())
+    }
+
+    /// Why a witness policy cannot be entered, whoever signs it. One that names
+    /// logs but not this one could never be satisfied.
+    pub fn policy_refused(&self, set: &WitnessPolicy) -> Option<Invalid> {
+        let before = self.witness_policies.get(&set.group).map_or(0, |before| before.serial);
+        if set.serial != before + 1 {
+            return Some(Invalid::Mismatch("serial number"));
+        }
+        if set.policy.len() > MAX_WITNESS_POLICY {
+            return Some(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+        }
+        let policy = match Policy::parse(set.policy.as_bytes()) {
+            Ok(policy) => policy,
+            Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
+        };
+        let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
+        (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
     }
 
     /// Groups other than the new one that hold a version of an account for

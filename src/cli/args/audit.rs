@@ -1,5 +1,7 @@
 //! Arguments of `audit`.
 
+use super::Sub;
+use super::witness::{CosignArgs, PolicyCommand};
 use crate::name::{AccountAddress, Pseudonym, Slug};
 use crate::time::Time;
 use clap::{Args, Subcommand};
@@ -10,6 +12,23 @@ pub enum AuditCommand {
     /// Read an organisation's log
     #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
     Log(LogArgs),
+    /// Print the signed checkpoint of an organisation's log
+    #[command(after_help = "Example:\n  warifu audit checkpoint acme --cosigned")]
+    Checkpoint {
+        /// Organisation
+        organisation: Slug,
+        /// The newest one that custodians or witnesses have cosigned
+        #[arg(long)]
+        cosigned: bool,
+    },
+    /// Ask witnesses to cosign the latest checkpoint, and keep what they sign
+    #[command(after_help = "\
+Examples:
+  warifu audit cosign acme --witness \"$(cat witness.vkey) https://witness.example.org\"
+  warifu audit cosign acme --policy policy")]
+    Cosign(CosignArgs),
+    /// Which witnesses a group's releases wait for
+    Policy(Sub<PolicyCommand>),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records
     Verify {
         /// One organisation alone

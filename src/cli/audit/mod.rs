@@ -1,6 +1,8 @@
-//! `audit`: reading and verifying the log.
+//! `audit`: reading and verifying the log, and having it witnessed.
 
+pub mod cosign;
 mod log;
+mod policy;
 mod verify;
 
 use super::App;
@@ -11,6 +13,11 @@ use super::error::CliError;
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Checkpoint { organisation, cosigned } => {
+            cosign::checkpoint(app, &organisation, cosigned)
+        }
+        AuditCommand::Cosign(args) => cosign::cosign(app, &args),
+        AuditCommand::Policy(args) => policy::policy(app, args.command),
         AuditCommand::Log(args) => log::log(app, &args),
     }
 }
