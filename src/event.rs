@@ -8,6 +8,7 @@
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
+use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId,
 };
@@ -270,6 +271,13 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
+    /// The key that the card's cosignatures verify with: its name is the log's
+    /// origin, `/` and the pseudonym.
+    pub fn cosigner(&self, origin: &Origin) -> Result<VerifierKey, NoteError> {
+        let name = cosigner_name(origin, &self.pseudonym);
+        VerifierKey::new(&name, KeyType::Cosignature, &self.cosign_key)
+    }
+
     /// What the new card signs.
     pub fn digest(
         &self,
@@ -288,6 +296,11 @@ impl Enrolment {
             .part(self.totp)
             .finish()
     }
+}
+
+/// Name under which a card cosigns checkpoints of a log.
+pub fn cosigner_name(origin: &Origin, pseudonym: &Pseudonym) -> String {
+    format!("{origin}/{pseudonym}")
 }
 
 /// A member of a group.
@@ -607,6 +620,8 @@ pub struct Acceptance {
     pub size: u64,
     /// Its root.
     pub root: Bytes<32>,
+    /// The custodian's cosignature of that checkpoint: seconds, then Ed25519.
+    pub cosignature: Bytes<72>,
     /// Hash of each share's plaintext.
     pub shares: Vec<Hash>,
     /// Hash of each share's ciphertext.
@@ -639,6 +654,8 @@ pub enum Refusal {
     Twice,
     /// It speaks of another checkpoint than the ceremony's.
     OtherCheckpoint,
+    /// Its cosignature is not the card's of that checkpoint and time.
+    WrongCosignature,
     /// It names targets that the custodian does not hold.
     NotAHolder,
 }
@@ -656,6 +673,7 @@ impl Refusal {
             Self::LockedOut => "locked-out",
             Self::Twice => "twice",
             Self::OtherCheckpoint => "other-checkpoint",
+            Self::WrongCosignature => "wrong-cosignature",
             Self::NotAHolder => "not-a-holder",
         }
     }

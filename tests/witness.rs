@@ -44,7 +44,9 @@ impl Running {
         }
         let mut command = warifu();
         command.args(["--json", "witness", "serve", "--listen", listen, "--state"]).arg(dir);
-        logs.iter().for_each(|log| drop(command.args(["--log", log])));
+        for log in logs {
+            command.args(["--log", log]);
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -275,6 +277,38 @@ fn demand(world: &World, witnesses: &[(&str, &str)], needed: usize) {
     world.host(&joined(&set, &world.cards(&[0, 1]))).good();
     let shown = world.host(&["audit", "policy", "show", "acme/keepers"]).good().out;
     assert_eq!(shown, policy);
+}
+
+#[test]
+fn custodians_cosign_what_they_checked_and_a_wrong_cosignature_is_named() {
+    let world = World::new();
+    world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.contributed(2, "request.warifu");
+    let note = world.host(&["audit", "checkpoint", "acme", "--cosigned"]).good().out;
+    let names = [0, 2].map(|which| format!("/{} ", world.custodians[which].name));
+    assert!(names.iter().all(|name| note.contains(name)), "{note}");
+    world.verified();
+    // Somebody puts one custodian's name to the other's signature.
+    let kept = Note::parse(note.as_bytes()).unwrap().to_string();
+    let lines: Vec<_> = kept.lines().collect();
+    let [one, two] = [lines[lines.len() - 2], lines[lines.len() - 1]];
+    let (head, own) = two.rsplit_once(' ').unwrap();
+    let other = one.rsplit_once(' ').unwrap().1;
+    let decode = |text: &str| data_encoding::BASE64.decode(text.as_bytes()).unwrap();
+    let mixed = [&decode(own)[..4], &decode(other)[4..]].concat();
+    let twisted = kept.replace(two, &format!("{head} {}", data_encoding::BASE64.encode(&mixed)));
+    let put = "UPDATE projection SET bytes = ?1 WHERE name = 'cosigned'";
+    world.database().execute(put, [twisted.into_bytes()]).unwrap();
+    let ran = world.host(&["audit", "verify"]).refused(6, &[]);
+    let who = world.custodians.iter().find(|c| head.contains(&c.name)).unwrap();
+    let says = format!("the cosignature of {} on the cosigned checkpoint is wrong", who.name);
+    assert!(ran.out.contains(&says), "{}", ran.out);
+    // And one that this log never had, under the log's own good old signature.
+    let old = world.host(&["audit", "checkpoint", "globex"]).good().out;
+    world.database().execute(put, [old.into_bytes()]).unwrap();
+    let ran = world.host(&["audit", "verify"]).refused(6, &[]);
+    assert!(ran.out.contains("the cosigned checkpoint's signature is wrong"), "{}", ran.out);
 }
 
 fn opened(world: &World) -> bool {

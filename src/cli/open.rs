@@ -70,8 +70,9 @@ fn hold(
 ) -> Result<(), CliError> {
     let found = vault.known(log, ceremony)?;
     let (_, wanted) = judge::progress(&log.state, found, 0);
+    let mut present = Vec::new();
     let payload = loop {
-        room::collect_in_room(app, vault, log, ceremony, wanted)?;
+        room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
         match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
             Opened::Payload(payload) => break payload,
             Opened::Missing => {}
@@ -81,6 +82,11 @@ fn hold(
     let title = format!("{} version {version}", args.ask.address);
     let exec = args.exec.as_deref();
     room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
+    // What was opened is opened, and on record: this alone may be missing.
+    if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
+        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
+    }
+    drop(present);
     let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
     app.emit(value, || {
         format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")

@@ -6,20 +6,24 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, review};
+use crate::ceremony::custodian::{Review, Seen, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::http::client::HttpWitnesses;
+use crate::log::{merkle, note::Cosigner};
 use crate::message::{Contribution, Package};
+use crate::name::Pseudonym;
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
+use crate::store::Store;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
+use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
@@ -40,6 +44,9 @@ pub fn refusal_advice(why: Refusal) -> &'static str {
         Refusal::Twice => "This custodian has contributed already: call another",
         Refusal::OtherCheckpoint => {
             "The contribution was made for another state of the log: make it again from this ceremony's file"
+        }
+        Refusal::WrongCosignature => {
+            "The contribution was not made by this program and this card: make it again from this ceremony's file"
         }
         Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
     }
@@ -145,8 +152,8 @@ pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    ceremony: &Hash,
-    wanted: usize,
+    (ceremony, wanted): (&Hash, usize),
+    present: &mut Vec<Present>,
 ) -> Result<(), CliError> {
     let package = vault.package(log, ceremony)?;
     loop {
@@ -159,7 +166,7 @@ pub fn collect_in_room(
         }
         let who = format!("custodian {} of {wanted}", there + 1);
         match one_in_room(app, vault, log, &package, &who, expires) {
-            Ok(()) => {}
+            Ok(one) => present.extend(one),
             Err(error) if interrupted(&error) => return Err(error),
             Err(CliError::Ui(super::ui::UiError::Deadline)) => {
                 return Err(CliError::Expired { there, needed });
@@ -183,7 +190,7 @@ fn one_in_room(
     package: &Package,
     who: &str,
     expires: Time,
-) -> Result<(), CliError> {
+) -> Result<Option<Present>, CliError> {
     let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
     let open = cards::unlock(app, &none, who, Some(expires))?;
     let custodian = open.card.card().pseudonym().clone();
@@ -200,11 +207,55 @@ fn one_in_room(
         app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
-            return Ok(());
+            return Ok(None);
         }
     }
     let (_, there, needed) = standing(vault, log, &ceremony)?;
     app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
+    let cosigner = reviewed.cosigner(open.card.card())?;
+    Ok(Some(Present { who: custodian, cosigner, path: open.path, seen: reviewed.seen().clone() }))
+}
+
+/// A custodian who contributed in the room. Of the card nothing is kept but the
+/// key that cosigns checkpoints, until the ceremony has ended.
+pub struct Present {
+    who: Pseudonym,
+    cosigner: Cosigner,
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// Each contributor's card cosigns the log as it is now, after the ceremony,
+/// where it extends what the card saw. What it cosigns it has then seen.
+pub fn cosign_the_end(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &Log,
+    present: &[Present],
+) -> Result<(), CliError> {
+    let (id, size) = (log.state.id, log.state.size);
+    let store = |why: crate::store::StoreError| CliError::from(VaultError::from(why));
+    let leaves = vault.store().leaf_hashes(&id, 0..size).map_err(store)?;
+    let checkpoint = vault.store().checkpoint(&id).map_err(store)?.unwrap_or_default();
+    let now = app.now();
+    let mut cosigned = Vec::new();
+    for one in present {
+        let before = usize::try_from(one.seen.size).ok().and_then(|size| leaves.get(..size));
+        if before.map(merkle::root) != Some(one.seen.root) {
+            let (who, seen) = (&one.who, one.seen.size);
+            app.ui.note(&format!(
+                "{who} does not cosign: the first {seen} entries are not those that were seen."
+            ));
+            continue;
+        }
+        let seen = Seen { organisation: id, size, root: log.root(), checkpoint: checkpoint.clone() };
+        if let Err(why) = cards::write_seen(&one.path, &seen) {
+            app.ui.note(&format!("{} does not cosign, for what it has seen cannot be kept: {why}.", one.who));
+            continue;
+        }
+        cosigned.push(cosign_note(&checkpoint, &one.cosigner, now)?);
+    }
+    vault.add_cosignatures(log, &cosigned)?;
     Ok(())
 }
 

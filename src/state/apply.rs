@@ -288,7 +288,8 @@ impl Organisation {
     fn card_enrolled(&mut self, actor: &Actor, enrolment: &Enrolment) -> Result<(), Invalid> {
         by_host(actor)?;
         let who = &enrolment.pseudonym;
-        let key_taken = self.people.values().any(|p| p.sign_key == enrolment.sign_key);
+        let same = |p: &Enrolment| p.sign_key == enrolment.sign_key || p.cosign_key == enrolment.cosign_key;
+        let key_taken = self.people.values().any(same);
         if self.people.contains_key(who) || key_taken {
             return Err(Invalid::Duplicate(who.to_string()));
         }
@@ -602,6 +603,10 @@ impl Organisation {
         if open.standing != Standing::Open || !timely || !complete || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
+        let seen = (acceptance.size, &acceptance.root);
+        if self.cosignature(who, seen, acceptance.at, &acceptance.cosignature).is_none() {
+            return Err(Invalid::Signature { who: format!("{who} on the checkpoint") });
+        }
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -739,6 +744,7 @@ impl Acceptance {
             targets: &self.targets,
             size: self.size,
             root: &self.root,
+            cosignature: &self.cosignature,
             shares: &self.shares,
             ciphertexts: &self.ciphertexts,
             code: &self.code,

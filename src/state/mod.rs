@@ -17,6 +17,7 @@ use crate::event::{
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::log::policy::Policy;
+use crate::log::{Checkpoint, Cosignature};
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -327,6 +328,21 @@ impl Organisation {
     pub fn policy_of(&self, group: &GroupId) -> Option<Policy> {
         let set = self.witness_policies.get(group)?;
         Some(Policy::parse(set.policy.as_bytes()).expect("a policy is parsed before it is entered"))
+    }
+
+    /// A custodian's cosignature of this log's checkpoint with a size and root,
+    /// made at a time: verified, or nothing.
+    pub fn cosignature(
+        &self,
+        who: &Pseudonym,
+        (size, root): (u64, &Bytes<32>),
+        at: Time,
+        cosignature: &Bytes<72>,
+    ) -> Option<Cosignature> {
+        let key = self.people.get(who)?.cosigner(&self.origin).ok()?;
+        let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root: *root };
+        let verified = Cosignature::from_bytes(&key, &checkpoint.text().ok()?, cosignature).ok()?;
+        (verified.seconds() == at.unix_seconds()).then_some(verified)
     }
 
     /// The key that signs this log's checkpoints.

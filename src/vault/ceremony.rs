@@ -199,6 +199,8 @@ impl Vault {
         if matches!(event, Event::Accepted(_)) {
             let name = contribution_record(&contribution.ceremony, &contribution.custodian);
             records.put.push((name, contribution.encode()));
+            let note = commit::sign(self.gate(), &log.state.id, &log.state.origin, &tree)?;
+            records.projections = self.cosigned_by(log, contribution, &note)?;
         }
         let actor = Actor::Card(contribution.custodian.clone());
         self.commit(log, now, vec![(actor, event.clone())], records)?;
@@ -358,7 +360,7 @@ impl Vault {
         }
         let mut delete = vec![gate_key_record(ceremony), requester_key_record(ceremony)];
         delete.extend(found.accepted.keys().map(|who| contribution_record(ceremony, who)));
-        let records = Records { put: Vec::new(), delete };
+        let records = Records { delete, ..Records::default() };
         self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], records)?;
         Ok(())
     }

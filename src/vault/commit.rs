@@ -39,6 +39,8 @@ pub struct Records {
     pub put: Vec<(String, Vec<u8>)>,
     /// Names.
     pub delete: Vec<String>,
+    /// Projections beside the state: name and bytes.
+    pub projections: Vec<(String, Vec<u8>)>,
 }
 
 /// Proof that entries are durable and covered by a signed checkpoint. Only the
@@ -193,11 +195,12 @@ pub fn commit(
     let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
+    let projections = keyed(id, records.projections).into_iter().chain([projection(&id, &next.state)]);
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: vec![projection(&id, &next.state)],
+        projections: projections.collect(),
     })?;
     *log = next;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })

@@ -8,10 +8,11 @@ use crate::ceremony::judge::QuorumAccepted;
 use crate::event::Hash;
 use crate::log::cosignature::{self, Cosignature};
 use crate::log::merkle::{self, consistency_proof};
-use crate::log::note::{Note, NoteError, VerifierKey};
+use crate::log::note::{Cosigner, Note, NoteError, VerifierKey};
 use crate::log::policy::{Policy, PolicyError, Witness};
 use crate::log::witness::{AddCheckpoint, Answer, AnswerError};
 use crate::log::{Checkpoint, checkpoint};
+use crate::message::Contribution;
 use crate::name::OrganisationId;
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
@@ -225,19 +226,20 @@ impl PublicVault {
         Ok(note)
     }
 
-    /// Keeps cosignatures of an earlier checkpoint, which `note` is.
-    pub(super) fn keep_cosigned(
-        &mut self,
+    /// What an accepted contribution changes in the kept note: its cosignature of
+    /// the checkpoint just after the opening, which `note` is.
+    pub(super) fn cosigned_by(
+        &self,
         log: &Log,
-        note: &Note,
-        new: &[Cosignature],
-    ) -> Result<(), VaultError> {
-        let note = cosignature::with(note, &log_key(log)?, new);
+        contribution: &Contribution,
+        note: &str,
+    ) -> Result<Vec<(String, Vec<u8>)>, VaultError> {
+        let seen = (contribution.size, &contribution.root);
+        let (who, at) = (&contribution.custodian, contribution.at);
+        let new = log.state.cosignature(who, seen, at, &contribution.cosignature);
+        let note = cosignature::with(&parse(note)?, &log_key(log)?, new.as_slice());
         let kept = self.newest_cosigned(log, &note)?;
-        if !kept.is_empty() {
-            let _durable = self.store.commit(Batch { projections: kept, ..Batch::default() })?;
-        }
-        Ok(())
+        Ok(kept.into_iter().map(|(key, bytes)| (key.name, bytes)).collect())
     }
 
     /// What is to be kept as the newest cosigned checkpoint, if `note` is it: a
@@ -265,6 +267,11 @@ impl PublicVault {
 }
 
 impl Vault {
+    /// Puts cosignatures of the latest checkpoint into the stored note.
+    pub fn add_cosignatures(&mut self, log: &Log, new: &[Cosignature]) -> Result<Note, VaultError> {
+        self.public.add_cosignatures(log, new)
+    }
+
     /// Waits for the witnesses that the policy of the target's group demands.
     /// Without enough of them nothing is released: the entry stays, the ceremony
     /// stays open, and what was cosigned is kept for the next attempt.
@@ -317,6 +324,14 @@ impl Vault {
         let found = Checkpoint::parse(satisfied.text())?;
         if found == covering { Ok(()) } else { Err(PolicyError::OtherLog { origin: found.origin }) }
     }
+}
+
+/// A cosigner's cosignature of a stored note, now.
+pub fn cosign_note(note: &str, cosigner: &Cosigner, now: Time) -> Result<Cosignature, VaultError> {
+    let text = parse(note)?.unverified_text().clone();
+    let failed = |why: NoteError| VaultError::RecordGone(format!("cosigner's key ({why})"));
+    let line = cosigner.cosign(&text, now.unix_seconds()).map_err(failed)?;
+    Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)
 }
 
 /// Witnesses of a policy that have not cosigned a note yet.

@@ -1,14 +1,19 @@
 //! What a group demands of witnesses, and witnesses that are absent or lie.
 
 use crate::support::World;
+use warifu::ceremony::custodian;
+use warifu::ceremony::judge::NotCounted;
 use warifu::ceremony::recipient::{FinishError, finish};
-use warifu::event::{Actor, Event, Hash, MAX_WITNESS_POLICY, WitnessPolicy};
+use warifu::event::{Actor, Event, Hash, MAX_WITNESS_POLICY, Refusal, WitnessPolicy};
+use warifu::hex::Bytes;
 use warifu::log::cosignature::Cosignature;
 use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
 use warifu::log::policy::{PolicyError, Witness};
 use warifu::log::witness::{AddCheckpoint, Answer, Held, decide};
+use warifu::seal::totp::step_of;
 use warifu::secret::SecretKey;
 use warifu::state::Invalid;
+use warifu::time::Span;
 use warifu::vault::group;
 use warifu::vault::witness::{Asked, Unanswered, Witnesses, converse};
 use warifu::vault::{Vault, VaultError};
@@ -353,4 +358,98 @@ fn a_log_that_grew_meanwhile_gives_nothing_out() {
     // Read anew it is given, for the log as it is now.
     world.log = world.vault.log(&"acme".parse().unwrap()).unwrap();
     assert!(release(&mut world, &ceremony, &mut meanwhile.2).is_ok());
+}
+
+/// A custodian's own program: the answer is altered and signed anew.
+fn signed_anew(world: &World, who: usize, answer: &mut warifu::message::Contribution) {
+    answer.signature = world.custodians[who].sign(&answer.digest());
+}
+
+fn refusal(event: Event) -> Option<Refusal> {
+    match event {
+        Event::Refused { why, .. } => Some(why),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_contribution_must_carry_the_cards_own_cosignature_of_the_checked_checkpoint_and_time() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let good = world.answer(&ceremony, 0, world.now);
+    let other = world.answer(&ceremony, 1, world.now);
+    let later = world.answer(&ceremony, 0, world.now + Span::seconds(1));
+    let origin = world.log.state.origin.clone();
+    let cosigner = custodian::cosigner(&world.custodians[0].card, &origin).unwrap();
+    let elsewhere =
+        warifu::log::Checkpoint { origin: origin.to_string(), size: good.size, root: Bytes([7; 32]) };
+    let elsewhere = elsewhere.text().unwrap();
+    let line = cosigner.cosign(&elsewhere, good.at.unix_seconds()).unwrap();
+    let elsewhere = Cosignature::verify(cosigner.verifier(), &elsewhere, &line).unwrap();
+    for wrong in [Bytes([0; 72]), other.cosignature, later.cosignature, elsewhere.to_bytes()] {
+        let mut bad = good.clone();
+        bad.cosignature = wrong;
+        let unsigned = world.accept(&bad);
+        assert!(matches!(unsigned, Err(VaultError::NotCounted(NotCounted::Signature(_)))), "{unsigned:?}");
+        signed_anew(&world, 0, &mut bad);
+        // Nor may a host enter it as accepted.
+        let entered = crate::support::acceptance(&bad, step_of(bad.at.unix_seconds()));
+        let actor = world.custodians[0].actor();
+        let forged = world.forge(actor, Event::Accepted(entered));
+        let who = format!("{} on the checkpoint", world.custodians[0].name());
+        assert_eq!(forged.err(), Some(Invalid::Signature { who }));
+        assert_eq!(refusal(world.accept(&bad).unwrap()), Some(Refusal::WrongCosignature));
+    }
+    assert_eq!(refusal(world.accept(&good).unwrap()), None);
+}
+
+/// Names of those who cosigned the kept note, and its size.
+fn kept(world: &World) -> (u64, Vec<String>) {
+    let note = world.vault.cosigned(&world.log.state.id).unwrap().expect("a kept note");
+    let checkpoint =
+        warifu::log::checkpoint::open(note.as_bytes(), &world.log.state.log_key().unwrap()).unwrap();
+    let note = Note::parse(note.as_bytes()).unwrap();
+    let names = note.signatures().iter().skip(1).map(|line| line.name().to_owned()).collect();
+    (checkpoint.size, names)
+}
+
+#[test]
+fn contributors_cosign_one_checkpoint_and_the_newest_is_kept() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let opened = world.log.state.size;
+    for who in [0, 1, 2] {
+        world.contribute(&ceremony, who);
+    }
+    let name = |who: usize| format!("{}/{}", world.log.state.origin, world.custodians[who].name());
+    let names = [0, 1, 2].map(name);
+    let (size, mut found) = kept(&world);
+    found.sort();
+    let mut expected = names.to_vec();
+    expected.sort();
+    assert_eq!((size, found), (opened, expected));
+    assert!(world.vault.verify(None).unwrap().findings.is_empty());
+    let now = world.now;
+    world.vault.end_ceremony(&mut world.log, &ceremony, warifu::event::Ending::Aborted, now).unwrap();
+    world.pass(Span::minutes(1));
+    let second = world.open();
+    world.contribute(&second, 3);
+    let later = format!("{}/{}", world.log.state.origin, world.custodians[3].name());
+    assert_eq!(kept(&world), (world.log.state.size - 1, vec![later]));
+    assert!(world.vault.verify(None).unwrap().findings.is_empty());
+}
+
+#[test]
+fn two_cards_with_one_cosignature_key_are_refused() {
+    let world = World::new();
+    let state = &world.log.state;
+    let mut copy = state.people[&world.custodians[0].name()].clone();
+    let own = warifu::seal::sign::SigningKey::new(seed(55));
+    (copy.pseudonym, copy.sign_key) = ("amber-fox-lake".parse().unwrap(), own.public());
+    copy.signature = own.sign(&copy.digest(&state.vault, &state.id, &state.first_entry));
+    let refused = world.forge(Actor::Host, Event::CardEnrolled(copy.clone())).err();
+    assert_eq!(refused, Some(Invalid::Duplicate("amber-fox-lake".to_owned())));
+    copy.cosign_key = own.public();
+    copy.signature = own.sign(&copy.digest(&state.vault, &state.id, &state.first_entry));
+    assert_eq!(world.forge(Actor::Host, Event::CardEnrolled(copy)).err(), None);
 }
