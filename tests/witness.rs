@@ -133,7 +133,7 @@ fn every_answer_has_the_status_and_type_of_the_specification() {
     assert_eq!(status, 200);
     let key = VerifierKey::parse(&witness.key).unwrap();
     let cosigned = Note::parse(format!("{}{line}", note(5, 0, 1)).as_bytes()).unwrap();
-    assert!(cosigned.verify(&[key.clone()]).is_ok(), "{line}");
+    assert!(cosigned.verify(std::slice::from_ref(&key)).is_ok(), "{line}");
     let conflict = (409, "text/x.tlog.size".to_owned(), "5\n".to_owned());
     assert_eq!(witness.post(&request(0, 5, 0)), conflict);
     assert_eq!(witness.post(&request(3, 7, 0)), conflict);

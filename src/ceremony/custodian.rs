@@ -251,11 +251,18 @@ pub fn replay(
     let (size, root) = (state.size, merkle::root(&leaves));
     let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
     check_checkpoint(&state, &seen)?;
-    let replayed = Replayed { state, seen, leaves };
-    match before.map(|before| (before, replayed.root_at(before.size))) {
-        Some((before, None)) => Err(rolled_back(before, size, checkpoint)),
-        Some((before, Some(root))) if root != before.root => Err(forked(before, checkpoint)),
-        _ => Ok(replayed),
+    if let Some(before) = before {
+        extends(&leaves, checkpoint, before)?;
+    }
+    Ok(Replayed { state, seen, leaves })
+}
+
+/// A log with these leaves and this checkpoint extends what was seen of it before.
+pub fn extends(leaves: &[Bytes<32>], checkpoint: &str, before: &Seen) -> Result<(), ReviewError> {
+    match usize::try_from(before.size).ok().and_then(|size| leaves.get(..size)) {
+        None => Err(rolled_back(before, leaves.len() as u64, checkpoint)),
+        Some(first) if merkle::root(first) != before.root => Err(forked(before, checkpoint)),
+        Some(_) => Ok(()),
     }
 }
 

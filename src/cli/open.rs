@@ -47,6 +47,8 @@ pub fn begin(
     };
     check_ask(log, &ask)?;
     let operator = cards::unlock(app, &args.card, "the operator", None)?;
+    // The request states which log the operator saw: not one that was rolled back.
+    room::check_seen(app, vault, log, &operator.path)?;
     let now = app.now();
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     let found = vault.known(log, &ceremony)?;

@@ -6,12 +6,12 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, Seen, review};
+use crate::ceremony::custodian::{Review, Seen, extends, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::http::client::HttpWitnesses;
-use crate::log::{merkle, note::Cosigner};
+use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
 use crate::name::Pseudonym;
 use crate::seal::card::Card;
@@ -139,6 +139,20 @@ pub fn answer(
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
 }
 
+/// The vault's log extends what a card's owner saw of it. For somebody who works
+/// on the host itself, and gets no package to review.
+pub fn check_seen(app: &mut App<'_>, vault: &Vault, log: &Log, card: &Path) -> Result<(), CliError> {
+    let id = log.state.id;
+    let Some(seen) = cards::read_seen(card)?.filter(|seen| seen.organisation == id) else { return Ok(()) };
+    let store = |why: crate::store::StoreError| CliError::from(VaultError::from(why));
+    let leaves = vault.store().leaf_hashes(&id, 0..log.state.size).map_err(store)?;
+    let checkpoint = vault.store().checkpoint(&id).map_err(store)?.unwrap_or_default();
+    extends(&leaves, &checkpoint, &seen).map_err(|why| {
+        show_checkpoints(app, &why);
+        why.into()
+    })
+}
+
 fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
     use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
     if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
@@ -240,12 +254,8 @@ pub fn cosign_the_end(
     let now = app.now();
     let mut cosigned = Vec::new();
     for one in present {
-        let before = usize::try_from(one.seen.size).ok().and_then(|size| leaves.get(..size));
-        if before.map(merkle::root) != Some(one.seen.root) {
-            let (who, seen) = (&one.who, one.seen.size);
-            app.ui.note(&format!(
-                "{who} does not cosign: the first {seen} entries are not those that were seen."
-            ));
+        if let Err(why) = extends(&leaves, &checkpoint, &one.seen) {
+            app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }
         let seen = Seen { organisation: id, size, root: log.root(), checkpoint: checkpoint.clone() };

@@ -170,7 +170,7 @@ mod tests {
         let (key, other) = (witness(2), witness(3));
         let good = [5, 9, 7].map(|seconds| key.cosign(&text(3), seconds).unwrap());
         let stray = other.cosign(&text(9), 1).unwrap();
-        let lines = [&good[..], &[stray.clone()]].concat();
+        let lines = [&good[..], std::slice::from_ref(&stray)].concat();
         assert_eq!(Cosignature::among(key.verifier(), &text(3), &lines).unwrap().seconds(), 9);
         let bad = [&good[..], &[key.cosign(&text(4), 10).unwrap()]].concat();
         let wrong = NoteError::BadSignature { name: "w2".into() };

@@ -100,13 +100,16 @@ impl Witnesses for Nobody {
     }
 }
 
+/// What came of posting: status and body, or why there is neither.
+pub type Posted = Result<(u16, Vec<u8>), String>;
+
 /// The conversation with one witness, which `post` sends and gives back as
 /// status and body: it names the size that it cosigned last, and gets the proof
 /// from there.
 pub fn converse(
     asked: &Asked<'_>,
     key: &VerifierKey,
-    post: &mut dyn FnMut(&AddCheckpoint) -> Result<(u16, Vec<u8>), String>,
+    post: &mut dyn FnMut(&AddCheckpoint) -> Posted,
 ) -> Result<Cosignature, Unanswered> {
     let now = asked.leaves.len() as u64;
     let mut old = 0;

@@ -5,6 +5,7 @@ use crate::cli::App;
 use crate::cli::args::{CardsArgs, PolicyCommand};
 use crate::cli::error::CliError;
 use crate::cli::group::collect;
+use crate::cli::room::visible;
 use crate::name::MemberAddress;
 use crate::vault::VaultError;
 use crate::vault::group as vault_group;
@@ -35,8 +36,9 @@ fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, cards: &CardsArg
         app.ui.note(&format!("These witnesses have no address and cannot be asked: {}.", silent.join(", ")));
     }
     app.ui.note(&format!(
-        "{} custodians of {address} decide that a release waits for:\n\n{policy}",
-        group.threshold
+        "{} custodians of {address} decide that a release waits for:\n\n{}\n",
+        group.threshold,
+        lines(&policy.to_string())
     ));
     app.confirm("Is that what everybody wants?", None)?;
     set.signatures = collect(app, &state, group, &set.digest(&state.id, &state.g(group)), cards)?;
@@ -64,8 +66,13 @@ fn show(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError> {
         "policy": set.map(|set| &set.policy), "signed_by": signers,
     });
     app.emit(value, || match set {
-        Some(set) => set.policy.trim_end().to_owned(),
+        Some(set) => lines(&set.policy),
         None => format!("{address} has no witness policy: its releases wait for nobody."),
     });
     Ok(())
+}
+
+/// Text of a log, which others wrote, line by line.
+fn lines(policy: &str) -> String {
+    policy.lines().map(|line| visible(&line.replace('\t', " "))).collect::<Vec<_>>().join("\n")
 }
