@@ -31,7 +31,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A vault as anybody can read it who may read its files: without the gate, so
-/// nothing can be written, sealed or released.
+/// nothing can be entered, sealed or released. Cosignatures of others can be
+/// added where its files can be written.
 pub struct PublicVault {
     dir: PathBuf,
     store: SqliteStore,

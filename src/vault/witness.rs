@@ -37,7 +37,10 @@ pub struct Asked<'a> {
 /// Why there is no cosignature of a witness.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// Nobody was asked: the policy says no address.
+    /// It was not asked.
+    #[error("it was not asked")]
+    NotAsked,
+    /// It cannot be asked: the policy says no address.
     #[error("the policy has no address for it")]
     NoAddress,
     /// It could not be reached, or not in time.
@@ -96,7 +99,7 @@ pub struct Nobody;
 
 impl Witnesses for Nobody {
     fn ask(&mut self, _: &Asked<'_>, witnesses: &[Witness]) -> Vec<Result<Cosignature, Unanswered>> {
-        witnesses.iter().map(|_| Err(Unanswered::NoAddress)).collect()
+        witnesses.iter().map(|_| Err(Unanswered::NotAsked)).collect()
     }
 }
 

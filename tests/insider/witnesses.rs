@@ -239,7 +239,7 @@ fn a_caller_who_asks_nobody_gets_nothing() {
     let (mut world, _, ceremony) = stage(&[Manner::Honest], 1);
     let refused = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
     let (found, needed, missing) = too_few(refused.unwrap_err());
-    assert_eq!((found, needed, missing.as_str()), (0, 1, "w0: the policy has no address for it"));
+    assert_eq!((found, needed, missing.as_str()), (0, 1, "w0: it was not asked"));
 }
 
 #[test]
