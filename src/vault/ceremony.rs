@@ -166,11 +166,9 @@ impl Vault {
         });
         let entries = self.store().entries(&state.id, 0..state.size)?;
         let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
-        let mut tree = Frontier::new();
-        entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         Ok(Package {
             texts: texts.collect(),
-            checkpoint: commit::sign(self.gate(), &state.id, &state.origin, &tree)?,
+            checkpoint: log.checkpoint().to_owned(),
             entries: lines(&entries),
             dealings: signed.request.targets.iter().map(dealing).collect::<Result<_, _>>()?,
             signed,
@@ -214,7 +212,9 @@ impl Vault {
     }
 
     /// Releases a target whose quorum is complete: the entry first, durable and
-    /// under a signed checkpoint, then the gate's ingredient. Again on retry.
+    /// under a signed checkpoint, then the gate's ingredient. Again on retry,
+    /// for which the log is read anew: others may have written since it was, and
+    /// the recipient must not take that for a rollback.
     pub fn release(
         &mut self,
         log: &mut Log,
@@ -223,6 +223,9 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Release, VaultError> {
+        if self.known(log, ceremony)?.released.contains(&target) {
+            *log = commit::load(self.store(), &log.state.id)?;
+        }
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
@@ -233,7 +236,7 @@ impl Vault {
         let quorum =
             judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
         let committed = if released {
-            commit::committed_before(self.store(), log)?
+            commit::committed_before(log)
         } else {
             self.commit_host(log, now, vec![quorum.event()], Records::default())?
         };

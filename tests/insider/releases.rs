@@ -49,6 +49,33 @@ fn a_release_again_is_for_the_same_key_and_makes_no_entry() {
 }
 
 #[test]
+fn a_commit_between_reading_and_releasing_again_raises_no_alarm() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    release(&mut world, &ceremony);
+    let mut read_before = world.log.clone();
+    world.account("acme/shop/test", "210987654321");
+    let later = release(&mut world, &ceremony);
+    let seen = open(&world, &later).unwrap().seen;
+    let now = world.now;
+    let again = world.vault.release(&mut read_before, &ceremony, 0, now, &mut world.rng).unwrap();
+    let key = requester_secret(&world.operator.card, &again).unwrap();
+    let finished = finish(&again, &key, &world.operator.card.first_entry(), Some(&seen));
+    assert!(finished.is_ok(), "{:?}", finished.err());
+}
+
+#[test]
+fn a_ceremony_ended_by_another_process_releases_nothing_again() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    release(&mut world, &ceremony);
+    let mut read_before = world.log.clone();
+    world.vault.end_ceremony(&mut world.log, &ceremony, warifu::event::Ending::Closed, world.now).unwrap();
+    let again = world.vault.release(&mut read_before, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(again, Err(VaultError::CeremonyEnded(_))));
+}
+
+#[test]
 fn a_log_that_says_nothing_of_a_release_is_refused() {
     let mut world = World::new();
     let ceremony = quorum(&mut world);
