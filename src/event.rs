@@ -127,7 +127,8 @@ pub enum Event {
     GroupFormed(GroupStatement),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
-    /// One custodian took an admission back.
+    /// One custodian took an admission back: the operator may not ask that group
+    /// any more until its quorum admits anew.
     AdmissionRevoked {
         /// The admission's digest.
         admission: Hash,
@@ -368,22 +369,28 @@ pub struct Admission {
     pub operator_key: Bytes<32>,
     /// Until when.
     pub expires: Time,
+    /// How often an admission of this operator to this group was taken back
+    /// before: what was signed earlier is of no use after the next time.
+    pub revocations: u64,
     /// At least `t` members.
     pub signatures: Vec<Signed>,
 }
 
 impl Admission {
-    /// `H("admission", g, operator key, pseudonym, expiry)`; also its identity.
+    /// `H("admission", g, operator key, pseudonym, expiry, revocations)`; also
+    /// its identity.
     pub fn digest(&self, g: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION)
             .part(g)
             .part(self.operator_key)
             .part(self.operator.as_str())
             .int(self.expires.hashed())
+            .int(self.revocations)
             .finish()
     }
 
-    /// What one custodian signs to take an admission back.
+    /// What one custodian signs to take an admission back, and with it every
+    /// other of that operator to that group.
     pub fn revocation_digest(admission: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION_REVOCATION).part(admission).finish()
     }

@@ -299,7 +299,8 @@ pub fn review(
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
         let dealing = package.dealings.get(targets.len());
-        if let Some((share, verified)) = check_target(state, index, target, dealing, (request, now), card)? {
+        let asked = (request, found, now);
+        if let Some((share, verified)) = check_target(state, index, target, dealing, asked, card)? {
             held.push((index, share, verified));
         }
         targets.push(show_target(state, index, target)?);
@@ -377,7 +378,7 @@ fn check_target(
     index: u64,
     target: &crate::message::Target,
     dealing: Option<&HexBytes>,
-    (request, now): (&Request, Time),
+    (request, ceremony, now): (&Request, &Ceremony, Time),
     card: &Card,
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
@@ -397,7 +398,7 @@ fn check_target(
         group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
     // By this machine's clock too: host and operator may agree on an old date.
     let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
-    if !admitted(request.asked) || !admitted(now) {
+    if !admitted(request.asked) || !admitted(now) || !ceremony.still_admitted(group) {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }

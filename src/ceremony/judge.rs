@@ -242,7 +242,7 @@ pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<Quor
     let version = state.versions.get(&credential)?;
     let group = state.groups.get(&version.sealing.group)?;
     let (there, needed) = progress(state, found, target);
-    if there < needed || !state.still_admitted(found, group) {
+    if there < needed || !found.still_admitted(group) {
         return None;
     }
     let custodians = contributors(found, target);

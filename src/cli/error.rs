@@ -322,7 +322,7 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
-            "Let the group admit the operator, with another expiry."
+            "Let a quorum of the group admit the operator anew."
         }
         _ => "Nothing was changed.",
     }

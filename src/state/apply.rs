@@ -87,8 +87,8 @@ pub enum Invalid {
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
-    /// An admission was taken back.
-    #[error("this admission was taken back")]
+    /// An admission of the operator was taken back since.
+    #[error("this admission was signed before the operator's last one was taken back")]
     Revoked,
     /// An operator is not admitted.
     #[error("operator {operator} is not admitted to group '{group}'")]
@@ -145,7 +145,7 @@ impl Organisation {
             bindings: Vec::new(),
             binding_serial: 0,
             admissions: BTreeMap::new(),
-            revoked: BTreeSet::new(),
+            revocations: BTreeMap::new(),
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
@@ -331,10 +331,12 @@ impl Organisation {
         if operator.sign_key != admission.operator_key || admission.expires <= time {
             return Err(Invalid::Mismatch("admission"));
         }
-        let digest = admission.digest(&self.g(group));
-        if self.revoked.contains(&Bytes(digest)) {
-            return Err(Invalid::Revoked);
+        match self.revocations_of(&admission.group, &admission.operator) {
+            now if admission.revocations < now => return Err(Invalid::Revoked),
+            now if admission.revocations > now => return Err(Invalid::Mismatch("admission")),
+            _ => {}
         }
+        let digest = admission.digest(&self.g(group));
         check_quorum(group, &digest, &admission.signatures)?;
         self.admissions.insert(Bytes(digest), admission.clone());
         Ok(())
@@ -353,8 +355,14 @@ impl Organisation {
         let group = self.group(&given.group, given.epoch)?;
         let member = member_key(group, custodian)?;
         check_signature(custodian, member, &Admission::revocation_digest(admission), signature)?;
-        self.admissions.remove(admission);
-        self.revoked.insert(*admission);
+        let (group, operator) = (given.group, given.operator.clone());
+        self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
+        for ceremony in self.ceremonies.values_mut().filter(|c| c.operator == operator) {
+            if ceremony.standing == Standing::Open {
+                ceremony.stopped.insert(group);
+            }
+        }
+        *self.revocations.entry(group).or_default().entry(operator).or_default() += 1;
         Ok(())
     }
 
@@ -493,6 +501,7 @@ impl Organisation {
             refused: BTreeMap::new(),
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             standing: Standing::Open,
         };
         self.ceremonies.insert(opening.ceremony, ceremony);
@@ -572,7 +581,7 @@ impl Organisation {
                 credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             member_key(group, who)?;
-            self.check_admitted(open, group)?;
+            check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
         for credential in covered {
@@ -630,7 +639,7 @@ impl Organisation {
             return Err(Invalid::CeremonyState("released"));
         }
         let group = self.group(&version.sealing.group, version.sealing.epoch)?;
-        self.check_admitted(open, group)?;
+        check_admitted(open, group)?;
         let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
         let contributed: BTreeSet<_> = open
             .accepted
@@ -648,15 +657,6 @@ impl Organisation {
             version.exposed.get_or_insert(time);
         }
         Ok(())
-    }
-
-    /// An admission that was taken back stops the ceremonies opened under it.
-    fn check_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
-        if self.still_admitted(ceremony, group) {
-            return Ok(());
-        }
-        let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
-        Err(Invalid::NotAdmitted { operator, group })
     }
 
     fn check_notice(
@@ -722,6 +722,15 @@ pub(super) fn check_gate_epoch(
         return Err(Invalid::Mismatch("gate epoch"));
     }
     if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
+}
+
+/// An admission that was taken back stops the ceremonies opened under it.
+fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+    if ceremony.still_admitted(group) {
+        return Ok(());
+    }
+    let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
+    Err(Invalid::NotAdmitted { operator, group })
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.

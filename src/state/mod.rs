@@ -67,8 +67,9 @@ pub struct Organisation {
     pub binding_serial: u64,
     /// Admissions by digest, in force until they expire.
     pub admissions: BTreeMap<Hash, Admission>,
-    /// Admissions that were taken back: never valid again.
-    pub revoked: BTreeSet<Hash>,
+    /// How often one custodian took back what an operator was admitted to, by
+    /// group: admissions are signed for this number.
+    pub revocations: BTreeMap<GroupId, BTreeMap<Pseudonym, u64>>,
     /// Sealed versions by credential id.
     pub versions: BTreeMap<Hash, Version>,
     /// Credential ids for which the gate was asked, whether or not it came to a seal.
@@ -183,6 +184,9 @@ pub struct Ceremony {
     pub released: BTreeSet<u64>,
     /// Targets that were revealed.
     pub revealed: BTreeSet<u64>,
+    /// Groups that took the operator's admission back while it was open: it
+    /// stays stopped for them, whatever they admit later.
+    pub stopped: BTreeSet<GroupId>,
     /// How it stands.
     pub standing: Standing,
 }
@@ -285,10 +289,9 @@ impl Organisation {
         })
     }
 
-    /// Whether the admission under which a ceremony was opened still stands:
-    /// one that was taken back since stops the ceremony too.
-    pub fn still_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> bool {
-        self.admission_of(&ceremony.operator, group, ceremony.opened).is_some()
+    /// How often a group's custodians took back what an operator was admitted to.
+    pub fn revocations_of(&self, group: &GroupId, operator: &Pseudonym) -> u64 {
+        self.revocations.get(group).and_then(|counts| counts.get(operator)).copied().unwrap_or(0)
     }
 
     /// The ceremony that is open for a version, if there is one.
@@ -330,6 +333,12 @@ impl Organisation {
 }
 
 impl Ceremony {
+    /// Whether the admission under which it was opened still stands: one that
+    /// was taken back since stops the ceremony for good.
+    pub fn still_admitted(&self, group: &GroupStatement) -> bool {
+        !self.stopped.contains(&group.group)
+    }
+
     /// Whether it ended without a release of this version.
     fn came_to_nothing(&self, credential: &Hash) -> bool {
         let target = (0u64..).zip(&self.targets).find(|(_, c)| *c == credential);

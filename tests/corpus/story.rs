@@ -266,16 +266,17 @@ impl Scene {
     /// One admission that is taken back, and one that stays.
     fn admissions(&mut self, group: &GroupStatement) {
         let g = self.state.g(group);
-        let admission = |expires| Admission {
+        let admission = |expires, revocations| Admission {
             group: group.group,
             epoch: group.epoch,
             operator: self.operator.pseudonym().clone(),
             operator_key: self.operator.signing_key().public(),
             expires,
+            revocations,
             signatures: Vec::new(),
         };
         let (mut first, mut second) =
-            (admission(self.now + Span::days(30)), admission(self.now + Span::days(60)));
+            (admission(self.now + Span::days(30), 0), admission(self.now + Span::days(60), 1));
         first.signatures = self.signed_by_all(&first.digest(&g));
         second.signatures = self.signed_by_all(&second.digest(&g));
         let taken_back = Bytes(first.digest(&g));

@@ -160,6 +160,28 @@ fn times_before_1970_do_not_hash_as_those_after() {
 }
 
 #[test]
+fn signatures_for_another_admission_are_of_no_use_once_one_was_taken_back() {
+    let mut world = World::new();
+    let group = world.group();
+    let kept = world.admission(&group, world.now + Span::days(90), &[0, 1, 2]);
+    let entered = world.admission(&group, world.now + Span::days(60), &[0, 1, 2]);
+    world.vault.admit(&mut world.log, entered, world.now).unwrap();
+    let one = *world.log.state.admissions.keys().next().unwrap();
+    world.vault.revoke_admission(&mut world.log, one, &world.custodians[4].card, world.now).unwrap();
+    assert_eq!(world.log.state.admission_of(&world.operator.name(), &group, world.now), None);
+    let again = world.forge(Actor::Host, Event::OperatorAdmitted(kept.clone()));
+    assert_eq!(again.err(), Some(Invalid::Revoked));
+    let renumbered = Admission { revocations: 1, ..kept.clone() };
+    let refused = world.forge(Actor::Host, Event::OperatorAdmitted(renumbered));
+    assert!(matches!(refused, Err(Invalid::Signature { .. })));
+    let ahead = Admission { revocations: 2, ..kept };
+    let refused = world.forge(Actor::Host, Event::OperatorAdmitted(ahead));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("admission")));
+    world.admit(&group, Span::days(90));
+    assert!(world.log.state.admission_of(&world.operator.name(), &group, world.now).is_some());
+}
+
+#[test]
 fn an_admission_that_was_taken_back_is_refused_for_ever() {
     let mut world = World::new();
     let admission = world.log.state.admissions.values().next().unwrap().clone();
