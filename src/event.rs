@@ -425,7 +425,8 @@ pub struct Binding {
     pub epoch: u64,
     /// At least `t` members of that group.
     pub signatures: Vec<Signed>,
-    /// For each other group that holds a version in this scope, its quorum.
+    /// For each other group from which this takes something, its quorum: one that
+    /// holds a version in this scope, or holds any and is bound to it now.
     pub given_up: Vec<GivenUp>,
 }
 

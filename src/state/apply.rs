@@ -78,8 +78,9 @@ pub enum Invalid {
         /// How many are needed.
         needed: usize,
     },
-    /// A group that holds versions in the scope did not agree.
-    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    /// A group that holds versions would lose the scope, or a part of it, and did
+    /// not agree.
+    #[error("group '{0}' holds versions, would lose this scope, and has not agreed")]
     NotGivenUp(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
@@ -383,7 +384,7 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures)?;
-        for holder in self.holders_in(binding) {
+        for holder in self.must_agree(binding) {
             let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
             let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
             let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
@@ -395,9 +396,39 @@ impl Organisation {
         Ok(())
     }
 
+    /// Groups other than the new one from which this binding takes something:
+    /// their quorums must agree.
+    pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
+        self.holders_in(binding).into_iter().chain(self.displaced_by(binding)).collect()
+    }
+
+    /// The group that new seals of the scope go to now, accounts that have no
+    /// version yet and those still to come included: the one of the narrowest
+    /// binding of this scope or of one around it. A group that holds nothing at
+    /// all is passed over: whoever gave the scope up to it did so for it alone.
+    fn displaced_by(&self, binding: &Binding) -> Option<GroupId> {
+        let project = match &binding.scope {
+            Scope::Organisation => None,
+            Scope::Project(id) => Some(*id),
+            Scope::Account(id) => self.accounts.get(id).map(|a| a.project),
+        };
+        let holds = |group| self.versions.values().any(|v| v.sealing.group == group);
+        self.bindings
+            .iter()
+            .filter(|b| b.factor == binding.factor && holds(b.group))
+            .filter(|b| match &b.scope {
+                Scope::Organisation => true,
+                Scope::Project(id) => Some(*id) == project,
+                Scope::Account(_) => b.scope == binding.scope,
+            })
+            .max_by_key(|b| b.scope)
+            .map(|b| b.group)
+            .filter(|group| *group != binding.group)
+    }
+
     /// Groups other than the new one that hold a version of an account for
     /// which this binding would decide from now on.
-    pub fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
+    fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
         let mut after = self.clone_bindings_with(binding);
         after.retain(|b| b.factor == binding.factor);
         self.versions

@@ -175,8 +175,8 @@ pub fn binding(
     let (signatures, given_up) = (Vec::new(), Vec::new());
     let binding =
         Binding { serial, scope, factor, group: group.group, epoch: group.epoch, signatures, given_up };
-    let holders = state.holders_in(&binding).into_iter().collect();
-    (binding, holders)
+    let losing = state.must_agree(&binding).into_iter().collect();
+    (binding, losing)
 }
 
 impl Vault {

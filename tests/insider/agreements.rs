@@ -226,6 +226,66 @@ fn rebinding_without_the_old_quorum_is_refused() {
 }
 
 #[test]
+fn what_has_no_version_yet_is_not_taken_from_a_group_that_holds_others() {
+    let mut world = World::new();
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let now = world.now;
+    world.vault.add_project(&"acme/new".parse().unwrap(), None, &|| now, &mut world.rng).unwrap();
+    world.log = world.vault.log(&"acme".parse().unwrap()).unwrap();
+    let state = &world.log.state;
+    let account = *state.accounts.iter().find(|(_, a)| a.external_id == "210987654321").unwrap().0;
+    let project = *state.projects.iter().find(|(_, p)| p.slug.as_str() == "new").unwrap().0;
+    for scope in [Scope::Account(account), Scope::Project(project)] {
+        let mut binding = world.binding(&evil, scope, &[3, 4]);
+        let refused = world.forge(Actor::Host, Event::Bound(binding.clone()));
+        assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
+        give_up(&world, &mut binding, &evil);
+        assert!(world.forge(Actor::Host, Event::Bound(binding)).is_ok());
+    }
+}
+
+#[test]
+fn what_was_given_up_to_one_group_does_not_go_on_to_another() {
+    let mut world = World::new();
+    let friend = world.form("friend", 2, &[0, 1]);
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let accounts = &world.log.state.accounts;
+    let account = *accounts.iter().find(|(_, a)| a.external_id == "210987654321").unwrap().0;
+    let mut binding = world.binding(&friend, Scope::Account(account), &[0, 1]);
+    give_up(&world, &mut binding, &friend);
+    world.vault.bind(&mut world.log, binding, world.now).unwrap();
+    let onward = world.binding(&evil, Scope::Account(account), &[3, 4]);
+    let refused = world.forge(Actor::Host, Event::Bound(onward));
+    assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
+    // Back to the group that gave it up nobody else has to agree.
+    let back = world.binding(&world.group(), Scope::Account(account), &[0, 1, 2]);
+    assert!(world.forge(Actor::Host, Event::Bound(back)).is_ok());
+}
+
+#[test]
+fn a_group_that_holds_nothing_need_not_agree() {
+    let mut world = World::people(2);
+    let first = world.form("root", 3, &[0, 1, 2, 3, 4]);
+    let other = world.form("other", 2, &[3, 4]);
+    world.bind(&first, Scope::Organisation, &[0, 1, 2]);
+    let account = *world.log.state.accounts.keys().next().unwrap();
+    for scope in [Scope::Organisation, Scope::Account(account)] {
+        let binding = world.binding(&other, scope, &[3, 4]);
+        assert!(world.forge(Actor::Host, Event::Bound(binding)).is_ok());
+    }
+}
+
+/// The quorum of `root` agrees that a binding to another group takes from it.
+fn give_up(world: &World, binding: &mut warifu::event::Binding, to: &GroupStatement) {
+    let (state, root) = (&world.log.state, world.group());
+    let digest = binding.digest(&state.id, &state.g(to));
+    let sign = |i: usize| group::sign_as_member(state, &root, &world.custodians[i].card, &digest).unwrap();
+    group::give_up(binding, root.group, [0, 1, 2].map(sign).to_vec());
+}
+
+#[test]
 fn a_binding_is_of_no_use_a_second_time() {
     let mut world = World::people(2);
     let group = world.form("root", 3, &[0, 1, 2, 3, 4]);
