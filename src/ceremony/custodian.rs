@@ -181,7 +181,7 @@ pub struct ShownTarget {
     pub newest: u64,
     /// What was different when it was sealed.
     pub differences: Vec<String>,
-    /// Contributions to it in ceremonies that ended without a release.
+    /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
 }
 

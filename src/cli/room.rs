@@ -65,7 +65,7 @@ pub fn plain_words(review: &Review) -> String {
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
             lines.push(format!(
-                "      note: weakened by {} shares of ceremonies that came to nothing",
+                "      note: weakened: shares of {} custodians were given in ceremonies that came to nothing",
                 target.weakened
             ));
         }

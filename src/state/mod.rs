@@ -131,7 +131,8 @@ pub struct Version {
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
     /// Every ceremony and custodian whose share of it was accepted;
-    /// [`Organisation::weakened`] counts those that no release came of.
+    /// [`Organisation::weakened`] counts the custodians in those that no release
+    /// came of.
     pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
 }
 
@@ -299,17 +300,15 @@ impl Organisation {
         self.ceremonies.iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
     }
 
-    /// Contributions to a version in ceremonies that ended without a release,
-    /// counted over distinct custodians and ceremonies.
+    /// Distinct custodians who contributed to a version in ceremonies that ended
+    /// without a release. A share of a dealing is the same every time, so who
+    /// gave it twice gave one.
     pub fn weakened(&self, credential: &Hash) -> usize {
         let Some(version) = self.versions.get(credential) else { return 0 };
-        version
-            .loose_shares
-            .iter()
-            .filter(|(ceremony, _)| {
-                self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential))
-            })
-            .count()
+        let came_to_nothing =
+            |ceremony| self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential));
+        let loose = version.loose_shares.iter().filter(|(ceremony, _)| came_to_nothing(ceremony));
+        loose.map(|(_, custodian)| custodian).collect::<BTreeSet<_>>().len()
     }
 
     /// Until when a custodian is locked out, if it is.

@@ -252,7 +252,7 @@ fn a_ceremony_that_was_stopped_does_not_go_on_when_the_operator_is_admitted_anew
 }
 
 #[test]
-fn weakened_counts_distinct_custodians_and_ceremonies() {
+fn a_share_given_in_two_ceremonies_is_counted_once_and_everybody_elses_too() {
     let mut world = World::new();
     let credential = *world.log.state.versions.keys().next().unwrap();
     let first = world.open();
@@ -265,6 +265,7 @@ fn weakened_counts_distinct_custodians_and_ceremonies() {
     assert_eq!(world.log.state.weakened(&credential), 2);
     world.pass(Span::seconds(60));
     let second = world.open();
+    world.contribute(&second, 1);
     world.contribute(&second, 2);
     world.pass(Span::minutes(61));
     world.vault.expire_due(&mut world.log, world.now).unwrap();
