@@ -203,7 +203,11 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
-            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
+            Self::Review(
+                ReviewError::RolledBack { .. }
+                | ReviewError::Forked { .. }
+                | ReviewError::OtherHistory { .. },
+            ) => Exit::Tampered,
             Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
