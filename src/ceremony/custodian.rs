@@ -85,6 +85,10 @@ pub enum ReviewError {
         /// The checkpoint of the package.
         offered: String,
     },
+    /// A newer program wrote facts that this one cannot read, so it cannot tell
+    /// what is current.
+    #[error("the log has entries that this program does not know ({}): it cannot tell what is current", .0.join(", "))]
+    UnknownKinds(Vec<String>),
     /// The checkpoint does not cover the entries, or its signature is wrong.
     #[error("the checkpoint does not fit the entries: {0}")]
     Checkpoint(String),
@@ -292,6 +296,9 @@ pub fn review(
     let ceremony = request.hash();
     let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let state = &replayed.state;
+    if !state.unknown.is_empty() {
+        return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
+    }
     let found = check_ceremony(state, package, &ceremony, now)?;
     check_history(&replayed, request, found)?;
     let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;

@@ -265,6 +265,19 @@ fn a_log_that_the_operator_has_not_seen_is_refused() {
 }
 
 #[test]
+fn a_log_with_facts_that_this_program_cannot_read_is_refused() {
+    let world = world();
+    let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
+    let newer = |kind: &str| {
+        let text = line(world.now, Actor::Host, pad("pad", 1));
+        text.replacen("project-created", kind, 1)
+    };
+    let after = [&lines[..], &[newer("version-destroyed")]].concat();
+    let refused = world.refusal(&world.forged_package(after, &signed), None);
+    assert_eq!(refused, ReviewError::UnknownKinds(vec!["version-destroyed".to_owned()]));
+}
+
+#[test]
 fn another_log_under_the_same_name_is_refused() {
     let world = world();
     let (mut lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
