@@ -193,7 +193,9 @@ pub enum Event {
         /// Who contributed.
         custodians: Vec<Pseudonym>,
     },
-    /// The recipient found a share that does not prove itself.
+    /// The operator says that a share does not prove itself. It is their word: the
+    /// share itself cannot stand here, since it may be right although its proof is
+    /// not, and would then lie open for ever.
     ShareRejected {
         /// The ceremony.
         ceremony: Hash,

@@ -212,7 +212,7 @@ impl Request {
 pub enum Notice<'a> {
     /// The record was opened, and shown so.
     Revealed(Shown),
-    /// This custodian's share does not prove itself.
+    /// This custodian's share does not prove itself, by the operator's word.
     ShareRejected(&'a Pseudonym),
 }
 

@@ -226,7 +226,7 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
-/// Custodians accepted for a target whose share was not found bad.
+/// Custodians accepted for a target whose share the operator does not call bad.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     let covering = ceremony.accepted.iter().filter(|(who, covered)| {
         covered.contains(&target) && !ceremony.rejected.contains(&(target, (*who).clone()))

@@ -177,7 +177,7 @@ pub struct Ceremony {
     pub accepted: BTreeMap<Pseudonym, Vec<u64>>,
     /// What accepted custodians signed, so that a repetition is known.
     pub accepted_messages: BTreeSet<Hash>,
-    /// Custodians whose share was found bad, by target.
+    /// Custodians whose share is bad by the operator's word, by target.
     pub rejected: BTreeSet<(u64, Pseudonym)>,
     /// Messages that were refused, so that a repetition changes nothing.
     pub refused: BTreeMap<Hash, Refusal>,

@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use warifu::ceremony::recipient::{FinishError, Finished, finish};
-use warifu::event::{Event, Hash, Mode};
+use warifu::event::{Ending, Event, Hash, Mode};
 use warifu::hex::HexBytes;
 use warifu::message::Release;
 use warifu::secret::SecretBytes;
@@ -70,9 +70,31 @@ fn a_ceremony_ended_by_another_process_releases_nothing_again() {
     let ceremony = quorum(&mut world);
     release(&mut world, &ceremony);
     let mut read_before = world.log.clone();
-    world.vault.end_ceremony(&mut world.log, &ceremony, warifu::event::Ending::Closed, world.now).unwrap();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
     let again = world.vault.release(&mut read_before, &ceremony, 0, world.now, &mut world.rng);
     assert!(matches!(again, Err(VaultError::CeremonyEnded(_))));
+}
+
+#[test]
+fn an_operator_who_blames_a_good_custodian_opens_nothing_by_it() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    let given = release(&mut world, &ceremony);
+    assert!(open(&world, &given).unwrap().bad.is_empty());
+    let (blamed, operator) = (world.custodians[0].name(), &world.operator.card);
+    world.vault.reject_shares(&mut world.log, operator, (&ceremony, 0), &[blamed], world.now).unwrap();
+    // One good share is gone, for the operator alone; the custodian stands as before.
+    let again = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(again, Err(VaultError::NoQuorum { there: 2, needed: 3 })));
+    world.contribute(&ceremony, 3);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
+    world.pass(Span::minutes(1));
+    let next = world.open();
+    for who in [0, 1, 2] {
+        world.contribute(&next, who);
+    }
+    let given = release(&mut world, &next);
+    assert!(open(&world, &given).is_ok());
 }
 
 #[test]
