@@ -364,7 +364,7 @@ fn review_remedy(error: &ReviewError) -> &'static str {
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
         ReviewError::UnknownKinds(_) => {
-            "Use the newer warifu that the vault's host uses; nothing was answered."
+            "Use the newer warifu that wrote them; nothing was answered."
         }
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
