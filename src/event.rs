@@ -127,7 +127,8 @@ pub enum Event {
     GroupFormed(GroupStatement),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
-    /// One custodian took an admission back.
+    /// One custodian took an admission back: the operator may not ask that group
+    /// any more until its quorum admits anew.
     AdmissionRevoked {
         /// The admission's digest.
         admission: Hash,
@@ -192,7 +193,9 @@ pub enum Event {
         /// Who contributed.
         custodians: Vec<Pseudonym>,
     },
-    /// The recipient found a share that does not prove itself.
+    /// The operator says that a share does not prove itself. It is their word: the
+    /// share itself cannot stand here, since it may be right although its proof is
+    /// not, and would then lie open for ever.
     ShareRejected {
         /// The ceremony.
         ceremony: Hash,
@@ -368,22 +371,28 @@ pub struct Admission {
     pub operator_key: Bytes<32>,
     /// Until when.
     pub expires: Time,
+    /// How often an admission of this operator to this group was taken back
+    /// before: what was signed earlier is of no use after the next time.
+    pub revocations: u64,
     /// At least `t` members.
     pub signatures: Vec<Signed>,
 }
 
 impl Admission {
-    /// `H("admission", g, operator key, pseudonym, expiry)`; also its identity.
+    /// `H("admission", g, operator key, pseudonym, expiry, revocations)`; also
+    /// its identity.
     pub fn digest(&self, g: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION)
             .part(g)
             .part(self.operator_key)
             .part(self.operator.as_str())
             .int(self.expires.hashed())
+            .int(self.revocations)
             .finish()
     }
 
-    /// What one custodian signs to take an admission back.
+    /// What one custodian signs to take an admission back, and with it every
+    /// other of that operator to that group.
     pub fn revocation_digest(admission: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION_REVOCATION).part(admission).finish()
     }
@@ -418,7 +427,8 @@ pub struct Binding {
     pub epoch: u64,
     /// At least `t` members of that group.
     pub signatures: Vec<Signed>,
-    /// For each other group that holds a version in this scope, its quorum.
+    /// For each other group that loses something by this, its quorum; the state's
+    /// `must_agree` says which.
     pub given_up: Vec<GivenUp>,
 }
 

@@ -85,6 +85,10 @@ pub enum ReviewError {
         /// The checkpoint of the package.
         offered: String,
     },
+    /// A newer program wrote facts that this one cannot read, so it cannot tell
+    /// what is current.
+    #[error("the log has entries that this program does not know ({}): it cannot tell what is current", .0.join(", "))]
+    UnknownKinds(Vec<String>),
     /// The checkpoint does not cover the entries, or its signature is wrong.
     #[error("the checkpoint does not fit the entries: {0}")]
     Checkpoint(String),
@@ -181,7 +185,7 @@ pub struct ShownTarget {
     pub newest: u64,
     /// What was different when it was sealed.
     pub differences: Vec<String>,
-    /// Contributions to it in ceremonies that ended without a release.
+    /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
 }
 
@@ -292,6 +296,9 @@ pub fn review(
     let ceremony = request.hash();
     let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let state = &replayed.state;
+    if !state.unknown.is_empty() {
+        return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
+    }
     let found = check_ceremony(state, package, &ceremony, now)?;
     check_history(&replayed, request, found)?;
     let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
@@ -299,7 +306,8 @@ pub fn review(
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
         let dealing = package.dealings.get(targets.len());
-        if let Some((share, verified)) = check_target(state, index, target, dealing, (request, now), card)? {
+        let asked = (request, found, now);
+        if let Some((share, verified)) = check_target(state, index, target, dealing, asked, card)? {
             held.push((index, share, verified));
         }
         targets.push(show_target(state, index, target)?);
@@ -377,7 +385,7 @@ fn check_target(
     index: u64,
     target: &crate::message::Target,
     dealing: Option<&HexBytes>,
-    (request, now): (&Request, Time),
+    (request, ceremony, now): (&Request, &Ceremony, Time),
     card: &Card,
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
@@ -397,7 +405,7 @@ fn check_target(
         group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
     // By this machine's clock too: host and operator may agree on an old date.
     let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
-    if !admitted(request.asked) || !admitted(now) {
+    if !admitted(request.asked) || !admitted(now) || !ceremony.still_admitted(group) {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }

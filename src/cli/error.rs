@@ -203,7 +203,11 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
-            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
+            Self::Review(
+                ReviewError::RolledBack { .. }
+                | ReviewError::Forked { .. }
+                | ReviewError::OtherHistory { .. },
+            ) => Exit::Tampered,
             Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
@@ -322,7 +326,7 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
-            "Let the group admit the operator, with another expiry."
+            "Let a quorum of the group admit the operator anew."
         }
         _ => "Nothing was changed.",
     }
@@ -359,6 +363,7 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
+        ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
             "Use the card that belongs to this organisation and group."

@@ -167,7 +167,7 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let state = log.state.clone();
     let scope = scope_of(&state, &args.scope)?;
     let group = vault_group::group(&state, &args.group.name)?;
-    let (mut binding, holders) = vault_group::binding(&state, scope, args.factor, group);
+    let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
     let digest = binding.digest(&state.id, &state.g(group));
     app.ui.note(&format!(
         "{} custodians of {} agree to hold the {} of {}.",
@@ -177,16 +177,17 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let (own, rest) = split(&args.cards, signers_needed);
     binding.signatures = collect(app, &state, group, &digest, &own)?;
     let mut rest = rest;
-    for holder in holders {
-        let Some(holding) = state.groups.get(&holder) else { continue };
+    for id in losing {
+        let Some(holding) = state.groups.get(&id) else { continue };
         app.ui.note(&format!(
-            "{} holds versions there: its quorum must agree too that new ones go elsewhere.",
-            state.group_address(holding)
+            "{} holds versions and would lose {}: its quorum must agree too that new ones go elsewhere.",
+            state.group_address(holding),
+            args.scope
         ));
         let needed = holding.needed();
         let (own, after) = split(&rest, needed);
         let signatures = collect(app, &state, holding, &digest, &own)?;
-        vault_group::give_up(&mut binding, holder, signatures);
+        vault_group::give_up(&mut binding, id, signatures);
         rest = after;
     }
     let signers: Vec<_> = binding.signatures.iter().map(|s| s.pseudonym.to_string()).collect();

@@ -184,18 +184,15 @@ fn revoke(
 ) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
     let group = crate::vault::group::group(&log.state, &address.name)?.clone();
-    let given =
-        log.state.admissions.iter().filter(|(_, a)| a.operator == *operator && a.group == group.group);
-    let given: Vec<_> = given.map(|(digest, _)| *digest).collect();
-    if given.is_empty() {
+    let mut admissions = log.state.admissions.iter();
+    let given = admissions.find(|(_, a)| a.operator == *operator && a.group == group.group);
+    let Some(given) = given.map(|(digest, _)| *digest) else {
         let (operator, group) = (operator.to_string(), address.to_string());
         return Err(VaultError::NotAdmitted { operator, group }.into());
-    }
+    };
     let OpenCard { card, .. } = cards::unlock(app, card, &format!("a custodian of {address}"), None)?;
-    for digest in given {
-        let now = app.now();
-        vault.revoke_admission(&mut log, digest, card.card(), now)?;
-    }
+    let now = app.now();
+    vault.revoke_admission(&mut log, given, card.card(), now)?;
     let value =
         json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
     app.emit(value, || format!("Operator {operator} can no longer ask {address}."));

@@ -78,8 +78,9 @@ pub enum Invalid {
         /// How many are needed.
         needed: usize,
     },
-    /// A group that holds versions in the scope did not agree.
-    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    /// A group that holds versions would lose the scope, or a part of it, and did
+    /// not agree.
+    #[error("group '{0}' holds versions, would lose this scope, and has not agreed")]
     NotGivenUp(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
@@ -87,8 +88,8 @@ pub enum Invalid {
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
-    /// An admission was taken back.
-    #[error("this admission was taken back")]
+    /// An admission of the operator was taken back since.
+    #[error("this admission was signed before the operator's last one was taken back")]
     Revoked,
     /// An operator is not admitted.
     #[error("operator {operator} is not admitted to group '{group}'")]
@@ -145,7 +146,7 @@ impl Organisation {
             bindings: Vec::new(),
             binding_serial: 0,
             admissions: BTreeMap::new(),
-            revoked: BTreeSet::new(),
+            revocations: BTreeMap::new(),
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
@@ -331,10 +332,12 @@ impl Organisation {
         if operator.sign_key != admission.operator_key || admission.expires <= time {
             return Err(Invalid::Mismatch("admission"));
         }
-        let digest = admission.digest(&self.g(group));
-        if self.revoked.contains(&Bytes(digest)) {
-            return Err(Invalid::Revoked);
+        match self.revocations_of(&admission.group, &admission.operator) {
+            now if admission.revocations < now => return Err(Invalid::Revoked),
+            now if admission.revocations > now => return Err(Invalid::Mismatch("admission")),
+            _ => {}
         }
+        let digest = admission.digest(&self.g(group));
         check_quorum(group, &digest, &admission.signatures)?;
         self.admissions.insert(Bytes(digest), admission.clone());
         Ok(())
@@ -353,8 +356,14 @@ impl Organisation {
         let group = self.group(&given.group, given.epoch)?;
         let member = member_key(group, custodian)?;
         check_signature(custodian, member, &Admission::revocation_digest(admission), signature)?;
-        self.admissions.remove(admission);
-        self.revoked.insert(*admission);
+        let (group, operator) = (given.group, given.operator.clone());
+        self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
+        for ceremony in self.ceremonies.values_mut().filter(|c| c.operator == operator) {
+            if ceremony.standing == Standing::Open {
+                ceremony.stopped.insert(group);
+            }
+        }
+        *self.revocations.entry(group).or_default().entry(operator).or_default() += 1;
         Ok(())
     }
 
@@ -375,11 +384,15 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures)?;
-        for holder in self.holders_in(binding) {
-            let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
-            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
+        let losing = self.must_agree(binding);
+        for holder in &losing {
+            let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
+            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
             let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
             check_quorum(holding, &digest, &signatures.signatures)?;
+        }
+        if binding.given_up.len() != losing.len() {
+            return Err(Invalid::Mismatch("list of groups that give it up"));
         }
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
@@ -387,9 +400,48 @@ impl Organisation {
         Ok(())
     }
 
+    /// Groups other than the new one from which this binding takes something:
+    /// their quorums must agree.
+    pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
+        let replaced = self.bindings.iter().find(|b| (b.scope, b.factor) == (binding.scope, binding.factor));
+        // Given up to a group that still holds nothing: to that group alone.
+        let passed_on = replaced.filter(|b| !self.holds(&b.group)).into_iter();
+        let passed_on = passed_on.flat_map(|b| b.given_up.iter().map(|g| g.group));
+        let mut losing = self.holders_in(binding);
+        losing.extend(self.displaced_by(binding).into_iter().chain(passed_on));
+        losing.remove(&binding.group);
+        losing
+    }
+
+    fn holds(&self, group: &GroupId) -> bool {
+        self.versions.values().any(|v| v.sealing.group == *group)
+    }
+
+    /// The group that new seals of the scope go to now, accounts that have no
+    /// version yet and those still to come included: the one of the narrowest
+    /// binding of this scope or of one around it. A group that holds nothing at
+    /// all is passed over: whoever gave the scope up to it did so for it alone.
+    fn displaced_by(&self, binding: &Binding) -> Option<GroupId> {
+        let project = match &binding.scope {
+            Scope::Organisation => None,
+            Scope::Project(id) => Some(*id),
+            Scope::Account(id) => self.accounts.get(id).map(|a| a.project),
+        };
+        self.bindings
+            .iter()
+            .filter(|b| b.factor == binding.factor && self.holds(&b.group))
+            .filter(|b| match &b.scope {
+                Scope::Organisation => true,
+                Scope::Project(id) => Some(*id) == project,
+                Scope::Account(_) => b.scope == binding.scope,
+            })
+            .max_by_key(|b| b.scope)
+            .map(|b| b.group)
+    }
+
     /// Groups other than the new one that hold a version of an account for
     /// which this binding would decide from now on.
-    pub fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
+    fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
         let mut after = self.clone_bindings_with(binding);
         after.retain(|b| b.factor == binding.factor);
         self.versions
@@ -493,6 +545,7 @@ impl Organisation {
             refused: BTreeMap::new(),
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             standing: Standing::Open,
         };
         self.ceremonies.insert(opening.ceremony, ceremony);
@@ -572,7 +625,7 @@ impl Organisation {
                 credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             member_key(group, who)?;
-            self.check_admitted(open, group)?;
+            check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
         for credential in covered {
@@ -630,7 +683,7 @@ impl Organisation {
             return Err(Invalid::CeremonyState("released"));
         }
         let group = self.group(&version.sealing.group, version.sealing.epoch)?;
-        self.check_admitted(open, group)?;
+        check_admitted(open, group)?;
         let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
         let contributed: BTreeSet<_> = open
             .accepted
@@ -648,15 +701,6 @@ impl Organisation {
             version.exposed.get_or_insert(time);
         }
         Ok(())
-    }
-
-    /// An admission that was taken back stops the ceremonies opened under it.
-    fn check_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
-        if self.still_admitted(ceremony, group) {
-            return Ok(());
-        }
-        let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
-        Err(Invalid::NotAdmitted { operator, group })
     }
 
     fn check_notice(
@@ -722,6 +766,15 @@ pub(super) fn check_gate_epoch(
         return Err(Invalid::Mismatch("gate epoch"));
     }
     if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
+}
+
+/// An admission that was taken back stops the ceremonies opened under it.
+fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+    if ceremony.still_admitted(group) {
+        return Ok(());
+    }
+    let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
+    Err(Invalid::NotAdmitted { operator, group })
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.

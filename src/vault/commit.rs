@@ -23,12 +23,18 @@ pub struct Log {
     /// What the entries add up to.
     pub state: Organisation,
     tree: Frontier,
+    checkpoint: String,
 }
 
 impl Log {
     /// Root of the tree over the present entries.
     pub fn root(&self) -> Bytes<32> {
         self.tree.root()
+    }
+
+    /// The signed checkpoint that covers just these entries.
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
     }
 }
 
@@ -80,7 +86,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
         match &mut replay {
             None => {
                 let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
-                replay = Some(Log { state, tree: Frontier::new() });
+                replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
             }
             Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
         }
@@ -93,7 +99,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
         let why = "it is another organisation's".to_owned();
         return Err(VaultError::BadEntry { log: *id, index: 0, why });
     }
-    covered(&head.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
     Ok(log)
 }
 
@@ -191,6 +197,7 @@ pub fn commit(
         entries.push(entry);
     }
     let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
+    next.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
     let receipt = store.commit(Batch {
@@ -203,15 +210,14 @@ pub fn commit(
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
 
-/// A released target that the store holds durably: for giving it out again.
-pub fn committed_before(store: &dyn Store, log: &Log) -> Result<Committed, VaultError> {
-    let id = log.state.id;
-    let checkpoint = store.checkpoint(&id)?.ok_or_else(|| VaultError::RecordGone("checkpoint".to_owned()))?;
+/// What a log that was read from the store says was released: for giving it out
+/// again. State and checkpoint are the log's own, so of one moment.
+pub fn committed_before(log: &Log) -> Committed {
     let each = |(hash, c): (&Hash, &crate::state::Ceremony)| {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
     };
     let released = log.state.ceremonies.iter().flat_map(each).collect();
-    Ok(Committed { log: id, released, checkpoint, _receipt: None })
+    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), _receipt: None }
 }
 
 impl Vault {
@@ -243,9 +249,11 @@ impl Vault {
         let mut tree = Frontier::new();
         tree.push(first_entry.leaf_hash());
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
+        let first = append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?;
+        let checkpoint = first.checkpoint.clone();
         let appends = vec![
             append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,
-            append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?,
+            first,
         ];
         let _durable = self.public.store.commit(Batch {
             appends,
@@ -254,7 +262,7 @@ impl Vault {
             ..Batch::default()
         })?;
         self.public.state = next;
-        Ok(Log { state, tree })
+        Ok(Log { state, tree, checkpoint })
     }
 }
 

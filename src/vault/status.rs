@@ -97,7 +97,8 @@ pub struct AccountStatus {
     pub version: Option<u64>,
     /// How its newest version stands.
     pub state: AccountState,
-    /// Contributions to the newest version that no release came of.
+    /// Custodians whose share of the newest version was given and no release came
+    /// of it.
     pub weakened: usize,
     /// When the newest version was exposed.
     pub exposed: Option<Time>,

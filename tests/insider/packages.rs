@@ -2,6 +2,7 @@
 
 use crate::support::{ADMITTED, World, bytes, line, opening, targeted};
 use warifu::ceremony::custodian::{ReviewError, Seen, review};
+use warifu::cli::{CliError, Exit};
 use warifu::event::{Actor, Ending, EntryError, Event, Mode, Opening, printable};
 use warifu::hex::Bytes;
 use warifu::log::entry::EntryBytes;
@@ -258,7 +259,22 @@ fn a_log_that_the_operator_has_not_seen_is_refused() {
         let (lines, signed) = opened(&world, change, |_| {}, world.now);
         let refused = world.refusal(&world.forged_package(lines, &signed), None);
         assert!(matches!(refused, ReviewError::OtherHistory { .. }), "{refused:?}");
+        // A fork is a fork, whoever has seen the other log.
+        assert_eq!(CliError::from(refused).exit(), Exit::Tampered);
     }
+}
+
+#[test]
+fn a_log_with_facts_that_this_program_cannot_read_is_refused() {
+    let world = world();
+    let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
+    let newer = |kind: &str| {
+        let text = line(world.now, Actor::Host, pad("pad", 1));
+        text.replacen("project-created", kind, 1)
+    };
+    let after = [&lines[..], &[newer("version-destroyed")]].concat();
+    let refused = world.refusal(&world.forged_package(after, &signed), None);
+    assert_eq!(refused, ReviewError::UnknownKinds(vec!["version-destroyed".to_owned()]));
 }
 
 #[test]

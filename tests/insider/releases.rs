@@ -1,11 +1,12 @@
 //! What an operator is handed, and who is blamed for it.
 
 use crate::support::World;
-use warifu::ceremony::recipient::{FinishError, Finished, finish};
-use warifu::event::{Event, Hash, Mode};
+use warifu::ceremony::recipient::{FinishError, Finished, finish, notices};
+use warifu::event::{Ending, Event, Hash, Mode, Shown};
 use warifu::hex::HexBytes;
-use warifu::message::Release;
+use warifu::message::{Notices, Release};
 use warifu::secret::SecretBytes;
+use warifu::state::Invalid;
 use warifu::time::Span;
 use warifu::vault::VaultError;
 use warifu::vault::ceremony::requester_secret;
@@ -46,6 +47,79 @@ fn a_release_again_is_for_the_same_key_and_makes_no_entry() {
     assert!(open(&world, &again).is_ok());
     let stranger = World::people(5);
     assert!(matches!(requester_secret(&stranger.operator.card, &again), Err(VaultError::CeremonyKey)));
+}
+
+#[test]
+fn a_commit_between_reading_and_releasing_again_raises_no_alarm() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    release(&mut world, &ceremony);
+    let mut read_before = world.log.clone();
+    world.account("acme/shop/test", "210987654321");
+    let later = release(&mut world, &ceremony);
+    let seen = open(&world, &later).unwrap().seen;
+    let now = world.now;
+    let again = world.vault.release(&mut read_before, &ceremony, 0, now, &mut world.rng).unwrap();
+    let key = requester_secret(&world.operator.card, &again).unwrap();
+    let finished = finish(&again, &key, &world.operator.card.first_entry(), Some(&seen));
+    assert!(finished.is_ok(), "{:?}", finished.err());
+}
+
+#[test]
+fn a_ceremony_ended_by_another_process_releases_nothing_again() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    release(&mut world, &ceremony);
+    let mut read_before = world.log.clone();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
+    let again = world.vault.release(&mut read_before, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(again, Err(VaultError::CeremonyEnded(_))));
+}
+
+#[test]
+fn an_operator_who_blames_a_good_custodian_opens_nothing_by_it() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    let given = release(&mut world, &ceremony);
+    assert!(open(&world, &given).unwrap().bad.is_empty());
+    let (blamed, operator) = (world.custodians[0].name(), &world.operator.card);
+    let claim = notices(operator, (&ceremony, 0), &[blamed], None);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 1);
+    // One good share is gone, for the operator alone; the custodian stands as before.
+    let again = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(again, Err(VaultError::NoQuorum { there: 2, needed: 3 })));
+    world.contribute(&ceremony, 3);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
+    world.pass(Span::minutes(1));
+    let next = world.open();
+    for who in [0, 1, 2] {
+        world.contribute(&next, who);
+    }
+    let given = release(&mut world, &next);
+    assert!(open(&world, &given).is_ok());
+}
+
+#[test]
+fn a_notice_of_somebody_else_or_about_something_else_enters_nothing() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    let (blamed, operator) = (world.custodians[0].name(), &world.operator.card);
+    let good = notices(operator, (&ceremony, 0), std::slice::from_ref(&blamed), Some(Shown::Screen));
+    let early = world.vault.enter_notices(&mut world.log, &good, world.now);
+    assert!(matches!(early, Err(VaultError::Invalid(Invalid::CeremonyState("share-rejected")))));
+    release(&mut world, &ceremony);
+    let size = world.log.state.size;
+    let forged = notices(&world.custodians[1].card, (&ceremony, 0), &[blamed], None);
+    let mut moved = good.clone();
+    moved.rejected[0].pseudonym = world.custodians[1].name();
+    let mut shown = good.clone();
+    shown.revealed.as_mut().unwrap().shown = Shown::Command;
+    for bad in [forged, moved, shown, Notices { target: 1, ..good.clone() }] {
+        let refused = world.vault.enter_notices(&mut world.log, &bad, world.now);
+        assert!(matches!(refused, Err(VaultError::Invalid(Invalid::Signature { .. }))), "{refused:?}");
+    }
+    assert_eq!(world.log.state.size, size, "all of a notice is entered, or nothing");
+    assert_eq!(world.vault.enter_notices(&mut world.log, &good, world.now).unwrap(), 2);
 }
 
 #[test]
@@ -151,7 +225,9 @@ fn a_bad_share_is_named_and_another_custodian_takes_the_place() {
     let too_few = FinishError::TooFew { good: 2, needed: 3, bad: vec![culprit.clone()] };
     assert_eq!(open(&world, &given).err(), Some(too_few));
     let operator = &world.operator.card;
-    world.vault.reject_shares(&mut world.log, operator, (&ceremony, 0), &[culprit], world.now).unwrap();
+    let claim = notices(operator, (&ceremony, 0), &[culprit], None);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 1);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 0, "said already");
     world.contribute(&ceremony, 3);
     let given = release(&mut world, &ceremony);
     let finished = open(&world, &given).unwrap();

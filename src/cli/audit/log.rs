@@ -162,7 +162,10 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
             format!("ceremony {}: {} by {}", ceremony.short(), address_of(credential), names.join(", "))
         }
         Event::ShareRejected { ceremony, custodian, .. } => {
-            format!("ceremony {}: the share of {custodian}", ceremony.short())
+            let claim = format!("says that the share of {custodian} does not prove itself");
+            let found = state.ceremonies.get(ceremony);
+            let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
+            format!("ceremony {}: operator {operator} {claim}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
