@@ -54,7 +54,10 @@ pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
     loop {
         let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
         if room.is_empty() {
-            return Err(std::io::Error::other("it is too long to be a secret"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "it is too long to be a secret",
+            ));
         }
         match source.read(room)? {
             0 => break,

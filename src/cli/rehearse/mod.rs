@@ -27,6 +27,9 @@ use std::rc::Rc;
 /// has no entry from the future.
 const HEAD_START: Span = Span::hours(1);
 
+/// How far what a command says is indented.
+const INDENT: usize = 4;
+
 /// Keys that were derived once: by hash of passphrase, salt and parameters.
 type Memo = Rc<RefCell<HashMap<[u8; 32], SecretKey>>>;
 
@@ -56,7 +59,8 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
     };
     let start = app.now() + Span(-HEAD_START.0);
     let clock = StageClock::new(start + Span(-(start.millis().rem_euclid(30_000))));
-    let cast = Cast::new(&clock);
+    let columns = app.ui.columns().map(|columns| columns.saturating_sub(INDENT));
+    let cast = Cast::new(&clock, columns);
     let mut rehearsal =
         Rehearsal { app, clock: &clock, cast, dir: dir.clone(), memo: Memo::default(), step: 0 };
     rehearsal.play()?;
