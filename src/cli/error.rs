@@ -98,6 +98,9 @@ pub enum CliError {
     /// A file that must not exist yet.
     #[error("{} exists already", .0.display())]
     FileExists(PathBuf),
+    /// What a card's owner saw last cannot be read.
+    #[error("{} is damaged", .0.display())]
+    SeenDamaged(PathBuf),
     /// Nothing tells where the vault is.
     #[error("there is no place for a vault on this system")]
     NoVaultPlace,
@@ -189,6 +192,9 @@ impl CliError {
             Self::NotTheSame => "Run the command again and type the same twice.",
             Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
+            Self::SeenDamaged(_) => {
+                "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back."
+            }
             Self::NoVaultPlace => "Name the vault's directory with --vault DIR.",
             Self::Argument { remedy, .. } => remedy,
             Self::Aborted => {
@@ -224,7 +230,7 @@ impl CliError {
             | Self::Statement(_)
             | Self::ContributedAlready(_)
             | Self::Refused { .. } => Exit::Denied,
-            Self::File { .. } | Self::Passphrase(_) => Exit::Storage,
+            Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
             Self::Tampered(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }

@@ -120,7 +120,7 @@ impl Vault {
     ) -> Result<SecretPoint, VaultError> {
         let credential = dealing.context().cred();
         let begun = log.state.begun.get(credential).filter(|b| b.origin == *dealing.id());
-        let begun = begun.ok_or_else(|| VaultError::NotBegun(*credential))?;
+        let begun = begun.ok_or(VaultError::NotBegun(*credential))?;
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
         let gamma = &log.state.gate().gamma;
