@@ -182,11 +182,9 @@ pub fn fit(text: &str, room: Option<usize>) -> String {
         }
         let words = line.trim_start_matches(' ');
         let before = line.len() - words.len();
-        let mut parts = indented(words, before + HANGING, room);
-        if let Some(first) = parts.first_mut() {
-            *first = first.split_off(HANGING);
-        }
-        parts.join("\n")
+        let rooms = (room.saturating_sub(before), room.saturating_sub(before + HANGING));
+        let gap = format!("\n{}", " ".repeat(before + HANGING));
+        format!("{}{}", " ".repeat(before), broken(words, rooms).join(&gap))
     };
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
@@ -199,23 +197,23 @@ pub fn indented(text: &str, indent: usize, room: usize) -> Vec<String> {
 
 /// Breaks between words. A word that is wider than the room stays whole.
 fn wrapped(text: &str, room: usize) -> Vec<String> {
-    if text.width() <= room {
-        return vec![text.to_owned()];
-    }
-    let mut lines = vec![String::new()];
-    let mut taken = 0;
+    if text.width() <= room { vec![text.to_owned()] } else { broken(text, (room, room)) }
+}
+
+/// The same with another room for the first line.
+fn broken(text: &str, (first, rest): (usize, usize)) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
     for (apart, piece) in pieces(text) {
-        let blank = usize::from(apart && taken > 0);
-        if taken > 0 && taken + blank + piece.width() > room {
-            lines.push(String::new());
-            taken = 0;
+        let room = if lines.is_empty() { first } else { rest };
+        let blank = if apart && !line.is_empty() { " " } else { "" };
+        if !line.is_empty() && line.width() + blank.len() + piece.width() > room {
+            lines.push(std::mem::take(&mut line));
+        } else {
+            line.push_str(blank);
         }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(if apart && taken > 0 { " " } else { "" });
-            line.push_str(piece);
-            taken = line.width();
-        }
+        line.push_str(piece);
     }
+    lines.push(line);
     lines
 }
 
