@@ -263,6 +263,25 @@ fn status_works_with_a_clock_that_is_behind_and_warns() {
 }
 
 #[test]
+fn an_interrupted_rehearsal_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = || std::fs::read_dir(dir.path()).unwrap().count();
+    let mut command = warifu();
+    command.arg("rehearse").env("TMPDIR", dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while there() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never began");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(there(), 0);
+}
+
+#[test]
 fn a_wrong_fingerprint_is_refused_also_where_the_group_is_confirmed() {
     let world = World::new();
     let wrong = ["abandon"; 12].join(" ");

@@ -54,6 +54,7 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
         }
         None => {
             throw_away = tempfile::tempdir().map_err(|why| CliError::file("a temporary directory", why))?;
+            remove_when_interrupted(throw_away.path());
             throw_away.path().to_owned()
         }
     };
@@ -74,6 +75,18 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// Nothing else removes a throw-away vault, with its people's cards, when a
+/// signal ends the program. Nobody is asked at the terminal meanwhile, so no
+/// question wants the signal.
+fn remove_when_interrupted(dir: &Path) {
+    let dir = dir.to_owned();
+    let _ = ctrlc::set_handler(move || {
+        // A file that is being written may be in the way once.
+        let _ = std::fs::remove_dir_all(&dir).or_else(|_| std::fs::remove_dir_all(&dir));
+        std::process::exit(i32::from(Exit::Interrupted as u8));
+    });
 }
 
 impl Rehearsal<'_, '_> {
