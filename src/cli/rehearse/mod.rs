@@ -136,7 +136,7 @@ impl Rehearsal<'_, '_> {
     fn must_refuse_in(&mut self, vault: &Path, arguments: &[&str], exit: Exit) -> Result<String, CliError> {
         match self.run(vault, arguments) {
             (said, Err(error)) if error.exit() == exit => {
-                let told = format!("{said}{error}.");
+                let told = format!("{said}{error}.\n{}", error.remedy());
                 self.tell(arguments, &told, Some(exit));
                 Ok(told)
             }
