@@ -668,7 +668,8 @@ pub enum Line {
 /// Why a line is not an entry.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EntryError {
-    /// Not JSON of the expected shape.
+    /// Not JSON of the expected shape, in the JSON reader's words: its own error
+    /// can neither be compared nor be printed as it is.
     #[error("the line is not an entry: {0}")]
     Shape(String),
     /// Another text than the one that this value is written as.

@@ -53,7 +53,8 @@ pub enum MessageError {
     Shape {
         /// Kind that was wanted.
         kind: &'static str,
-        /// What the reader said.
+        /// What the JSON reader said: its own error can neither be compared nor
+        /// be printed as it is.
         why: String,
     },
     /// Another text than the one form.

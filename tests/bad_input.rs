@@ -114,11 +114,15 @@ fn malformed_arguments() {
         world.host_refused(
             &add,
             INPUT,
-            &[&format!("'{id}' is not an AWS account id"), fact, "Correct the name"],
+            &[&format!("'{id}' is not an AWS account id"), fact, "Copy the 12 digits"],
         );
     }
     let add = ["account", "add", "acme/web/new", "--provider", "gitlab", "--id", "with space"];
-    world.host_refused(&add, INPUT, &["'with space' is not an external id", "Correct the name"]);
+    world.host_refused(
+        &add,
+        INPUT,
+        &["'with space' is not an external id", "Copy the identifier from the provider"],
+    );
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn groups_that_cannot_be() {
         world.host_refused(&arguments, code, says);
     };
     let impossible = "is impossible: 2 ≤ threshold ≤ members ≤ 64";
-    form("1", &[a, b, c], INPUT, &["a threshold of 1 among 3", impossible, "Correct"]);
+    form("1", &[a, b, c], INPUT, &["a threshold of 1 among 3", impossible, "Choose another --threshold"]);
     form("4", &[a, b, c], INPUT, &["a threshold of 4 among 3", impossible]);
     form("0", &[a, b, c], INPUT, &[impossible]);
     form("2", &[a, b, a], INPUT, &[a, "already", "Choose another name"]);
@@ -220,10 +224,10 @@ fn cards_that_cannot_be_used() {
         "nowhere.card",
         &passphrase,
         STORAGE,
-        &["nowhere.card: No such file or directory", "Check the path"],
+        &["nowhere.card: No such file or directory", "Check the spelling"],
     );
-    refused(&card, "nowhere.txt", STORAGE, &["nowhere.txt: No such file or directory", "Check the path"]);
-    refused("vault", &passphrase, STORAGE, &["vault: Is a directory", "Check the path"]);
+    refused(&card, "nowhere.txt", STORAGE, &["nowhere.txt: No such file or directory", "Check the spelling"]);
+    refused("vault", &passphrase, STORAGE, &["vault: Is a directory", "Name a file in that directory"]);
     // Line ends that a mail program changed are no damage.
     let mailed = spoilt("mailed", text.replace('\n', "\r\n"));
     let another = world.cards(&[1]);

@@ -40,16 +40,19 @@ fn a_gate_file_that_cannot_be_used() {
         fs::write(&gate, damaged).unwrap();
         refused(
             STORAGE,
-            &["gate.key is not a gate file, or it is damaged", "Restore gate.key from its copy."],
+            &[
+                "gate.key is not a gate file, or it is damaged",
+                "put the copy of gate.key that was kept apart in its place",
+            ],
         );
     }
     fs::remove_file(&gate).unwrap();
-    refused(STORAGE, &["gate.key", "Restore gate.key from its copy"]);
+    refused(STORAGE, &["gate.key", "copy of gate.key that was kept apart"]);
     // The gate of another vault: it cannot sign for this one.
     let other = world.dir("other");
     run(&other, &["--vault", "vault", "init"]).good();
     fs::copy(other.join("vault/gate.key"), &gate).unwrap();
-    refused(STORAGE, &["gate.key is the gate of another vault", "Restore this vault's own gate.key"]);
+    refused(STORAGE, &["gate.key is the gate of another vault", "the copy of this vault's own gate.key"]);
     fs::write(&gate, right).unwrap();
     world.verified();
 }
@@ -76,7 +79,7 @@ fn a_gate_file_under_a_passphrase() {
     let with = |file| [&add[..], &["--gate-passphrase-file", file]].concat();
     run(&dir, &with("wrong"))
         .refused(DENIED, &["the passphrase of the gate's file is wrong", "Try again; nothing was changed."]);
-    run(&dir, &with("missing")).refused(STORAGE, &["missing: No such file", "Check the path"]);
+    run(&dir, &with("missing")).refused(STORAGE, &["missing: No such file", "Check the spelling"]);
     run(&dir, &with("right")).good();
 }
 

@@ -265,7 +265,7 @@ fn files_that_were_mixed_up_are_named_and_change_nothing() {
         .refused(3, &["card: ", "Ask for the file again"]);
     world
         .contribute_with(&custodian, "missing", "x", "000000")
-        .refused(7, &["missing: No such file", "Check the path"]);
+        .refused(7, &["missing: No such file", "Check the spelling"]);
     let whole = fs::read(world.home(&custodian).join("request.warifu")).unwrap();
     fs::write(world.home(&custodian).join("cut"), &whole[..whole.len() / 2]).unwrap();
     world
@@ -302,7 +302,7 @@ fn a_contribution_counts_once_and_for_its_ceremony_alone() {
     world.bring(&custodian, "second");
     world
         .host(&["ceremony", "accept", "second"])
-        .refused(4, &[&custodian.name, "has contributed already", "on record"]);
+        .refused(4, &[&custodian.name, "refused (twice)", "on record", "first contribution stands"]);
     assert_eq!(world.log_size(), size + 1);
     // The ceremony ends; another begins; the old answer is not for it.
     world.host(&["ceremony", "abort", "acme", &first[..8]]).good();
@@ -351,7 +351,7 @@ fn a_wrong_code_costs_an_attempt_that_is_on_record() {
     world.contribute_with(custodian, "request.warifu", "answer", &wrong).good();
     world.bring(custodian, "answer");
     let size = world.log_size();
-    let says = ["was refused", "on record", "with a fresh code"];
+    let says = ["was refused", "on record", "with a fresh code counts"];
     world.host(&["ceremony", "accept", "answer"]).refused(4, &says);
     assert_eq!(world.log_size(), size + 1);
     // The same file again is no new attempt.

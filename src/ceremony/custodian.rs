@@ -3,15 +3,10 @@
 
 use crate::event::{Entry, EntryError, Hash, TextHash};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::{
-    checkpoint,
-    entry::EntryBytes,
-    merkle,
-    note::{KeyType, VerifierKey},
-};
+use crate::log::{checkpoint, entry::EntryBytes, merkle};
 use crate::message::{Contribution, Package, Request};
 use crate::name::{OrganisationId, Provider, Pseudonym};
-use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
+use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::{AHEAD, Ceremony, Invalid, Organisation, Standing};
@@ -91,7 +86,7 @@ pub enum ReviewError {
     UnknownKinds(Vec<String>),
     /// The checkpoint does not cover the entries, or its signature is wrong.
     #[error("the checkpoint does not fit the entries: {0}")]
-    Checkpoint(String),
+    Checkpoint(#[from] checkpoint::CoverError),
     /// The ceremony is not in the log, or its entry says something else.
     #[error("the log knows no open ceremony for exactly this request")]
     NoCeremony,
@@ -161,8 +156,12 @@ pub enum ReviewError {
         /// Index of the target.
         target: u64,
         /// Why.
-        why: String,
+        #[source]
+        why: DealingError,
     },
+    /// The dealing was not sent along.
+    #[error("the dealing of target {0} was not sent along")]
+    NoDealing(u64),
     /// A text was not sent along.
     #[error("the package does not hold the {0} in words")]
     NoText(&'static str),
@@ -263,14 +262,8 @@ pub fn replay(
 }
 
 fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
-    let wrong = |e: &dyn std::fmt::Display| ReviewError::Checkpoint(e.to_string());
-    let key = VerifierKey::new(state.origin.as_str(), KeyType::Ed25519, &state.gate().log_key)
-        .map_err(|e| wrong(&e))?;
-    let signed = checkpoint::open(seen.checkpoint.as_bytes(), &key).map_err(|e| wrong(&e))?;
-    if signed.origin != state.origin.as_str() || signed.size != seen.size || signed.root != seen.root {
-        return Err(wrong(&"it covers other entries"));
-    }
-    Ok(())
+    let key = (state.origin.as_str(), &state.gate().log_key);
+    Ok(checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?)
 }
 
 fn forked(before: &Seen, offered: &str) -> ReviewError {
@@ -415,11 +408,11 @@ fn check_target(
         return Err(other_group());
     }
     let keys = state.group_keys(group).map_err(|_| other_group())?;
-    let bad = |why: &dyn std::fmt::Display| ReviewError::Dealing { target: index, why: why.to_string() };
-    let bytes = dealing.ok_or_else(|| bad(&"it was not sent along"))?;
-    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(|e| bad(&e))?;
+    let bad = |why| ReviewError::Dealing { target: index, why };
+    let bytes = dealing.ok_or(ReviewError::NoDealing(index))?;
+    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(bad)?;
     let context = DealingContext::new(target.credential, &keys);
-    let verified = unchecked.verify(&context, &keys).map_err(|e| bad(&e))?;
+    let verified = unchecked.verify(&context, &keys).map_err(bad)?;
     if *verified.id() != target.dealing {
         return Err(not_current("dealing"));
     }

@@ -7,7 +7,8 @@ use crate::hex::Bytes;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::Pseudonym;
 use crate::pvss::{
-    self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
+    self, Dealing, DealingContext, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing,
+    VerifiedShare,
 };
 use crate::seal::{
     card::Card,
@@ -40,7 +41,7 @@ pub enum FinishError {
     NotTheirs(Pseudonym),
     /// The gate's ingredient does not prove itself: the host is to blame.
     #[error("the gate's ingredient is wrong: this host does not hold the key that it announced ({0})")]
-    Ingredient(String),
+    Ingredient(#[source] IngredientFault),
     /// Custodians were shown different logs.
     #[error("{one} and {other} were shown different logs: the log was forked")]
     Forked {
@@ -62,6 +63,17 @@ pub enum FinishError {
     /// The record does not open.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+/// What is wrong with a gate's ingredient.
+#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+pub enum IngredientFault {
+    /// It was not encrypted to this requester in this ceremony.
+    #[error("it is not encrypted for this ceremony")]
+    Sealed,
+    /// Its proof.
+    #[error(transparent)]
+    Proof(#[from] GateError),
 }
 
 fn names(bad: &[Pseudonym]) -> String {
@@ -246,11 +258,10 @@ fn open_ingredient(
     ceremony: &Hash,
     key: &HpkeSecret,
 ) -> Result<SecretPoint, FinishError> {
-    let wrong = |e: &dyn std::fmt::Display| FinishError::Ingredient(e.to_string());
     let boxed = release.ingredient.as_ref();
-    let plaintext =
-        hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed).map_err(|e| wrong(&e))?;
+    let plaintext = hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed)
+        .map_err(|_| FinishError::Ingredient(IngredientFault::Sealed))?;
     let Sealing { credential, origin, .. } = facts.sealing;
     pvss::verify_ingredient(plaintext.expose(), &facts.gamma, credential, origin, ceremony)
-        .map_err(|e| wrong(&e))
+        .map_err(|why| FinishError::Ingredient(why.into()))
 }

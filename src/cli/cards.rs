@@ -54,7 +54,10 @@ pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
     loop {
         let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
         if room.is_empty() {
-            return Err(std::io::Error::other("it is too long to be a secret"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "it is too long to be a secret",
+            ));
         }
         match source.read(room)? {
             0 => break,
@@ -170,11 +173,7 @@ pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
         return Ok(None);
     }
     let bytes = files::read_capped(&path, SEEN_CAP)?;
-    let damaged = || CliError::Argument {
-        fact: format!("{} is damaged", path.display()),
-        remedy: "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back.",
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged())
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SeenDamaged(path))
 }
 
 /// Keeps what the card's owner has now seen.

@@ -4,7 +4,7 @@ use super::args::{CardArgs, CeremonyCommand};
 use super::cards;
 use super::error::CliError;
 use super::room::{self, Opened};
-use super::table::table;
+use super::table::{Column, table};
 use super::{App, files, open};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
@@ -13,6 +13,7 @@ use crate::message::{Contribution, Message, Notices, Package, Release};
 use crate::name::{Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
 use crate::state::Standing;
+use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
@@ -119,8 +120,7 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let now = app.now();
     let event = vault.accept(&mut log, &contribution, now)?;
     if let Event::Refused { why, .. } = event {
-        let who = contribution.custodian.to_string();
-        return Err(CliError::Refused { who, why: room::refusal_advice(why) });
+        return Err(CliError::Refused { who: contribution.custodian, why });
     }
     let found = vault.known(&log, &contribution.ceremony)?;
     let (there, needed) = judge::progress(&log.state, found, 0);
@@ -388,20 +388,28 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
         })
         .collect();
     rows.sort_by_key(|row| row["opened"].to_string());
-    app.emit(json!(rows), || {
-        let keys = ["ceremony", "opened", "operator", "targets", "accepted", "needed", "state"];
-        table(
-            &keys,
-            rows.iter().map(|row| {
-                let cell = |key: &&str| {
-                    let text = super::hierarchy::text(&row[*key]);
-                    if *key == "ceremony" { text.chars().take(8).collect() } else { text }
-                };
-                keys.iter().map(cell).collect()
-            }),
-        )
-    });
+    let room = app.ui.columns();
+    app.emit(json!(rows), || ceremony_table(&rows, room));
     Ok(())
+}
+
+fn ceremony_table(rows: &[serde_json::Value], room: Option<usize>) -> String {
+    let columns = [
+        Column::whole("ceremony"),
+        Column::whole("opened"),
+        Column::whole("operator"),
+        Column::whole("shares"),
+        Column::whole("state"),
+        Column::text("targets"),
+    ];
+    let row = |row: &serde_json::Value| {
+        let cell = |key: &str| super::hierarchy::text(&row[key]);
+        let opened = Time::parse_lenient(&cell("opened")).map_or_else(|_| cell("opened"), Time::to_minute);
+        let short = cell("ceremony").chars().take(8).collect();
+        let shares = format!("{} of {}", cell("accepted"), cell("needed"));
+        vec![short, opened, cell("operator"), shares, cell("state"), cell("targets")]
+    };
+    table(&columns, rows.iter().map(row), room)
 }
 
 fn standing_word(standing: Standing) -> &'static str {

@@ -14,7 +14,7 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     File::open(path).map_err(io)?.take(cap + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > cap {
-        return Err(io(std::io::Error::other("the file is too long")));
+        return Err(io(std::io::Error::new(ErrorKind::FileTooLarge, "the file is too long")));
     }
     Ok(bytes)
 }

@@ -5,7 +5,7 @@ use super::args::{Bind, CardsArgs, GroupCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::show;
-use super::table::table;
+use super::table::{Column, table};
 use crate::event::{GroupStatement, Scope, Signed};
 use crate::name::{MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
@@ -96,12 +96,20 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
     let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
     rows.sort_by(|a, b| a.group.cmp(&b.group));
     let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
+    let room = app.ui.columns();
     app.emit(value, || {
         let row = |g: &crate::vault::status::GroupStatus| {
             let shape = format!("{} of {}", g.threshold, g.members.len());
             vec![g.group.clone(), shape, g.holds.to_string(), g.operators.join(", "), g.members.join(", ")]
         };
-        table(&["group", "opens", "holds", "operators", "members"], rows.iter().map(row))
+        let columns = [
+            Column::whole("group"),
+            Column::whole("opens"),
+            Column::whole("holds"),
+            Column::text("operators"),
+            Column::text("members"),
+        ];
+        table(&columns, rows.iter().map(row), room)
     });
     Ok(())
 }

@@ -65,33 +65,39 @@ pub type Stretch = Box<dyn FnMut(&SecretBytes, &[u8], KdfParams) -> Result<Secre
 
 /// Parses the process's arguments, runs the command, prints, and gives the exit code.
 pub fn main() -> u8 {
+    let mut terminal = tty::Terminal::default();
+    if std::env::args_os().len() < 2 {
+        terminal.note(Cli::command().render_help().to_string().trim_end());
+        return Exit::Usage as u8;
+    }
     let cli = Cli::parse();
     let json = cli.global.json;
-    let mut terminal = tty::Terminal;
     let outcome = App::new(&cli, &mut terminal, &SystemClock).and_then(|mut app| app.run(cli.command));
+    let said = terminal.all_said().map_err(|why| CliError::file("standard output", why));
+    let outcome = outcome.and(said);
     if !crate::secret::all_locked() {
-        eprintln!("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
+        terminal
+            .note("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
     }
     match outcome {
         Ok(()) => 0,
         Err(error) => {
-            report(&error, json);
+            terminal.note(&report(&error, json));
             error.exit() as u8
         }
     }
 }
 
-fn report(error: &CliError, json: bool) {
-    if json {
-        let object = serde_json::json!({
-            "error": error.to_string(),
-            "remedy": error.remedy(),
-            "exit": error.exit() as u8,
-        });
-        eprintln!("{object}");
-    } else {
-        eprintln!("error: {error}.\n{}", error.remedy());
+fn report(error: &CliError, json: bool) -> String {
+    if !json {
+        return format!("error: {error}.\n{}", error.remedy());
     }
+    let object = serde_json::json!({
+        "error": error.to_string(),
+        "remedy": error.remedy(),
+        "exit": error.exit() as u8,
+    });
+    object.to_string()
 }
 
 impl<'a> App<'a> {
@@ -128,7 +134,7 @@ impl<'a> App<'a> {
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());
+                self.ui.say(completions(shell).trim_end());
                 Ok(())
             }
             Command::Man { dir } => man(&dir),
@@ -199,7 +205,7 @@ impl<'a> App<'a> {
 
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
-        let text = if self.json { value.to_string() } else { text() };
+        let text = if self.json { value.to_string() } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
     }
 
@@ -237,6 +243,13 @@ fn vault_dir(named: Option<&Path>) -> Result<PathBuf, CliError> {
     }
     let dirs = directories::ProjectDirs::from("", "", "warifu").ok_or(CliError::NoVaultPlace)?;
     Ok(dirs.data_dir().join("vault"))
+}
+
+/// Into memory first: the generator panics where it cannot write.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 fn man(dir: &Path) -> Result<(), CliError> {

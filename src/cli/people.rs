@@ -3,7 +3,7 @@
 use super::args::{CustodianCommand, NewCard, OfficerCommand, OperatorCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
-use super::table::table;
+use super::table::{Column, table};
 use super::ui::{Kind, Prompt};
 use super::{App, files, group};
 use crate::name::{MemberAddress, Pseudonym, Slug};
@@ -85,9 +85,7 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
 
 fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<SecretBytes, CliError> {
     let words = ["warifu", args.organisation.as_str(), who.as_str()];
-    let check = |p: &SecretBytes| {
-        check_strength(p, &words).map_err(|weak| CliError::Weak(weak.advice.trim_end_matches('.').to_owned()))
-    };
+    let check = |p: &SecretBytes| check_strength(p, &words).map_err(CliError::from);
     let given = match (&args.passphrase_file, args.passphrase_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
         (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
@@ -163,15 +161,15 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             json!({ "pseudonym": who, "role": role.as_str(), "groups": groups, "locked_until": state.locked_until(who, app.now()) })
         })
         .collect();
+    let room = app.ui.columns();
     app.emit(json!(rows), || {
         let groups = |row: &serde_json::Value| {
             let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
         };
-        table(
-            &["pseudonym", "groups"],
-            rows.iter().map(|row| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)]),
-        )
+        let columns = [Column::whole("pseudonym"), Column::text("groups")];
+        let cells = |row: &serde_json::Value| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)];
+        table(&columns, rows.iter().map(cells), room)
     });
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::CliError;
+use super::error::{CliError, ExecFault, refusal_remedy};
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, review};
@@ -23,26 +23,6 @@ use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
 pub const SHOWN_SECONDS: u64 = 60;
-
-/// What a refused custodian should do.
-pub fn refusal_advice(why: Refusal) -> &'static str {
-    match why {
-        Refusal::WrongCode => "Check the phone's clock and use the code that it shows now",
-        Refusal::ReplayedCode => "Each code counts once: wait for the next one",
-        Refusal::TooEarly => "Set this machine's clock right: the code is from before the ceremony opened",
-        Refusal::FromTheFuture => "Set this machine's clock right: it is ahead",
-        Refusal::Stale => "The code is too old: use the one that the phone shows now",
-        Refusal::Expired => "The window is over: open a new ceremony",
-        Refusal::LockedOut => {
-            "Five wrong codes: this custodian is locked out for fifteen minutes; call another"
-        }
-        Refusal::Twice => "This custodian has contributed already: call another",
-        Refusal::OtherCheckpoint => {
-            "The contribution was made for another state of the log: make it again from this ceremony's file"
-        }
-        Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
-    }
-}
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
@@ -188,7 +168,7 @@ fn one_in_room(
     let custodian = open.card.card().pseudonym().clone();
     let ceremony = package.signed.request.hash();
     if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
-        return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
+        return Err(CliError::ContributedAlready(custodian));
     }
     let reviewed = agree(app, package, &open, Some(expires))?;
     check_clock(app, log, Some(expires))?;
@@ -196,7 +176,7 @@ fn one_in_room(
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
         let now = app.now();
         let Event::Refused { why, .. } = vault.accept(log, &contribution, now)? else { break };
-        app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+        app.ui.note(&format!("Refused ({}), and that is on record. {}", why.as_str(), refusal_remedy(why)));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
             return Ok(());
@@ -306,7 +286,7 @@ pub fn hand_over(
 
 /// Gives the password and a newline to a shell command's standard input.
 fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
-    let failed = |why: std::io::Error| CliError::Exec(why.to_string());
+    let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
     let mut child =
         Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
@@ -319,7 +299,7 @@ fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
         }
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(CliError::Exec(status.to_string())) }
+    if status.success() { Ok(()) } else { Err(CliError::Exec(ExecFault::Ended(status))) }
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.

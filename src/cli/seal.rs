@@ -75,11 +75,12 @@ fn confirm_group(
     group: &GroupStatement,
     given: Option<&str>,
 ) -> Result<(), CliError> {
+    if let Some(words) = given {
+        // Also where the group is confirmed already: whoever gives words wants them compared.
+        return Ok(vault.pin(&log.state, group, words)?);
+    }
     if vault.is_pinned(&log.state, group)? {
         return Ok(());
-    }
-    if let Some(words) = given {
-        return Ok(vault.pin(&log.state, group, words)?);
     }
     app.ui.note(&format!(
         "This is the first seal for group {}. Ask one of its members for its twelve words.",

@@ -26,7 +26,10 @@ const CAP: usize = 4096;
 const TYPING: usize = 16;
 
 /// Standard input, output and error.
-pub struct Terminal;
+#[derive(Default)]
+pub struct Terminal {
+    unsaid: Option<std::io::Error>,
+}
 
 impl Drop for Terminal {
     fn drop(&mut self) {
@@ -35,6 +38,11 @@ impl Drop for Terminal {
 }
 
 impl Terminal {
+    /// Whether everything that was said arrived; asked once the command is done.
+    pub fn all_said(&mut self) -> std::io::Result<()> {
+        self.unsaid.take().map_or(Ok(()), Err)
+    }
+
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
         if !std::io::stdin().is_terminal() {
             return Err(UiError::NoTerminal { question: prompt.text.clone(), instead: prompt.instead });
@@ -244,9 +252,17 @@ impl Ui for Terminal {
         shown
     }
 
+    fn columns(&self) -> Option<usize> {
+        screen::columns()
+    }
+
     fn say(&mut self, text: &str) {
-        // A closed pipe (`warifu … | head`) is no failure of the command.
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let said = writeln!(std::io::stdout().lock(), "{text}");
+        match said {
+            // A reader who has read enough (`warifu … | head`) is no failure.
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
+            _ => {}
+        }
     }
 
     fn note(&mut self, text: &str) {

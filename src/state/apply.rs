@@ -11,7 +11,7 @@ use crate::event::{
 use crate::hex::Bytes;
 use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
-use crate::pvss::{self, GroupKeys};
+use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::{card::Role, sign};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
@@ -84,7 +84,7 @@ pub enum Invalid {
     NotGivenUp(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
-    GroupKeys(String),
+    GroupKeys(#[from] GroupError),
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
@@ -321,8 +321,7 @@ impl Organisation {
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
         let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        GroupKeys::new(self.g(statement), shape, &statement.share_keys())
-            .map_err(|e| Invalid::GroupKeys(e.to_string()))
+        Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
     }
 
     fn operator_admitted(&mut self, actor: &Actor, admission: &Admission, time: Time) -> Result<(), Invalid> {

@@ -2,15 +2,15 @@
 //! and all of it one transaction of the store.
 
 use super::{Vault, VaultError};
-use crate::event::{Actor, Entry, Event, Hash, Line, SCHEMA};
+use crate::event::{Actor, Entry, EntryError, Event, Hash, Line, SCHEMA};
 use crate::gate::Gate;
 use crate::hex::Bytes;
-use crate::log::checkpoint::{self, Checkpoint};
+use crate::log::checkpoint::{self, Checkpoint, CoverError};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::{KeyType, LogSigner, VerifierKey};
+use crate::log::note::LogSigner;
 use crate::name::{OrganisationId, Origin, Slug};
-use crate::state::{Organisation, VaultState};
+use crate::state::{Invalid, Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
 use crate::time::Time;
 
@@ -69,6 +69,23 @@ impl Committed {
     }
 }
 
+/// What is wrong with an entry that stands in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryFault {
+    /// It is not an entry.
+    #[error(transparent)]
+    Line(#[from] EntryError),
+    /// It does not follow from those before it.
+    #[error(transparent)]
+    Rule(#[from] Invalid),
+    /// It begins the log of another organisation.
+    #[error("it is another organisation's")]
+    AnotherOrganisation,
+    /// The log's signed checkpoint is not of the entries up to this one.
+    #[error("the signed checkpoint does not cover the log up to here: {0}")]
+    NotCovered(#[from] CoverError),
+}
+
 /// Reads and replays a log, which must be that organisation's and be covered by
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
@@ -79,16 +96,15 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let head = store.head(id)?.ok_or_else(missing)?;
     let size = head.frontier.size();
     for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
-        let bad =
-            |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
-        let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+        let bad = |why: EntryFault| VaultError::BadEntry { log: *id, index, why };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         let leaf = bytes.leaf_hash();
         match &mut replay {
             None => {
-                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
+                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(e.into()))?;
                 replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
             }
-            Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+            Some(log) => log.state.apply(&line).map_err(|e| bad(e.into()))?,
         }
         if let Some(log) = &mut replay {
             log.tree.push(leaf);
@@ -96,8 +112,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     }
     let log = replay.ok_or_else(missing)?;
     if log.state.id != *id {
-        let why = "it is another organisation's".to_owned();
-        return Err(VaultError::BadEntry { log: *id, index: 0, why });
+        return Err(VaultError::BadEntry { log: *id, index: 0, why: EntryFault::AnotherOrganisation });
     }
     covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
     Ok(log)
@@ -111,17 +126,8 @@ fn covered(
     tree: &Frontier,
 ) -> Result<(), VaultError> {
     let index = tree.size().saturating_sub(1);
-    let bad = |why: &dyn std::fmt::Display| {
-        let why = format!("the signed checkpoint does not cover the log up to here: {why}");
-        VaultError::BadEntry { log: *id, index, why }
-    };
-    let key = VerifierKey::new(origin.as_str(), KeyType::Ed25519, key).map_err(|e| bad(&e))?;
-    let signed = checkpoint::open(note.as_bytes(), &key).map_err(|e| bad(&e))?;
-    if (signed.size, signed.root) == (tree.size(), tree.root()) {
-        Ok(())
-    } else {
-        Err(bad(&format_args!("it is of {} entries, and there are {}", signed.size, tree.size())))
-    }
+    checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
+        .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
@@ -135,10 +141,9 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let mut tree = Frontier::new();
         first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
-            let bad =
-                |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
-            let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
-            state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(&e))?;
+            let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
+            let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
+            state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
             tree.push(bytes.leaf_hash());
         }
         if let Some(gate) = state.gates.last() {

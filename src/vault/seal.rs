@@ -79,8 +79,7 @@ impl Vault {
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
         let keys = log.state.group_keys(&group)?;
         let context = DealingContext::new(credential, &keys);
-        let (dealing, shared) =
-            pvss::deal(&context, &keys, rng).map_err(|e| VaultError::Dealing(e.to_string()))?;
+        let (dealing, shared) = pvss::deal(&context, &keys, rng)?;
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
         self.commit_host(log, now, vec![begun], Records::default())?;
         let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
@@ -121,12 +120,11 @@ impl Vault {
     ) -> Result<SecretPoint, VaultError> {
         let credential = dealing.context().cred();
         let begun = log.state.begun.get(credential).filter(|b| b.origin == *dealing.id());
-        let begun = begun.ok_or_else(|| VaultError::Dealing("the seal was not begun".to_owned()))?;
+        let begun = begun.ok_or(VaultError::NotBegun(*credential))?;
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
         let gamma = &log.state.gate().gamma;
-        pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())
-            .map_err(|e| VaultError::Pvss(e.to_string()))
+        Ok(pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())?)
     }
 
     fn pins_file(&self) -> PathBuf {

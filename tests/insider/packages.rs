@@ -176,7 +176,7 @@ fn a_dealing_of_another_context_is_refused_before_the_key_is_used() {
     let good = world.forged_package(lines, &signed);
     let refusal = |dealings| world.refusal(&Package { dealings, ..good.clone() }, None);
     assert!(matches!(refusal(vec![foreign.into()]), ReviewError::Dealing { .. }));
-    assert!(matches!(refusal(vec![]), ReviewError::Dealing { .. }));
+    assert!(matches!(refusal(vec![]), ReviewError::NoDealing(0)));
     let mut bent = good.dealings[0].clone();
     bent.0[7] ^= 1;
     assert!(matches!(refusal(vec![bent]), ReviewError::Dealing { .. }));

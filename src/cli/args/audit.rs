@@ -11,6 +11,7 @@ pub enum AuditCommand {
     #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
     Log(LogArgs),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records
+    #[command(after_help = "Examples:\n  warifu audit verify\n  warifu audit verify acme --json")]
     Verify {
         /// One organisation alone
         organisation: Option<Slug>,

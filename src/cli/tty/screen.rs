@@ -5,7 +5,8 @@ use super::super::ui::Reveal;
 use crate::secret::SecretBytes;
 use qrcode::{Color, EcLevel, QrCode};
 use rustix::termios;
-use std::io;
+use std::io::{self, IsTerminal};
+use unicode_width::UnicodeWidthStr;
 
 /// Columns and rows, where the terminal does not say.
 const USUAL: (usize, usize) = (80, 24);
@@ -25,9 +26,21 @@ pub fn size() -> (usize, usize) {
     }
 }
 
-/// Columns that a text takes: wide scripts count twice, roughly.
+/// Columns that a result may take: none where standard output is no terminal.
+pub fn columns() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    match termios::tcgetwinsize(out) {
+        Ok(size) if size.ws_col > 0 => Some(size.ws_col.into()),
+        _ => Some(USUAL.0),
+    }
+}
+
+/// Columns that a text takes: wide scripts count twice.
 pub fn width(text: &str) -> usize {
-    text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum()
+    text.width()
 }
 
 /// The alternate screen; wiped and left when dropped, whatever happened.
