@@ -112,6 +112,8 @@ fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     let seen = fs::read_to_string(world.home(&world.custodians[0]).join("card.seen")).unwrap();
     let seen: serde_json::Value = serde_json::from_str(&seen).unwrap();
     backup.restore();
+    // An operator who saw nothing of it either.
+    fs::remove_file(world.home(&world.operator).join("card.seen")).unwrap();
     world.request("second.warifu");
     let custodian = &world.custodians[0];
     world.carry("second.warifu", custodian);
@@ -127,6 +129,54 @@ fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&after).unwrap(), seen, "what was seen stays");
     // A custodian who saw nothing of it cannot know.
     world.contributed(1, "second.warifu");
+}
+
+/// On the host, where the log is the host's word alone: whoever gives a card
+/// there for whatever has it compared before anything is signed.
+#[test]
+fn a_vault_that_was_rolled_back_is_refused_by_every_card_that_is_given_to_it() {
+    let world = World::new();
+    let backup = Backup::of(&world.vault());
+    let (operator, custodians) = (world.card(&world.operator), world.cards(&[0, 1]));
+    let bind = ["bind", "acme/lab", "--group", "acme/keepers"];
+    world.request("first.warifu");
+    world.host(&joined(&bind, &custodians)).good();
+    let seen = |name: &str| fs::read_to_string(world.dir(name).join("card.seen")).unwrap();
+    let kept = ["op", "c1", "c2"].map(seen);
+    assert_eq!(kept[1], kept[2]);
+    backup.restore();
+    let enrolled = world.enrol("operator", "acme", "op2");
+    let other = enrolled.name.as_str();
+    let members = world.custodians.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(",");
+    let ask = ["acme/web/prod", "--reason", "billing", "--out", "second.warifu"];
+    let first = world.card(&world.custodians[0]);
+    for (command, cards) in [
+        ([&["ceremony", "request"], &ask[..]].concat(), &operator),
+        (vec!["open", "acme/web/prod", "--reason", "billing", "--exec", "cat"], &operator),
+        (vec!["operator", "admit", "acme/keepers", other], &custodians),
+        (vec!["operator", "revoke", "acme/keepers", &world.operator.name], &first),
+        (bind.to_vec(), &custodians),
+        (
+            vec!["group", "form", "acme/others", "--threshold", "2", "--members", &members],
+            &world.cards(&[0, 1, 2]),
+        ),
+    ] {
+        let says = ["Nothing was signed", "This card's owner has seen", "The log here has"];
+        let ran = world.host_refused(&joined(&command, cards), 6, &says);
+        assert!(ran.err.contains("rolled back") || ran.err.contains("forked"), "{}", ran.err);
+    }
+    assert!(!world.host_dir().join("second.warifu").exists());
+    assert_eq!(["op", "c1", "c2"].map(seen), kept, "what was seen stays");
+}
+
+#[test]
+fn what_was_seen_of_another_log_is_told_from_a_fork() {
+    let world = World::new();
+    let stranger = world.file(&world.stranger, "card.seen");
+    fs::copy(stranger, world.file(&world.operator, "card.seen")).unwrap();
+    let ask = ["ceremony", "request", "acme/web/prod", "--reason", "billing", "--out", "r"];
+    let says = ["of another organisation's log", "card's own .seen file"];
+    world.host_refused(&joined(&ask, &world.card(&world.operator)), 4, &says);
 }
 
 #[test]

@@ -4,10 +4,11 @@ use super::args::{CardArgs, CardsArgs};
 use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use super::{App, files};
-use crate::ceremony::custodian::Seen;
+use crate::ceremony::custodian::{ReviewError, Seen, compare};
 use crate::seal::card_file::{CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
+use crate::vault::{Log, Vault, VaultError};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -120,11 +121,25 @@ pub fn unlock_at(
     Ok(OpenCard { path, card })
 }
 
-/// Unlocks cards one after another until there are `needed`. Those named on
-/// the command line come first, then people are asked; a wrong passphrase or
-/// card costs only that attempt.
+/// Unlocks one card on the vault's host: it meets the log before it signs anything.
+pub fn unlock_here(
+    app: &mut App<'_>,
+    here: (&Vault, &Log),
+    args: &CardArgs,
+    who: &str,
+) -> Result<OpenCard, CliError> {
+    let open = unlock(app, args, who, None)?;
+    meet(app, here, &open)?;
+    Ok(open)
+}
+
+/// Unlocks cards on the vault's host one after another until there are `needed`.
+/// Those named on the command line come first, then people are asked; a wrong
+/// passphrase or card costs only that attempt, and a log that is not the one
+/// that a card's owner saw ends it.
 pub fn unlock_several(
     app: &mut App<'_>,
+    here: (&Vault, &Log),
     args: &CardsArgs,
     needed: usize,
     who: &str,
@@ -135,16 +150,17 @@ pub fn unlock_several(
         let file = args.passphrase_files.get(position).map(PathBuf::as_path);
         let fd = args.passphrase_fds.get(position).copied();
         let card = unlock_at(app, path.clone(), file, fd, None)?;
+        meet(app, here, &card)?;
         fits(&card)?;
         unlocked.push(card);
     }
     while unlocked.len() < needed {
         let count = unlocked.len() + 1;
         let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
-        let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
+        let attempt = unlock_here(app, here, &asked, &format!("{who} {count} of {needed}"));
         match attempt.and_then(|card| fits(&card).map(|()| card)) {
             Ok(card) => unlocked.push(card),
-            Err(error @ CliError::Ui(_)) => return Err(error),
+            Err(error @ (CliError::Ui(_) | CliError::OtherLog(_))) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
     }
@@ -157,7 +173,50 @@ pub fn save(app: &mut App<'_>, open: &OpenCard) -> Result<(), CliError> {
     files::replace(&open.path, armour.as_bytes())
 }
 
-fn seen_path(card: &Path) -> PathBuf {
+/// A card meets the log that the host works with, before it signs anything: the
+/// log must be the one in which the card was made and go on from what its owner
+/// saw last. What is seen now is kept.
+fn meet(app: &mut App<'_>, (vault, log): (&Vault, &Log), open: &OpenCard) -> Result<(), CliError> {
+    let (card, state) = (open.card.card(), &log.state);
+    if (card.vault(), card.organisation()) != (state.vault, state.id) {
+        return Err(VaultError::ForeignCard(card.pseudonym().to_string()).into());
+    }
+    vault.check_newest(log)?;
+    let now = vault.shown(log)?;
+    let met = match read_seen(&open.path)? {
+        _ if card.first_entry() != state.first_entry => Err(ReviewError::OtherLog),
+        Some(before) => compare(&now, &before, vault.root_at(log, before.size)?),
+        None => Ok(()),
+    };
+    if let Err(why) = met {
+        show_checkpoints(app, &why);
+        return Err(CliError::OtherLog(why));
+    }
+    write_seen(&open.path, &now)
+}
+
+/// Keeps beside a card the log with what the card has just entered in it. What
+/// is on record is on record: a failure here is told and nothing more.
+pub fn remember(app: &mut App<'_>, (vault, log): (&Vault, &Log), card: &Path) {
+    let kept = vault.shown(log).map_err(CliError::from).and_then(|now| {
+        let newer = read_seen(card)?.is_some_and(|before| before.size > now.size);
+        if newer { Ok(()) } else { write_seen(card, &now) }
+    });
+    if let Err(error) = kept {
+        app.ui.note(&format!("What this card's owner has seen is not kept: {error}. {}", error.remedy()));
+    }
+}
+
+/// Both checkpoints, where a log is not the one that was seen before.
+pub fn show_checkpoints(app: &mut App<'_>, error: &ReviewError) {
+    use ReviewError::{Forked, RolledBack};
+    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
+        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe log here has:\n\n{offered}"));
+    }
+}
+
+/// Where it is kept what the owner of a card saw last.
+pub fn seen_path(card: &Path) -> PathBuf {
     let mut name = card.file_name().unwrap_or_default().to_owned();
     name.push(".seen");
     card.with_file_name(name)

@@ -179,7 +179,7 @@ fn finish_here(
     if let Some(out) = out {
         return release_to_file(app, &mut vault, &mut log, &ceremony, out);
     }
-    let operator = cards::unlock(app, card, "the operator", None)?;
+    let operator = cards::unlock_here(app, (&vault, &log), card, "the operator")?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let payload = match room::open_record(
         app,

@@ -60,6 +60,9 @@ pub enum CliError {
     /// A custodian's machine refused.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// The log on this host is not the one that a card's owner has seen.
+    #[error("{0}")]
+    OtherLog(ReviewError),
     /// A custodian's answer could not be made.
     #[error(transparent)]
     Contribute(#[from] ContributeError),
@@ -163,6 +166,10 @@ impl CliError {
             Self::Name(_) => "Correct the name and run the command again.",
             Self::Message { why, .. } => message_remedy(why),
             Self::Review(error) => review_remedy(error),
+            Self::OtherLog(ReviewError::OtherSeen) => review_remedy(&ReviewError::OtherSeen),
+            Self::OtherLog(_) => {
+                "Nothing was signed. Do not give a card here again before the security officers have looked at this vault; checkpoints that differ are above."
+            }
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
             Self::Statement(_) => {
@@ -203,7 +210,10 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
-            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
+            Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
+            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) | Self::OtherLog(_) => {
+                Exit::Tampered
+            }
             Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
@@ -364,6 +374,7 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Use the card that belongs to this organisation and group."
         }
         ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
+        ReviewError::OtherSeen => "Put this card's own .seen file back beside it; nothing was signed.",
         _ => "Do not contribute. Tell the security officers.",
     }
 }

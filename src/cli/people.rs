@@ -72,12 +72,14 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         let _ = std::fs::remove_file(&path);
         return Err(error.into());
     }
+    cards::remember(app, (&vault, &log), &path);
     let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
     app.emit(value, || {
         format!(
-            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.",
+            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them with {}, and keep no copy here.",
             role.as_str(),
-            path.display()
+            path.display(),
+            cards::seen_path(&path).display()
         )
     });
     Ok(())
@@ -191,11 +193,13 @@ fn revoke(
         let (operator, group) = (operator.to_string(), address.to_string());
         return Err(VaultError::NotAdmitted { operator, group }.into());
     }
-    let OpenCard { card, .. } = cards::unlock(app, card, &format!("a custodian of {address}"), None)?;
+    let who = format!("a custodian of {address}");
+    let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, &who)?;
     for digest in given {
         let now = app.now();
         vault.revoke_admission(&mut log, digest, card.card(), now)?;
     }
+    cards::remember(app, (&vault, &log), &path);
     let value =
         json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
     app.emit(value, || format!("Operator {operator} can no longer ask {address}."));

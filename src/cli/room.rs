@@ -98,7 +98,7 @@ pub fn agree(
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
         Ok(reviewed) => reviewed,
         Err(error) => {
-            show_checkpoints(app, &error);
+            cards::show_checkpoints(app, &error);
             return Err(error.into());
         }
     };
@@ -129,13 +129,6 @@ pub fn answer(
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
-}
-
-fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
-    use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
-    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
-        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe package offers:\n\n{offered}"));
-    }
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of

@@ -30,6 +30,11 @@ impl Log {
     pub fn root(&self) -> Bytes<32> {
         self.tree.root()
     }
+
+    /// The signed checkpoint of the present entries.
+    pub(super) fn checkpoint(&self, gate: &dyn Gate) -> Result<String, VaultError> {
+        sign(gate, &self.state.id, &self.state.origin, &self.tree)
+    }
 }
 
 /// Records to put and delete in the same transaction.
