@@ -187,6 +187,20 @@ fn is_pseudonym(text: &str) -> bool {
         && words.iter().all(|w| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
+/// Characters that a reader does not see, or that turn or hide what stands beside
+/// them: controls of both sets, format and bidirectional characters, tags.
+pub fn unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text that came from outside, for people to read: what is [`unprintable`] is
+/// replaced by a point.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if unprintable(c) { '·' } else { c }).collect()
+}
+
 /// Whose root user it is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

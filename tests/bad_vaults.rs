@@ -311,6 +311,39 @@ fn every_alteration_is_found_and_named() {
     world.verified();
 }
 
+/// A schema is part of the file, and SQLite obeys it: what is not of the format
+/// is refused before anything is read or written, and named.
+#[test]
+fn whatever_is_planted_in_the_schema_is_refused_and_named() {
+    let world = World::new();
+    let backup = cli::Backup::of(&world.vault());
+    for (sql, what) in [
+        ("CREATE TABLE hoard (bytes)", "table 'hoard'"),
+        (
+            "CREATE TRIGGER keep BEFORE DELETE ON body BEGIN INSERT INTO body (bytes) VALUES (old.bytes); END",
+            "trigger 'keep'",
+        ),
+        ("CREATE VIEW everything AS SELECT bytes FROM body", "view 'everything'"),
+        ("CREATE INDEX faster ON record (name)", "index 'faster'"),
+        ("CREATE TABLE \"a\u{1b}[2J\u{202e}b\" (c)", "table 'a·[2J·b'"),
+        ("ALTER TABLE entry ADD COLUMN more BLOB", "table 'entry'"),
+        ("ALTER TABLE body RENAME TO bodies; CREATE VIEW body AS SELECT number, bytes FROM bodies", "'bod"),
+    ] {
+        world.database().execute_batch(sql).unwrap();
+        let before = fs::read(world.vault().join("vault.db")).unwrap();
+        let says = [what, "is not what its format has", "Keep a copy as it is"];
+        for command in [&["status"][..], &["org", "add", "more"], &["audit", "log", "acme"]] {
+            world.host(command).refused(STORAGE, &says);
+        }
+        let found = world.host(&["audit", "verify"]);
+        assert_eq!(found.code, TAMPERED, "{sql}\n{}{}", found.out, found.err);
+        assert!(found.out.contains("WRONG vault:") && found.out.contains(what), "{sql}\n{}", found.out);
+        assert_eq!(fs::read(world.vault().join("vault.db")).unwrap(), before, "{sql}: it is kept as it is");
+        backup.restore();
+    }
+    world.verified();
+}
+
 #[test]
 fn an_alteration_of_the_vaults_own_log_is_found() {
     let own = "(SELECT position >> 40 FROM entry WHERE instr(bytes, 'organisation-added') LIMIT 1)";

@@ -37,7 +37,7 @@ impl Report {
         let entry = match error {
             VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
             | VaultError::BadEntry { index, .. } => Some(*index),
-            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) }) => None,
+            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
         let findings = vec![Finding { log: "vault".to_owned(), entry, what: error.to_string() }];
