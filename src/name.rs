@@ -40,7 +40,9 @@ pub enum NameError {
         size: u64,
     },
     /// Display name is empty, too long or has control characters.
-    #[error("a display name has 1 to 200 characters and no control characters")]
+    #[error(
+        "a display name has 1 to 200 characters, none of which is a control, invisible or turns the text"
+    )]
     DisplayName,
     /// Not an origin.
     #[error(
@@ -163,7 +165,7 @@ text_type!(
 text_type!(
     /// A name in any script, for people to read; never hashed, never in an entry.
     DisplayName,
-    |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(char::is_control) && t.trim() == t,
+    |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(unprintable) && t.trim() == t,
     |_| NameError::DisplayName
 );
 

@@ -13,6 +13,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use warifu::event::Event;
+use warifu::hex::Bytes;
+use warifu::name::{AccountId, OrganisationId, Origin, ProjectId, Provider, Slug, unprintable};
+use warifu::vault::hierarchy::keep_text;
+use warifu::vault::{Records, Vault};
 
 const USAGE: i32 = 2;
 const INPUT: i32 = 3;
@@ -231,6 +236,77 @@ fn several_processes_cannot_take_one_name() {
     world.verified();
 }
 
+/// Nothing that moves a terminal's cursor but the end of a line, and nothing
+/// that hides or turns text.
+fn harmless(text: &str) -> bool {
+    !text.chars().any(|c| c != '\n' && unprintable(c))
+}
+
+/// The host makes names of which the program would not have any, and enters them.
+#[test]
+fn a_name_that_would_move_the_cursor_reaches_no_terminal() {
+    const BAD: &str = "Ac\u{1b}[2Jme\u{9b}2J\u{202e}emca\r\u{200b}!";
+    let world = World::new();
+    let rng = &mut rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    let mut vault = Vault::open(&world.vault(), &mut || None).unwrap();
+    let mut named = || {
+        let mut records = Records::default();
+        (Some(keep_text(BAD, &mut records, rng).unwrap()), records)
+    };
+    let (name, records) = named();
+    let id = OrganisationId(Bytes([7; 32]));
+    let slug: Slug = "evil".parse().unwrap();
+    let first = Event::OrganisationCreated {
+        vault: vault.state().vault,
+        organisation: id,
+        slug: slug.clone(),
+        origin: Origin::of_log(&vault.state().origin, &id),
+        name,
+        gate: vault.gate().announce(&id, vault.gate().epoch()).unwrap(),
+    };
+    let now = vault.state().last;
+    let mut log = vault.commit_organisation(id, &slug, first, records, now).unwrap();
+    let (name, records) = named();
+    let project = ProjectId(Bytes([8; 32]));
+    let event = Event::ProjectCreated { project, slug: "web".parse().unwrap(), name };
+    vault.commit_host(&mut log, now, vec![event], records).unwrap();
+    let (name, records) = named();
+    let event = Event::AccountCreated {
+        account: AccountId(Bytes([9; 32])),
+        project,
+        slug: "prod".parse().unwrap(),
+        name,
+        external_id: "111122223333".to_owned(),
+        provider: Provider::Aws,
+    };
+    vault.commit_host(&mut log, now, vec![event], records).unwrap();
+    drop(vault);
+    for command in [
+        &["status"][..],
+        &["org", "list"],
+        &["org", "show", "evil"],
+        &["project", "list", "evil"],
+        &["project", "show", "evil/web"],
+        &["account", "list", "evil"],
+        &["account", "show", "evil/web/prod"],
+        &["audit", "log", "evil"],
+        &["audit", "verify"],
+    ] {
+        let ran = world.host(command).good();
+        assert!(harmless(&ran.out) && harmless(&ran.err), "{:?}", ran.out);
+        let json = world.host(&[&["--json"], command].concat()).good();
+        assert!(harmless(&json.out), "{:?}", json.out);
+    }
+    let shown = world.host(&["org", "show", "evil"]).good().out;
+    assert!(shown.contains("Ac·[2Jme·2J·emca··!"), "{shown}");
+    let value = world.host(&["--json", "org", "show", "evil"]).good().json();
+    assert_eq!(value["name"], BAD, "JSON is the same value");
+    for bad in ["a\u{202e}b", "a\u{1b}b", "a\u{9b}b", "a\u{200b}b"] {
+        let ran = world.host(&["org", "add", "more", "--name", bad]);
+        assert!(ran.code != 0 && ran.err.contains("a display name has"), "{:?}", ran.err);
+    }
+}
+
 /// Alterations by somebody with write access to the database and no keys.
 #[test]
 fn every_alteration_is_found_and_named() {
@@ -255,6 +331,12 @@ fn every_alteration_is_found_and_named() {
                 "0".repeat(64)
             ),
             "belongs to no entry",
+        ),
+        (
+            format!(
+                "INSERT INTO record SELECT log, 'sealed/' || char(27) || '[2J' || char(155) || char(8238) || 'x', length, body FROM record WHERE name LIKE 'sealed/%' AND log = {acme} LIMIT 1"
+            ),
+            "record sealed/·[2J··x belongs to no entry",
         ),
         (
             projection("CAST(replace(CAST(bytes AS TEXT), 'prod', 'brod') AS BLOB)"),
@@ -295,6 +377,7 @@ fn every_alteration_is_found_and_named() {
         let said = format!("{sql}\n{}{}", ran.out, ran.err);
         assert_eq!(ran.code, TAMPERED, "{said}");
         assert!(ran.out.contains(what), "{said}");
+        assert!(harmless(&ran.out) && harmless(&ran.err), "{said:?}");
         assert!(ran.out.contains("WRONG acme:"), "{said}");
         assert!(ran.err.contains("Keep this vault as it is"), "{said}");
         assert!(ran.out.contains("good  globex:"), "{said}");

@@ -22,7 +22,7 @@ pub mod ui;
 pub use args::Cli;
 pub use error::{CliError, Exit};
 
-use crate::name::Slug;
+use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::time::Time;
@@ -88,10 +88,25 @@ fn report(error: &CliError, json: bool) {
             "remedy": error.remedy(),
             "exit": error.exit() as u8,
         });
-        eprintln!("{object}");
+        eprintln!("{}", escaped(&object));
     } else {
-        eprintln!("error: {error}.\n{}", error.remedy());
+        eprintln!("{}", tty::lines(&format!("error: {error}.\n{}", error.remedy())));
     }
+}
+
+/// JSON in which every character that is not printable is escaped, so that it is
+/// the same value and harmless on a terminal.
+fn escaped(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if unprintable(c) {
+            let units = &mut [0; 2];
+            text.extend(c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 impl<'a> App<'a> {
@@ -199,7 +214,7 @@ impl<'a> App<'a> {
 
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
-        let text = if self.json { value.to_string() } else { text() };
+        let text = if self.json { escaped(&value) } else { text() };
         self.ui.say(&text);
     }
 

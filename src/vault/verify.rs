@@ -12,7 +12,7 @@ use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
 use crate::log::note::{KeyType, VerifierKey};
 use crate::message::{Contribution, Message, SignedRequest};
-use crate::name::{OrganisationId, Origin, Slug};
+use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
 use crate::seal::record::SealedPayload;
 use crate::state::{Organisation, VaultState};
@@ -113,7 +113,9 @@ impl PublicVault {
 
 impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
-        self.findings.push(Finding { log: self.log.clone(), entry, what: what.into() });
+        // Names come from the database, which anybody may have written.
+        let what = printable(&what.into());
+        self.findings.push(Finding { log: self.log.clone(), entry, what });
     }
 
     /// Reads the entries one by one, so that the first damaged one is named.
