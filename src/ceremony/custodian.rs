@@ -251,8 +251,8 @@ pub fn replay(
     }
     let state = state.ok_or(ReviewError::OtherLog)?;
     let (size, root) = (state.size, merkle::root(&leaves));
-    let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    check_checkpoint(&state, &seen)?;
+    let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
+    seen.checkpoint = check_checkpoint(&state, &seen)?;
     let replayed = Replayed { state, seen, leaves };
     if let Some(before) = before {
         compare(&replayed.seen, before, replayed.root_at(before.size))?;
@@ -273,15 +273,17 @@ pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(),
     }
 }
 
-fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
+/// Gives the checkpoint with the log's own signature line alone, to be kept and
+/// shown: whoever carries the file may have written others under it.
+fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<String, ReviewError> {
     let wrong = |e: &dyn std::fmt::Display| ReviewError::Checkpoint(e.to_string());
     let key = VerifierKey::new(state.origin.as_str(), KeyType::Ed25519, &state.gate().log_key)
         .map_err(|e| wrong(&e))?;
-    let signed = checkpoint::open(seen.checkpoint.as_bytes(), &key).map_err(|e| wrong(&e))?;
+    let (signed, alone) = checkpoint::open_alone(seen.checkpoint.as_bytes(), &key).map_err(|e| wrong(&e))?;
     if signed.origin != state.origin.as_str() || signed.size != seen.size || signed.root != seen.root {
         return Err(wrong(&"it covers other entries"));
     }
-    Ok(())
+    Ok(alone.to_string())
 }
 
 fn forked(before: &Seen, offered: &str) -> ReviewError {

@@ -100,6 +100,15 @@ pub fn open(note: &[u8], log: &VerifierKey) -> Result<Checkpoint, CheckpointErro
     open_cosigned(note, log, &[]).map(|(checkpoint, _)| checkpoint)
 }
 
+/// As [`open`], and gives the note with the log's own signature line alone: what
+/// others have written under it nobody has asked for.
+pub fn open_alone(note: &[u8], log: &VerifierKey) -> Result<(Checkpoint, Note), CheckpointError> {
+    let checkpoint = open(note, log)?;
+    let alone = Note::parse(note)?.alone(log);
+    let missing = || CheckpointError::NotSignedByLog { origin: log.name().to_owned() };
+    Ok((checkpoint, alone.ok_or_else(missing)?))
+}
+
 /// As [`open`], and gives those of the known cosigners who have cosigned, each
 /// once. A wrong cosignature by a known cosigner refuses the whole note.
 pub fn open_cosigned(
