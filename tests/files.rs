@@ -88,6 +88,42 @@ fn the_operator_opens_on_a_machine_without_a_vault() {
     world.verified();
 }
 
+/// The shell keeps `3< FILE` open for whatever is started: the program that gets
+/// the password must not get the operator's passphrase with it.
+#[test]
+fn the_program_does_not_inherit_the_descriptor_of_the_passphrase() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.contributed(1, "request.warifu");
+    let (card, passphrase) = (world.file(&world.operator, "card"), world.file(&world.operator, "passphrase"));
+    let finish = |given: &str, fds: &[&str], exec: &str| {
+        let script = format!("exec \"$0\" \"$@\" {given}");
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.current_dir(world.host_dir()).args(["-c", &script, env!("CARGO_BIN_EXE_warifu")]);
+        let finish = ["--vault", "vault", "ceremony", "finish", "acme", &ceremony, "--card", &card, "--exec"];
+        cli::run_with(&mut shell, &[&finish[..], &[exec], fds].concat(), None)
+    };
+    let thief =
+        |fd: &str| format!("cat > opened; cat <&{fd} > leaked; cat /dev/fd/{fd} > again; test -s opened");
+    for (given, fd) in [(format!("3< {passphrase}"), "3"), (format!("9< {passphrase}"), "9")] {
+        finish(&given, &["--passphrase-fd", fd], &format!("{}; exit 3", thief(fd)))
+            .refused(1, &["--exec failed"]);
+        for name in ["leaked", "again"] {
+            let leaked = fs::read(world.host_dir().join(name)).unwrap_or_default();
+            assert!(leaked.is_empty(), "{name} through {fd}");
+        }
+    }
+    // What the caller has not opened is never read, whatever it is by now.
+    for (given, fd) in [("3<&-", "3"), ("5<&-", "5"), ("", "777")] {
+        finish(given, &["--passphrase-fd", fd], "cat").refused(2, &["is not open", "3< FILE"]);
+    }
+    let piped = format!("3<<END\n{}\nEND", fs::read_to_string(&passphrase).unwrap().trim_end());
+    finish(&piped, &["--passphrase-fd", "3"], &thief("3")).good();
+    assert!(fs::read(world.host_dir().join("leaked")).unwrap_or_default().is_empty());
+    world.verified();
+}
+
 #[test]
 fn a_program_that_fails_leaves_the_ceremony_open_to_finish_again() {
     let world = World::new();

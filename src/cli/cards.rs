@@ -9,6 +9,7 @@ use crate::seal::card_file::{CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::{Log, Vault, VaultError};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -36,9 +37,34 @@ pub fn secret_from_file(path: &Path) -> Result<SecretBytes, CliError> {
     secret_from(File::open(path).map_err(io)?).map_err(io)
 }
 
-/// A secret from a file descriptor that the caller has opened.
-pub fn secret_from_fd(fd: u32) -> Result<SecretBytes, CliError> {
-    secret_from_file(&PathBuf::from(format!("/dev/fd/{fd}")))
+/// A secret from a file descriptor that the caller has opened. It is closed with
+/// that: a program that is started with `--exec` must not find it, and could
+/// read a file once more from its beginning.
+pub fn secret_from_fd(app: &mut App<'_>, fd: u32) -> Result<SecretBytes, CliError> {
+    // Only what was open when the program started: any other number may by now
+    // be a file of its own.
+    if !app.descriptors.remove(&fd) {
+        let fact = format!("descriptor {fd} is not open, or was read already");
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Open it for this program, and name each once: 3< FILE.",
+        });
+    }
+    let path = PathBuf::from(format!("/dev/fd/{fd}"));
+    let secret = secret_from_file(&path)?;
+    // Standard input, output and error are set anew for whatever is started.
+    if let Ok(number @ 3..) = i32::try_from(fd) {
+        nix::unistd::close(number).map_err(|why| CliError::file(path, why.into()))?;
+    }
+    Ok(secret)
+}
+
+/// The descriptors that are open; asked before the program opens any.
+pub fn descriptors() -> BTreeSet<u32> {
+    let listed = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers: Vec<u32> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // The one that listed them is among them and closed by now.
+    numbers.into_iter().filter(|fd| Path::new(&format!("/dev/fd/{fd}")).exists()).collect()
 }
 
 /// A secret from standard input, past the buffer of [`std::io::stdin`], which
@@ -108,7 +134,7 @@ pub fn unlock_at(
     let file = read_card(&path)?;
     let passphrase = match (passphrase_file, passphrase_fd) {
         (Some(file), _) => secret_from_file(file)?,
-        (None, Some(fd)) => secret_from_fd(fd)?,
+        (None, Some(fd)) => secret_from_fd(app, fd)?,
         (None, None) => {
             let shown = path.display().to_string();
             let text = format!("Passphrase of {shown}");

@@ -25,7 +25,7 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         CeremonyCommand::Contribute { file, card, code_file, code_fd, out } => {
             let code = match (code_file, code_fd) {
                 (Some(file), _) => Some(cards::secret_from_file(&file)?),
-                (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+                (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
                 (None, None) => None,
             };
             contribute(app, &file, &card, code, out)

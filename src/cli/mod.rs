@@ -33,6 +33,7 @@ use clock::{Clock, SystemClock};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use ui::{Kind, Prompt, Ui, UiError};
 
@@ -55,6 +56,8 @@ pub struct App<'a> {
     pub yes: bool,
     /// File with the passphrase of the gate's file.
     pub gate_passphrase: Option<PathBuf>,
+    /// Descriptors that the caller has opened and nothing has read yet.
+    pub descriptors: BTreeSet<u32>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
 }
@@ -116,6 +119,7 @@ impl<'a> App<'a> {
             ui,
             clock,
             rng: UnwrapErr(SysRng),
+            descriptors: cards::descriptors(),
             vault: vault_dir(cli.global.vault.as_deref())?,
             json: cli.global.json,
             yes: cli.global.yes,

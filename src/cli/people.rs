@@ -92,7 +92,7 @@ fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<
     };
     let given = match (&args.passphrase_file, args.passphrase_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(passphrase) = given {
@@ -123,7 +123,7 @@ fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(),
 fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<SecretBytes, CliError> {
     let given = match (&args.code_file, args.code_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(code) = given {
