@@ -138,6 +138,37 @@ fn a_program_that_fails_leaves_the_ceremony_open_to_finish_again() {
     world.verified();
 }
 
+/// In a directory that others can write to, like `/tmp` or a stick's.
+#[test]
+fn a_link_where_a_file_is_written_beside_is_not_followed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("victim"), "mine").unwrap();
+    fs::write(at("card"), "old").unwrap();
+    for id in [std::process::id(), std::process::id() + 1] {
+        symlink(at("victim"), at(&format!("card.new{id}"))).unwrap();
+    }
+    let there = || fs::read_dir(dir.path()).unwrap().count();
+    let before = there();
+    warifu::vault::seal::replace_file(&at("card"), b"new").unwrap();
+    assert_eq!(fs::read_to_string(at("card")).unwrap(), "new");
+    assert_eq!(fs::metadata(at("card")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
+    assert_eq!(there(), before);
+    // A link in the place itself is replaced, not followed.
+    symlink(at("victim"), at("card.seen")).unwrap();
+    warifu::vault::seal::replace_file(&at("card.seen"), b"seen").unwrap();
+    assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
+    assert!(!fs::symlink_metadata(at("card.seen")).unwrap().is_symlink());
+    // What fails leaves nothing behind.
+    fs::create_dir(at("directory")).unwrap();
+    fs::write(at("directory/full"), "").unwrap();
+    let before = there();
+    assert!(warifu::vault::seal::replace_file(&at("directory"), b"x").is_err());
+    assert_eq!(there(), before);
+}
+
 #[test]
 fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     let world = World::new();
