@@ -369,6 +369,26 @@ pub struct Release {
     pub checkpoint: String,
     /// The organisation's log up to that checkpoint.
     pub entries: Vec<String>,
+    /// The host's signature over all of this, by its log key: what it has not
+    /// signed it cannot be blamed for.
+    pub signature: Bytes<64>,
+}
+
+impl Release {
+    /// What the host signs.
+    pub fn digest(&self) -> [u8; 64] {
+        Transcript::new(label::RELEASE)
+            .part(self.signed.encode())
+            .int(self.target)
+            .part(&self.dealing)
+            .part(&self.sealed)
+            .part(&self.ingredient)
+            .part(&self.requester_key)
+            .list(self.contributions.iter().map(Message::encode))
+            .part(&self.checkpoint)
+            .list(&self.entries)
+            .finish()
+    }
 }
 
 impl Message for SignedRequest {

@@ -74,6 +74,15 @@ fn the_operator_opens_on_a_machine_without_a_vault() {
     let reveal =
         ["ceremony", "reveal", "release.warifu", "--card", "card", "--passphrase-file", "passphrase"];
     world.at(&world.operator, &reveal).refused(2, &["terminal", "--exec CMD"]);
+    // On its way one digit was changed: nobody is blamed, and another copy serves.
+    let there = world.home(&world.operator).join("release.warifu");
+    let good = fs::read_to_string(&there).unwrap();
+    let at = good.find("\"ingredient\":\"").unwrap() + 40;
+    let digit = if good.as_bytes()[at] == b'0' { "1" } else { "0" };
+    fs::write(&there, [&good[..at], digit, &good[at + 1..]].concat()).unwrap();
+    let says = ["altered on its way, or by the host", "fetched again"];
+    world.at(&world.operator, &[&reveal[..], &["--exec", "cat > opened"]].concat()).refused(3, &says);
+    fs::write(&there, good).unwrap();
     world.at(&world.operator, &[&reveal[..], &["--exec", "cat > opened"]].concat()).good();
     let opened = world.home(&world.operator).join("opened");
     assert_eq!(fs::read_to_string(opened).unwrap(), format!("{PASSWORD}\n"));

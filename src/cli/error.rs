@@ -288,6 +288,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
         }
+        VaultError::Finish(FinishError::Altered) => {
+            "Have the release fetched again from the host and read once more; if it is altered again, tell the security officers."
+        }
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
@@ -398,6 +401,7 @@ fn vault_exit(error: &VaultError) -> Exit {
             Exit::Ceremony
         }
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
+        VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)
