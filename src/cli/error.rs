@@ -359,6 +359,7 @@ fn message_remedy(error: &MessageError) -> &'static str {
             "You may have mixed files up: use the one of the kind that is asked for."
         }
         MessageError::Newer { .. } => "Use the newer warifu that made it.",
+        MessageError::TooLongToWrite { .. } => "Open it in one room, with 'warifu open': that needs no file.",
         _ => "Ask for the file again; it was damaged or altered on its way.",
     }
 }
