@@ -307,6 +307,42 @@ fn a_name_that_would_move_the_cursor_reaches_no_terminal() {
     }
 }
 
+/// Nothing can be entered before the last entry: one command while the clock is
+/// years ahead would stop a log until then.
+#[test]
+fn a_clock_that_is_more_than_a_year_ahead_of_the_log_is_asked_about_before_anything_is_entered() {
+    let world = World::new();
+    let dir = world.dir("old");
+    let rng = &mut rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    let long_ago = || warifu::time::Time::from_millis(1_704_099_600_000).unwrap();
+    let origin = "example.com/warifu".parse().unwrap();
+    let mut vault = Vault::init(&dir.join("vault"), &origin, None, long_ago(), rng).unwrap();
+    vault.add_organisation(&"acme".parse().unwrap(), None, &long_ago, rng).unwrap();
+    vault.add_project(&"acme/web".parse().unwrap(), None, &long_ago, rng).unwrap();
+    drop(vault);
+    let size = || {
+        let database = rusqlite::Connection::open(dir.join("vault/vault.db")).unwrap();
+        database.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let before = size();
+    let says = ["clock says", "last entry is of 2024-01-01", "Is the clock right?", "Use --yes."];
+    for command in [
+        &["org", "add", "more"][..],
+        &["project", "add", "acme/more"],
+        &["account", "add", "acme/web/prod", "--id", "111122223333"],
+        &["ceremony", "list", "acme"],
+        &["seal", "acme/web/prod", "--login", "root@example.com"],
+        &["custodian", "enrol", "acme", "--card", "new.card"],
+    ] {
+        run(&dir, &[&["--vault", "vault"], command].concat()).refused(USAGE, &says);
+        assert_eq!(size(), before, "{command:?}");
+    }
+    run(&dir, &["--vault", "vault", "status"]).good();
+    run(&dir, &["--vault", "vault", "--yes", "project", "add", "acme/more"]).good();
+    // The log is of today again: nothing is asked.
+    run(&dir, &["--vault", "vault", "project", "add", "acme/another"]).good();
+}
+
 /// Alterations by somebody with write access to the database and no keys.
 #[test]
 fn every_alteration_is_found_and_named() {

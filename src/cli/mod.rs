@@ -25,7 +25,7 @@ pub use error::{CliError, Exit};
 use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vault::{Log, PublicVault, Vault, VaultError};
 use args::Command;
 use clap::{CommandFactory, Parser};
@@ -36,6 +36,9 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use ui::{Kind, Prompt, Ui, UiError};
+
+/// How long a vault may lie before a command that writes asks about the clock.
+pub const IDLE: Span = Span::days(366);
 
 /// The system's randomness; a failure of it ends the program.
 pub type Rng = UnwrapErr<SysRng>;
@@ -210,10 +213,27 @@ impl<'a> App<'a> {
         if now < log.state.last {
             return Err(VaultError::ClockBack { now, last: log.state.last }.into());
         }
+        self.check_ahead(log.state.last, IDLE, None)?;
         for ceremony in vault.expire_due(&mut log, now)? {
             self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
         }
         Ok((vault, log))
+    }
+
+    /// Asks where the clock is further ahead of a log's last entry than is usual.
+    /// What it stamps can never be undone, and nothing earlier can be entered
+    /// after it: one command under a wrong clock would stop a log for years.
+    pub fn check_ahead(&mut self, last: Time, usual: Span, deadline: Option<Time>) -> Result<(), CliError> {
+        let now = self.now();
+        if now - last <= usual {
+            return Ok(());
+        }
+        self.ui.note(&format!(
+            "This machine's clock says {}, the log's last entry is of {}.",
+            now.to_minute(),
+            last.to_minute()
+        ));
+        self.confirm("Is the clock right?", deadline)
     }
 
     /// A result: text for people, or one JSON value.

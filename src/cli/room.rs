@@ -203,16 +203,7 @@ fn one_in_room(
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
-    let (now, last) = (app.now(), log.state.last);
-    if now - last <= crate::time::Span::hours(1) {
-        return Ok(());
-    }
-    app.ui.note(&format!(
-        "This machine's clock says {}, the log's last entry is of {}.",
-        now.to_minute(),
-        last.to_minute()
-    ));
-    app.confirm("Is the clock right?", deadline)
+    app.check_ahead(log.state.last, crate::time::Span::hours(1), deadline)
 }
 
 /// What [`open_record`] came to.
