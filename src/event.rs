@@ -786,15 +786,9 @@ impl SaltedText {
     }
 }
 
-/// Text that came from outside, for an error: control characters and those that
-/// turn or hide text are replaced, and it is cut.
+/// Text that came from outside, for an error: made harmless, and cut.
 pub fn printable(text: &str) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    text.chars().take(SaltedText::CAP).map(|c| if hides(c) { '·' } else { c }).collect()
+    crate::name::printable(&text.chars().take(SaltedText::CAP).collect::<String>())
 }
 
 /// `H("record", bytes)`: how an entry names a stored record that is neither a

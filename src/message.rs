@@ -32,6 +32,16 @@ pub enum MessageError {
         /// Bytes allowed.
         cap: usize,
     },
+    /// One that no reader would take, found out while it is written.
+    #[error("a {kind} has at most {cap} bytes, and this one would have {length}: nobody could read it")]
+    TooLongToWrite {
+        /// Kind of message.
+        kind: &'static str,
+        /// Bytes that it would have.
+        length: usize,
+        /// Bytes allowed.
+        cap: usize,
+    },
     /// Another kind of message.
     #[error("the file is a {found}, not a {kind}")]
     OtherKind {
@@ -76,6 +86,16 @@ pub trait Message: Serialize + DeserializeOwned {
     fn encode(&self) -> Vec<u8> {
         let envelope = Envelope { warifu: Self::KIND.to_owned(), version: VERSION, body: self };
         serde_json::to_vec(&envelope).expect("messages hold only strings, numbers and lists")
+    }
+
+    /// The encoding, unless it is longer than what is read.
+    fn encode_capped(&self) -> Result<Vec<u8>, MessageError> {
+        let bytes = self.encode();
+        if bytes.len() > Self::CAP {
+            let (kind, length, cap) = (Self::KIND, bytes.len(), Self::CAP);
+            return Err(MessageError::TooLongToWrite { kind, length, cap });
+        }
+        Ok(bytes)
     }
 
     /// Decodes; refuses anything that `encode` would not have written.
@@ -396,6 +416,26 @@ pub struct Release {
     pub checkpoint: String,
     /// The organisation's log up to that checkpoint.
     pub entries: Vec<String>,
+    /// The host's signature over all of this, by its log key: what it has not
+    /// signed it cannot be blamed for.
+    pub signature: Bytes<64>,
+}
+
+impl Release {
+    /// What the host signs.
+    pub fn digest(&self) -> [u8; 64] {
+        Transcript::new(label::RELEASE)
+            .part(self.signed.encode())
+            .int(self.target)
+            .part(&self.dealing)
+            .part(&self.sealed)
+            .part(&self.ingredient)
+            .part(&self.requester_key)
+            .list(self.contributions.iter().map(Message::encode))
+            .part(&self.checkpoint)
+            .list(&self.entries)
+            .finish()
+    }
 }
 
 impl Message for SignedRequest {

@@ -55,10 +55,10 @@ pub enum ReviewError {
     /// The log begins otherwise than the one that the card was made in.
     #[error("the log is not the one in which this card was enrolled")]
     OtherLog,
-    /// The log is shorter than what the owner saw before: the file is an older
-    /// one, or the vault was rolled back. The file alone does not tell which.
+    /// The log is shorter than what the owner saw before: it is an older copy,
+    /// or the vault was rolled back. The log alone does not tell which.
     #[error(
-        "the log in this file has {now} entries, but this card's owner has seen {seen}: the file is old, or the vault was rolled back"
+        "the log has {now} entries here, but this card's owner has seen {seen}: this is an old copy, or the vault was rolled back"
     )]
     RolledBack {
         /// Entries in the package.
@@ -84,6 +84,9 @@ pub enum ReviewError {
     /// what is current.
     #[error("the log has entries that this program does not know ({}): it cannot tell what is current", .0.join(", "))]
     UnknownKinds(Vec<String>),
+    /// What lies beside the card as its owner's last sight is of another log.
+    #[error("what lies beside this card as last seen is of another organisation's log")]
+    OtherSeen,
     /// The checkpoint does not cover the entries, or its signature is wrong.
     #[error("the checkpoint does not fit the entries: {0}")]
     Checkpoint(#[from] checkpoint::CoverError),
@@ -251,19 +254,34 @@ pub fn replay(
     }
     let state = state.ok_or(ReviewError::OtherLog)?;
     let (size, root) = (state.size, merkle::root(&leaves));
-    let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    check_checkpoint(&state, &seen)?;
+    let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
+    seen.checkpoint = check_checkpoint(&state, &seen)?;
     let replayed = Replayed { state, seen, leaves };
-    match before.map(|before| (before, replayed.root_at(before.size))) {
-        Some((before, None)) => Err(rolled_back(before, size, checkpoint)),
-        Some((before, Some(root))) if root != before.root => Err(forked(before, checkpoint)),
-        _ => Ok(replayed),
+    if let Some(before) = before {
+        compare(&replayed.seen, before, replayed.root_at(before.size))?;
+    }
+    Ok(replayed)
+}
+
+/// Compares a log as it is shown now with what a card's owner saw before. `then`
+/// is the root over as many of its entries as there were; `None` if it has fewer.
+pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(), ReviewError> {
+    if before.organisation != now.organisation {
+        return Err(ReviewError::OtherSeen);
+    }
+    match then {
+        None => Err(rolled_back(before, now.size, &now.checkpoint)),
+        Some(root) if root != before.root => Err(forked(before, &now.checkpoint)),
+        Some(_) => Ok(()),
     }
 }
 
-fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
+/// Gives the checkpoint with the log's own signature line alone, to be kept and
+/// shown: whoever carries the file may have written others under it.
+fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<String, ReviewError> {
     let key = (state.origin.as_str(), &state.gate().log_key);
-    Ok(checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?)
+    let alone = checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?;
+    Ok(alone.to_string())
 }
 
 fn forked(before: &Seen, offered: &str) -> ReviewError {

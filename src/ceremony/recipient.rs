@@ -2,8 +2,9 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
-use crate::event::{Enrolment, GroupStatement, Hash, Sealing, Shown, Signed};
+use crate::event::{Enrolment, Entry, GroupStatement, Hash, Sealing, Shown, Signed};
 use crate::hex::Bytes;
+use crate::log::EntryBytes;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::Pseudonym;
 use crate::pvss::{
@@ -24,6 +25,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Why a release cannot be opened.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum FinishError {
+    /// The host has not signed what came: who altered it cannot be told.
+    #[error("the release is not what the host signed: the file was altered on its way, or by the host")]
+    Altered,
     /// The release names no such target.
     #[error("the release names target {0}, which the request does not have")]
     NoTarget(u64),
@@ -115,15 +119,19 @@ pub fn notices(
     }
 }
 
-/// Opens a release with the requester's HPKE key. Everything but shares and
-/// ingredient is taken from the log, which is replayed and compared with what
-/// the operator's card pinned (`first_entry`) and its owner saw before.
+/// Opens a release with the requester's HPKE key. The host must have signed it:
+/// whoever carries it could alter a byte, and the host would be blamed. Everything
+/// but shares and ingredient is taken from the log, which is replayed and compared
+/// with what the operator's card pinned (`first_entry`) and its owner saw before.
 pub fn finish(
     release: &Release,
     key: &HpkeSecret,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
 ) -> Result<Finished, FinishError> {
+    if !from_host(release, first_entry) {
+        return Err(FinishError::Altered);
+    }
     let request = &release.signed.request;
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
@@ -145,6 +153,18 @@ pub fn finish(
     let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
     let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
     Ok(Finished { payload, bad, seen })
+}
+
+/// Whether the host has signed exactly this. Its key is in the first entry, which
+/// the card has pinned: the gate has one epoch.
+fn from_host(release: &Release, first_entry: &Bytes<32>) -> bool {
+    let first = release.entries.first().and_then(|text| EntryBytes::new(text.clone().into_bytes()).ok());
+    let first = first.filter(|bytes| bytes.leaf_hash() == *first_entry);
+    let begun = first.and_then(|bytes| {
+        let line = Entry::from_line(&bytes).ok()?;
+        Organisation::begin(&line, &bytes.leaf_hash()).ok()
+    });
+    begun.is_some_and(|state| sign::verify(&state.gate().log_key, &release.digest(), &release.signature))
 }
 
 /// What the replayed log says about the target.

@@ -26,7 +26,7 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         CeremonyCommand::Contribute { file, card, code_file, code_fd, out } => {
             let code = match (code_file, code_fd) {
                 (Some(file), _) => Some(cards::secret_from_file(&file)?),
-                (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+                (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
                 (None, None) => None,
             };
             contribute(app, &file, &card, code, out)
@@ -182,7 +182,7 @@ fn finish_here(
     if let Some(out) = out {
         return release_to_file(app, &mut vault, &mut log, &ceremony, out);
     }
-    let operator = cards::unlock(app, card, "the operator", None)?;
+    let operator = cards::unlock_here(app, (&vault, &log), card, "the operator")?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let payload = match room::open_record(
         app,

@@ -61,6 +61,9 @@ pub enum CliError {
     /// A custodian's machine refused.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// The log on this host is not the one that a card's owner has seen.
+    #[error("{0}")]
+    OtherLog(ReviewError),
     /// A custodian's answer could not be made.
     #[error(transparent)]
     Contribute(#[from] ContributeError),
@@ -181,6 +184,10 @@ impl CliError {
             Self::Name(error) => name_remedy(error),
             Self::Message { why, .. } => message_remedy(why),
             Self::Review(error) => review_remedy(error),
+            Self::OtherLog(ReviewError::OtherSeen) => review_remedy(&ReviewError::OtherSeen),
+            Self::OtherLog(_) => {
+                "Nothing was signed. Do not give a card here again before the security officers have looked at this vault; checkpoints that differ are above."
+            }
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
             Self::Statement(_) => {
@@ -223,7 +230,9 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
-            Self::Review(
+            Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
+            Self::OtherLog(_)
+            | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
                 | ReviewError::OtherHistory { .. },
@@ -306,6 +315,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::CeremonyEnded(_) => "Open a new one.",
         VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
+        }
+        VaultError::Finish(FinishError::Altered) => {
+            "Have the release fetched again from the host and read once more; if it is altered again, tell the security officers."
         }
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
@@ -435,6 +447,7 @@ fn message_remedy(error: &MessageError) -> &'static str {
             "You may have mixed files up: use the one of the kind that is asked for."
         }
         MessageError::Newer { .. } => "Use the newer warifu that made it.",
+        MessageError::TooLongToWrite { .. } => "Open it in one room, with 'warifu open': that needs no file.",
         _ => "Ask for the file again; it was damaged or altered on its way.",
     }
 }
@@ -454,6 +467,7 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Use the card that belongs to this organisation and group."
         }
         ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
+        ReviewError::OtherSeen => "Put this card's own .seen file back beside it; nothing was signed.",
         _ => "Do not contribute. Tell the security officers.",
     }
 }
@@ -477,6 +491,7 @@ fn vault_exit(error: &VaultError) -> Exit {
             Exit::Ceremony
         }
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
+        VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)

@@ -4,7 +4,7 @@ use super::args::{AccountCommand, Init, OrgCommand, ProjectCommand};
 use super::error::CliError;
 use super::table::{self, Column, table};
 use super::ui::Kind;
-use super::{App, cards};
+use super::{App, IDLE, cards};
 use crate::event::{Hash, printable};
 use crate::name::{AccountAddress, DisplayName, Factor, MemberAddress, ScopeAddress, Slug};
 use crate::seal::passphrase::{KdfParams, check_strength};
@@ -51,6 +51,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
     match command {
         OrgCommand::Add { slug, name } => {
             let mut vault = app.open_vault()?;
+            app.check_ahead(vault.state().last, IDLE, None)?;
             let clock = app.clock;
             let log = vault.add_organisation(&slug, name.as_ref(), &|| clock.now(), &mut app.rng)?;
             let value = json!({ "organisation": slug, "id": log.state.id, "origin": log.state.origin });
@@ -131,6 +132,7 @@ fn add_project(
     name: Option<&DisplayName>,
 ) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
+    app.check_ahead(vault.last_entry(&address.organisation)?, IDLE, None)?;
     let clock = app.clock;
     vault.add_project(address, name, &|| clock.now(), &mut app.rng)?;
     let text =
@@ -154,6 +156,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
     match command {
         AccountCommand::Add { address, id, provider, name } => {
             let mut vault = app.open_vault()?;
+            app.check_ahead(vault.last_entry(&address.organisation)?, IDLE, None)?;
             let new = NewAccount {
                 address: &address,
                 name: name.as_ref(),

@@ -22,10 +22,10 @@ pub mod ui;
 pub use args::Cli;
 pub use error::{CliError, Exit};
 
-use crate::name::Slug;
+use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vault::{Log, PublicVault, Vault, VaultError};
 use args::Command;
 use clap::{CommandFactory, Parser};
@@ -33,8 +33,12 @@ use clock::{Clock, SystemClock};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use ui::{Kind, Prompt, Ui, UiError};
+
+/// How long a vault may lie before a command that writes asks about the clock.
+pub const IDLE: Span = Span::days(366);
 
 /// The system's randomness; a failure of it ends the program.
 pub type Rng = UnwrapErr<SysRng>;
@@ -55,6 +59,8 @@ pub struct App<'a> {
     pub yes: bool,
     /// File with the passphrase of the gate's file.
     pub gate_passphrase: Option<PathBuf>,
+    /// Descriptors that the caller has opened and nothing has read yet.
+    pub descriptors: BTreeSet<u32>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
 }
@@ -90,14 +96,29 @@ pub fn main() -> u8 {
 
 fn report(error: &CliError, json: bool) -> String {
     if !json {
-        return format!("error: {error}.\n{}", error.remedy());
+        return tty::lines(&format!("error: {error}.\n{}", error.remedy()));
     }
     let object = serde_json::json!({
         "error": error.to_string(),
         "remedy": error.remedy(),
         "exit": error.exit() as u8,
     });
-    object.to_string()
+    escaped(&object)
+}
+
+/// JSON in which every character that is not printable is escaped, so that it is
+/// the same value and harmless on a terminal.
+fn escaped(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if unprintable(c) {
+            let units = &mut [0; 2];
+            text.extend(c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 impl<'a> App<'a> {
@@ -107,6 +128,7 @@ impl<'a> App<'a> {
             ui,
             clock,
             rng: UnwrapErr(SysRng),
+            descriptors: cards::descriptors(),
             vault: vault_dir(cli.global.vault.as_deref())?,
             json: cli.global.json,
             yes: cli.global.yes,
@@ -197,15 +219,32 @@ impl<'a> App<'a> {
         if now < log.state.last {
             return Err(VaultError::ClockBack { now, last: log.state.last }.into());
         }
+        self.check_ahead(log.state.last, IDLE, None)?;
         for ceremony in vault.expire_due(&mut log, now)? {
             self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
         }
         Ok((vault, log))
     }
 
+    /// Asks where the clock is further ahead of a log's last entry than is usual.
+    /// What it stamps can never be undone, and nothing earlier can be entered
+    /// after it: one command under a wrong clock would stop a log for years.
+    pub fn check_ahead(&mut self, last: Time, usual: Span, deadline: Option<Time>) -> Result<(), CliError> {
+        let now = self.now();
+        if now - last <= usual {
+            return Ok(());
+        }
+        self.ui.note(&format!(
+            "This machine's clock says {}, the log's last entry is of {}.",
+            now.to_minute(),
+            last.to_minute()
+        ));
+        self.confirm("Is the clock right?", deadline)
+    }
+
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
-        let text = if self.json { value.to_string() } else { table::fit(&text(), self.ui.columns()) };
+        let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
     }
 

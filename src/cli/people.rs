@@ -72,12 +72,14 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         let _ = std::fs::remove_file(&path);
         return Err(error.into());
     }
+    cards::remember(app, (&vault, &log), &path);
     let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
     app.emit(value, || {
         format!(
-            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.",
+            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them with {}, and keep no copy here.",
             role.as_str(),
-            path.display()
+            path.display(),
+            cards::seen_path(&path).display()
         )
     });
     Ok(())
@@ -88,7 +90,7 @@ fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<
     let check = |p: &SecretBytes| check_strength(p, &words).map_err(CliError::from);
     let given = match (&args.passphrase_file, args.passphrase_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(passphrase) = given {
@@ -119,7 +121,7 @@ fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(),
 fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<SecretBytes, CliError> {
     let given = match (&args.code_file, args.code_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(code) = given {
@@ -188,9 +190,11 @@ fn revoke(
         let (operator, group) = (operator.to_string(), address.to_string());
         return Err(VaultError::NotAdmitted { operator, group }.into());
     };
-    let OpenCard { card, .. } = cards::unlock(app, card, &format!("a custodian of {address}"), None)?;
+    let who = format!("a custodian of {address}");
+    let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, &who)?;
     let now = app.now();
     vault.revoke_admission(&mut log, given, card.card(), now)?;
+    cards::remember(app, (&vault, &log), &path);
     let value =
         json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
     app.emit(value, || format!("Operator {operator} can no longer ask {address}."));

@@ -78,7 +78,7 @@ pub fn agree(
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
         Ok(reviewed) => reviewed,
         Err(error) => {
-            show_checkpoints(app, &error);
+            cards::show_checkpoints(app, &error);
             return Err(error.into());
         }
     };
@@ -109,13 +109,6 @@ pub fn answer(
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
-}
-
-fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
-    use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
-    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
-        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe package offers:\n\n{offered}"));
-    }
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of
@@ -190,16 +183,7 @@ fn one_in_room(
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
-    let (now, last) = (app.now(), log.state.last);
-    if now - last <= crate::time::Span::hours(1) {
-        return Ok(());
-    }
-    app.ui.note(&format!(
-        "This machine's clock says {}, the log's last entry is of {}.",
-        now.to_minute(),
-        last.to_minute()
-    ));
-    app.confirm("Is the clock right?", deadline)
+    app.check_ahead(log.state.last, crate::time::Span::hours(1), deadline)
 }
 
 /// What [`open_record`] came to.

@@ -120,18 +120,27 @@ pub fn open(note: &[u8], log: &VerifierKey) -> Result<Checkpoint, CheckpointErro
 }
 
 /// Whether a note is the checkpoint of just this tree, signed by the key that
-/// the log itself names.
+/// the log itself names. Gives it with the log's own signature line alone.
 pub fn covers(
     note: &[u8],
     (origin, key): (&str, &Bytes<32>),
     (size, root): (u64, &Hash),
-) -> Result<(), CoverError> {
+) -> Result<Note, CoverError> {
     let key = VerifierKey::new(origin, KeyType::Ed25519, key).map_err(CheckpointError::from)?;
-    let signed = open(note, &key)?;
+    let (signed, alone) = open_alone(note, &key)?;
     if signed.size != size {
         return Err(CoverError::Size { signed: signed.size, there: size });
     }
-    if signed.root == *root { Ok(()) } else { Err(CoverError::Root) }
+    if signed.root == *root { Ok(alone) } else { Err(CoverError::Root) }
+}
+
+/// As [`open`], and gives the note with the log's own signature line alone: what
+/// others have written under it nobody has asked for.
+pub fn open_alone(note: &[u8], log: &VerifierKey) -> Result<(Checkpoint, Note), CheckpointError> {
+    let checkpoint = open(note, log)?;
+    let alone = Note::parse(note)?.alone(log);
+    let missing = || CheckpointError::NotSignedByLog { origin: log.name().to_owned() };
+    Ok((checkpoint, alone.ok_or_else(missing)?))
 }
 
 /// As [`open`], and gives those of the known cosigners who have cosigned, each

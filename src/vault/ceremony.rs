@@ -14,6 +14,7 @@ use crate::message::{
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
+use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{Ceremony, Standing, Version};
@@ -272,7 +273,7 @@ impl Vault {
         };
         let found = self.known(log, ceremony)?;
         let accepted = judge::contributors(found, quorum.target());
-        Ok(Release {
+        let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
@@ -282,7 +283,11 @@ impl Vault {
             checkpoint: committed.checkpoint().to_owned(),
             entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
-        })
+            signature: Bytes([0; 64]),
+        };
+        let key = SigningKey::new(self.gate().log_seed(&state.id, self.gate().epoch())?);
+        release.signature = key.sign(&release.digest());
+        Ok(release)
     }
 
     /// Enters what the operator states and the log does not say yet; gives how

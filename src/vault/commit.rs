@@ -127,6 +127,7 @@ fn covered(
 ) -> Result<(), VaultError> {
     let index = tree.size().saturating_sub(1);
     checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
+        .map(|_| ())
         .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
 }
 

@@ -167,17 +167,16 @@ impl Vault {
     }
 }
 
-/// Replaces a file so that a crash leaves the old one or the new one.
+/// Replaces a file so that a crash leaves the old one or the new one. What is
+/// written beside it has a name that nobody can have prepared, is made anew for
+/// its owner alone, and is removed where anything fails.
 pub fn replace_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new{}", std::process::id()));
-    let beside = path.with_file_name(name);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    name.push(".new");
     let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let mut beside = tempfile::Builder::new().prefix(&name).tempfile_in(dir)?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(path).map_err(|refused| refused.error)?;
     std::fs::File::open(dir)?.sync_all()
 }

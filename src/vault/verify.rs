@@ -13,7 +13,7 @@ use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
 use crate::log::note::{KeyType, VerifierKey};
 use crate::message::{Contribution, Message, SignedRequest};
-use crate::name::{OrganisationId, Origin, Slug};
+use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
 use crate::seal::{aead, record::SealedPayload};
 use crate::state::{Organisation, Standing, VaultState};
@@ -38,7 +38,7 @@ impl Report {
         let entry = match error {
             VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
             | VaultError::BadEntry { index, .. } => Some(*index),
-            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) }) => None,
+            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
         let findings = vec![Finding { log: "vault".to_owned(), entry, what: error.to_string() }];
@@ -114,7 +114,9 @@ impl PublicVault {
 
 impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
-        self.findings.push(Finding { log: self.log.clone(), entry, what: what.into() });
+        // Names come from the database, which anybody may have written.
+        let what = printable(&what.into());
+        self.findings.push(Finding { log: self.log.clone(), entry, what });
     }
 
     /// Reads the entries one by one, so that the first damaged one is named.

@@ -19,6 +19,7 @@ use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
 use warifu::state::{Organisation, VaultState};
@@ -467,7 +468,7 @@ impl Scene {
             given.proof.expose(),
             &mut self.rng,
         );
-        let release = Release {
+        let mut release = Release {
             signed: request.clone(),
             target: 0,
             dealing: HexBytes(dealing.to_bytes()),
@@ -477,7 +478,10 @@ impl Scene {
             contributions: contributions.to_vec(),
             checkpoint: self.checkpoint(),
             entries: custodian::lines(&self.log),
+            signature: Bytes([0; 64]),
         };
+        let host = self.gate.log_seed(&self.organisation, 1).expect("the first epoch");
+        release.signature = SigningKey::new(host).sign(&release.digest());
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");

@@ -413,6 +413,35 @@ fn an_error_about_a_file_prints_nothing_of_the_terminals() {
     assert_eq!(printable("a\u{1b}[2J\u{202e}b\u{200b}\n"), "a·[2J·b··");
 }
 
+/// Whoever carries a package can write under its checkpoint, which custodians
+/// are shown where it is not what they saw before.
+#[test]
+fn what_is_written_under_a_checkpoint_is_neither_shown_nor_kept() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let honest = world.package(&ceremony);
+    let with = |name: &str| {
+        let mut package = honest.clone();
+        package.checkpoint.push_str(&format!("— {name} AAAAAGFs\n"));
+        package
+    };
+    let package = with("all.is.well");
+    let review = world.review(&package, 0).unwrap();
+    assert_eq!(review.seen().checkpoint, honest.checkpoint);
+    let mut before = seen(&world);
+    before.root = Bytes([1; 32]);
+    let ReviewError::Forked { offered, .. } = world.refusal(&package, Some(&before)) else { panic!() };
+    assert_eq!(offered, honest.checkpoint);
+    before.size += 1;
+    let ReviewError::RolledBack { offered, .. } = world.refusal(&package, Some(&before)) else { panic!() };
+    assert_eq!(offered, honest.checkpoint);
+    for evil in ["a\u{9b}2J", "a\u{1b}[2J", "a\u{202e}b", "a\u{85}b", "a\u{200b}b"] {
+        let refused = world.refusal(&with(evil), None);
+        let ReviewError::Checkpoint(why) = &refused else { panic!("{refused:?}") };
+        assert!(!why.to_string().chars().any(warifu::name::unprintable), "{why:?}");
+    }
+}
+
 #[test]
 fn an_entry_of_an_unknown_kind_is_one_plain_word() {
     let entry = |event: &str| {

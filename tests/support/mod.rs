@@ -14,10 +14,11 @@ use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::LogSigner;
-use warifu::message::{Contribution, Package, Request, SignedRequest};
+use warifu::message::{Contribution, Package, Release, Request, SignedRequest};
 use warifu::name::{AccountAddress, Factor, Provider, Pseudonym, Slug};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::record::Payload;
+use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::seal::words;
 use warifu::secret::SecretBytes;
@@ -295,6 +296,12 @@ impl World {
         lines.iter().for_each(|line| tree.push(bytes(line).leaf_hash()));
         let body = Checkpoint { origin: state.origin.to_string(), size: tree.size(), root: tree.root() };
         checkpoint::sign(&body, &signer).unwrap().to_string()
+    }
+
+    /// A hostile host signs a release, whatever is in it.
+    pub fn host_signs(&self, release: &mut Release) {
+        let seed = self.vault.gate().log_seed(&self.log.state.id, 1).unwrap();
+        release.signature = SigningKey::new(seed).sign(&release.digest());
     }
 
     /// The request of an open ceremony, to be altered and signed again.
