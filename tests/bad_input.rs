@@ -77,7 +77,7 @@ fn malformed_arguments() {
         (&["account", "show", "../web/prod"], "is not"),
         (
             &["project", "add", "acme/x", "--name", "a\u{1b}[31mb"],
-            "a display name has 1 to 200 characters and no control",
+            "a display name has 1 to 200 characters, none of which is a control",
         ),
         (&["project", "add", "acme/x", "--name", ""], "a display name has"),
         (
