@@ -150,6 +150,7 @@ impl Organisation {
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
+            listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
@@ -158,6 +159,7 @@ impl Organisation {
 
     /// Adds a line. On an error the state is as before.
     pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
+        self.check_listing(line)?;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -179,6 +181,21 @@ impl Organisation {
 
     fn check_time(&self, time: Time) -> Result<(), Invalid> {
         if time < self.last { Err(Invalid::BackInTime { last: self.last, time }) } else { Ok(()) }
+    }
+
+    /// A list of targets follows its opening directly and at the same moment, and
+    /// nothing comes in between: what a ceremony is for does not change, and the
+    /// log at its opening is one.
+    fn check_listing(&self, line: &Line) -> Result<(), Invalid> {
+        let continues = match (&self.listing, line) {
+            (None, _) => return Ok(()),
+            (Some(listing), Line::Known(entry)) => match &entry.event {
+                Event::Targeted { ceremony, .. } => ceremony == listing && entry.time == self.last,
+                _ => false,
+            },
+            (Some(_), Line::Unknown { .. }) => false,
+        };
+        if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
     fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
@@ -536,6 +553,7 @@ impl Organisation {
             standing: Standing::Open,
         };
         self.ceremonies.insert(opening.ceremony, ceremony);
+        self.listing = Some(opening.ceremony);
         Ok(())
     }
 
@@ -547,13 +565,13 @@ impl Organisation {
         credentials: &[Hash],
     ) -> Result<(), Invalid> {
         let size = self.size + 1;
-        let found = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("targeted"))?;
+        let listed = self.listing.filter(|listing| listing == ceremony);
+        let found = listed.and_then(|listing| self.ceremonies.get(&listing));
+        let found = found.ok_or(Invalid::CeremonyState("targeted"))?;
         by_card(actor, &found.operator)?;
         let room = found.count - found.targets.len() as u64;
-        if found.standing != Standing::Open
-            || first != found.targets.len() as u64
-            || credentials.len() as u64 > room
-        {
+        let (next, named) = (found.targets.len() as u64, credentials.len() as u64);
+        if first != next || named == 0 || named > room {
             return Err(Invalid::Mismatch("list of targets"));
         }
         let mut named = BTreeSet::new();
@@ -577,6 +595,9 @@ impl Organisation {
         let open = self.open_ceremony(ceremony, "targeted")?;
         open.targets.extend(credentials);
         open.opened_size = size;
+        if open.targets.len() as u64 == open.count {
+            self.listing = None;
+        }
         Ok(())
     }
 
@@ -593,7 +614,7 @@ impl Organisation {
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
-        let complete = open.targets.len() as u64 == open.count && open.opened_size == acceptance.size;
+        let same_log = open.opened_size == acceptance.size;
         let new = !open.accepted.contains_key(who)
             && !open.refused.contains_key(&message)
             && !acceptance.targets.is_empty();
@@ -602,7 +623,7 @@ impl Organisation {
             && acceptance.ciphertexts.len() == acceptance.targets.len()
             && acceptance.targets.is_sorted_by(|a, b| a < b);
         let timely = in_time && fresh && step_fits && !locked;
-        if open.standing != Standing::Open || !timely || !complete || !new || !counts {
+        if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
         let mut covered = Vec::new();

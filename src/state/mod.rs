@@ -76,6 +76,9 @@ pub struct Organisation {
     pub begun: BTreeMap<Hash, Begun>,
     /// Ceremonies by request hash.
     pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// The ceremony just opened whose list of targets is not complete: nothing but
+    /// the rest of the list may follow.
+    pub listing: Option<Hash>,
     /// TOTP steps used up, by custodian.
     pub used_steps: BTreeMap<Pseudonym, BTreeSet<u64>>,
     /// Times of wrong codes, by custodian, since the last right one.

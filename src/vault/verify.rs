@@ -219,6 +219,9 @@ impl Check<'_> {
             if state.id != self.id || state.vault != self.vault.state().vault {
                 self.found(Some(0), "the log is another organisation's or another vault's");
             }
+            if state.listing.is_some() {
+                self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
+            }
             self.checkpoint(&state.origin, &state.gate().log_key, &tree);
             self.projection(state);
             self.all_records(state);

@@ -63,15 +63,81 @@ fn a_second_ceremony_for_the_same_version_is_refused() {
     assert_eq!(refused.err(), Some(Invalid::CeremonyBusy));
 }
 
+/// A request for two versions, opened by hand, and its list.
+fn opened_for_two(world: &mut World) -> (Opening, Vec<Hash>) {
+    let ceremony = world.open();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let mut request = world.request(&ceremony);
+    let other = world.seal();
+    let sealing = world.log.state.versions[&other].sealing.clone();
+    let mut target = request.targets[0].clone();
+    (target.credential, target.version) = (other, sealing.version);
+    (target.payload, target.dealing) = (sealing.payload, sealing.dealing);
+    request.targets.push(target);
+    let signed = world.signed(request);
+    let credentials = signed.request.targets.iter().map(|t| t.credential).collect();
+    (opening(&signed), credentials)
+}
+
 #[test]
-fn a_ceremony_whose_list_is_incomplete_accepts_nothing() {
+fn nothing_comes_between_an_opening_and_its_targets() {
+    let mut world = World::new();
+    let (opening, credentials) = opened_for_two(&mut world);
+    let (ceremony, operator) = (opening.ceremony, world.operator.actor());
+    world
+        .vault
+        .commit(
+            &mut world.log,
+            world.now,
+            vec![(operator.clone(), Event::Opened(opening))],
+            warifu::vault::Records::default(),
+        )
+        .unwrap();
+    let list = |first: u64, range: std::ops::Range<usize>| Event::Targeted {
+        ceremony,
+        first,
+        credentials: credentials[range].to_vec(),
+    };
+    let part = world.forge(operator.clone(), list(0, 0..1)).unwrap();
+    let report = world.vault.verify(None).unwrap();
+    assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
+    assert_eq!(report.findings[0].what, "the last ceremony's list of targets is not complete");
+    let ended = Event::Ended { ceremony, how: Ending::Aborted };
+    for state in [world.log.state.clone(), part] {
+        world.log.state = state;
+        assert_eq!(world.forge(Actor::Host, ended.clone()).err(), STATE("opened"));
+        let unknown = warifu::event::Line::Unknown {
+            kind: "moon-landed".to_owned(),
+            time: world.now,
+            actor: Actor::Host,
+        };
+        assert_eq!(world.log.state.clone().apply(&unknown).err(), STATE("opened"));
+    }
+    // The rest of the list, later.
+    let late = world.forge_at(world.now + Span::seconds(1), operator.clone(), list(1, 1..2));
+    assert_eq!(late.err(), STATE("opened"));
+    world.log.state = world.forge(operator, list(1, 1..2)).unwrap();
+    assert!(world.forge(Actor::Host, ended).is_ok());
+}
+
+#[test]
+fn an_empty_list_of_targets_moves_no_checkpoint() {
     let mut world = World::new();
     let ceremony = world.open();
-    let answer = world.answer(&ceremony, 0, world.now);
-    let accepted = Event::Accepted(acceptance(&answer, step_of(world.now.unix_seconds())));
-    world.log.state.ceremonies.get_mut(&ceremony).unwrap().count = 2;
-    let refused = world.forge(world.custodians[0].actor(), accepted);
-    assert_eq!(refused.err(), STATE("accepted"));
+    let empty = |first| Event::Targeted { ceremony, first, credentials: Vec::new() };
+    let forge = |world: &World, first| world.forge(world.operator.actor(), empty(first)).err();
+    assert_eq!(forge(&world, 1), STATE("targeted"));
+    world.contribute(&ceremony, 0);
+    assert_eq!(forge(&world, 1), STATE("targeted"));
+    assert_eq!(forge(&world, 0), STATE("targeted"));
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let (opening, credentials) = opened_for_two(&mut world);
+    let ceremony = opening.ceremony;
+    world.log.state = world.forge(world.operator.actor(), Event::Opened(opening)).unwrap();
+    for (first, credentials) in [(0, Vec::new()), (1, credentials[1..].to_vec())] {
+        let refused = world.forge(world.operator.actor(), Event::Targeted { ceremony, first, credentials });
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of targets")));
+    }
 }
 
 /// What replay says to an acceptance of custodian 0 that a hostile host changed.
