@@ -401,16 +401,31 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures)?;
-        for holder in self.must_agree(binding) {
-            let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
-            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
-            let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
-            check_quorum(holding, &digest, &signatures.signatures)?;
-        }
+        self.given_up(binding, &digest)?;
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
         Ok(())
+    }
+
+    /// Exactly the groups that must agree have agreed, each named once: an
+    /// agreement that nobody asked for would stand in the log unverified.
+    fn given_up(&self, binding: &Binding, digest: &[u8; 64]) -> Result<(), Invalid> {
+        let must_agree = self.must_agree(binding);
+        let mut agreed = BTreeSet::new();
+        for GivenUp { group, signatures } in &binding.given_up {
+            let losing = self.groups.get(group).filter(|_| must_agree.contains(group));
+            let losing =
+                losing.filter(|_| agreed.insert(*group)).ok_or(Invalid::Mismatch("list of groups"))?;
+            check_quorum(losing, digest, signatures)?;
+        }
+        match must_agree.difference(&agreed).next().map(|group| self.groups.get(group)) {
+            None => Ok(()),
+            Some(missing) => {
+                let name = missing.map(|g| g.slug.to_string()).unwrap_or_default();
+                Err(Invalid::NotGivenUp(name))
+            }
+        }
     }
 
     /// Groups other than the new one from which this binding takes something:
