@@ -9,12 +9,15 @@ use crate::event::{
     GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
 };
 use crate::hex::Bytes;
-use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
+use crate::log::roots::Roots;
+use crate::message::{
+    ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
+    request_digest, request_hash, targets_hash,
+};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupKeys};
 use crate::seal::{card::Role, sign};
 use crate::time::Time;
-use crate::transcript::{Transcript, label};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an entry is refused: facts, with whoever is to blame.
@@ -105,6 +108,14 @@ pub enum Invalid {
     /// Another ceremony for the same version is open.
     #[error("another ceremony for the same version is open")]
     CeremonyBusy,
+    /// Somebody signed for a log of which this one is not the continuation.
+    #[error("{who} saw another log of {size} entries than this one: the log was forked")]
+    OtherLog {
+        /// Who.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
+    },
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),
@@ -129,6 +140,8 @@ impl Organisation {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(organisation, gate, 1)?;
+        let mut roots = Roots::new();
+        roots.push(*leaf);
         Ok(Self {
             size: 1,
             last: *time,
@@ -154,11 +167,12 @@ impl Organisation {
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            roots,
         })
     }
 
-    /// Adds a line. On an error the state is as before.
-    pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
+    /// Adds a line, which has this leaf hash. On an error the state is as before.
+    pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>) -> Result<(), Invalid> {
         self.check_listing(line)?;
         match line {
             Line::Unknown { kind, time, .. } => {
@@ -176,6 +190,7 @@ impl Organisation {
             }
         }
         self.size += 1;
+        self.roots.push(*leaf);
         Ok(())
     }
 
@@ -537,14 +552,18 @@ impl Organisation {
     fn opened(&mut self, actor: &Actor, opening: &Opening, time: Time) -> Result<(), Invalid> {
         by_card(actor, &opening.operator)?;
         let operator = self.card(&opening.operator, Role::Operator)?;
-        let signed = Transcript::new(label::REQUEST_SIGNATURE).part(opening.ceremony).finish();
+        if self.request_of(opening, operator) != opening.ceremony {
+            return Err(Invalid::Mismatch("request"));
+        }
+        let signed = request_digest(&opening.ceremony);
         check_signature(&opening.operator, &operator.sign_key, &signed, &opening.signature)?;
         if self.ceremonies.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
-        if opening.count == 0 || opening.expires <= time {
+        if opening.count == 0 || opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
+        self.check_seen(&opening.operator, opening.size, &opening.root)?;
         let ceremony = Ceremony {
             opened: time,
             opened_size: self.size + 1,
@@ -572,6 +591,37 @@ impl Organisation {
         Ok(())
     }
 
+    /// Hash of the request that an opening says was made.
+    fn request_of(&self, opening: &Opening, operator: &Enrolment) -> Hash {
+        request_hash(&RequestFacts {
+            vault: &self.vault,
+            organisation: &self.id,
+            nonce: &opening.nonce,
+            purpose: opening.purpose,
+            mode: opening.mode,
+            operator: &opening.operator,
+            operator_key: &operator.sign_key,
+            targets: &opening.targets,
+            count: opening.count,
+            reason: &opening.reason,
+            ticket: opening.ticket.as_ref(),
+            size: opening.size,
+            root: &opening.root,
+            asked: opening.asked,
+            expires: opening.expires,
+            requester_key: &opening.requester_key,
+        })
+    }
+
+    /// What somebody signed that they saw is this log, up to there: whoever is
+    /// shown another one is of no use in this.
+    fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
+        if self.root_at(size) == Some(*root) {
+            return Ok(());
+        }
+        Err(Invalid::OtherLog { who: who.to_string(), size })
+    }
+
     fn targeted(
         &mut self,
         actor: &Actor,
@@ -585,8 +635,8 @@ impl Organisation {
         let found = found.ok_or(Invalid::CeremonyState("targeted"))?;
         by_card(actor, &found.operator)?;
         let room = found.count - found.targets.len() as u64;
-        let (next, named) = (found.targets.len() as u64, credentials.len() as u64);
-        if first != next || named == 0 || named > room {
+        let (next, named_now) = (found.targets.len() as u64, credentials.len() as u64);
+        if first != next || named_now == 0 || named_now > room {
             return Err(Invalid::Mismatch("list of targets"));
         }
         let mut named = BTreeSet::new();
@@ -607,13 +657,24 @@ impl Organisation {
                 });
             }
         }
+        let complete = named_now == room;
+        if complete && self.hash_of_list(found, credentials) != found.targets_hash {
+            return Err(Invalid::Mismatch("list of targets"));
+        }
         let open = self.open_ceremony(ceremony, "targeted")?;
         open.targets.extend(credentials);
         open.opened_size = size;
-        if open.targets.len() as u64 == open.count {
+        if complete {
             self.listing = None;
         }
         Ok(())
+    }
+
+    /// Hash of a ceremony's whole list, with what each target is in this log.
+    fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
+        let listed = ceremony.targets.iter().chain(rest);
+        let versions = listed.filter_map(|credential| self.versions.get(credential));
+        targets_hash(&versions.map(|v| Target::from(&v.sealing)).collect::<Vec<_>>())
     }
 
     fn accepted(&mut self, actor: &Actor, acceptance: &Acceptance, time: Time) -> Result<(), Invalid> {
@@ -641,6 +702,7 @@ impl Organisation {
         if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
+        self.check_seen(who, acceptance.size, &acceptance.root)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));

@@ -88,7 +88,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
                 let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
                 replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
             }
-            Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+            Some(log) => log.state.apply(&line, &leaf).map_err(|e| bad(&e))?,
         }
         if let Some(log) = &mut replay {
             log.tree.push(leaf);
@@ -192,8 +192,9 @@ pub fn commit(
             released.push((*ceremony, *target));
         }
         let (line, entry) = line_of(actor, event, now)?;
-        next.state.apply(&line)?;
-        next.tree.push(entry.leaf_hash());
+        let leaf = entry.leaf_hash();
+        next.state.apply(&line, &leaf)?;
+        next.tree.push(leaf);
         entries.push(entry);
     }
     let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;

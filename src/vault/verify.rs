@@ -208,7 +208,7 @@ impl Check<'_> {
         for (index, (bytes, line)) in (0u64..).zip(&lines) {
             let applied = match &mut state {
                 None => Organisation::begin(line, &bytes.leaf_hash()).map(|begun| state = Some(begun)),
-                Some(state) => state.apply(line),
+                Some(state) => state.apply(line, &bytes.leaf_hash()),
             };
             if let Err(why) = applied {
                 self.found(Some(index), format!("entry {index} is not valid: {why}"));

@@ -5,14 +5,14 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Opening, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
+    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
 use warifu::message::{
-    Contribution, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Notice, Package, Release, Request, SignedRequest, Target, operator_notice,
 };
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -164,11 +164,14 @@ impl Scene {
         }
     }
 
-    /// Appends an entry that the state accepts.
+    /// Appends an entry that the state accepts. A list of targets has its opening's
+    /// time.
     fn append(&mut self, actor: Actor, event: Event) {
-        self.now = self.now + Span::seconds(1);
+        if !matches!(event, Event::Targeted { .. }) {
+            self.now = self.now + Span::seconds(1);
+        }
         let line = line(self.now, actor, event);
-        self.state.apply(&read(&line)).expect("the story is valid");
+        self.state.apply(&read(&line), &line.leaf_hash()).expect("the story is valid");
         self.tree.push(line.leaf_hash());
         self.log.push(line);
     }
@@ -384,19 +387,7 @@ impl Scene {
         };
         let signature = self.operator.signing_key().sign(&request.signed_digest());
         let ceremony = request.hash();
-        self.by_operator(Event::Opened(Opening {
-            ceremony,
-            operator: request.operator.clone(),
-            targets: request.targets_hash(),
-            count: 1,
-            reason: request.reason,
-            ticket: request.ticket,
-            expires: request.expires,
-            mode: request.mode,
-            requester_key: request.requester_key,
-            gate_key: self.gate_secret.public(),
-            signature,
-        }));
+        self.by_operator(Event::Opened(request.opening(self.gate_secret.public(), signature)));
         let credentials = request.targets.iter().map(|target| target.credential).collect();
         self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
         SignedRequest { request, signature }
