@@ -78,6 +78,9 @@ pub enum Event {
         organisation: OrganisationId,
         /// Its name in addresses.
         slug: Slug,
+        /// Leaf hash of the first entry of its log: no other log is that
+        /// organisation's.
+        first_entry: Bytes<32>,
     },
     /// First entry of an organisation's log; cards pin it.
     OrganisationCreated {

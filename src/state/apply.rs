@@ -116,6 +116,9 @@ pub enum Invalid {
         /// Size of the log that they saw.
         size: u64,
     },
+    /// The log is another one than the vault began for that organisation.
+    #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
+    OtherLogBegun,
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),

@@ -224,7 +224,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Release, VaultError> {
         if self.known(log, ceremony)?.released.contains(&target) {
-            *log = commit::load(self.store(), &log.state.id)?;
+            *log = self.load(&log.state.id)?;
         }
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;

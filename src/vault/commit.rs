@@ -180,6 +180,11 @@ pub fn commit(
     records: Records,
 ) -> Result<Committed, VaultError> {
     let id = log.state.id;
+    // Its checkpoint would be of a key that the log did not announce.
+    if log.state.gate() != &gate.announce(&id, gate.epoch())? {
+        let why = "it announces another gate than this host's".to_owned();
+        return Err(VaultError::BadEntry { log: id, index: 0, why });
+    }
     if now < log.state.last {
         return Err(VaultError::ClockBack { now, last: log.state.last });
     }
@@ -237,7 +242,10 @@ impl Vault {
             return Err(VaultError::ClockBack { now, last: self.state.last });
         }
         let mut next = self.state.clone();
-        let added = Event::OrganisationAdded { organisation: id, slug: slug.clone() };
+        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
+        let first_leaf = first_entry.leaf_hash();
+        let added =
+            Event::OrganisationAdded { organisation: id, slug: slug.clone(), first_entry: first_leaf };
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
@@ -245,10 +253,9 @@ impl Vault {
             vault_tree.push(bytes.leaf_hash());
         }
         vault_tree.push(entry.leaf_hash());
-        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
-        let state = Organisation::begin(&first_line, &first_entry.leaf_hash())?;
+        let state = Organisation::begin(&first_line, &first_leaf)?;
         let mut tree = Frontier::new();
-        tree.push(first_entry.leaf_hash());
+        tree.push(first_leaf);
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
         let first = append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?;
         let checkpoint = first.checkpoint.clone();

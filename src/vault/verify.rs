@@ -216,8 +216,10 @@ impl Check<'_> {
             }
         }
         if let Some(state) = &state {
-            if state.id != self.id || state.vault != self.vault.state().vault {
-                self.found(Some(0), "the log is another organisation's or another vault's");
+            if let Err(why) = self.vault.state().check_organisation(state) {
+                self.found(Some(0), format!("entry 0 is not valid: {why}"));
+            } else if state.id != self.id {
+                self.found(Some(0), "the log is another organisation's");
             }
             if state.listing.is_some() {
                 self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");

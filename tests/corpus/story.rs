@@ -114,8 +114,6 @@ impl Scene {
         let announce = |log: &OrganisationId| gate.announce(log, 1).expect("the first epoch");
         let created =
             Event::VaultCreated { vault, origin: base.clone(), gate: announce(&OrganisationId::from(vault)) };
-        let added = Event::OrganisationAdded { organisation, slug: slug("acme") };
-        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let origin = Origin::of_log(&base, &organisation);
         let first = line(
             now,
@@ -129,12 +127,15 @@ impl Scene {
                 gate: announce(&organisation),
             },
         );
+        let leaf = first.leaf_hash();
+        let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
+        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let mut vault_state =
             VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
-        let leaf = first.leaf_hash();
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
+        vault_state.check_organisation(&state).expect("the log that was added");
         let mut tree = Frontier::new();
         tree.push(leaf);
         let mut card = |name: &str, role| {

@@ -384,6 +384,7 @@ fn the_vaults_own_log_takes_entries_of_the_host_alone() {
     let event = Event::OrganisationAdded {
         organisation: warifu::name::OrganisationId(Bytes([3; 32])),
         slug: "evil".parse().unwrap(),
+        first_entry: Bytes([4; 32]),
     };
     let mut apply = |v, actor| {
         let entry = warifu::event::Entry { v, time: world.now, actor, event: event.clone() };
