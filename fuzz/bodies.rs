@@ -14,7 +14,7 @@ use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
-use warifu::message::{Contribution, Message, Package, Release, SignedRequest};
+use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
 use warifu::secret::SecretKey;
@@ -33,6 +33,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("entry", entry),
     ("frontier", frontier),
     ("note", note),
+    ("notice", notice),
     ("package", package),
     ("record", record),
     ("release", release),
@@ -117,6 +118,11 @@ pub fn release(bytes: &[u8]) -> bool {
     let Some(read) = message::<Release>(bytes) else { return false };
     let _ = recipient::finish(&read, &HpkeSecret::from_key(key()), &first_leaf(&read.entries), None);
     true
+}
+
+/// An operator's notice.
+pub fn notice(bytes: &[u8]) -> bool {
+    message::<Notices>(bytes).is_some()
 }
 
 /// What a card would have pinned.

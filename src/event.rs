@@ -430,8 +430,8 @@ pub struct Binding {
     pub epoch: u64,
     /// At least `t` members of that group.
     pub signatures: Vec<Signed>,
-    /// For each other group from which this takes something, its quorum: one that
-    /// holds a version in this scope, or holds any and is bound to it now.
+    /// For each other group that loses something by this, its quorum; the state's
+    /// `must_agree` says which.
     pub given_up: Vec<GivenUp>,
 }
 

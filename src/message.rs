@@ -1,12 +1,12 @@
 //! What travels between the machines of a ceremony, in a room, by files or by
-//! network: request, package, contribution, release.
+//! network: request, package, contribution, release, notice.
 //!
 //! Each is one JSON object in one form: what decodes must encode to the same
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
 //! is current, is decided in [`crate::ceremony`].
 
 use crate::event::{
-    Hash, Mode, Opening, Purpose, SaltedText, Sealing, Shown, TextHash, ciphertext_hash, printable,
+    Hash, Mode, Opening, Purpose, SaltedText, Sealing, Shown, Signed, TextHash, ciphertext_hash, printable,
 };
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, VaultId};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages.
 pub const VERSION: u32 = 1;
-/// Cap of a request and of a contribution, in bytes.
+/// Cap of a request, a contribution and a notice, in bytes.
 pub const SMALL_CAP: usize = 1 << 20;
 /// Cap of a package and of a release, which carry entries and records.
 pub const LARGE_CAP: usize = 1 << 28;
@@ -375,6 +375,32 @@ pub fn operator_notice(ceremony: &Hash, target: u64, notice: Notice<'_>) -> [u8;
         .finish()
 }
 
+/// What an operator states about one target, each statement signed by itself, as
+/// a file from the operator's own machine to the host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// The ceremony.
+    pub ceremony: Hash,
+    /// Index of the target.
+    pub target: u64,
+    /// Custodians whose share does not prove itself: over
+    /// [`Notice::ShareRejected`].
+    pub rejected: Vec<Signed>,
+    /// That the record was opened, if it was.
+    pub revealed: Option<Showing>,
+}
+
+/// How a record was shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Showing {
+    /// To whom.
+    pub shown: Shown,
+    /// The operator's signature over [`Notice::Revealed`].
+    pub signature: Bytes<64>,
+}
+
 /// Everything that a custodian needs in order to judge and answer a request.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -520,4 +546,9 @@ impl Message for Contribution {
 impl Message for Release {
     const KIND: &'static str = "release";
     const CAP: usize = LARGE_CAP;
+}
+
+impl Message for Notices {
+    const KIND: &'static str = "notice";
+    const CAP: usize = SMALL_CAP;
 }

@@ -232,6 +232,20 @@ fn cards_that_cannot_be_used() {
     world.host(&[&bind[..], &cards].concat()).good();
 }
 
+#[test]
+fn an_account_without_a_password_is_not_bound_away_without_the_quorum_of_the_group_that_holds_others() {
+    let world = World::new();
+    let holders: Vec<_> = ["h1", "h2"].map(|name| world.enrol("custodian", "acme", name)).to_vec();
+    world.form("acme/others", 2, &holders);
+    let bind = ["bind", "acme/web/spare", "--group", "acme/others"];
+    let own: Vec<_> = holders.iter().flat_map(|h| world.card(h)).collect();
+    let says = ["acme/keepers holds versions and would lose acme/web/spare", "Use --card FILE."];
+    world.host_refused(&joined(&bind, &own), USAGE, &says);
+    let both = [own, world.cards(&[2, 0])].concat();
+    world.host(&joined(&bind, &both)).good();
+    world.verified();
+}
+
 fn refused_text(world: &World, command: &[&str], card: &str, passphrase: &str) -> String {
     let card = ["--card", card, "--passphrase-file", passphrase];
     world.host_refused(&[command, &card].concat(), DENIED, &["Use another copy of the card."]).err
@@ -402,7 +416,9 @@ fn requests_that_are_refused() {
         CEREMONY,
         &["the ceremony has ended: it was aborted"],
     );
-    // A revoked operator cannot ask any more.
+    // A revoked operator cannot ask any more, under another admission either.
+    let admit = ["operator", "admit", "acme/keepers", &world.operator.name, "--days", "30"];
+    world.host(&joined(&admit, &world.cards(&[0, 2]))).good();
     let revoke = ["operator", "revoke", "acme/keepers", &world.operator.name];
     world.host(&joined(&revoke, &custodian)).good();
     world.host_refused(&joined(&request, &card), DENIED, &["is not admitted"]);

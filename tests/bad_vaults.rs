@@ -312,6 +312,51 @@ fn every_alteration_is_found_and_named() {
 }
 
 #[test]
+fn records_that_an_open_ceremony_lacks_and_an_ended_one_has_are_found() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.verified();
+    let backup = cli::Backup::of(&world.vault());
+    let found = |sql: &str, what: &str| {
+        let changed = world.database().execute(sql, params![]).unwrap();
+        assert!(changed > 0, "{sql}");
+        let ran = world.host(&["audit", "verify"]);
+        assert_eq!(ran.code, TAMPERED, "{sql}\n{}{}", ran.out, ran.err);
+        assert!(ran.out.contains(what), "{sql}\n{}", ran.out);
+        backup.restore();
+    };
+    let short = &ceremony[..8];
+    for kind in ["request", "ceremony-key", "requester-key", "contribution"] {
+        let gone = format!("DELETE FROM record WHERE name LIKE '{kind}/%'");
+        let named = if kind == "contribution" {
+            format!("record contribution/{short}/{} is missing", world.custodians[0].name)
+        } else {
+            format!("record {kind}/{short} is missing")
+        };
+        found(&gone, &named);
+    }
+    let other_length = "UPDATE record SET body = (SELECT body FROM record WHERE name LIKE 'totp/%' LIMIT 1), length = (SELECT length FROM record WHERE name LIKE 'totp/%' LIMIT 1) WHERE name LIKE 'requester-key/%'";
+    found(other_length, &format!("record requester-key/{short} is not what its entry says"));
+    let (giver, other) = (&world.custodians[0].name, &world.custodians[1].name);
+    found(
+        &format!(
+            "INSERT INTO record SELECT log, replace(name, '{giver}', '{other}'), length, body FROM record WHERE name LIKE 'contribution/%'"
+        ),
+        &format!("record contribution/{short}/{other} belongs to no entry"),
+    );
+    world.host(&["ceremony", "abort", "acme", short]).good();
+    world.verified();
+    let back = format!(
+        "INSERT INTO record SELECT log, 'ceremony-key/{ceremony}', length, body FROM record WHERE name LIKE 'totp/%' LIMIT 1"
+    );
+    assert!(world.database().execute(&back, params![]).unwrap() > 0);
+    let ran = world.host(&["audit", "verify"]);
+    assert_eq!(ran.code, TAMPERED);
+    assert!(ran.out.contains(&format!("record ceremony-key/{short} belongs to no entry")), "{}", ran.out);
+}
+
+#[test]
 fn an_alteration_of_the_vaults_own_log_is_found() {
     let own = "(SELECT position >> 40 FROM entry WHERE instr(bytes, 'organisation-added') LIMIT 1)";
     let world = World::new();

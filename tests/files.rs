@@ -7,7 +7,15 @@
 mod cli;
 
 use cli::{Backup, PASSWORD, World, joined};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+use warifu::ceremony::custodian::review;
+use warifu::message::{Contribution, Message, Package};
+use warifu::seal::card_file::CardFile;
+use warifu::secret::SecretBytes;
+use warifu::time::Time;
 
 #[test]
 fn a_quorum_opens_and_the_password_reaches_only_the_program() {
@@ -85,6 +93,74 @@ fn the_operator_opens_on_a_machine_without_a_vault() {
     assert!(!world.home(thief).join("opened").exists());
     world.host(&["ceremony", "close", "acme", &ceremony[..8]]).good();
     assert_eq!(world.account_state("acme/web/prod"), "exposed");
+    world.verified();
+}
+
+/// What a custodian with a good card and a bad program sends: the share's proof is
+/// wrong, its hash and the signature over it are right.
+fn with_a_bad_share(world: &World, which: usize, request: &str) -> Contribution {
+    let person = &world.custodians[which];
+    let read = |name: &str| fs::read(world.home(person).join(name)).unwrap();
+    let passphrase = SecretBytes::new(read("passphrase"));
+    let unlocked = CardFile::parse(&read("card")).unwrap().unlock(&passphrase).unwrap();
+    let package = Package::decode(&fs::read(world.host_dir().join(request)).unwrap()).unwrap();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let at = Time::from_millis(i64::try_from(at).unwrap()).unwrap();
+    let review = review(&package, unlocked.card(), None, at).unwrap();
+    let mut rng = UnwrapErr(SysRng);
+    let mut shares = review.open_shares(unlocked.card(), &mut rng).unwrap();
+    shares[0].expose_mut()[96] ^= 1;
+    let code = SecretBytes::new(world.code(person).into_bytes());
+    review.assemble(unlocked.card(), &shares, &code, at, &mut rng).unwrap()
+}
+
+#[test]
+fn a_bad_share_found_on_the_operators_machine_is_replaced_by_another_custodians() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    let bad = with_a_bad_share(&world, 1, "request.warifu");
+    fs::write(world.host_dir().join("bad.contribution"), bad.encode()).unwrap();
+    world.host(&["ceremony", "accept", "bad.contribution"]).good();
+    world.contributed(0, "request.warifu");
+    let finish = |out| ["ceremony", "finish", "acme", &ceremony[..8], "--out", out];
+    let reveal = |file| {
+        let options = ["--card", "card", "--passphrase-file", "passphrase", "--exec", "cat > opened"];
+        [&["--json", "ceremony", "reveal", file][..], &options].concat()
+    };
+    world.host(&finish("first.warifu")).good();
+    world.carry("first.warifu", &world.operator);
+    let culprit = &world.custodians[1].name;
+    let found = format!("The share of {culprit} does not prove itself");
+    world.at(&world.operator, &reveal("first.warifu")).refused(5, &[&found, "1 of 2 shares are good"]);
+    let notice = format!("{}.notice", &ceremony[..8]);
+    world.bring(&world.operator, &notice);
+    let entered = world.host(&["--json", "ceremony", "notice", &notice]).good().json();
+    assert_eq!(entered["bad_shares"][0], **culprit);
+    assert_eq!(
+        (&entered["entered"], &entered["accepted"], &entered["needed"]),
+        (&1.into(), &1.into(), &2.into())
+    );
+    let again = world.host(&["ceremony", "notice", &notice]).good();
+    assert!(again.out.contains("It was on record already"), "{}", again.out);
+    let log = world.host(&["audit", "log", "acme", "--kind", "share-rejected"]).good();
+    let claim = format!("operator {} says that the share of {culprit}", world.operator.name);
+    assert!(log.out.contains(&claim), "{}", log.out);
+    world.host_refused(&finish("second.warifu"), 5, &["1 of 2 shares accepted", "another custodian"]);
+    world.contributed(2, "request.warifu");
+    world.host(&finish("second.warifu")).good();
+    world.carry("second.warifu", &world.operator);
+    let told = [&reveal("second.warifu")[..], &["--notice", "shown.notice"]].concat();
+    world.at(&world.operator, &told).good();
+    assert_eq!(
+        fs::read_to_string(world.home(&world.operator).join("opened")).unwrap(),
+        format!("{PASSWORD}\n")
+    );
+    world.at(&world.operator, &told).refused(3, &["shown.notice exists already"]);
+    world.bring(&world.operator, "shown.notice");
+    let shown = world.host(&["--json", "ceremony", "notice", "shown.notice"]).good().json();
+    assert_eq!((&shown["shown"], &shown["entered"]), (&"command".into(), &1.into()));
+    world.host(&["ceremony", "close", "acme", &ceremony[..8]]).good();
+    world.host(&["ceremony", "notice", "shown.notice"]).refused(5, &["the ceremony has ended"]);
     world.verified();
 }
 

@@ -2,14 +2,15 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
-use crate::event::{Enrolment, GroupStatement, Hash, Sealing};
+use crate::event::{Enrolment, GroupStatement, Hash, Sealing, Shown, Signed};
 use crate::hex::Bytes;
-use crate::message::{Contribution, Release, Target};
+use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::Pseudonym;
 use crate::pvss::{
     self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
+    card::Card,
     hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
     sign,
@@ -81,6 +82,27 @@ pub struct Finished {
     pub bad: Vec<Pseudonym>,
     /// What the operator has now seen of the log.
     pub seen: Seen,
+}
+
+/// What the operator states of a target, signed for the log: whose shares do not
+/// prove themselves, and how the record is shown. The same again is the same to
+/// the byte.
+pub fn notices(
+    operator: &Card,
+    (ceremony, target): (&Hash, u64),
+    bad: &[Pseudonym],
+    shown: Option<Shown>,
+) -> Notices {
+    let key = operator.signing_key();
+    let sign = |notice: Notice<'_>| key.sign(&operator_notice(ceremony, target, notice));
+    let rejected =
+        |who: &Pseudonym| Signed { pseudonym: who.clone(), signature: sign(Notice::ShareRejected(who)) };
+    Notices {
+        ceremony: *ceremony,
+        target,
+        rejected: bad.iter().map(rejected).collect(),
+        revealed: shown.map(|shown| Showing { shown, signature: sign(Notice::Revealed(shown)) }),
+    }
 }
 
 /// Opens a release with the requester's HPKE key. Everything but shares and

@@ -511,6 +511,15 @@ pub enum CeremonyCommand {
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+        /// New file for the host: bad shares, and that the password was shown [default, where a share is bad: CEREMONY.notice here]
+        #[arg(long, value_name = "FILE")]
+        notice: Option<PathBuf>,
+    },
+    /// Enter what the operator found when opening a release elsewhere
+    #[command(after_help = "Example:\n  warifu ceremony notice e01221b5.notice")]
+    Notice {
+        /// The notice's file
+        file: PathBuf,
     },
     /// Close a ceremony whose release the operator has opened elsewhere
     Close {

@@ -363,9 +363,7 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
-        ReviewError::UnknownKinds(_) => {
-            "Use the newer warifu that the vault's host uses; nothing was answered."
-        }
+        ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
             "Use the card that belongs to this organisation and group."

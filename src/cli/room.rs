@@ -8,7 +8,7 @@ use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
-use crate::ceremony::recipient::{FinishError, finish};
+use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
@@ -244,12 +244,12 @@ pub fn open_record(
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.reject_shares(log, operator, (ceremony, 0), &bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
@@ -276,9 +276,7 @@ pub fn reveal_and_close(
 ) -> Result<(), CliError> {
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    if !vault.known(log, ceremony)?.revealed.contains(&0) {
-        vault.revealed(log, operator, (ceremony, 0), shown, now)?;
-    }
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
     // Where handing over fails the ceremony stays open, so that it can be
     // finished again until its window is over.
     hand_over(app, title, payload, exec)?;

@@ -419,37 +419,37 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures)?;
-        self.given_up(binding, &digest)?;
+        let losing = self.must_agree(binding);
+        for holder in &losing {
+            let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
+            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
+            let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
+            check_quorum(holding, &digest, &signatures.signatures)?;
+        }
+        if binding.given_up.len() != losing.len() {
+            return Err(Invalid::Mismatch("list of groups that give it up"));
+        }
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
         Ok(())
     }
 
-    /// Exactly the groups that must agree have agreed, each named once: an
-    /// agreement that nobody asked for would stand in the log unverified.
-    fn given_up(&self, binding: &Binding, digest: &[u8; 64]) -> Result<(), Invalid> {
-        let must_agree = self.must_agree(binding);
-        let mut agreed = BTreeSet::new();
-        for GivenUp { group, signatures } in &binding.given_up {
-            let losing = self.groups.get(group).filter(|_| must_agree.contains(group));
-            let losing =
-                losing.filter(|_| agreed.insert(*group)).ok_or(Invalid::Mismatch("list of groups"))?;
-            check_quorum(losing, digest, signatures)?;
-        }
-        match must_agree.difference(&agreed).next().map(|group| self.groups.get(group)) {
-            None => Ok(()),
-            Some(missing) => {
-                let name = missing.map(|g| g.slug.to_string()).unwrap_or_default();
-                Err(Invalid::NotGivenUp(name))
-            }
-        }
-    }
-
     /// Groups other than the new one from which this binding takes something:
     /// their quorums must agree.
     pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
-        self.holders_in(binding).into_iter().chain(self.displaced_by(binding)).collect()
+        let replaced = self.bindings.iter().find(|b| (b.scope, b.factor) == (binding.scope, binding.factor));
+        // Given up to a group that still holds nothing: to that group alone.
+        let passed_on = replaced.filter(|b| !self.holds(&b.group)).into_iter();
+        let passed_on = passed_on.flat_map(|b| b.given_up.iter().map(|g| g.group));
+        let mut losing = self.holders_in(binding);
+        losing.extend(self.displaced_by(binding).into_iter().chain(passed_on));
+        losing.remove(&binding.group);
+        losing
+    }
+
+    fn holds(&self, group: &GroupId) -> bool {
+        self.versions.values().any(|v| v.sealing.group == *group)
     }
 
     /// The group that new seals of the scope go to now, accounts that have no
@@ -462,10 +462,9 @@ impl Organisation {
             Scope::Project(id) => Some(*id),
             Scope::Account(id) => self.accounts.get(id).map(|a| a.project),
         };
-        let holds = |group| self.versions.values().any(|v| v.sealing.group == group);
         self.bindings
             .iter()
-            .filter(|b| b.factor == binding.factor && holds(b.group))
+            .filter(|b| b.factor == binding.factor && self.holds(&b.group))
             .filter(|b| match &b.scope {
                 Scope::Organisation => true,
                 Scope::Project(id) => Some(*id) == project,
@@ -473,7 +472,6 @@ impl Organisation {
             })
             .max_by_key(|b| b.scope)
             .map(|b| b.group)
-            .filter(|group| *group != binding.group)
     }
 
     /// Groups other than the new one that hold a version of an account for

@@ -6,11 +6,11 @@ use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Shown};
+use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
 use crate::message::{
-    Contribution, Message, Notice, Package, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
@@ -38,19 +38,19 @@ pub struct Ask<'a> {
     pub window: Span,
 }
 
-fn request_record(ceremony: &Hash) -> String {
+pub(super) fn request_record(ceremony: &Hash) -> String {
     format!("request/{ceremony}")
 }
 
-fn gate_key_record(ceremony: &Hash) -> String {
+pub(super) fn gate_key_record(ceremony: &Hash) -> String {
     format!("ceremony-key/{ceremony}")
 }
 
-fn requester_key_record(ceremony: &Hash) -> String {
+pub(super) fn requester_key_record(ceremony: &Hash) -> String {
     format!("requester-key/{ceremony}")
 }
 
-fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
+pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
 }
 
@@ -285,48 +285,36 @@ impl Vault {
         })
     }
 
-    /// Enters, with the operator's signature, that the record was opened.
-    pub fn revealed(
+    /// Enters what the operator states and the log does not say yet; gives how
+    /// many entries that made.
+    pub fn enter_notices(
         &mut self,
         log: &mut Log,
-        operator: &Card,
-        (ceremony, target): (&Hash, u64),
-        shown: Shown,
+        notices: &Notices,
         now: Time,
-    ) -> Result<(), VaultError> {
-        let signature =
-            operator.signing_key().sign(&operator_notice(ceremony, target, Notice::Revealed(shown)));
-        let event = Event::Revealed { ceremony: *ceremony, target, shown, signature };
-        let actor = Actor::Card(operator.pseudonym().clone());
-        self.commit(log, now, vec![(actor, event)], Records::default())?;
-        Ok(())
-    }
-
-    /// Enters, with the operator's signature, whose share does not prove itself.
-    pub fn reject_shares(
-        &mut self,
-        log: &mut Log,
-        operator: &Card,
-        (ceremony, target): (&Hash, u64),
-        bad: &[Pseudonym],
-        now: Time,
-    ) -> Result<(), VaultError> {
-        let known = self.known(log, ceremony)?.rejected.clone();
-        let actor = Actor::Card(operator.pseudonym().clone());
-        let event = |who: &Pseudonym| {
-            let digest = operator_notice(ceremony, target, Notice::ShareRejected(who));
-            let signature = operator.signing_key().sign(&digest);
-            (
-                actor.clone(),
-                Event::ShareRejected { ceremony: *ceremony, target, custodian: who.clone(), signature },
-            )
-        };
-        let new = bad.iter().filter(|who| !known.contains(&(target, (*who).clone())));
-        let events: Vec<_> = new.map(event).collect();
-        if !events.is_empty() {
+    ) -> Result<usize, VaultError> {
+        let Notices { ceremony, target, .. } = *notices;
+        let found = self.known(log, &ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let new = |s: &&Signed| !found.rejected.contains(&(target, s.pseudonym.clone()));
+        let rejected = notices.rejected.iter().filter(new).cloned().map(|signed| {
+            let Signed { pseudonym: custodian, signature } = signed;
+            Event::ShareRejected { ceremony, target, custodian, signature }
+        });
+        let unsaid = notices.revealed.iter().filter(|_| !found.revealed.contains(&target));
+        let revealed = unsaid.map(|showing| {
+            let Showing { shown, signature } = *showing;
+            Event::Revealed { ceremony, target, shown, signature }
+        });
+        let actor = Actor::Card(found.operator.clone());
+        let events: Vec<_> = rejected.chain(revealed).map(|event| (actor.clone(), event)).collect();
+        let count = events.len();
+        if count > 0 {
             self.commit(log, now, events, Records::default())?;
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Ends a ceremony; its keys and held shares are erased with it.

@@ -1,5 +1,6 @@
 //! Verifying a vault against its own logs.
 
+use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{state_bytes, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
@@ -14,8 +15,8 @@ use crate::log::note::{KeyType, VerifierKey};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::pvss::{Dealing, DealingContext};
-use crate::seal::record::SealedPayload;
-use crate::state::{Organisation, VaultState};
+use crate::seal::{aead, record::SealedPayload};
+use crate::state::{Organisation, Standing, VaultState};
 use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
 use serde::Serialize;
@@ -276,6 +277,17 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        for (hash, ceremony) in &state.ceremonies {
+            expected.insert(request_record(hash), Expected::Request(*hash));
+            // At its end the rest is destroyed, in the same commit: nothing may be left.
+            if ceremony.standing == Standing::Open {
+                expected.insert(gate_key_record(hash), Expected::CeremonyKey);
+                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+                let held = ceremony.accepted.keys();
+                expected
+                    .extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
+            }
+        }
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
@@ -284,20 +296,20 @@ impl Check<'_> {
             self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
-            let expectation = expected.get(&name).copied().or_else(|| by_name(&name));
+            let expectation = expected.get(&name).copied().or_else(|| text_by_name(&name));
             let Some(expectation) = expectation else {
                 self.found(None, format!("record {} belongs to no entry", shorten(&name)));
                 continue;
             };
             match self.vault.record(&self.id, &name) {
-                Ok(bytes) if self.holds(state, expectation, &bytes) => self.records += 1,
+                Ok(bytes) if self.holds(state, (&name, expectation), &bytes) => self.records += 1,
                 Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
                 Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
             }
         }
     }
 
-    fn holds(&self, state: &Organisation, expected: Expected, bytes: &[u8]) -> bool {
+    fn holds(&self, state: &Organisation, (name, expected): (&str, Expected), bytes: &[u8]) -> bool {
         match expected {
             Expected::Sealed(payload) => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
@@ -308,20 +320,23 @@ impl Check<'_> {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
             }
             Expected::Request(ceremony) => {
-                let known = state.ceremonies.contains_key(&ceremony);
-                known && SignedRequest::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony)
+                SignedRequest::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony)
             }
             Expected::Contribution(ceremony) => Contribution::decode(bytes).is_ok_and(|c| {
                 let found = state.ceremonies.get(&ceremony);
-                found.is_some_and(|f| f.accepted_messages.contains(&Bytes(c.digest())))
+                let accepted = found.is_some_and(|f| f.accepted_messages.contains(&Bytes(c.digest())));
+                accepted && contribution_record(&ceremony, &c.custodian) == name
             }),
-            Expected::CeremonyKey(ceremony) => state.ceremonies.contains_key(&ceremony),
+            Expected::CeremonyKey => bytes.len() == SEALED_KEY,
         }
     }
 }
 
+/// A key of 32 bytes, encrypted at rest.
+const SEALED_KEY: usize = 32 + aead::OVERHEAD;
+
 /// What a record must be. Of a ceremony's encrypted keys no entry holds a hash:
-/// that their ceremony exists is all that can be asked of them.
+/// that an open ceremony has them, and their length, is all that can be asked.
 #[derive(Clone, Copy)]
 enum Expected {
     /// A sealed payload with this hash.
@@ -334,23 +349,16 @@ enum Expected {
     Text(TextHash),
     /// The request of this ceremony.
     Request(Hash),
-    /// A contribution that this ceremony accepted.
+    /// A contribution that this ceremony accepted, of the custodian in its name.
     Contribution(Hash),
-    /// A key of this ceremony.
-    CeremonyKey(Hash),
+    /// An encrypted key.
+    CeremonyKey,
 }
 
-/// What a record must hold whose name alone says so.
-fn by_name(name: &str) -> Option<Expected> {
-    let (kind, rest) = name.split_once('/')?;
-    let hash = Bytes::parse(rest.split('/').next()?).ok()?;
-    match kind {
-        "text" if text_record(&hash) == name => Some(Expected::Text(hash)),
-        "request" => Some(Expected::Request(hash)),
-        "contribution" => Some(Expected::Contribution(hash)),
-        "ceremony-key" | "requester-key" => Some(Expected::CeremonyKey(hash)),
-        _ => None,
-    }
+/// What a text's record must hold: its name alone says so, and it may be gone.
+fn text_by_name(name: &str) -> Option<Expected> {
+    let hash = Bytes::parse(name.strip_prefix("text/")?).ok()?;
+    (text_record(&hash) == name).then_some(Expected::Text(hash))
 }
 
 fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {

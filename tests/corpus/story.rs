@@ -11,9 +11,7 @@ use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
-use warifu::message::{
-    Contribution, Notice, Package, Release, Request, SignedRequest, Target, operator_notice,
-};
+use warifu::message::{Contribution, Notices, Package, Release, Request, Showing, SignedRequest, Target};
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
@@ -45,6 +43,8 @@ pub struct Story {
     pub contributions: Vec<Contribution>,
     /// What the operator was given.
     pub release: Release,
+    /// What the operator said of it.
+    pub notices: Notices,
 }
 
 /// Tells the story; the same each time.
@@ -60,10 +60,10 @@ pub fn tell() -> Story {
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
-    scene.end(&request);
+    let notices = scene.end(&request);
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
-    Story { lines, card, sealed, dealing, share, request, package, contributions, release }
+    Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -475,14 +475,17 @@ impl Scene {
         release
     }
 
-    fn end(&mut self, request: &SignedRequest) {
+    fn end(&mut self, request: &SignedRequest) -> Notices {
         let ceremony = request.request.hash();
-        let custodian = self.custodians.first().expect("three custodians").pseudonym().clone();
-        let operator = self.operator.signing_key();
-        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::ShareRejected(&custodian)));
-        self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
-        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::Revealed(Shown::Screen)));
-        self.by_operator(Event::Revealed { ceremony, target: 0, shown: Shown::Screen, signature });
+        let bad = [self.custodians.first().expect("three custodians").pseudonym().clone()];
+        let said = recipient::notices(&self.operator, (&ceremony, 0), &bad, Some(Shown::Screen));
+        for Signed { pseudonym: custodian, signature } in said.rejected.clone() {
+            self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
+        }
+        if let Some(Showing { shown, signature }) = said.revealed.clone() {
+            self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
+        }
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        said
     }
 }

@@ -241,7 +241,11 @@ fn what_has_no_version_yet_is_not_taken_from_a_group_that_holds_others() {
         let refused = world.forge(Actor::Host, Event::Bound(binding.clone()));
         assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
         give_up(&world, &mut binding, &evil);
-        assert!(world.forge(Actor::Host, Event::Bound(binding)).is_ok());
+        assert!(world.forge(Actor::Host, Event::Bound(binding.clone())).is_ok());
+        // Nobody is named as giving up what was not theirs.
+        group::give_up(&mut binding, evil.group, Vec::new());
+        let refused = world.forge(Actor::Host, Event::Bound(binding));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
     }
 }
 
@@ -262,6 +266,27 @@ fn what_was_given_up_to_one_group_does_not_go_on_to_another() {
     // Back to the group that gave it up nobody else has to agree.
     let back = world.binding(&world.group(), Scope::Account(account), &[0, 1, 2]);
     assert!(world.forge(Actor::Host, Event::Bound(back)).is_ok());
+}
+
+#[test]
+fn what_was_given_up_does_not_go_on_where_no_wider_binding_tells_of_it() {
+    let mut world = World::people(2);
+    let root = world.form("root", 3, &[0, 1, 2, 3, 4]);
+    let friend = world.form("friend", 2, &[0, 1]);
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let ids = |id: &str| *world.log.state.accounts.iter().find(|(_, a)| a.external_id == id).unwrap().0;
+    let (sealed, other) = (Scope::Account(ids("123456789012")), Scope::Account(ids("210987654321")));
+    world.bind(&root, sealed, &[0, 1, 2]);
+    world.bind(&root, other, &[0, 1, 2]);
+    world.pin(&root);
+    world.seal();
+    let mut binding = world.binding(&friend, other, &[0, 1]);
+    give_up(&world, &mut binding, &friend);
+    world.vault.bind(&mut world.log, binding, world.now).unwrap();
+    let onward = world.binding(&evil, other, &[3, 4]);
+    let refused = world.forge(Actor::Host, Event::Bound(onward));
+    assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
 }
 
 #[test]
@@ -294,7 +319,7 @@ fn an_agreement_that_nobody_needs_to_give_cannot_be_invented() {
         let mut forged = good.clone();
         forged.given_up.push(extra);
         let refused = world.forge(Actor::Host, Event::Bound(forged));
-        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups")));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
     }
     // A group that holds versions, but none that this takes from it.
     world.vault.bind(&mut world.log, good, world.now).unwrap();
@@ -303,7 +328,7 @@ fn an_agreement_that_nobody_needs_to_give_cannot_be_invented() {
     let mut back = world.binding(&world.group(), Scope::Organisation, &[0, 1, 2]);
     back.given_up = again.given_up;
     let refused = world.forge(Actor::Host, Event::Bound(back));
-    assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups")));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
 }
 
 /// The quorum of `root` agrees that a binding to another group takes from it.

@@ -173,9 +173,10 @@ fn nothing_comes_between_an_opening_and_its_targets() {
         credentials: credentials[range].to_vec(),
     };
     let part = world.forge(operator.clone(), list(0, 0..1)).unwrap();
-    let report = world.vault.verify(None).unwrap();
-    assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
-    assert_eq!(report.findings[0].what, "the last ceremony's list of targets is not complete");
+    let mut findings = world.vault.verify(None).unwrap().findings;
+    findings.retain(|finding| finding.entry.is_some());
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].what, "the last ceremony's list of targets is not complete");
     let ended = Event::Ended { ceremony, how: Ending::Aborted };
     for state in [world.log.state.clone(), part] {
         world.log.state = state;

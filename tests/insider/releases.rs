@@ -1,14 +1,15 @@
 //! What an operator is handed, and who is blamed for it.
 
 use crate::support::{World, acceptance, bytes, line, targeted};
-use warifu::ceremony::recipient::{FinishError, Finished, finish};
-use warifu::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText};
+use warifu::ceremony::recipient::{FinishError, Finished, finish, notices};
+use warifu::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Shown};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::merkle::Frontier;
-use warifu::message::{Package, Release, Request, SignedRequest, Target};
+use warifu::message::{Notices, Package, Release, Request, SignedRequest, Target};
 use warifu::seal::hpke::HpkeSecret;
 use warifu::seal::totp::step_of;
 use warifu::secret::SecretBytes;
+use warifu::state::Invalid;
 use warifu::time::Span;
 use warifu::vault::VaultError;
 use warifu::vault::ceremony::requester_secret;
@@ -85,7 +86,8 @@ fn an_operator_who_blames_a_good_custodian_opens_nothing_by_it() {
     let given = release(&mut world, &ceremony);
     assert!(open(&world, &given).unwrap().bad.is_empty());
     let (blamed, operator) = (world.custodians[0].name(), &world.operator.card);
-    world.vault.reject_shares(&mut world.log, operator, (&ceremony, 0), &[blamed], world.now).unwrap();
+    let claim = notices(operator, (&ceremony, 0), &[blamed], None);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 1);
     // One good share is gone, for the operator alone; the custodian stands as before.
     let again = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
     assert!(matches!(again, Err(VaultError::NoQuorum { there: 2, needed: 3 })));
@@ -237,6 +239,29 @@ fn an_operator_who_was_shown_another_log_opens_nothing_in_this_one() {
 }
 
 #[test]
+fn a_notice_of_somebody_else_or_about_something_else_enters_nothing() {
+    let mut world = World::new();
+    let ceremony = quorum(&mut world);
+    let (blamed, operator) = (world.custodians[0].name(), &world.operator.card);
+    let good = notices(operator, (&ceremony, 0), std::slice::from_ref(&blamed), Some(Shown::Screen));
+    let early = world.vault.enter_notices(&mut world.log, &good, world.now);
+    assert!(matches!(early, Err(VaultError::Invalid(Invalid::CeremonyState("share-rejected")))));
+    release(&mut world, &ceremony);
+    let size = world.log.state.size;
+    let forged = notices(&world.custodians[1].card, (&ceremony, 0), &[blamed], None);
+    let mut moved = good.clone();
+    moved.rejected[0].pseudonym = world.custodians[1].name();
+    let mut shown = good.clone();
+    shown.revealed.as_mut().unwrap().shown = Shown::Command;
+    for bad in [forged, moved, shown, Notices { target: 1, ..good.clone() }] {
+        let refused = world.vault.enter_notices(&mut world.log, &bad, world.now);
+        assert!(matches!(refused, Err(VaultError::Invalid(Invalid::Signature { .. }))), "{refused:?}");
+    }
+    assert_eq!(world.log.state.size, size, "all of a notice is entered, or nothing");
+    assert_eq!(world.vault.enter_notices(&mut world.log, &good, world.now).unwrap(), 2);
+}
+
+#[test]
 fn a_log_that_says_nothing_of_a_release_is_refused() {
     let mut world = World::new();
     let ceremony = quorum(&mut world);
@@ -339,7 +364,9 @@ fn a_bad_share_is_named_and_another_custodian_takes_the_place() {
     let too_few = FinishError::TooFew { good: 2, needed: 3, bad: vec![culprit.clone()] };
     assert_eq!(open(&world, &given).err(), Some(too_few));
     let operator = &world.operator.card;
-    world.vault.reject_shares(&mut world.log, operator, (&ceremony, 0), &[culprit], world.now).unwrap();
+    let claim = notices(operator, (&ceremony, 0), &[culprit], None);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 1);
+    assert_eq!(world.vault.enter_notices(&mut world.log, &claim, world.now).unwrap(), 0, "said already");
     world.contribute(&ceremony, 3);
     let given = release(&mut world, &ceremony);
     let finished = open(&world, &given).unwrap();
