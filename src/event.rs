@@ -78,6 +78,9 @@ pub enum Event {
         organisation: OrganisationId,
         /// Its name in addresses.
         slug: Slug,
+        /// Leaf hash of the first entry of its log: no other log is that
+        /// organisation's.
+        first_entry: Bytes<32>,
     },
     /// First entry of an organisation's log; cards pin it.
     OrganisationCreated {
@@ -536,12 +539,46 @@ pub enum Mode {
     Files,
 }
 
-/// A ceremony opens.
+impl Mode {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Files => "files",
+        }
+    }
+}
+
+/// Why a ceremony is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To read what is sealed.
+    Open,
+}
+
+impl Purpose {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+        }
+    }
+}
+
+/// A ceremony opens. With the list that follows it says all that the operator
+/// signed: whoever replays the log computes the request's hash from it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     /// Hash of the request: the ceremony's identity.
     pub ceremony: Hash,
+    /// The request's 32 random bytes.
+    pub nonce: Bytes<32>,
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// Room or files.
+    pub mode: Mode,
     /// Who asks.
     pub operator: Pseudonym,
     /// Hash of the list of targets.
@@ -553,10 +590,14 @@ pub struct Opening {
     /// Ticket.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ticket: Option<TextHash>,
+    /// Size of the log that the operator saw.
+    pub size: u64,
+    /// Its root.
+    pub root: Bytes<32>,
+    /// When the request was signed.
+    pub asked: Time,
     /// Until when.
     pub expires: Time,
-    /// Room or files.
-    pub mode: Mode,
     /// HPKE key that shares and ingredient are encrypted for.
     pub requester_key: Bytes<32>,
     /// HPKE key that codes are encrypted for.

@@ -18,7 +18,7 @@ use crate::seal::{
     sign,
 };
 use crate::secret::SecretPoint;
-use crate::state::{Ceremony, Organisation};
+use crate::state::{Ceremony, Invalid, Organisation};
 use crate::transcript::label;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,13 +46,15 @@ pub enum FinishError {
     /// The gate's ingredient does not prove itself: the host is to blame.
     #[error("the gate's ingredient is wrong: this host does not hold the key that it announced ({0})")]
     Ingredient(#[source] IngredientFault),
-    /// Custodians were shown different logs.
-    #[error("{one} and {other} were shown different logs: the log was forked")]
+    /// Somebody who took part was shown another log.
+    #[error(
+        "{who} saw another log of {size} entries than the one that came with the release: the log was forked"
+    )]
     Forked {
-        /// A contributor.
-        one: Pseudonym,
-        /// Another contributor who saw another log.
-        other: Pseudonym,
+        /// An operator or a custodian.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
     },
     /// Too few good shares; `bad` are to blame.
     #[error("{good} of {needed} shares are good; bad: {}", names(.bad))]
@@ -136,8 +138,8 @@ pub fn finish(
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
-    let Replayed { state, seen, .. } = replay(&release.entries, &release.checkpoint, first_entry, before)
-        .map_err(|why| FinishError::Log(Box::new(why)))?;
+    let Replayed { state, seen, .. } =
+        replay(&release.entries, &release.checkpoint, first_entry, before).map_err(unacceptable)?;
     let facts = Facts::of(&state, &ceremony, release.target, target)?;
     let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;
@@ -167,6 +169,17 @@ fn from_host(release: &Release, first_entry: &Bytes<32>) -> bool {
     begun.is_some_and(|state| sign::verify(&state.gate().log_key, &release.digest(), &release.signature))
 }
 
+/// A log in which somebody signed for another one was forked, by the host that
+/// entered it: everything else there may be right.
+fn unacceptable(why: ReviewError) -> FinishError {
+    match why {
+        ReviewError::Invalid { why: Invalid::OtherLog { who, size }, .. } => {
+            FinishError::Forked { who, size }
+        }
+        why => FinishError::Log(Box::new(why)),
+    }
+}
+
 /// What the replayed log says about the target.
 struct Facts<'a> {
     ceremony: &'a Ceremony,
@@ -185,9 +198,7 @@ impl<'a> Facts<'a> {
             return Err(FinishError::NotReleased);
         }
         let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
-        let as_asked = (sealing.payload, sealing.dealing, sealing.group, sealing.epoch)
-            == (target.payload, target.dealing, target.group, target.epoch);
-        if !as_asked {
+        if Target::from(sealing) != *target {
             return Err(not("version"));
         }
         let group = state.groups.get(&target.group).ok_or(not("group"))?;
@@ -211,8 +222,8 @@ fn check_dealing(
 }
 
 /// Each contribution is one that the log accepted, once, with its custodian's
-/// signature: otherwise the host is to blame, and nobody else. All contributors
-/// checked the same checkpoint, or the log was forked.
+/// signature: otherwise the host is to blame, and nobody else. That all of them
+/// checked the log at the opening, the replay has shown.
 fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), FinishError> {
     let mut senders = BTreeSet::new();
     for contribution in &release.contributions {
@@ -226,13 +237,7 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
             return Err(FinishError::NotTheirs(who.clone()));
         }
     }
-    let Some(first) = release.contributions.first() else { return Ok(()) };
-    match release.contributions.iter().find(|c| (c.size, c.root) != (first.size, first.root)) {
-        None => Ok(()),
-        Some(other) => {
-            Err(FinishError::Forked { one: first.custodian.clone(), other: other.custodian.clone() })
-        }
-    }
+    Ok(())
 }
 
 fn sort_shares(

@@ -235,7 +235,7 @@ impl CliError {
             | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
-                | ReviewError::OtherHistory { .. },
+                | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
             Self::Review(_)
             | Self::Contribute(_)

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod entry;
 pub mod merkle;
 pub mod note;
+pub mod roots;
 
 pub use checkpoint::Checkpoint;
 pub use entry::EntryBytes;

@@ -9,12 +9,15 @@ use crate::event::{
     GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
 };
 use crate::hex::Bytes;
-use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
+use crate::log::roots::Roots;
+use crate::message::{
+    ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
+    request_digest, request_hash, targets_hash,
+};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::{card::Role, sign};
 use crate::time::Time;
-use crate::transcript::{Transcript, label};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an entry is refused: facts, with whoever is to blame.
@@ -105,6 +108,17 @@ pub enum Invalid {
     /// Another ceremony for the same version is open.
     #[error("another ceremony for the same version is open")]
     CeremonyBusy,
+    /// Somebody signed for a log of which this one is not the continuation.
+    #[error("{who} saw another log of {size} entries than this one: the log was forked")]
+    OtherLog {
+        /// Who.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
+    },
+    /// The log is another one than the vault began for that organisation.
+    #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
+    OtherLogBegun,
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),
@@ -129,6 +143,8 @@ impl Organisation {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(organisation, gate, 1)?;
+        let mut roots = Roots::new();
+        roots.push(*leaf);
         Ok(Self {
             size: 1,
             last: *time,
@@ -150,14 +166,17 @@ impl Organisation {
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
+            listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            roots,
         })
     }
 
-    /// Adds a line. On an error the state is as before.
-    pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
+    /// Adds a line, which has this leaf hash. On an error the state is as before.
+    pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>) -> Result<(), Invalid> {
+        self.check_listing(line)?;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -174,11 +193,27 @@ impl Organisation {
             }
         }
         self.size += 1;
+        self.roots.push(*leaf);
         Ok(())
     }
 
     fn check_time(&self, time: Time) -> Result<(), Invalid> {
         if time < self.last { Err(Invalid::BackInTime { last: self.last, time }) } else { Ok(()) }
+    }
+
+    /// A list of targets follows its opening directly and at the same moment, and
+    /// nothing comes in between: what a ceremony is for does not change, and the
+    /// log at its opening is one.
+    fn check_listing(&self, line: &Line) -> Result<(), Invalid> {
+        let continues = match (&self.listing, line) {
+            (None, _) => return Ok(()),
+            (Some(listing), Line::Known(entry)) => match &entry.event {
+                Event::Targeted { ceremony, .. } => ceremony == listing && entry.time == self.last,
+                _ => false,
+            },
+            (Some(_), Line::Unknown { .. }) => false,
+        };
+        if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
     fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
@@ -517,14 +552,18 @@ impl Organisation {
     fn opened(&mut self, actor: &Actor, opening: &Opening, time: Time) -> Result<(), Invalid> {
         by_card(actor, &opening.operator)?;
         let operator = self.card(&opening.operator, Role::Operator)?;
-        let signed = Transcript::new(label::REQUEST_SIGNATURE).part(opening.ceremony).finish();
+        if self.request_of(opening, operator) != opening.ceremony {
+            return Err(Invalid::Mismatch("request"));
+        }
+        let signed = request_digest(&opening.ceremony);
         check_signature(&opening.operator, &operator.sign_key, &signed, &opening.signature)?;
         if self.ceremonies.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
-        if opening.count == 0 || opening.expires <= time {
+        if opening.count == 0 || opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
+        self.check_seen(&opening.operator, opening.size, &opening.root)?;
         let ceremony = Ceremony {
             opened: time,
             opened_size: self.size + 1,
@@ -548,7 +587,39 @@ impl Organisation {
             standing: Standing::Open,
         };
         self.ceremonies.insert(opening.ceremony, ceremony);
+        self.listing = Some(opening.ceremony);
         Ok(())
+    }
+
+    /// Hash of the request that an opening says was made.
+    fn request_of(&self, opening: &Opening, operator: &Enrolment) -> Hash {
+        request_hash(&RequestFacts {
+            vault: &self.vault,
+            organisation: &self.id,
+            nonce: &opening.nonce,
+            purpose: opening.purpose,
+            mode: opening.mode,
+            operator: &opening.operator,
+            operator_key: &operator.sign_key,
+            targets: &opening.targets,
+            count: opening.count,
+            reason: &opening.reason,
+            ticket: opening.ticket.as_ref(),
+            size: opening.size,
+            root: &opening.root,
+            asked: opening.asked,
+            expires: opening.expires,
+            requester_key: &opening.requester_key,
+        })
+    }
+
+    /// What somebody signed that they saw is this log, up to there: whoever is
+    /// shown another one is of no use in this.
+    fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
+        if self.root_at(size) == Some(*root) {
+            return Ok(());
+        }
+        Err(Invalid::OtherLog { who: who.to_string(), size })
     }
 
     fn targeted(
@@ -559,13 +630,13 @@ impl Organisation {
         credentials: &[Hash],
     ) -> Result<(), Invalid> {
         let size = self.size + 1;
-        let found = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("targeted"))?;
+        let listed = self.listing.filter(|listing| listing == ceremony);
+        let found = listed.and_then(|listing| self.ceremonies.get(&listing));
+        let found = found.ok_or(Invalid::CeremonyState("targeted"))?;
         by_card(actor, &found.operator)?;
         let room = found.count - found.targets.len() as u64;
-        if found.standing != Standing::Open
-            || first != found.targets.len() as u64
-            || credentials.len() as u64 > room
-        {
+        let (next, named_now) = (found.targets.len() as u64, credentials.len() as u64);
+        if first != next || named_now == 0 || named_now > room {
             return Err(Invalid::Mismatch("list of targets"));
         }
         let mut named = BTreeSet::new();
@@ -586,10 +657,24 @@ impl Organisation {
                 });
             }
         }
+        let complete = named_now == room;
+        if complete && self.hash_of_list(found, credentials) != found.targets_hash {
+            return Err(Invalid::Mismatch("list of targets"));
+        }
         let open = self.open_ceremony(ceremony, "targeted")?;
         open.targets.extend(credentials);
         open.opened_size = size;
+        if complete {
+            self.listing = None;
+        }
         Ok(())
+    }
+
+    /// Hash of a ceremony's whole list, with what each target is in this log.
+    fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
+        let listed = ceremony.targets.iter().chain(rest);
+        let versions = listed.filter_map(|credential| self.versions.get(credential));
+        targets_hash(&versions.map(|v| Target::from(&v.sealing)).collect::<Vec<_>>())
     }
 
     fn accepted(&mut self, actor: &Actor, acceptance: &Acceptance, time: Time) -> Result<(), Invalid> {
@@ -605,7 +690,7 @@ impl Organisation {
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
-        let complete = open.targets.len() as u64 == open.count && open.opened_size == acceptance.size;
+        let same_log = open.opened_size == acceptance.size;
         let new = !open.accepted.contains_key(who)
             && !open.refused.contains_key(&message)
             && !acceptance.targets.is_empty();
@@ -614,9 +699,10 @@ impl Organisation {
             && acceptance.ciphertexts.len() == acceptance.targets.len()
             && acceptance.targets.is_sorted_by(|a, b| a < b);
         let timely = in_time && fresh && step_fits && !locked;
-        if open.standing != Standing::Open || !timely || !complete || !new || !counts {
+        if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
+        self.check_seen(who, acceptance.size, &acceptance.root)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));

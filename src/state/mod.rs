@@ -14,6 +14,7 @@ use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
 };
 use crate::hex::Bytes;
+use crate::log::roots::Roots;
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -76,12 +77,19 @@ pub struct Organisation {
     pub begun: BTreeMap<Hash, Begun>,
     /// Ceremonies by request hash.
     pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// The ceremony just opened whose list of targets is not complete: nothing but
+    /// the rest of the list may follow.
+    pub listing: Option<Hash>,
     /// TOTP steps used up, by custodian.
     pub used_steps: BTreeMap<Pseudonym, BTreeSet<u64>>,
     /// Times of wrong codes, by custodian, since the last right one.
     pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
+    /// The log's tree. It is no part of the stored state: the checkpoint has its
+    /// root.
+    #[serde(skip)]
+    roots: Roots,
 }
 
 /// A project.
@@ -202,6 +210,11 @@ pub enum Effective<'a> {
 }
 
 impl Organisation {
+    /// Root of the log's tree over the first entries; `None` if there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
+        self.roots.at(size)
+    }
+
     /// `g` of a group in its present epoch.
     pub fn g(&self, group: &GroupStatement) -> Hash {
         pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)

@@ -6,11 +6,11 @@ use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Signed};
+use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
 use crate::message::{
-    Contribution, Message, Notices, Package, Purpose, Release, Request, Showing, SignedRequest, Target,
+    Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
@@ -100,8 +100,8 @@ impl Vault {
         self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (credential, version) = version_of(log, ask.address, ask.version)?;
-        let target = target_of(credential, version);
+        let (_, version) = version_of(log, ask.address, ask.version)?;
+        let target = Target::from(&version.sealing);
         let group = log.state.groups.get(&target.group);
         let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
@@ -225,7 +225,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Release, VaultError> {
         if self.known(log, ceremony)?.released.contains(&target) {
-            *log = commit::load(self.store(), &log.state.id)?;
+            *log = self.load(&log.state.id)?;
         }
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
@@ -380,39 +380,13 @@ fn open_key(at_rest: &SecretKey, ceremony: &Hash, sealed: &[u8]) -> Result<Secre
     SecretKey::from_slice(bytes.expose()).ok_or(VaultError::CeremonyKey)
 }
 
-fn target_of(credential: &Hash, version: &Version) -> Target {
-    let sealing = &version.sealing;
-    Target {
-        credential: *credential,
-        account: sealing.account,
-        factor: sealing.factor,
-        version: sealing.version,
-        payload: sealing.payload,
-        dealing: sealing.dealing,
-        group: sealing.group,
-        epoch: sealing.epoch,
-    }
-}
-
 /// Credential ids that one `targeted` entry holds.
 const TARGETS_AN_ENTRY: usize = 400;
 
 fn opening_events(request: &Request, gate_key: Bytes<32>, signature: Bytes<64>) -> Vec<(Actor, Event)> {
     let ceremony = request.hash();
     let actor = Actor::Card(request.operator.clone());
-    let opening = Event::Opened(Opening {
-        ceremony,
-        operator: request.operator.clone(),
-        targets: request.targets_hash(),
-        count: request.targets.len() as u64,
-        reason: request.reason,
-        ticket: request.ticket,
-        expires: request.expires,
-        mode: request.mode,
-        requester_key: request.requester_key,
-        gate_key,
-        signature,
-    });
+    let opening = Event::Opened(request.opening(gate_key, signature));
     let credentials: Vec<_> = request.targets.iter().map(|t| t.credential).collect();
     let targeted = credentials.chunks(TARGETS_AN_ENTRY).enumerate().map(|(chunk, part)| Event::Targeted {
         ceremony,

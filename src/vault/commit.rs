@@ -81,6 +81,9 @@ pub enum EntryFault {
     /// It begins the log of another organisation.
     #[error("it is another organisation's")]
     AnotherOrganisation,
+    /// It announces keys that are not this host's.
+    #[error("it announces another gate than this host's")]
+    AnotherGate,
     /// The log's signed checkpoint is not of the entries up to this one.
     #[error("the signed checkpoint does not cover the log up to here: {0}")]
     NotCovered(#[from] CoverError),
@@ -104,7 +107,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
                 let state = Organisation::begin(&line, &leaf).map_err(|e| bad(e.into()))?;
                 replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
             }
-            Some(log) => log.state.apply(&line).map_err(|e| bad(e.into()))?,
+            Some(log) => log.state.apply(&line, &leaf).map_err(|e| bad(e.into()))?,
         }
         if let Some(log) = &mut replay {
             log.tree.push(leaf);
@@ -186,6 +189,10 @@ pub fn commit(
     records: Records,
 ) -> Result<Committed, VaultError> {
     let id = log.state.id;
+    // Its checkpoint would be of a key that the log did not announce.
+    if log.state.gate() != &gate.announce(&id, gate.epoch())? {
+        return Err(VaultError::BadEntry { log: id, index: 0, why: EntryFault::AnotherGate });
+    }
     if now < log.state.last {
         return Err(VaultError::ClockBack { now, last: log.state.last });
     }
@@ -198,8 +205,9 @@ pub fn commit(
             released.push((*ceremony, *target));
         }
         let (line, entry) = line_of(actor, event, now)?;
-        next.state.apply(&line)?;
-        next.tree.push(entry.leaf_hash());
+        let leaf = entry.leaf_hash();
+        next.state.apply(&line, &leaf)?;
+        next.tree.push(leaf);
         entries.push(entry);
     }
     let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
@@ -242,7 +250,10 @@ impl Vault {
             return Err(VaultError::ClockBack { now, last: self.state.last });
         }
         let mut next = self.state.clone();
-        let added = Event::OrganisationAdded { organisation: id, slug: slug.clone() };
+        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
+        let first_leaf = first_entry.leaf_hash();
+        let added =
+            Event::OrganisationAdded { organisation: id, slug: slug.clone(), first_entry: first_leaf };
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
@@ -250,10 +261,9 @@ impl Vault {
             vault_tree.push(bytes.leaf_hash());
         }
         vault_tree.push(entry.leaf_hash());
-        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
-        let state = Organisation::begin(&first_line, &first_entry.leaf_hash())?;
+        let state = Organisation::begin(&first_line, &first_leaf)?;
         let mut tree = Frontier::new();
-        tree.push(first_entry.leaf_hash());
+        tree.push(first_leaf);
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
         let first = append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?;
         let checkpoint = first.checkpoint.clone();

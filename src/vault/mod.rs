@@ -348,7 +348,16 @@ impl PublicVault {
             name: organisation.to_string(),
             near: Vec::new(),
         })?;
-        commit::load(&self.store, id)
+        self.load(id)
+    }
+
+    /// The log of an organisation, replayed: the very one that the vault's own log
+    /// says was begun for it.
+    pub fn load(&self, id: &OrganisationId) -> Result<Log, VaultError> {
+        let log = commit::load(&self.store, id)?;
+        let other = |why: Invalid| VaultError::BadEntry { log: *id, index: 0, why: why.into() };
+        self.state.check_organisation(&log.state).map_err(other)?;
+        Ok(log)
     }
 
     /// A record by name, or an error that it is gone.

@@ -211,7 +211,7 @@ impl Check<'_> {
         for (index, (bytes, line)) in (0u64..).zip(&lines) {
             let applied = match &mut state {
                 None => Organisation::begin(line, &bytes.leaf_hash()).map(|begun| state = Some(begun)),
-                Some(state) => state.apply(line),
+                Some(state) => state.apply(line, &bytes.leaf_hash()),
             };
             if let Err(why) = applied {
                 self.found(Some(index), format!("entry {index} is not valid: {why}"));
@@ -219,8 +219,13 @@ impl Check<'_> {
             }
         }
         if let Some(state) = &state {
-            if state.id != self.id || state.vault != self.vault.state().vault {
-                self.found(Some(0), "the log is another organisation's or another vault's");
+            if let Err(why) = self.vault.state().check_organisation(state) {
+                self.found(Some(0), format!("entry 0 is not valid: {why}"));
+            } else if state.id != self.id {
+                self.found(Some(0), "the log is another organisation's");
+            }
+            if state.listing.is_some() {
+                self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
             }
             self.checkpoint(&state.origin, &state.gate().log_key, &tree);
             self.projection(state);

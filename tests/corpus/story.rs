@@ -5,15 +5,13 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Opening, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
+    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
-use warifu::message::{
-    Contribution, Notices, Package, Purpose, Release, Request, Showing, SignedRequest, Target,
-};
+use warifu::message::{Contribution, Notices, Package, Release, Request, Showing, SignedRequest, Target};
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
@@ -117,8 +115,6 @@ impl Scene {
         let announce = |log: &OrganisationId| gate.announce(log, 1).expect("the first epoch");
         let created =
             Event::VaultCreated { vault, origin: base.clone(), gate: announce(&OrganisationId::from(vault)) };
-        let added = Event::OrganisationAdded { organisation, slug: slug("acme") };
-        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let origin = Origin::of_log(&base, &organisation);
         let first = line(
             now,
@@ -132,12 +128,15 @@ impl Scene {
                 gate: announce(&organisation),
             },
         );
+        let leaf = first.leaf_hash();
+        let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
+        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let mut vault_state =
             VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
-        let leaf = first.leaf_hash();
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
+        vault_state.check_organisation(&state).expect("the log that was added");
         let mut tree = Frontier::new();
         tree.push(leaf);
         let mut card = |name: &str, role| {
@@ -167,11 +166,14 @@ impl Scene {
         }
     }
 
-    /// Appends an entry that the state accepts.
+    /// Appends an entry that the state accepts. A list of targets has its opening's
+    /// time.
     fn append(&mut self, actor: Actor, event: Event) {
-        self.now = self.now + Span::seconds(1);
+        if !matches!(event, Event::Targeted { .. }) {
+            self.now = self.now + Span::seconds(1);
+        }
         let line = line(self.now, actor, event);
-        self.state.apply(&read(&line)).expect("the story is valid");
+        self.state.apply(&read(&line), &line.leaf_hash()).expect("the story is valid");
         self.tree.push(line.leaf_hash());
         self.log.push(line);
     }
@@ -387,19 +389,7 @@ impl Scene {
         };
         let signature = self.operator.signing_key().sign(&request.signed_digest());
         let ceremony = request.hash();
-        self.by_operator(Event::Opened(Opening {
-            ceremony,
-            operator: request.operator.clone(),
-            targets: request.targets_hash(),
-            count: 1,
-            reason: request.reason,
-            ticket: request.ticket,
-            expires: request.expires,
-            mode: request.mode,
-            requester_key: request.requester_key,
-            gate_key: self.gate_secret.public(),
-            signature,
-        }));
+        self.by_operator(Event::Opened(request.opening(self.gate_secret.public(), signature)));
         let credentials = request.targets.iter().map(|target| target.credential).collect();
         self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
         SignedRequest { request, signature }

@@ -302,6 +302,35 @@ fn a_group_that_holds_nothing_need_not_agree() {
     }
 }
 
+#[test]
+fn an_agreement_that_nobody_needs_to_give_cannot_be_invented() {
+    let mut world = World::new();
+    let friend = world.form("friend", 2, &[0, 1]);
+    let good = {
+        let mut binding = world.binding(&friend, Scope::Organisation, &[0, 1]);
+        give_up(&world, &mut binding, &friend);
+        binding
+    };
+    assert!(world.forge(Actor::Host, Event::Bound(good.clone())).is_ok());
+    let junk = |group| warifu::event::GivenUp { group, signatures: Vec::new() };
+    let twice = good.given_up[0].clone();
+    let (own, unknown) = (friend.group, warifu::name::GroupId(Bytes([7; 32])));
+    for extra in [twice, junk(world.group().group), junk(own), junk(unknown)] {
+        let mut forged = good.clone();
+        forged.given_up.push(extra);
+        let refused = world.forge(Actor::Host, Event::Bound(forged));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
+    }
+    // A group that holds versions, but none that this takes from it.
+    world.vault.bind(&mut world.log, good, world.now).unwrap();
+    let mut again = world.binding(&friend, Scope::Organisation, &[0, 1]);
+    give_up(&world, &mut again, &friend);
+    let mut back = world.binding(&world.group(), Scope::Organisation, &[0, 1, 2]);
+    back.given_up = again.given_up;
+    let refused = world.forge(Actor::Host, Event::Bound(back));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
+}
+
 /// The quorum of `root` agrees that a binding to another group takes from it.
 fn give_up(world: &World, binding: &mut warifu::event::Binding, to: &GroupStatement) {
     let (state, root) = (&world.log.state, world.group());
@@ -380,6 +409,7 @@ fn the_vaults_own_log_takes_entries_of_the_host_alone() {
     let event = Event::OrganisationAdded {
         organisation: warifu::name::OrganisationId(Bytes([3; 32])),
         slug: "evil".parse().unwrap(),
+        first_entry: Bytes([4; 32]),
     };
     let mut apply = |v, actor| {
         let entry = warifu::event::Entry { v, time: world.now, actor, event: event.clone() };

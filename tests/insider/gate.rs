@@ -247,6 +247,11 @@ fn a_ceremony_that_was_stopped_does_not_go_on_when_the_operator_is_admitted_anew
     world.admit(&world.group(), ADMITTED);
     assert!(matches!(world.accept(&late), Err(VaultError::Invalid(Invalid::NotAdmitted { .. }))));
     assert!(matches!(release(&mut world, &ceremony), Err(VaultError::NoQuorum { .. })));
+    let credential = world.log.state.ceremonies[&ceremony].targets[0];
+    let mut custodians: Vec<_> = (0..3).map(|who| world.custodians[who].name()).collect();
+    custodians.sort();
+    let forged = world.forge(Actor::Host, Event::Released { ceremony, target: 0, credential, custodians });
+    assert!(matches!(forged, Err(Invalid::NotAdmitted { .. })));
     let package = world.package(&ceremony);
     assert!(matches!(world.refusal(&package, None), custodian::ReviewError::NotAdmitted { .. }));
 }

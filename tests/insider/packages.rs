@@ -42,6 +42,11 @@ fn template(world: &World) -> Request {
     request
 }
 
+/// What replay says to one of the last lines, counted from the end.
+fn invalid(lines: &[String], from_end: usize, why: Invalid) -> ReviewError {
+    ReviewError::Invalid { index: (lines.len() - from_end) as u64, why }
+}
+
 /// A world in which a ceremony was opened and aborted.
 fn world() -> World {
     let mut world = World::new();
@@ -96,8 +101,8 @@ fn an_expired_admission_is_not_revived_by_an_old_date() {
 fn a_request_dated_after_its_opening_is_refused() {
     let world = world();
     let (lines, signed) = opened(&world, |r| r.asked = r.asked + Span::minutes(10), |_| {}, world.now);
-    let refused = world.refusal(&world.forged_package(lines, &signed), None);
-    assert!(matches!(refused, ReviewError::AskedLater { .. }), "{refused:?}");
+    let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+    assert_eq!(refused, invalid(&lines, 2, Invalid::Mismatch("opening")));
 }
 
 #[test]
@@ -114,8 +119,8 @@ fn an_opening_other_than_the_request_is_refused() {
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let (lines, signed) = opened(&world, |_| {}, change, world.now);
-        let refused = world.refusal(&world.forged_package(lines, &signed), None);
-        assert_eq!(refused, ReviewError::NoCeremony, "change {index}");
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        assert_eq!(refused, invalid(&lines, 2, Invalid::Mismatch("request")), "change {index}");
     }
 }
 
@@ -149,13 +154,13 @@ fn an_old_version_served_as_the_current_one_is_refused() {
             |_| {},
             world.now,
         );
-        world.refusal(&world.forged_package(lines, &signed), None)
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        assert_eq!(refused, invalid(&lines, 1, Invalid::Mismatch("list of targets")));
     };
-    let not = |what| ReviewError::NotCurrent { target: 0, what };
-    assert_eq!(refusal(&|r| r.targets[0].payload = old.payload), not("payload"));
-    assert_eq!(refusal(&|r| r.targets[0].dealing = old.dealing), not("dealing"));
-    assert_eq!(refusal(&|r| r.targets[0].version = old.version), not("version"));
-    assert_eq!(refusal(&|r| r.targets[0].epoch = 2), not("group"));
+    refusal(&|r| r.targets[0].payload = old.payload);
+    refusal(&|r| r.targets[0].dealing = old.dealing);
+    refusal(&|r| r.targets[0].version = old.version);
+    refusal(&|r| r.targets[0].epoch = 2);
     // Asked for openly, it says that it is not the newest.
     let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
     let shown = world.review(&world.forged_package(lines, &signed), 0).unwrap();
@@ -249,6 +254,28 @@ fn a_courier_cannot_make_up_a_fork_or_write_to_the_terminal() {
 }
 
 #[test]
+fn a_courier_who_alters_an_entry_makes_up_no_fork() {
+    let world = world();
+    let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
+    let good = world.forged_package(lines, &signed);
+    let altered = |package: &Package| {
+        let mut package = package.clone();
+        let sealed = package.entries.iter().position(|line| line.contains("\"sealed\"")).unwrap();
+        package.entries[sealed] =
+            package.entries[sealed].replace("\"made\":\"typed\"", "\"made\":\"imported\"");
+        package
+    };
+    assert_ne!(altered(&good), good);
+    let refused = world.refusal(&altered(&good), None);
+    assert!(matches!(refused, ReviewError::Checkpoint(_)), "{refused:?}");
+    // Under the host's own signature it is one: the operator saw another log.
+    let mut signed_over = altered(&good);
+    signed_over.checkpoint = world.checkpoint(&signed_over.entries);
+    let refused = world.refusal(&signed_over, None);
+    assert!(matches!(refused, ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. }), "{refused:?}");
+}
+
+#[test]
 fn a_log_that_the_operator_has_not_seen_is_refused() {
     let world = world();
     for change in
@@ -257,8 +284,9 @@ fn a_log_that_the_operator_has_not_seen_is_refused() {
         }]
     {
         let (lines, signed) = opened(&world, change, |_| {}, world.now);
-        let refused = world.refusal(&world.forged_package(lines, &signed), None);
-        assert!(matches!(refused, ReviewError::OtherHistory { .. }), "{refused:?}");
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        let (who, size) = (world.operator.name().to_string(), signed.request.size);
+        assert_eq!(refused, invalid(&lines, 2, Invalid::OtherLog { who, size }));
         // A fork is a fork, whoever has seen the other log.
         assert_eq!(CliError::from(refused).exit(), Exit::Tampered);
     }

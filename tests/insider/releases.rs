@@ -1,10 +1,13 @@
 //! What an operator is handed, and who is blamed for it.
 
-use crate::support::World;
+use crate::support::{World, acceptance, bytes, line, targeted};
 use warifu::ceremony::recipient::{FinishError, Finished, finish, notices};
-use warifu::event::{Ending, Event, Hash, Mode, Shown};
-use warifu::hex::HexBytes;
-use warifu::message::{Notices, Release};
+use warifu::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Shown};
+use warifu::hex::{Bytes, HexBytes};
+use warifu::log::merkle::Frontier;
+use warifu::message::{Notices, Package, Release, Request, SignedRequest, Target};
+use warifu::seal::hpke::HpkeSecret;
+use warifu::seal::totp::step_of;
 use warifu::secret::SecretBytes;
 use warifu::state::Invalid;
 use warifu::time::Span;
@@ -97,6 +100,144 @@ fn an_operator_who_blames_a_good_custodian_opens_nothing_by_it() {
     }
     let given = release(&mut world, &next);
     assert!(open(&world, &given).is_ok());
+}
+
+/// Two logs of a hostile host, of equal length and with the same ids, keys,
+/// dealing and admission: in the second the account goes by another name.
+struct Fork {
+    world: World,
+    truth: Vec<String>,
+    lie: Vec<String>,
+    key: HpkeSecret,
+}
+
+impl Fork {
+    fn new() -> Self {
+        let mut world = World::new();
+        let truth = world.lines();
+        let renamed = |line: &String| {
+            line.replace("\"slug\":\"prod\"", "\"slug\":\"sandbox\"")
+                .replace("acme/shop/prod", "acme/shop/sandbox")
+        };
+        let lie: Vec<_> = truth.iter().map(renamed).collect();
+        assert_eq!(truth.iter().zip(&lie).filter(|(a, b)| a != b).count(), 2);
+        let (key, _) = HpkeSecret::generate(&mut world.rng);
+        Self { world, truth, lie, key }
+    }
+
+    /// What the operator signs who was shown the first entries of a log.
+    fn request(&self, seen: &[String]) -> SignedRequest {
+        let (world, state) = (&self.world, &self.world.log.state);
+        let sealing = &state.versions.values().next().unwrap().sealing;
+        let mut tree = Frontier::new();
+        seen.iter().for_each(|line| tree.push(bytes(line).leaf_hash()));
+        world.signed(Request {
+            vault: state.vault,
+            organisation: state.id,
+            nonce: Bytes([1; 32]),
+            purpose: Purpose::Open,
+            mode: Mode::Files,
+            operator: world.operator.name(),
+            operator_key: world.operator.card.signing_key().public(),
+            targets: vec![Target::from(sealing)],
+            reason: self.reason().hash(),
+            ticket: None,
+            size: tree.size(),
+            root: tree.root(),
+            asked: world.now,
+            expires: world.now + Span::hours(1),
+            requester_key: self.key.public(),
+        })
+    }
+
+    fn reason(&self) -> SaltedText {
+        SaltedText { salt: Bytes([3; 32]), text: "to look at the sandbox".to_owned() }
+    }
+
+    fn opening(&self, signed: &SignedRequest) -> Vec<(Actor, Event)> {
+        let operator = self.world.operator.actor();
+        let opened = Event::Opened(signed.request.opening(self.key.public(), signed.signature));
+        vec![(operator.clone(), opened), (operator, targeted(&signed.request))]
+    }
+
+    fn lines(&self, log: &[String], events: &[(Actor, Event)]) -> Vec<String> {
+        let new = events.iter().map(|(actor, event)| line(self.world.now, actor.clone(), event.clone()));
+        log.iter().cloned().chain(new).collect()
+    }
+
+    /// What the operator's program says to a release out of the true log.
+    fn release(&self, signed: &SignedRequest, events: &[(Actor, Event)]) -> Option<FinishError> {
+        let entries = self.lines(&self.truth, events);
+        let (dealing, sealed, ingredient) = Default::default();
+        let mut release = Release {
+            signed: signed.clone(),
+            target: 0,
+            dealing,
+            sealed,
+            ingredient,
+            requester_key: HexBytes(Vec::new()),
+            contributions: Vec::new(),
+            checkpoint: self.world.checkpoint(&entries),
+            entries,
+            signature: Bytes([0; 64]),
+        };
+        self.world.host_signs(&mut release);
+        finish(&release, &self.key, &self.world.operator.card.first_entry(), None).err()
+    }
+}
+
+#[test]
+fn a_log_made_for_the_custodians_alone_is_found_by_operator_and_audit() {
+    let mut fork = Fork::new();
+    // Operator and custodians were shown the same as far as the operator looked.
+    let signed = fork.request(&fork.truth[..1]);
+    let mut events = fork.opening(&signed);
+    let entries = fork.lines(&fork.lie, &events);
+    let name = warifu::vault::seal::dealing_record(&signed.request.targets[0].dealing);
+    let dealing = fork.world.vault.record(&fork.world.log.state.id, &name).unwrap();
+    let package = Package {
+        signed: signed.clone(),
+        texts: vec![fork.reason()],
+        checkpoint: fork.world.checkpoint(&entries),
+        entries,
+        dealings: vec![HexBytes(dealing)],
+    };
+    let opened = events.len();
+    for who in 0..3 {
+        let review = fork.world.review(&package, who).unwrap();
+        assert_eq!(review.targets[0].address, "acme/shop/sandbox");
+        let now = fork.world.now;
+        let world = &mut fork.world;
+        let code = world.custodians[who].code(now);
+        let answer = review.contribute(&world.custodians[who].card, &code, now, &mut world.rng).unwrap();
+        let accepted = acceptance(&answer, step_of(now.unix_seconds()));
+        events.push((world.custodians[who].actor(), Event::Accepted(accepted)));
+    }
+    let mut custodians: Vec<_> = (0..3).map(|who| fork.world.custodians[who].name()).collect();
+    custodians.sort();
+    let (ceremony, credential) = (signed.request.hash(), signed.request.targets[0].credential);
+    events.push((Actor::Host, Event::Released { ceremony, target: 0, credential, custodians }));
+    let first = fork.world.custodians[0].name().to_string();
+    let size = (fork.truth.len() + opened) as u64;
+    let forked = FinishError::Forked { who: first.clone(), size };
+    assert_eq!(fork.release(&signed, &events), Some(forked));
+    fork.world.force(events, Vec::new());
+    let findings = fork.world.vault.verify(None).unwrap().findings;
+    let found = findings.iter().find(|finding| finding.entry == Some(size)).unwrap();
+    assert!(found.what.contains(&format!("{first} saw another log of {size} entries")), "{findings:?}");
+}
+
+#[test]
+fn an_operator_who_was_shown_another_log_opens_nothing_in_this_one() {
+    let fork = Fork::new();
+    let signed = fork.request(&fork.lie);
+    let events = fork.opening(&signed);
+    let who = fork.world.operator.name().to_string();
+    let size = fork.lie.len() as u64;
+    assert_eq!(fork.release(&signed, &events), Some(FinishError::Forked { who, size }));
+    fork.world.force(events, Vec::new());
+    let findings = fork.world.vault.verify(None).unwrap().findings;
+    assert!(findings.iter().any(|f| f.entry == Some(size) && f.what.contains("saw another log")));
 }
 
 #[test]
