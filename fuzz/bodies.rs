@@ -16,7 +16,7 @@ use warifu::log::merkle::Frontier;
 use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
 use warifu::log::policy::Policy;
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
-use warifu::message::{Contribution, Message, Package, Release, SignedRequest};
+use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
 use warifu::secret::SecretKey;
@@ -36,6 +36,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("entry", entry),
     ("frontier", frontier),
     ("note", note),
+    ("notice", notice),
     ("package", package),
     ("policy", policy),
     ("record", record),
@@ -122,6 +123,11 @@ pub fn release(bytes: &[u8]) -> bool {
     let Some(read) = message::<Release>(bytes) else { return false };
     let _ = recipient::finish(&read, &HpkeSecret::from_key(key()), &first_leaf(&read.entries), None);
     true
+}
+
+/// An operator's notice.
+pub fn notice(bytes: &[u8]) -> bool {
+    message::<Notices>(bytes).is_some()
 }
 
 /// What a card would have pinned.

@@ -103,6 +103,8 @@ pub mod label {
         HPKE_CODE = "hpke-code";
         /// HPKE info: gate ingredient for the recipient.
         HPKE_RELEASE = "hpke-release";
+        /// Signature of the host over a release.
+        RELEASE = "release";
         /// Requester's private HPKE key at rest.
         REQUESTER_KEY = "requester-key";
         /// An operator ends a ceremony or reports its result.

@@ -3,12 +3,12 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::CliError;
+use super::error::{CliError, ExecFault, refusal_remedy};
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, Seen, extends, review};
+use crate::ceremony::custodian::{Review, Seen, compare, review};
 use crate::ceremony::judge;
-use crate::ceremony::recipient::{FinishError, finish};
+use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::http::client::HttpWitnesses;
 use crate::log::note::Cosigner;
@@ -17,7 +17,6 @@ use crate::name::Pseudonym;
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
-use crate::store::Store;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::witness::cosign_note;
@@ -28,29 +27,6 @@ use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
 pub const SHOWN_SECONDS: u64 = 60;
-
-/// What a refused custodian should do.
-pub fn refusal_advice(why: Refusal) -> &'static str {
-    match why {
-        Refusal::WrongCode => "Check the phone's clock and use the code that it shows now",
-        Refusal::ReplayedCode => "Each code counts once: wait for the next one",
-        Refusal::TooEarly => "Set this machine's clock right: the code is from before the ceremony opened",
-        Refusal::FromTheFuture => "Set this machine's clock right: it is ahead",
-        Refusal::Stale => "The code is too old: use the one that the phone shows now",
-        Refusal::Expired => "The window is over: open a new ceremony",
-        Refusal::LockedOut => {
-            "Five wrong codes: this custodian is locked out for fifteen minutes; call another"
-        }
-        Refusal::Twice => "This custodian has contributed already: call another",
-        Refusal::OtherCheckpoint => {
-            "The contribution was made for another state of the log: make it again from this ceremony's file"
-        }
-        Refusal::WrongCosignature => {
-            "The contribution was not made by this program and this card: make it again from this ceremony's file"
-        }
-        Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
-    }
-}
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
@@ -73,7 +49,7 @@ pub fn plain_words(review: &Review) -> String {
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
             lines.push(format!(
-                "      note: weakened by {} shares of ceremonies that came to nothing",
+                "      note: weakened: shares of {} custodians were given in ceremonies that came to nothing",
                 target.weakened
             ));
         }
@@ -106,7 +82,7 @@ pub fn agree(
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
         Ok(reviewed) => reviewed,
         Err(error) => {
-            show_checkpoints(app, &error);
+            cards::show_checkpoints(app, &error);
             return Err(error.into());
         }
     };
@@ -137,27 +113,6 @@ pub fn answer(
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
-}
-
-/// The vault's log extends what a card's owner saw of it. For somebody who works
-/// on the host itself, and gets no package to review.
-pub fn check_seen(app: &mut App<'_>, vault: &Vault, log: &Log, card: &Path) -> Result<(), CliError> {
-    let id = log.state.id;
-    let Some(seen) = cards::read_seen(card)?.filter(|seen| seen.organisation == id) else { return Ok(()) };
-    let store = |why: crate::store::StoreError| CliError::from(VaultError::from(why));
-    let leaves = vault.store().leaf_hashes(&id, 0..log.state.size).map_err(store)?;
-    let checkpoint = vault.store().checkpoint(&id).map_err(store)?.unwrap_or_default();
-    extends(&leaves, &checkpoint, &seen).map_err(|why| {
-        show_checkpoints(app, &why);
-        why.into()
-    })
-}
-
-fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
-    use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
-    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
-        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe package offers:\n\n{offered}"));
-    }
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of
@@ -210,7 +165,7 @@ fn one_in_room(
     let custodian = open.card.card().pseudonym().clone();
     let ceremony = package.signed.request.hash();
     if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
-        return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
+        return Err(CliError::ContributedAlready(custodian));
     }
     let reviewed = agree(app, package, &open, Some(expires))?;
     check_clock(app, log, Some(expires))?;
@@ -218,7 +173,7 @@ fn one_in_room(
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
         let now = app.now();
         let Event::Refused { why, .. } = vault.accept(log, &contribution, now)? else { break };
-        app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+        app.ui.note(&format!("Refused ({}), and that is on record. {}", why.as_str(), refusal_remedy(why)));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
             return Ok(None);
@@ -247,23 +202,18 @@ pub fn cosign_the_end(
     log: &Log,
     present: &[Present],
 ) -> Result<(), CliError> {
-    let (id, size) = (log.state.id, log.state.size);
-    let store = |why: crate::store::StoreError| CliError::from(VaultError::from(why));
-    let leaves = vault.store().leaf_hashes(&id, 0..size).map_err(store)?;
-    let checkpoint = vault.store().checkpoint(&id).map_err(store)?.unwrap_or_default();
-    let now = app.now();
+    let (shown, now) = (vault.shown(log)?, app.now());
     let mut cosigned = Vec::new();
     for one in present {
-        if let Err(why) = extends(&leaves, &checkpoint, &one.seen) {
+        if let Err(why) = compare(&shown, &one.seen, log.state.root_at(one.seen.size)) {
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }
-        let seen = Seen { organisation: id, size, root: log.root(), checkpoint: checkpoint.clone() };
-        if let Err(why) = cards::write_seen(&one.path, &seen) {
+        if let Err(why) = cards::write_seen(&one.path, &shown) {
             app.ui.note(&format!("{} does not cosign, for what it has seen cannot be kept: {why}.", one.who));
             continue;
         }
-        cosigned.push(cosign_note(&checkpoint, &one.cosigner, now)?);
+        cosigned.push(cosign_note(&shown.checkpoint, &one.cosigner, now)?);
     }
     vault.add_cosignatures(log, &cosigned)?;
     Ok(())
@@ -272,16 +222,7 @@ pub fn cosign_the_end(
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
-    let (now, last) = (app.now(), log.state.last);
-    if now - last <= crate::time::Span::hours(1) {
-        return Ok(());
-    }
-    app.ui.note(&format!(
-        "This machine's clock says {}, the log's last entry is of {}.",
-        now.to_minute(),
-        last.to_minute()
-    ));
-    app.confirm("Is the clock right?", deadline)
+    app.check_ahead(log.state.last, crate::time::Span::hours(1), deadline)
 }
 
 /// What [`open_record`] came to.
@@ -317,12 +258,12 @@ pub fn open_record(
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.reject_shares(log, operator, (ceremony, 0), &bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
@@ -349,9 +290,7 @@ pub fn reveal_and_close(
 ) -> Result<(), CliError> {
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    if !vault.known(log, ceremony)?.revealed.contains(&0) {
-        vault.revealed(log, operator, (ceremony, 0), shown, now)?;
-    }
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
     // Where handing over fails the ceremony stays open, so that it can be
     // finished again until its window is over.
     hand_over(app, title, payload, exec)?;
@@ -381,7 +320,7 @@ pub fn hand_over(
 
 /// Gives the password and a newline to a shell command's standard input.
 fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
-    let failed = |why: std::io::Error| CliError::Exec(why.to_string());
+    let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
     let mut child =
         Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
@@ -394,7 +333,7 @@ fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
         }
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(CliError::Exec(status.to_string())) }
+    if status.success() { Ok(()) } else { Err(CliError::Exec(ExecFault::Ended(status))) }
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.

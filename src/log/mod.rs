@@ -11,6 +11,7 @@ pub mod entry;
 pub mod merkle;
 pub mod note;
 pub mod policy;
+pub mod roots;
 pub mod witness;
 
 pub use checkpoint::Checkpoint;

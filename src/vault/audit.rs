@@ -32,7 +32,7 @@ impl PublicVault {
         (0u64..)
             .zip(entries)
             .map(|(index, line)| {
-                let bad = |why: EntryError| VaultError::BadEntry { log: *id, index, why: why.to_string() };
+                let bad = |why: EntryError| VaultError::BadEntry { log: *id, index, why: why.into() };
                 Ok(match Entry::from_line(&line).map_err(bad)? {
                     Line::Known(entry) => Read {
                         index,

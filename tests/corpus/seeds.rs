@@ -95,7 +95,7 @@ impl Seeds {
     }
 
     fn messages(&mut self, story: &Story) {
-        let Story { request, package, contributions, release, .. } = story;
+        let Story { request, package, contributions, release, notices, .. } = story;
         self.message("request", "ok-with-ticket", request, "contribution");
         let mut plain = request.clone();
         plain.request.ticket = None;
@@ -107,6 +107,10 @@ impl Seeds {
         let first = contributions.first().expect("two contributions");
         self.message("contribution", "ok-one-target", first, "release");
         self.message("release", "ok-that-opens", release, "package");
+        self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
+        let mut unshown = notices.clone();
+        unshown.revealed = None;
+        self.add("notice", "ok-one-bad-share", unshown.encode());
     }
 
     /// A good message, and what no message may be.

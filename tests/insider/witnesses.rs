@@ -247,6 +247,7 @@ fn an_operator_refuses_a_release_that_the_host_gave_without_witnesses() {
     let (mut world, mut cast, ceremony) = stage(&[Manner::Honest], 1);
     let mut given = release(&mut world, &ceremony, &mut cast).unwrap();
     given.checkpoint = world.checkpoint(&given.entries);
+    world.host_signs(&mut given);
     let missing = PolicyError::TooFew { found: 0, needed: 1, missing: vec!["w0".to_owned()] };
     assert_eq!(opens(&world, &given), Err(FinishError::NotWitnessed(missing)));
 }

@@ -30,6 +30,7 @@ Examples:
     /// Which witnesses a group's releases wait for
     Policy(Sub<PolicyCommand>),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records
+    #[command(after_help = "Examples:\n  warifu audit verify\n  warifu audit verify acme --json")]
     Verify {
         /// One organisation alone
         organisation: Option<Slug>,

@@ -3,7 +3,7 @@
 use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
-use crate::cli::table::table;
+use crate::cli::table::{Column, table};
 use crate::event::{Event, Hash};
 use crate::name::{AccountId, Pseudonym};
 use crate::state::Organisation;
@@ -35,11 +35,20 @@ pub fn log(app: &mut App<'_>, filter: &LogArgs) -> Result<(), CliError> {
     let mut entries = vault.read_log(&log.state.id)?;
     entries.retain(|entry| keeps(&log.state, filter, account.as_ref(), entry));
     let rows: Vec<_> = entries.iter().map(|entry| row(&vault, &log.state, entry)).collect();
+    let room = app.ui.columns();
     app.emit(json!(rows), || {
-        let cells = |r: &Value| {
-            ["index", "time", "actor", "kind", "summary"].map(|k| crate::cli::hierarchy::text(&r[k])).to_vec()
+        let columns = [
+            Column::whole("entry"),
+            Column::whole("time"),
+            Column::whole("actor"),
+            Column::whole("kind"),
+            Column::text("what"),
+        ];
+        let cells = |(entry, r): (&Read, &Value)| {
+            let cell = |key: &str| crate::cli::hierarchy::text(&r[key]);
+            vec![cell("index"), entry.time.to_minute(), cell("actor"), cell("kind"), cell("summary")]
         };
-        table(&["entry", "time", "actor", "kind", "what"], rows.iter().map(cells))
+        table(&columns, entries.iter().zip(&rows).map(cells), room)
     });
     Ok(())
 }
@@ -166,7 +175,10 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
             format!("ceremony {}: {} by {}", ceremony.short(), address_of(credential), names.join(", "))
         }
         Event::ShareRejected { ceremony, custodian, .. } => {
-            format!("ceremony {}: the share of {custodian}", ceremony.short())
+            let claim = format!("says that the share of {custodian} does not prove itself");
+            let found = state.ceremonies.get(ceremony);
+            let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
+            format!("ceremony {}: operator {operator} {claim}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))

@@ -1,11 +1,11 @@
 //! `audit policy`: which witnesses a group's releases wait for.
 
 use super::cosign::read_policy;
-use crate::cli::App;
 use crate::cli::args::{CardsArgs, PolicyCommand};
 use crate::cli::error::CliError;
 use crate::cli::group::collect;
 use crate::cli::room::visible;
+use crate::cli::{App, cards};
 use crate::name::MemberAddress;
 use crate::vault::VaultError;
 use crate::vault::group as vault_group;
@@ -20,7 +20,7 @@ pub fn policy(app: &mut App<'_>, command: PolicyCommand) -> Result<(), CliError>
     }
 }
 
-fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, cards: &CardsArgs) -> Result<(), CliError> {
+fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, args: &CardsArgs) -> Result<(), CliError> {
     let policy = read_policy(file)?;
     let text = std::fs::read_to_string(file).map_err(|why| CliError::file(file, why))?;
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
@@ -41,10 +41,12 @@ fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, cards: &CardsArg
         lines(&policy.to_string())
     ));
     app.confirm("Is that what everybody wants?", None)?;
-    set.signatures = collect(app, &state, group, &set.digest(&state.id, &state.g(group)), cards)?;
+    let (digest, mut given) = (set.digest(&state.id, &state.g(group)), Vec::new());
+    set.signatures = collect(app, (&vault, &log), (group, &digest), args, &mut given)?;
     let signers: Vec<_> = set.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
     let (serial, now) = (set.serial, app.now());
     vault.set_witness_policy(&mut log, set, now)?;
+    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
     let value = json!({ "group": address.to_string(), "serial": serial, "signed_by": signers });
     app.emit(value, || {
         format!(
