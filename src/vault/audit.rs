@@ -1,11 +1,12 @@
 //! Reading the log for people.
 
-use super::{PublicVault, VaultError};
+use super::{Log, PublicVault, VaultError, commit};
 use crate::event::{Actor, Entry, EntryError, Event, Line};
 use crate::log::entry::EntryBytes;
 use crate::name::OrganisationId;
 use crate::store::Store;
 use crate::time::Time;
+use std::ops::Range;
 
 /// One entry for reading.
 #[derive(Debug, Clone)]
@@ -28,25 +29,46 @@ impl PublicVault {
     /// The entries of a log, as they stand.
     pub fn read_log(&self, id: &OrganisationId) -> Result<Vec<Read>, VaultError> {
         let size = self.store().size(id)?;
-        let entries = self.store().entries(id, 0..size)?;
-        (0u64..)
-            .zip(entries)
-            .map(|(index, line)| {
-                let bad = |why: EntryError| VaultError::BadEntry { log: *id, index, why: why.to_string() };
-                Ok(match Entry::from_line(&line).map_err(bad)? {
-                    Line::Known(entry) => Read {
-                        index,
-                        time: entry.time,
-                        actor: entry.actor,
-                        kind: entry.event.kind().to_owned(),
-                        line,
-                        event: Some(entry.event),
-                    },
-                    Line::Unknown { kind, time, actor } => {
-                        Read { index, time, actor, kind, line, event: None }
-                    }
-                })
-            })
-            .collect()
+        self.walk(id, 0..size).collect()
+    }
+
+    /// Entries of a log, a piece at a time: never all of them in memory at once.
+    pub fn walk(
+        &self,
+        id: &OrganisationId,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = Result<Read, VaultError>> {
+        let id = *id;
+        commit::pieces(range).flat_map(move |piece| {
+            let (read, failed) = match self.store().entries(&id, piece.clone()) {
+                Ok(entries) => (entries, None),
+                Err(error) => (Vec::new(), Some(Err(error.into()))),
+            };
+            piece.zip(read).map(move |(index, line)| Read::of(id, index, line)).chain(failed)
+        })
+    }
+
+    /// What a log adds up to with everything that was appended since it was
+    /// read: it must still be the log that it was then.
+    pub fn advance(&self, log: Log) -> Result<Log, VaultError> {
+        let id = log.state.id;
+        commit::advance(self.store(), &id, Some(log))
+    }
+}
+
+impl Read {
+    fn of(log: OrganisationId, index: u64, line: EntryBytes) -> Result<Self, VaultError> {
+        let bad = |why: EntryError| VaultError::BadEntry { log, index, why: why.to_string() };
+        Ok(match Entry::from_line(&line).map_err(bad)? {
+            Line::Known(entry) => Self {
+                index,
+                time: entry.time,
+                actor: entry.actor,
+                kind: entry.event.kind().to_owned(),
+                line,
+                event: Some(entry.event),
+            },
+            Line::Unknown { kind, time, actor } => Self { index, time, actor, kind, line, event: None },
+        })
     }
 }
