@@ -325,7 +325,7 @@ fn a_cursor_is_good_for_its_own_log_alone() {
     let path = world.host_dir().join("sent");
     let good = fs::read_to_string(&path).unwrap();
     for bad in
-        ["", "{}", &good.trim_end(), &format!("{good} "), &good.replace("\"entries\":", "\"entries\": ")]
+        ["", "{}", good.trim_end(), &format!("{good} "), &good.replace("\"entries\":", "\"entries\": ")]
     {
         fs::write(&path, bad).unwrap();
         export("acme").refused(3, &["it is damaged"]);

@@ -111,10 +111,8 @@ impl Schema {
             return faults.push(format!("{path} is {value}, which is none of its values"));
         };
         let sibling = general["sibling"].as_str().and_then(|name| siblings.get(name));
-        if let Some(word) = sibling.filter(|_| *value != 99) {
-            if *word != meant["caption"] {
-                faults.push(format!("{path} is {value}, and beside it stands {word}"));
-            }
+        if let Some(word) = sibling.filter(|word| *value != 99 && **word != meant["caption"]) {
+            faults.push(format!("{path} is {value}, and beside it stands {word}"));
         }
     }
 

@@ -16,7 +16,7 @@ pub enum AuditCommand {
     #[command(after_help = "\
 Examples:
   warifu audit export acme --format ocsf --out acme.jsonl
-  warifu audit export acme --format ocsf --follow --syslog tcp://siem.example.com:601 --cursor acme.cursor")]
+  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601 --cursor acme.cursor")]
     Export(ExportArgs),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records
     Verify {
@@ -74,8 +74,8 @@ pub struct LogArgs {
 pub struct ExportArgs {
     /// Organisation
     pub organisation: Slug,
-    /// In which form
-    #[arg(long, value_enum)]
+    /// In which form: ocsf (one OCSF 1.8.0 event an entry, as a line of JSON)
+    #[arg(long, value_enum, hide_possible_values = true)]
     pub format: ExportFormat,
     /// Where to, and from when
     #[command(flatten)]
@@ -107,7 +107,7 @@ pub struct SiemArgs {
     /// Send RFC 5424 messages to tcp://HOST:PORT or unix:///PATH instead of standard output
     #[arg(long, value_name = "COLLECTOR")]
     pub syslog: Option<Collector>,
-    /// Remember in this file what was sent, and go on after it the next time
+    /// Remember in this file what was given out, and go on after it the next time
     #[arg(long, value_name = "FILE")]
     pub cursor: Option<PathBuf>,
 }

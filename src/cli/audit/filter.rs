@@ -21,12 +21,17 @@ pub struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// Refused is what names nothing that exists.
-    pub fn new(args: &'a LogArgs, state: &'a Organisation) -> Result<Self, CliError> {
+    /// What can be refused without a vault.
+    pub fn check(args: &LogArgs) -> Result<(), CliError> {
         if let Some(unknown) = args.kind.iter().find(|k| !KINDS.contains(&k.as_str())) {
             let fact = format!("there is no kind of entry '{unknown}'; the kinds are {}", KINDS.join(", "));
             return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
         }
+        hours::zone(args.zone.as_deref()).map(|_| ())
+    }
+
+    /// Refused is what names nothing that exists.
+    pub fn new(args: &'a LogArgs, state: &'a Organisation) -> Result<Self, CliError> {
         let account = match &args.account {
             Some(address) if address.organisation != args.organisation => {
                 let name = address.to_string();

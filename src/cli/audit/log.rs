@@ -22,6 +22,7 @@ pub fn log(app: &mut App<'_>, args: &LogArgs) -> Result<(), CliError> {
         let fact = "--csv and --json are two forms of one list".to_owned();
         return Err(CliError::Argument { fact, remedy: "Leave one of them out." });
     }
+    Filter::check(args)?;
     let vault = app.read_vault()?;
     let log = vault.log(&args.organisation)?;
     let filter = Filter::new(args, &log.state)?;

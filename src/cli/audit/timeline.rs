@@ -115,11 +115,12 @@ mod tests {
 
     #[test]
     fn a_line_says_what_an_officer_should_notice() {
+        let targets: Vec<_> =
+            (1..=5).map(|n| json!({ "address": format!("a/b/c{n}"), "version": n })).collect();
         let row = json!({
             "ceremony": "0123456789ab", "opened": "2026-03-01T09:00:00.000Z", "ended": null, "seconds": 125,
             "operator": "brisk-tern-door", "outcome": "open", "exposed": true, "refused": 2, "bad_shares": 0,
-            "ticket": false,
-            "targets": [1, 2, 3, 4, 5].map(|n| json!({ "address": format!("a/b/c{n}"), "version": n })),
+            "ticket": false, "targets": targets,
         });
         let expected = [
             "01234567",
