@@ -15,10 +15,10 @@ use crate::vault::audit::Read;
 use crate::vault::{Log, PublicVault, VaultError};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Entries that are sent before the cursor moves.
 const BATCH: usize = 256;
@@ -40,6 +40,16 @@ enum Sink {
     Collector { to: Collector, host: Option<String> },
 }
 
+/// What a round of giving came to.
+enum Round {
+    /// Everything that there was is given out.
+    Everything,
+    /// The collector did not take this many events.
+    NotTaken(usize, io::Error),
+    /// Nobody reads standard output any more.
+    Ended,
+}
+
 fn events(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     let siem = &args.siem;
     let vault = app.read_vault()?;
@@ -47,53 +57,37 @@ fn events(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     let about = (&log.state.id, log.state.origin.as_str());
     let mut cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
     let mut sink = Sink::open(siem)?;
-    let mut given = give(app, &vault, &log.state, siem, &mut cursor, &mut sink)?;
-    drop(vault);
-    while siem.follow && !given.ended {
-        pause(siem.interval);
-        let Some((vault, grown)) = look(app, &log)? else { continue };
-        log = grown;
-        given = give(app, &vault, &log.state, siem, &mut cursor, &mut sink)?;
-    }
-    match &sink {
-        Sink::Output => {}
-        Sink::File(path, _) => {
-            let value = json!({ "file": path.display().to_string(), "events": given.events });
-            app.emit(value, || format!("Wrote {} events to {}.", given.events, path.display()));
+    let (mut given, mut wait) = (0, Wait::default());
+    let mut open = Some(vault);
+    loop {
+        // The vault is not held while this waits: what is erased meanwhile is not
+        // sent later, and no handle of ours stands in the way of the erasure.
+        if let Some(vault) = open.take() {
+            match give(app, &vault, &log.state, siem, &mut cursor, &mut sink, &mut given)? {
+                Round::Everything if siem.follow => wait.over(app, &sink),
+                Round::NotTaken(events, why) => wait.longer(app, &sink, events, &why),
+                Round::Everything | Round::Ended => break,
+            }
         }
-        Sink::Collector { to, .. } => {
-            let value = json!({ "collector": to.to_string(), "events": given.events });
-            app.emit(value, || format!("Sent {} events to {to}.", given.events));
-        }
+        std::thread::sleep(wait.span(siem.interval));
+        (open, log) = look(app, log)?;
     }
+    sink.sum_up(app, given);
     Ok(())
 }
 
-/// The vault and the log, if it has grown. The vault is opened each time:
-/// somebody who may only read it sees what it was when it was opened, and no
-/// handle of ours stands in the way of an erasure between.
-fn look(app: &mut App<'_>, log: &Log) -> Result<Option<(PublicVault, Log)>, CliError> {
+/// The vault as it is now and what the log has become; no vault where somebody
+/// keeps readers out for the moment.
+fn look(app: &App<'_>, log: Log) -> Result<(Option<PublicVault>, Log), CliError> {
     let vault = match app.read_vault() {
-        Ok(vault) => vault,
-        // Somebody writes just now, or holds what a reader needs.
         Err(CliError::Vault(VaultError::Store(StoreError::Busy | StoreError::CannotOpen { .. }))) => {
-            return Ok(None);
+            return Ok((None, log));
         }
-        Err(error) => return Err(error),
+        opened => opened?,
     };
-    if vault.store().size(&log.state.id).map_err(VaultError::from)? == log.state.size {
-        return Ok(None);
-    }
-    let grown = vault.advance(log.clone())?;
-    Ok(Some((vault, grown)))
-}
-
-/// What a round of giving came to.
-struct Given {
-    /// Events that were given out.
-    events: u64,
-    /// Nobody takes any more.
-    ended: bool,
+    let size = vault.store().size(&log.state.id).map_err(VaultError::from)?;
+    let log = if size == log.state.size { log } else { vault.advance(log)? };
+    Ok((Some(vault), log))
 }
 
 /// Gives everything out that the cursor has not passed.
@@ -104,32 +98,90 @@ fn give(
     args: &SiemArgs,
     cursor: &mut Cursor,
     sink: &mut Sink,
-) -> Result<Given, CliError> {
+    given: &mut u64,
+) -> Result<Round, CliError> {
     let text = |hash: &_| vault.text(&state.id, hash);
     let source = ocsf::Source { origin: state.origin.as_str(), state: Some(state), text: &text };
-    let mut given = Given { events: 0, ended: false };
+    let mut progress = Progress::new(state.size);
     let mut entries = vault.walk(&state.id, cursor.next()..state.size);
     loop {
         let batch = entries.by_ref().take(BATCH).collect::<Result<Vec<Read>, _>>()?;
-        let Some(last) = batch.last() else { return Ok(given) };
+        let Some(last) = batch.last() else { return Ok(Round::Everything) };
         let mut messages = Vec::new();
         for entry in batch.iter().filter(|entry| args.since.is_none_or(|since| entry.time >= since)) {
             let event = ocsf::event(&source, entry.index, &entry.line).map_err(VaultError::from)?;
             messages.push(sink.encode(&event, source.origin, entry.index));
         }
-        match sink.deliver(app, &messages) {
-            Ok(()) => {}
+        match sink.deliver(&messages) {
+            Ok(None) => {}
+            Ok(Some(why)) => return Ok(Round::NotTaken(messages.len(), why)),
             // `warifu … | head` is no failure of the command; a SIEM that went away is.
             Err(CliError::File { why, .. })
                 if why.kind() == ErrorKind::BrokenPipe && !args.follow && args.cursor.is_none() =>
             {
-                given.ended = true;
-                return Ok(given);
+                return Ok(Round::Ended);
             }
             Err(error) => return Err(error),
         }
-        given.events += messages.len() as u64;
+        *given += messages.len() as u64;
         cursor.advance(last.index, last.line.leaf_hash())?;
+        progress.tell(app, cursor.next());
+    }
+}
+
+/// How long to wait before the vault or the collector is looked at again.
+#[derive(Default)]
+struct Wait(Option<Duration>);
+
+impl Wait {
+    fn span(&self, interval: Span) -> Duration {
+        self.0.unwrap_or(Duration::from_millis(u64::try_from(interval.0).unwrap_or(1000)))
+    }
+
+    fn longer(&mut self, app: &mut App<'_>, sink: &Sink, events: usize, why: &io::Error) {
+        let (first, longest) = PAUSES;
+        let wait = self.0.map_or(first, |before| (before * 2).min(longest));
+        self.0 = Some(wait);
+        app.ui.note(&format!(
+            "{sink} did not take {events} events: {why}. They are kept back, and sent again in {} s.",
+            wait.as_millis().div_ceil(1000)
+        ));
+    }
+
+    fn over(&mut self, app: &mut App<'_>, sink: &Sink) {
+        if self.0.take().is_some() {
+            app.ui.note(&format!("{sink} takes events again."));
+        }
+    }
+}
+
+/// How far a long export is, on a terminal.
+struct Progress {
+    entries: u64,
+    told: Instant,
+}
+
+impl Progress {
+    fn new(entries: u64) -> Self {
+        Self { entries, told: Instant::now() }
+    }
+
+    fn tell(&mut self, app: &mut App<'_>, done: u64) {
+        let second = Duration::from_secs(1);
+        if self.told.elapsed() >= second && done < self.entries && io::stderr().is_terminal() {
+            self.told = Instant::now();
+            app.ui.note(&format!("{done} of {} entries.", self.entries));
+        }
+    }
+}
+
+impl std::fmt::Display for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Output => write!(f, "standard output"),
+            Self::File(path, _) => write!(f, "{}", path.display()),
+            Self::Collector { to, .. } => write!(f, "{to}"),
+        }
     }
 }
 
@@ -156,45 +208,40 @@ impl Sink {
         }
     }
 
-    /// Gives a batch out; when it returns, the cursor may pass it.
-    fn deliver(&mut self, app: &mut App<'_>, messages: &[String]) -> Result<(), CliError> {
+    /// Gives a batch out. With `None` the cursor may pass it; else the collector
+    /// did not take it, and why.
+    fn deliver(&mut self, messages: &[String]) -> Result<Option<io::Error>, CliError> {
         if messages.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        match self {
+        let (name, written) = match self {
             Self::Output => {
                 let mut output = io::stdout().lock();
                 let written = messages.iter().try_for_each(|line| output.write_all(line.as_bytes()));
-                written.and_then(|()| output.flush()).map_err(|why| CliError::file("standard output", why))
+                (PathBuf::from("standard output"), written.and_then(|()| output.flush()))
             }
             Self::File(path, file) => {
                 let written = messages.iter().try_for_each(|line| file.write_all(line.as_bytes()));
-                written.and_then(|()| file.sync_all()).map_err(|why| CliError::file(&*path, why))
+                (path.clone(), written.and_then(|()| file.sync_all()))
+            }
+            Self::Collector { to, .. } => return Ok(to.deliver(messages).err()),
+        };
+        written.map(|()| None).map_err(|why| CliError::file(name, why))
+    }
+
+    /// What was done, where events did not go to standard output.
+    fn sum_up(&self, app: &mut App<'_>, events: u64) {
+        match self {
+            Self::Output => {}
+            Self::File(path, _) => {
+                let value = json!({ "file": path.display().to_string(), "events": events });
+                app.emit(value, || format!("Wrote {events} events to {}.", path.display()));
             }
             Self::Collector { to, .. } => {
-                until_taken(app, to, messages);
-                Ok(())
+                let value = json!({ "collector": to.to_string(), "events": events });
+                app.emit(value, || format!("Sent {events} events to {to}."));
             }
         }
-    }
-}
-
-/// Tries until the collector has taken the batch, more and more rarely.
-fn until_taken(app: &mut App<'_>, to: &Collector, messages: &[String]) {
-    let (mut wait, longest) = PAUSES;
-    let mut refused = false;
-    while let Err(why) = to.deliver(messages) {
-        app.ui.note(&format!(
-            "The collector {to} did not take {} events: {why}. They are kept back, and sent again in {} s.",
-            messages.len(),
-            wait.as_millis().div_ceil(1000)
-        ));
-        std::thread::sleep(wait);
-        wait = (wait * 2).min(longest);
-        refused = true;
-    }
-    if refused {
-        app.ui.note(&format!("The collector {to} takes events again."));
     }
 }
 
@@ -202,8 +249,4 @@ fn until_taken(app: &mut App<'_>, to: &Collector, messages: &[String]) {
 fn host() -> Option<String> {
     let name = rustix::system::uname().nodename().to_str().ok()?.to_owned();
     (!name.is_empty() && name != "(none)").then_some(name)
-}
-
-fn pause(span: Span) {
-    std::thread::sleep(Duration::from_millis(u64::try_from(span.0).unwrap_or(1000)));
 }

@@ -97,16 +97,18 @@ fn targets(list: &Value) -> String {
 
 /// What an officer should notice.
 fn marks(row: &Value) -> Vec<String> {
-    let count = |key: &str, what: &str| {
-        let n = row[key].as_u64().unwrap_or_default();
-        (n > 0).then(|| format!("{n} {what}"))
-    };
-    let exposed = (row["exposed"] == true).then(|| "EXPOSED".to_owned());
-    let ticket = (row["ticket"] == false).then(|| "no ticket".to_owned());
-    [exposed, count("refused", "refused"), count("bad_shares", "bad shares"), ticket]
-        .into_iter()
-        .flatten()
-        .collect()
+    let count = |key: &str| row[key].as_u64().unwrap_or_default();
+    let (accepted, refused, bad) = (count("accepted"), count("refused"), count("bad_shares"));
+    let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
+    let marks = [
+        exposed.then(|| "EXPOSED".to_owned()),
+        // Shares were given, and nothing came of it.
+        (over && !exposed && accepted > 0).then(|| format!("weakened by {accepted}")),
+        (refused > 0).then(|| format!("{refused} refused")),
+        (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),
+        (row["ticket"] == false).then(|| "no ticket".to_owned()),
+    ];
+    marks.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -133,5 +135,13 @@ mod tests {
         ];
         assert_eq!(cells(&row), expected);
         assert_eq!(cells(&row).len(), HEAD.len());
+    }
+
+    #[test]
+    fn shares_that_were_given_for_nothing_are_marked() {
+        let row = |ended: Value, exposed: bool| json!({ "ended": ended, "exposed": exposed, "accepted": 1, "refused": 0, "bad_shares": 1, "ticket": true });
+        assert_eq!(marks(&row(json!("later"), false)), ["weakened by 1", "1 bad share"]);
+        assert_eq!(marks(&row(json!("later"), true)), ["EXPOSED", "1 bad share"]);
+        assert_eq!(marks(&row(Value::Null, false)), ["1 bad share"], "it may still come to something");
     }
 }
