@@ -216,6 +216,28 @@ fn a_collector_that_dies_with_messages_unread_gets_them_again() {
 }
 
 #[test]
+fn a_message_that_lay_unread_in_the_kernel_of_a_dead_collector_is_sent_again() {
+    let world = World::new();
+    let (received, listener) = (Received::default(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let to = format!("tcp://{}", listener.local_addr().unwrap());
+    let follower = Follower::start(&world, &["--syslog", &to, "--cursor", "sent"]);
+    let mut bytes = Vec::new();
+    listener.accept().unwrap().0.read_to_end(&mut bytes).unwrap();
+    received.framed(&bytes);
+    add_projects(&world, &["small"]);
+    // One event fits into the kernel's buffer; its sender is done writing when
+    // the collector goes without having read it.
+    let (stream, _) = listener.accept().unwrap();
+    while stream.peek(&mut [0; 1]).unwrap() == 0 {}
+    std::thread::sleep(Duration::from_millis(300));
+    drop(stream);
+    follower.says("did not take 1 events");
+    collect(listener, &received);
+    received.complete(size(&world));
+    received.without_gaps();
+}
+
+#[test]
 fn a_collector_that_hangs_is_not_taken_to_have_received_anything() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

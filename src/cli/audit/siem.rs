@@ -40,6 +40,15 @@ enum Sink {
     Collector { to: Collector, host: Option<String> },
 }
 
+/// What is given out, where to, and how far it is.
+struct Delivery<'a> {
+    args: &'a SiemArgs,
+    cursor: Cursor,
+    sink: Sink,
+    /// Events that were given out.
+    given: u64,
+}
+
 /// What a round of giving came to.
 enum Round {
     /// Everything that there was is given out.
@@ -55,24 +64,23 @@ fn events(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     let vault = app.read_vault()?;
     let mut log = vault.log(&args.organisation)?;
     let about = (&log.state.id, log.state.origin.as_str());
-    let mut cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
-    let mut sink = Sink::open(siem)?;
-    let (mut given, mut wait) = (0, Wait::default());
-    let mut open = Some(vault);
+    let cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
+    let mut delivery = Delivery { args: siem, cursor, sink: Sink::open(siem)?, given: 0 };
+    let (mut open, mut wait) = (Some(vault), Wait::default());
     loop {
         // The vault is not held while this waits: what is erased meanwhile is not
         // sent later, and no handle of ours stands in the way of the erasure.
         if let Some(vault) = open.take() {
-            match give(app, &vault, &log.state, siem, &mut cursor, &mut sink, &mut given)? {
-                Round::Everything if siem.follow => wait.over(app, &sink),
-                Round::NotTaken(events, why) => wait.longer(app, &sink, events, &why),
+            match delivery.give(app, &vault, &log.state)? {
+                Round::Everything if siem.follow => wait.over(app, &delivery.sink),
+                Round::NotTaken(events, why) => wait.longer(app, &delivery.sink, events, &why),
                 Round::Everything | Round::Ended => break,
             }
         }
         std::thread::sleep(wait.span(siem.interval));
         (open, log) = look(app, log)?;
     }
-    sink.sum_up(app, given);
+    delivery.sink.sum_up(app, delivery.given);
     Ok(())
 }
 
@@ -90,42 +98,42 @@ fn look(app: &App<'_>, log: Log) -> Result<(Option<PublicVault>, Log), CliError>
     Ok((Some(vault), log))
 }
 
-/// Gives everything out that the cursor has not passed.
-fn give(
-    app: &mut App<'_>,
-    vault: &PublicVault,
-    state: &Organisation,
-    args: &SiemArgs,
-    cursor: &mut Cursor,
-    sink: &mut Sink,
-    given: &mut u64,
-) -> Result<Round, CliError> {
-    let text = |hash: &_| vault.text(&state.id, hash);
-    let source = ocsf::Source { origin: state.origin.as_str(), state: Some(state), text: &text };
-    let mut progress = Progress::new(state.size);
-    let mut entries = vault.walk(&state.id, cursor.next()..state.size);
-    loop {
-        let batch = entries.by_ref().take(BATCH).collect::<Result<Vec<Read>, _>>()?;
-        let Some(last) = batch.last() else { return Ok(Round::Everything) };
-        let mut messages = Vec::new();
-        for entry in batch.iter().filter(|entry| args.since.is_none_or(|since| entry.time >= since)) {
-            let event = ocsf::event(&source, entry.index, &entry.line).map_err(VaultError::from)?;
-            messages.push(sink.encode(&event, source.origin, entry.index));
-        }
-        match sink.deliver(&messages) {
-            Ok(None) => {}
-            Ok(Some(why)) => return Ok(Round::NotTaken(messages.len(), why)),
-            // `warifu … | head` is no failure of the command; a SIEM that went away is.
-            Err(CliError::File { why, .. })
-                if why.kind() == ErrorKind::BrokenPipe && !args.follow && args.cursor.is_none() =>
-            {
-                return Ok(Round::Ended);
+impl Delivery<'_> {
+    /// Gives everything out that the cursor has not passed.
+    fn give(
+        &mut self,
+        app: &mut App<'_>,
+        vault: &PublicVault,
+        state: &Organisation,
+    ) -> Result<Round, CliError> {
+        let args = self.args;
+        let text = |hash: &_| vault.text(&state.id, hash);
+        let source = ocsf::Source { origin: state.origin.as_str(), state: Some(state), text: &text };
+        let mut progress = Progress::new(state.size);
+        let mut entries = vault.walk(&state.id, self.cursor.next()..state.size);
+        loop {
+            let batch = entries.by_ref().take(BATCH).collect::<Result<Vec<Read>, _>>()?;
+            let Some(last) = batch.last() else { return Ok(Round::Everything) };
+            let mut messages = Vec::new();
+            for entry in batch.iter().filter(|entry| args.since.is_none_or(|since| entry.time >= since)) {
+                let event = ocsf::event(&source, entry.index, &entry.line).map_err(VaultError::from)?;
+                messages.push(self.sink.encode(&event, source.origin, entry.index));
             }
-            Err(error) => return Err(error),
+            match self.sink.deliver(&messages) {
+                Ok(None) => {}
+                Ok(Some(why)) => return Ok(Round::NotTaken(messages.len(), why)),
+                // `warifu … | head` is no failure of the command; a SIEM that went away is.
+                Err(CliError::File { why, .. })
+                    if why.kind() == ErrorKind::BrokenPipe && !args.follow && args.cursor.is_none() =>
+                {
+                    return Ok(Round::Ended);
+                }
+                Err(error) => return Err(error),
+            }
+            self.given += messages.len() as u64;
+            self.cursor.advance(last.index, last.line.leaf_hash())?;
+            progress.tell(app, self.cursor.next());
         }
-        *given += messages.len() as u64;
-        cursor.advance(last.index, last.line.leaf_hash())?;
-        progress.tell(app, cursor.next());
     }
 }
 
