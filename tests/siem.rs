@@ -195,7 +195,7 @@ fn a_collector_that_dies_with_messages_unread_gets_them_again() {
     drop(listener);
     drop(stream);
     let note = follower.says("did not take");
-    assert!(note.contains(&to) && note.contains("kept back"), "{note}");
+    assert!(note.contains(&to) && note.contains("Kept back"), "{note}");
     follower.says("did not take");
     let cursor = world.host_dir().join("sent");
     assert!(!cursor.exists(), "nothing counts as sent");
@@ -231,7 +231,7 @@ fn a_message_that_lay_unread_in_the_kernel_of_a_dead_collector_is_sent_again() {
     while stream.peek(&mut [0; 1]).unwrap() == 0 {}
     std::thread::sleep(Duration::from_millis(300));
     drop(stream);
-    follower.says("did not take 1 events");
+    follower.says("Kept back: 1;");
     collect(listener, &received);
     received.complete(size(&world));
     received.without_gaps();
@@ -247,6 +247,28 @@ fn a_collector_that_hangs_is_not_taken_to_have_received_anything() {
     follower.says("did not close the connection");
     assert!(!world.host_dir().join("sent").exists());
     drop(listener);
+}
+
+#[test]
+fn a_reason_that_is_erased_while_the_collector_is_away_is_not_sent() {
+    let world = World::new();
+    world.request("request.warifu");
+    let export = world.host(&["audit", "export", "acme", "--format", "ocsf"]).good().out;
+    assert!(export.contains("\"comment\":\"billing address\""), "it is there to begin with");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let to = format!("tcp://{address}");
+    let follower = Follower::start(&world, &["--syslog", &to]);
+    follower.says("did not take");
+    let erased = world.database().execute("DELETE FROM record WHERE name LIKE 'text/%'", []).unwrap();
+    assert!(erased > 0);
+    let received = Received::default();
+    collect(TcpListener::bind(address).unwrap(), &received);
+    received.complete(size(&world));
+    for message in received.0.lock().unwrap().iter() {
+        assert!(event(message)["comment"].is_null(), "{message}");
+    }
 }
 
 #[test]

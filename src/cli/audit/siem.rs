@@ -151,7 +151,7 @@ impl Wait {
         let wait = self.0.map_or(first, |before| (before * 2).min(longest));
         self.0 = Some(wait);
         app.ui.note(&format!(
-            "{sink} did not take {events} events: {why}. They are kept back, and sent again in {} s.",
+            "{sink} did not take the events: {why}. Kept back: {events}; the next attempt is in {} s.",
             wait.as_millis().div_ceil(1000)
         ));
     }
@@ -243,11 +243,11 @@ impl Sink {
             Self::Output => {}
             Self::File(path, _) => {
                 let value = json!({ "file": path.display().to_string(), "events": events });
-                app.emit(value, || format!("Wrote {events} events to {}.", path.display()));
+                app.emit(value, || format!("Events written to {}: {events}.", path.display()));
             }
             Self::Collector { to, .. } => {
                 let value = json!({ "collector": to.to_string(), "events": events });
-                app.emit(value, || format!("Sent {events} events to {to}."));
+                app.emit(value, || format!("Events sent to {to}: {events}."));
             }
         }
     }
