@@ -77,7 +77,10 @@ pub struct ExportArgs {
     /// In which form: ocsf (one OCSF 1.8.0 event an entry, as a line of JSON)
     #[arg(long, value_enum, hide_possible_values = true)]
     pub format: ExportFormat,
-    /// Where to, and from when
+    /// Only entries from this time on
+    #[arg(long, value_parser = Time::parse_lenient)]
+    pub since: Option<Time>,
+    /// Where to
     #[command(flatten)]
     pub siem: SiemArgs,
 }
@@ -89,15 +92,12 @@ pub enum ExportFormat {
     Ocsf,
 }
 
-/// Where events go, and which.
+/// Where events go.
 #[derive(Args, Debug)]
 pub struct SiemArgs {
     /// Write into this new file instead of standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "syslog"])]
     pub out: Option<PathBuf>,
-    /// Only entries from this time on
-    #[arg(long, value_name = "T", value_parser = Time::parse_lenient)]
-    pub since: Option<Time>,
     /// Go on with new entries as they come, until it is stopped
     #[arg(long)]
     pub follow: bool,

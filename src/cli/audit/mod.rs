@@ -13,7 +13,7 @@ pub use collector::Collector;
 pub use hours::Hours;
 
 use super::App;
-use super::args::AuditCommand;
+use super::args::{AuditCommand, ExportFormat};
 use super::error::CliError;
 
 /// `audit …`.
@@ -21,6 +21,8 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
         AuditCommand::Log(args) => log::log(app, &args),
-        AuditCommand::Export(args) => siem::export(app, &args),
+        AuditCommand::Export(args) => match args.format {
+            ExportFormat::Ocsf => siem::export(app, &args),
+        },
     }
 }

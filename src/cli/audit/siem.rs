@@ -5,7 +5,7 @@
 use super::collector::Collector;
 use super::cursor::Cursor;
 use crate::cli::App;
-use crate::cli::args::{ExportArgs, ExportFormat, SiemArgs};
+use crate::cli::args::{ExportArgs, SiemArgs};
 use crate::cli::error::CliError;
 use crate::report::{ocsf, syslog};
 use crate::state::Organisation;
@@ -26,46 +26,14 @@ const BATCH: usize = 256;
 /// First and longest pause before a collector is tried again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// `audit export`.
+/// `audit export --format ocsf`.
 pub fn export(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
-    match args.format {
-        ExportFormat::Ocsf => events(app, args),
-    }
-}
-
-/// Where events go.
-enum Sink {
-    Output,
-    File(PathBuf, File),
-    Collector { to: Collector, host: Option<String> },
-}
-
-/// What is given out, where to, and how far it is.
-struct Delivery<'a> {
-    args: &'a SiemArgs,
-    cursor: Cursor,
-    sink: Sink,
-    /// Events that were given out.
-    given: u64,
-}
-
-/// What a round of giving came to.
-enum Round {
-    /// Everything that there was is given out.
-    Everything,
-    /// The collector did not take this many events.
-    NotTaken(usize, io::Error),
-    /// Nobody reads standard output any more.
-    Ended,
-}
-
-fn events(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     let siem = &args.siem;
     let vault = app.read_vault()?;
     let mut log = vault.log(&args.organisation)?;
     let about = (&log.state.id, log.state.origin.as_str());
     let cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
-    let mut delivery = Delivery { args: siem, cursor, sink: Sink::open(siem)?, given: 0 };
+    let mut delivery = Delivery { args, cursor, sink: Sink::open(siem)?, given: 0 };
     let (mut open, mut wait) = (Some(vault), Wait::default());
     loop {
         // The vault is not held while this waits: what is erased meanwhile is not
@@ -82,6 +50,32 @@ fn events(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     }
     delivery.sink.sum_up(app, delivery.given);
     Ok(())
+}
+
+/// Where events go.
+enum Sink {
+    Output,
+    File(PathBuf, File),
+    Collector { to: Collector, host: Option<String> },
+}
+
+/// What is given out, where to, and how far it is.
+struct Delivery<'a> {
+    args: &'a ExportArgs,
+    cursor: Cursor,
+    sink: Sink,
+    /// Events that were given out.
+    given: u64,
+}
+
+/// What a round of giving came to.
+enum Round {
+    /// Everything that there was is given out.
+    Everything,
+    /// The collector did not take this many events.
+    NotTaken(usize, io::Error),
+    /// Nobody reads standard output any more.
+    Ended,
 }
 
 /// The vault as it is now and what the log has become; no vault where somebody
@@ -124,7 +118,9 @@ impl Delivery<'_> {
                 Ok(Some(why)) => return Ok(Round::NotTaken(messages.len(), why)),
                 // `warifu … | head` is no failure of the command; a SIEM that went away is.
                 Err(CliError::File { why, .. })
-                    if why.kind() == ErrorKind::BrokenPipe && !args.follow && args.cursor.is_none() =>
+                    if why.kind() == ErrorKind::BrokenPipe
+                        && !args.siem.follow
+                        && args.siem.cursor.is_none() =>
                 {
                     return Ok(Round::Ended);
                 }
