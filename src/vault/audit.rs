@@ -8,6 +8,9 @@ use crate::store::Store;
 use crate::time::Time;
 use std::ops::Range;
 
+/// Entries that are read from the store at once.
+const PIECE: u64 = 512;
+
 /// One entry for reading.
 #[derive(Debug, Clone)]
 pub struct Read {
@@ -39,7 +42,7 @@ impl PublicVault {
         range: Range<u64>,
     ) -> impl Iterator<Item = Result<Read, VaultError>> {
         let id = *id;
-        commit::pieces(range).flat_map(move |piece| {
+        pieces(range).flat_map(move |piece| {
             let (read, failed) = match self.store().entries(&id, piece.clone()) {
                 Ok(entries) => (entries, None),
                 Err(error) => (Vec::new(), Some(Err(error.into()))),
@@ -51,8 +54,7 @@ impl PublicVault {
     /// What a log adds up to with everything that was appended since it was
     /// read: it must still be the log that it was then.
     pub fn advance(&self, log: Log) -> Result<Log, VaultError> {
-        let id = log.state.id;
-        commit::advance(self.store(), &id, Some(log))
+        commit::advance(self.store(), log)
     }
 }
 
@@ -70,5 +72,26 @@ impl Read {
             },
             Line::Unknown { kind, time, actor } => Self { index, time, actor, kind, line, event: None },
         })
+    }
+}
+
+/// A range in pieces, in order.
+fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let end = range.end;
+    let starts = range.step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
+    starts.map(move |start| start..end.min(start.saturating_add(PIECE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_a_range_once_and_in_order() {
+        for (start, end) in [(0, 0), (0, 1), (0, PIECE), (0, PIECE + 1), (7, 3 * PIECE)] {
+            let all: Vec<u64> = pieces(start..end).flatten().collect();
+            assert_eq!(all, (start..end).collect::<Vec<_>>(), "{start}..{end}");
+            assert!(pieces(start..end).all(|piece| piece.end - piece.start <= PIECE));
+        }
     }
 }

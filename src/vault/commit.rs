@@ -13,7 +13,6 @@ use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
 use crate::time::Time;
-use std::ops::Range;
 
 /// Name of the projection that holds the whole state as JSON.
 pub const STATE: &str = "state";
@@ -64,52 +63,29 @@ impl Committed {
     }
 }
 
-/// Entries that are read from the store at once, so that a long log is never in
-/// memory as a whole.
-const PIECE: u64 = 512;
-
-/// A range in pieces, in order.
-pub(super) fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let end = range.end;
-    let starts = range.step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
-    starts.map(move |start| start..end.min(start.saturating_add(PIECE)))
-}
-
 /// Reads and replays a log, which must be that organisation's and be covered by
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
-    advance(store, id, None)
-}
-
-/// The same for what a log has beyond what was read of it before; it must still
-/// begin with just that.
-pub fn advance(store: &dyn Store, id: &OrganisationId, read: Option<Log>) -> Result<Log, VaultError> {
-    let mut replay = read;
+    let mut replay: Option<Log> = None;
     let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
     // Size and checkpoint of one moment: others may append while this reads.
     let head = store.head(id)?.ok_or_else(missing)?;
-    let (begin, size) = (replay.as_ref().map_or(0, |log| log.state.size), head.frontier.size());
-    if size < begin {
-        let why = format!("the log ends before it: it had {begin} entries when it was read before");
-        return Err(VaultError::BadEntry { log: *id, index: size, why });
-    }
-    for piece in pieces(begin..size) {
-        for (index, bytes) in piece.clone().zip(store.entries(id, piece)?) {
-            let bad =
-                |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
-            let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
-            let leaf = bytes.leaf_hash();
-            match &mut replay {
-                None => {
-                    let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
-                    replay = Some(Log { state, tree: Frontier::new() });
-                }
-                Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+    let size = head.frontier.size();
+    for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
+        let bad =
+            |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+        let leaf = bytes.leaf_hash();
+        match &mut replay {
+            None => {
+                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
+                replay = Some(Log { state, tree: Frontier::new() });
             }
-            if let Some(log) = &mut replay {
-                log.tree.push(leaf);
-            }
+            Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+        }
+        if let Some(log) = &mut replay {
+            log.tree.push(leaf);
         }
     }
     let log = replay.ok_or_else(missing)?;
@@ -140,6 +116,27 @@ fn covered(
     } else {
         Err(bad(&format_args!("it is of {} entries, and there are {}", signed.size, tree.size())))
     }
+}
+
+/// Reads and replays what a log has beyond what was read of it before. It must
+/// still begin with just that, and its checkpoint cover all of it.
+pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
+    let (id, mut log) = (read.state.id, read);
+    let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
+    let head = store.head(&id)?.ok_or_else(missing)?;
+    let (begin, size) = (log.state.size, head.frontier.size());
+    if size < begin {
+        let why = format!("the log ends before it: it had {begin} entries when it was read before");
+        return Err(VaultError::BadEntry { log: id, index: size, why });
+    }
+    for (index, bytes) in (begin..).zip(store.entries(&id, begin..size)?) {
+        let bad = |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+        log.state.apply(&line).map_err(|e| bad(&e))?;
+        log.tree.push(bytes.leaf_hash());
+    }
+    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    Ok(log)
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
