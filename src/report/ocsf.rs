@@ -2,7 +2,7 @@
 //!
 //! The whole mapping stands in this file, because the next version of the
 //! schema will move classes about. Which class, activity and severity a kind
-//! of entry has is said in [`mapped`], in the order of [`Event`]. No entry is
+//! of entry has is said in `mapped`, in the order of [`Event`]. No entry is
 //! verified here, and none is left out: a kind of a newer version becomes a
 //! base event.
 //!
