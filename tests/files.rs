@@ -51,6 +51,7 @@ fn a_quorum_opens_and_the_password_reaches_only_the_program() {
         .collect();
     let expected = [
         "account-created",
+        "bound",
         "seal-begun",
         "sealed",
         "opened",

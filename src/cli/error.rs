@@ -143,6 +143,22 @@ pub enum CliError {
     /// Somebody whose contribution is accepted came again; nothing was entered.
     #[error("{0} has contributed already; nothing was entered for this")]
     ContributedAlready(Pseudonym),
+    /// A cursor of `audit export` that cannot be gone on from.
+    #[error("{} cannot be gone on from: {why}", path.display())]
+    Cursor {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A log that is not the one that a cursor was written for.
+    #[error("the log is not the one of which {entries} entries were sent by {}", path.display())]
+    Rewound {
+        /// Which file.
+        path: PathBuf,
+        /// How many entries it says were sent.
+        entries: u64,
+    },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
@@ -214,6 +230,10 @@ impl CliError {
             }
             Self::Refused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) => "Call another custodian.",
+            Self::Cursor { .. } => "Name this log's own cursor with --cursor, or another file to begin anew.",
+            Self::Rewound { .. } => {
+                "Keep this vault as it is and compare it with what the SIEM has: entries were removed or replaced."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -244,7 +264,8 @@ impl CliError {
             | Self::ContributedAlready(_)
             | Self::Refused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
-            Self::Tampered(_) => Exit::Tampered,
+            Self::Cursor { .. } => Exit::Input,
+            Self::Tampered(_) | Self::Rewound { .. } => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
