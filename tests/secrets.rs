@@ -340,12 +340,11 @@ impl Scene {
                 "true",
             ]);
         }
-        // A fresh package: the card has met newer entries on the host by now.
-        let open = world.host(&["--json", "ceremony", "list", "acme"]).good().json();
-        let ceremony = open[0]["ceremony"].as_str().unwrap().to_owned();
-        self.done(&["ceremony", "package", "acme", &ceremony, "--out", "third-again.warifu"]);
+        // A card without memory: its owner has seen newer entries on the host by now.
+        fs::copy(&card, world.host_dir().join("no-memory.card")).unwrap();
+        let card = "no-memory.card";
         let contribute =
-            ["ceremony", "contribute", "third-again.warifu", "--card", &card, "--passphrase-file", &passphrase];
+            ["ceremony", "contribute", "third.warifu", "--card", card, "--passphrase-file", &passphrase];
         // Whatever was given as a code leaves encrypted.
         for (code, out) in [(passphrase.as_str(), "third-mixed-up"), ("pasted", "third-pasted")] {
             self.done(&[&contribute[..], &["--code-file", code, "--out", out]].concat());
