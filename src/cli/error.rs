@@ -175,6 +175,22 @@ pub enum CliError {
     /// Somebody whose contribution is accepted came again; nothing was entered.
     #[error("{0} has contributed already; nothing was entered for this")]
     ContributedAlready(Pseudonym),
+    /// A cursor of `audit export` that cannot be gone on from.
+    #[error("{} cannot be gone on from: {why}", path.display())]
+    Cursor {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A log that is not the one that a cursor was written for.
+    #[error("the log is not the one of which {entries} entries were sent by {}", path.display())]
+    Rewound {
+        /// Which file.
+        path: PathBuf,
+        /// How many entries it says were sent.
+        entries: u64,
+    },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
@@ -252,6 +268,10 @@ impl CliError {
             Self::Unanswered { .. } | Self::NotWitnessed(_) => {
                 "What was cosigned is kept. Ask again when the others can be reached; if one saw another log, tell the security officers."
             }
+            Self::Cursor { .. } => "Name this log's own cursor with --cursor, or another file to begin anew.",
+            Self::Rewound { .. } => {
+                "Keep this vault as it is and compare it with what the SIEM has: entries were removed or replaced."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -286,7 +306,8 @@ impl CliError {
             | Self::ContributedAlready(_)
             | Self::Refused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
-            Self::Tampered(_) => Exit::Tampered,
+            Self::Cursor { .. } => Exit::Input,
+            Self::Tampered(_) | Self::Rewound { .. } => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -304,7 +325,7 @@ fn keep_remedy(error: &KeepError) -> &'static str {
         }
         KeepError::InUse(_) => "Stop the other one first.",
         KeepError::Name(_) => "Choose a name without spaces and '+', like witness.example.org.",
-        KeepError::Io { .. } => "Check the path and its permissions.",
+        KeepError::Io { why, .. } => file_remedy(why),
     }
 }
 

@@ -253,6 +253,12 @@ impl<'a> App<'a> {
         self.ui.say(&text);
     }
 
+    /// The same for text that programs read too: its lines are broken nowhere.
+    pub fn emit_whole(&mut self, value: Value, text: impl FnOnce() -> String) {
+        let text = if self.json { escaped(&value) } else { text() };
+        self.ui.say(&text);
+    }
+
     /// A question of yes or no; `--yes` answers it.
     pub fn confirm(&mut self, question: &str, deadline: Option<Time>) -> Result<(), CliError> {
         if self.yes {

@@ -30,6 +30,11 @@ impl Column {
         Self { head, text: true, spare: None }
     }
 
+    /// What stands above it.
+    pub const fn head(&self) -> &'static str {
+        self.head
+    }
+
     /// Left out where there is no room; the lowest rank goes first.
     pub const fn spare(mut self, rank: u8) -> Self {
         self.spare = Some(rank);

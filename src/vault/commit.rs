@@ -83,6 +83,9 @@ pub enum EntryFault {
     /// It begins the log of another organisation.
     #[error("it is another organisation's")]
     AnotherOrganisation,
+    /// The log has fewer entries than it had.
+    #[error("the log ends before it: it had {0} entries when it was read before")]
+    EndsBefore(u64),
     /// It announces keys that are not this host's.
     #[error("it announces another gate than this host's")]
     AnotherGate,
@@ -136,6 +139,27 @@ fn covered(
     let index = tree.size().saturating_sub(1);
     checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
         .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
+}
+
+/// Reads and replays what a log has beyond what was read of it before. It must
+/// still begin with just that, and its checkpoint cover all of it.
+pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
+    let (id, mut log) = (read.state.id, read);
+    let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
+    let head = store.head(&id)?.ok_or_else(missing)?;
+    let (begin, size) = (log.state.size, head.frontier.size());
+    if size < begin {
+        return Err(VaultError::BadEntry { log: id, index: size, why: EntryFault::EndsBefore(begin) });
+    }
+    for (index, bytes) in (begin..).zip(store.entries(&id, begin..size)?) {
+        let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
+        log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
+        log.tree.push(bytes.leaf_hash());
+    }
+    log.checkpoint.clone_from(&head.checkpoint);
+    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    Ok(log)
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.

@@ -2,9 +2,11 @@
 
 use super::Sub;
 use super::witness::{CosignArgs, PolicyCommand};
+use crate::cli::audit::{Collector, Hours};
 use crate::name::{AccountAddress, Pseudonym, Slug};
-use crate::time::Time;
-use clap::{Args, Subcommand};
+use crate::time::{Span, Time};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// `audit …`.
 #[derive(Subcommand, Debug)]
@@ -12,6 +14,12 @@ pub enum AuditCommand {
     /// Read an organisation's log
     #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
     Log(LogArgs),
+    /// Give an organisation's log to a SIEM, or follow it
+    #[command(after_help = "\
+Examples:
+  warifu audit export acme --format ocsf --out acme.jsonl
+  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601 --cursor acme.cursor")]
+    Export(ExportArgs),
     /// Print the signed checkpoint of an organisation's log
     #[command(after_help = "Example:\n  warifu audit checkpoint acme --cosigned")]
     Checkpoint {
@@ -42,13 +50,14 @@ Examples:
 pub struct LogArgs {
     /// Organisation
     pub organisation: Slug,
-    /// Only entries about this account
+    /// Only entries about this account: its bindings, also of its project and
+    /// organisation, its versions and their ceremonies
     #[arg(long)]
     pub account: Option<AccountAddress>,
     /// Only entries of this kind; repeat it for more
     #[arg(long)]
     pub kind: Vec<String>,
-    /// Only entries that name this pseudonym
+    /// Only entries that name this pseudonym; with --contributions: that one's own
     #[arg(long)]
     pub who: Option<Pseudonym>,
     /// Only entries from this time on
@@ -57,4 +66,76 @@ pub struct LogArgs {
     /// Only entries before this time
     #[arg(long, value_parser = Time::parse_lenient)]
     pub until: Option<Time>,
+    /// Only contributions: who contributed to what, and what became of it
+    #[arg(long)]
+    pub contributions: bool,
+    /// Only refused contributions and rejected shares
+    #[arg(long)]
+    pub refusals: bool,
+    /// Only openings without a ticket
+    #[arg(long)]
+    pub no_ticket: bool,
+    /// Only openings outside working hours, Monday to Friday [default hours: 08-18]
+    #[arg(long, value_name = "HH-HH", num_args = 0..=1, default_missing_value = "08-18")]
+    pub unusual_hours: Option<Hours>,
+    /// Time zone of the working hours, like Europe/Berlin [default: the system's]
+    #[arg(long, requires = "unusual_hours")]
+    pub zone: Option<String>,
+    /// One line for each ceremony that one of the entries belongs to
+    #[arg(long)]
+    pub timeline: bool,
+    /// As comma-separated values, for spreadsheets
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// `audit export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Organisation
+    pub organisation: Slug,
+    /// In which form: ocsf (one OCSF 1.8.0 event an entry, as a line of JSON)
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub format: ExportFormat,
+    /// Only entries from this time on
+    #[arg(long, value_parser = Time::parse_lenient)]
+    pub since: Option<Time>,
+    /// Where to
+    #[command(flatten)]
+    pub siem: SiemArgs,
+}
+
+/// In which form a log is exported.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFormat {
+    /// One OCSF event an entry, as a line of JSON
+    Ocsf,
+}
+
+/// Where events go.
+#[derive(Args, Debug)]
+pub struct SiemArgs {
+    /// Write into this new file instead of standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["follow", "syslog"])]
+    pub out: Option<PathBuf>,
+    /// Go on with new entries as they come, until it is stopped
+    #[arg(long)]
+    pub follow: bool,
+    /// How often to look for new entries
+    #[arg(long, value_name = "SPAN", default_value = "1s", requires = "follow", value_parser = interval)]
+    pub interval: Span,
+    /// Send RFC 5424 messages to tcp://HOST:PORT or unix:///PATH instead of standard output
+    #[arg(long, value_name = "COLLECTOR")]
+    pub syslog: Option<Collector>,
+    /// Remember in this file what was given out, and go on after it the next time
+    #[arg(long, value_name = "FILE")]
+    pub cursor: Option<PathBuf>,
+}
+
+fn interval(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).ok_or("write it like 1s, 30s or 5m")?;
+    if span > Span::hours(1) {
+        return Err("it is looked at least once an hour".to_owned());
+    }
+    Ok(span)
 }

@@ -79,7 +79,7 @@ pub fn checkpoint(app: &mut App<'_>, organisation: &Slug, cosigned: bool) -> Res
         return Err(CliError::Argument { fact, remedy });
     };
     let key = log.state.log_key().map(|key| key.to_string()).ok();
-    app.emit(json!({ "checkpoint": note, "key": key }), || note.trim_end().to_owned());
+    app.emit_whole(json!({ "checkpoint": note, "key": key }), || note.trim_end().to_owned());
     Ok(())
 }
 

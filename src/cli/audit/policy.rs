@@ -67,7 +67,7 @@ fn show(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError> {
         "group": address.to_string(), "serial": set.map(|set| set.serial),
         "policy": set.map(|set| &set.policy), "signed_by": signers,
     });
-    app.emit(value, || match set {
+    app.emit_whole(value, || match set {
         Some(set) => lines(&set.policy),
         None => format!("{address} has no witness policy: its releases wait for nobody."),
     });
