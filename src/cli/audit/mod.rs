@@ -1,16 +1,25 @@
-//! `audit`: reading and verifying the log.
+//! `audit`: reading, verifying and exporting the log.
 
+mod export;
 mod log;
+mod proof;
 mod verify;
 
 use super::App;
-use super::args::AuditCommand;
+use super::args::{AuditCommand, ExportFormat};
 use super::error::CliError;
 
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Verify { export: Some(dir), key, .. } => export::verify(app, &dir, key.as_deref()),
+        AuditCommand::Verify { organisation, .. } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Export(args) => match args.format {
+            ExportFormat::Tiles => export::write(app, &args),
+        },
+        AuditCommand::Key { organisation } => export::key(app, &organisation),
+        AuditCommand::Prove(args) => proof::prove(app, &args),
+        AuditCommand::CheckProof(args) => proof::check(app, &args),
         AuditCommand::Log(args) => log::log(app, &args),
     }
 }
