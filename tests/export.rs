@@ -157,6 +157,8 @@ fn a_ceremonys_receipt_verifies_on_a_machine_without_the_vault() {
     let short = &ceremony[..8];
     let opened = world.host(&["--json", "audit", "prove", "acme", short]).good().json();
     assert_eq!(opened["kind"], "targeted");
+    let said = world.host(&["audit", "prove", "acme", short]).good().err;
+    assert!(said.contains("('targeted')") && said.contains("nothing was released"), "{said}");
     world.contributed(0, "request.warifu");
     world.contributed(1, "request.warifu");
     let finish = ["ceremony", "finish", "acme", short, "--exec", "cat > /dev/null"];
@@ -164,7 +166,7 @@ fn a_ceremonys_receipt_verifies_on_a_machine_without_the_vault() {
     world.request("next.warifu");
     let prove = ["audit", "prove", "acme", short, "--out", "billing.tlog-proof"];
     let said = world.host(&prove).good();
-    assert!(said.out.contains("('released')"), "{}", said.out);
+    assert!(said.out.contains("('released')") && !said.out.contains("nothing was"), "{}", said.out);
     world.host_refused(&prove, 3, &["exists already"]);
     let key = world.host(&["audit", "key", "acme"]).good().out;
     let away = world.custodians[0].clone();

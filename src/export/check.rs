@@ -81,7 +81,16 @@ impl fmt::Display for Finding {
 /// caller has verified. What lies there ahead of the checkpoint, as an export
 /// that was interrupted leaves it, is not judged.
 pub fn check_tiles(dir: &Directory, checkpoint: &Checkpoint) -> Vec<Finding> {
-    let mut check = Check { dir, size: checkpoint.size, findings: Vec::new() };
+    check_tiles_and_tell(dir, checkpoint, &mut |_, _| ())
+}
+
+/// As [`check_tiles`]; `progress` is told how many of how many entries are done.
+pub fn check_tiles_and_tell(
+    dir: &Directory,
+    checkpoint: &Checkpoint,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Vec<Finding> {
+    let mut check = Check { dir, size: checkpoint.size, findings: Vec::new(), progress };
     if dir.stated() != checkpoint {
         check.found(CHECKPOINT, None, Fault::OtherCheckpoint);
         return check.findings;
@@ -97,6 +106,7 @@ struct Check<'a> {
     dir: &'a Directory,
     size: u64,
     findings: Vec<Finding>,
+    progress: &'a mut dyn FnMut(u64, u64),
 }
 
 impl Check<'_> {
@@ -166,7 +176,8 @@ impl Check<'_> {
     /// entries.
     fn below(&mut self, tile: Tile, hashes: &[Hash]) {
         if let Some(bundle) = tile.bundle() {
-            return self.entries(bundle, hashes);
+            self.entries(bundle, hashes);
+            return (self.progress)(bundle.entries().end, self.size);
         }
         for (hash, place) in hashes.iter().zip(0..) {
             if self.is_over() {

@@ -23,7 +23,7 @@ mod receipt;
 mod snapshot;
 mod write;
 
-pub use check::{Fault, Finding, MAX_FINDINGS, check_tiles};
+pub use check::{Fault, Finding, MAX_FINDINGS, check_tiles, check_tiles_and_tell};
 pub use read::Directory;
 pub use receipt::{Receipt, of_ceremony, of_entry};
 pub use snapshot::Snapshot;

@@ -83,6 +83,7 @@ impl<'a> Export<'a> {
     /// Locks the directory and looks what is in it. Nothing is written before it
     /// is known to hold nothing, or this log.
     fn begin(log: &'a Snapshot<'a>, dir: &'a Path, first: u64) -> Result<Self, ExportError> {
+        let is_new = !dir.exists();
         fs::create_dir_all(dir).map_err(|why| ExportError::file(dir, why))?;
         let lock = File::open(dir).map_err(|why| ExportError::file(dir, why))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|why| match why {
@@ -103,7 +104,11 @@ impl<'a> Export<'a> {
             Err(why) => return Err(ExportError::file(&staging, why)),
             Ok(()) => false,
         };
-        let (dirty, whole) = Default::default();
+        let parent = dir.parent().filter(|_| is_new).map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        });
+        let (dirty, whole) = (parent.into_iter().collect(), Vec::new());
         let mut export = Self { log, dir, before, first, interrupted, dirty, whole, files: 0, _lock: lock };
         // The key comes first: from now on the directory is this log's, also
         // after a crash.

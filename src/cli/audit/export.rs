@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::{App, files};
 use crate::event::printable;
-use crate::export::{Directory, Exported, Snapshot, check_tiles, export};
+use crate::export::{Directory, Exported, Snapshot, check_tiles_and_tell, export};
 use crate::log::checkpoint;
 use crate::log::note::{MAX_NOTE, VerifierKey};
 use crate::name::Slug;
@@ -60,7 +60,10 @@ pub fn verify(app: &mut App<'_>, dir: &Path, key: Option<&str>) -> Result<(), Cl
     };
     let note = files::read_capped(&dir.join(crate::export::CHECKPOINT), MAX_NOTE as u64)?;
     let signed = checkpoint::open(&note, &key).map_err(CliError::NotSigned)?;
-    let findings = check_tiles(&read, &signed);
+    let findings = {
+        let bar = Progress::new("entries");
+        check_tiles_and_tell(&read, &signed, &mut |done, of| bar.at(done, of))
+    };
     let rows: Vec<_> = findings
         .iter()
         .map(|one| json!({ "file": one.file, "entry": one.entry, "what": one.fault.to_string() }))

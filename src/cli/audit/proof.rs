@@ -36,7 +36,10 @@ pub fn prove(app: &mut App<'_>, args: &ProveArgs) -> Result<(), CliError> {
         "entry": receipt.entry().as_str(), "key": log.key().to_string(),
         "file": args.out.as_ref().map(|out| out.display().to_string()), "proof": text,
     });
-    let which = format!("entry {index} ('{kind}') of {}, in the log of {size} entries", args.organisation);
+    let nothing = args.ceremony.is_some() && kind != "released";
+    let remark = if nothing { ", the last of its ceremony, in which nothing was released" } else { "" };
+    let which =
+        format!("entry {index} ('{kind}') of {}, in the log of {size} entries{remark}", args.organisation);
     match &args.out {
         Some(out) => app.emit(value, || {
             format!(
