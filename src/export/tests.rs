@@ -272,6 +272,24 @@ fn a_checkpoint_that_the_log_did_not_sign_is_named() {
 }
 
 #[test]
+fn what_is_in_the_way_is_named_and_the_checkpoint_stays() {
+    let (dir, mut store) = exported(3);
+    let before = fs::read(dir.path().join(CHECKPOINT)).unwrap();
+    fs::remove_dir_all(dir.path().join(TILES)).unwrap();
+    fs::write(dir.path().join(TILES), "a file").unwrap();
+    grow(&mut store, LOG, "test", 3000);
+    let refused = export_log(&store, dir.path(), None);
+    assert!(
+        matches!(&refused, Err(ExportError::File { path, .. }) if path.starts_with(dir.path().join(TILES))),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read(dir.path().join(CHECKPOINT)).unwrap(), before);
+    fs::remove_file(dir.path().join(TILES)).unwrap();
+    export_log(&store, dir.path(), None).unwrap();
+    assert_eq!((findings(dir.path()), files(dir.path())), (vec![], expected(3000)));
+}
+
+#[test]
 fn two_exports_do_not_run_at_once() {
     let (dir, store) = exported(3);
     let lock = fs::File::open(dir.path()).unwrap();

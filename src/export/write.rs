@@ -6,6 +6,7 @@
 
 use super::{CHECKPOINT, ExportError, FIRST, KEY, POLICY, README, STAGING, Snapshot};
 use crate::event::printable;
+use crate::log::EntryBytes;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::merkle::Hash;
 use crate::log::note::MAX_NOTE;
@@ -16,13 +17,21 @@ use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 /// What the README says, but for the log's name and key.
 const README_TEXT: &str = include_str!("README.txt");
 
 /// Longest `log.vkey` and `first` that are read.
 const MAX_SMALL: usize = 1024;
+
+/// Files that are read and not yet written: enough that neither waits for the
+/// other, few enough for a machine with little memory, since a bundle can have
+/// 16 MiB.
+const QUEUE: usize = 4;
 
 /// What an export did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,18 +72,13 @@ pub fn export(
 
 struct Export<'a> {
     log: &'a Snapshot<'a>,
-    dir: &'a Path,
     /// Size and root of the last export.
     before: Option<(u64, Hash)>,
     /// First entry that the directory holds when this is done.
     first: u64,
     /// Whether the last export did not come to its end.
     interrupted: bool,
-    /// Folders in which something was put since they were last synced.
-    dirty: BTreeSet<PathBuf>,
-    /// Tiles that are whole now: partial ones in their place can go.
-    whole: Vec<Tile>,
-    files: u64,
+    files: Files<'a>,
     /// The directory is locked as long as this is open.
     _lock: File,
 }
@@ -104,55 +108,117 @@ impl<'a> Export<'a> {
             Err(why) => return Err(ExportError::file(&staging, why)),
             Ok(()) => false,
         };
-        let parent = dir.parent().filter(|_| is_new).map(|parent| match parent.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => parent.to_owned(),
-        });
-        let (dirty, whole) = (parent.into_iter().collect(), Vec::new());
-        let mut export = Self { log, dir, before, first, interrupted, dirty, whole, files: 0, _lock: lock };
+        let mut files = Files { dir, dirty: BTreeSet::new(), whole: Vec::new(), count: 0 };
+        if is_new {
+            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+            files.dirty.insert(parent.unwrap_or(Path::new(".")).to_owned());
+        }
         // The key comes first: from now on the directory is this log's, also
         // after a crash.
-        export.put_if_other(KEY, format!("{}\n", log.key()).as_bytes())?;
-        Ok(export)
+        files.put_if_other(KEY, format!("{}\n", log.key()).as_bytes())?;
+        Ok(Self { log, before, first, interrupted, files, _lock: lock })
     }
 
-    /// Reads all leaves and writes the tiles and bundles that are not there yet,
-    /// one bundle at a time. The leaves up to the last export must have its root,
-    /// which is known before anything new is written; all of them must have the
-    /// checkpoint's.
+    /// Writes the tiles and bundles that are not there yet. The next are read and
+    /// hashed while the last are synced.
     fn tiles(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ExportError> {
+        let reading = Reading { log: self.log, dir: self.files.dir, before: self.before, first: self.first };
+        let files = &mut self.files;
+        thread::scope(|scope| {
+            let (queue, queued) = sync_channel::<Queued>(QUEUE);
+            let writing = scope
+                .spawn(move || queued.into_iter().try_for_each(|(tile, bytes)| files.put_tile(tile, &bytes)));
+            let read = reading.tiles(&queue, progress);
+            drop(queue);
+            let written = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
+            // If writing failed, that is why reading stopped.
+            written.and(read)
+        })
+    }
+
+    /// What people and their tools need beside the tiles.
+    fn texts(&mut self) -> Result<(), ExportError> {
+        let (name, key) = (self.log.key().name().to_owned(), self.log.key().to_string());
+        self.files.put_if_other(POLICY, format!("log {key}\nquorum none\n").as_bytes())?;
+        let readme = README_TEXT.replace("{origin}", &name).replace("{key}", &key);
+        self.files.put_if_other(README, readme.as_bytes())
+    }
+
+    /// With tiles and texts in place: the checkpoint, and then what is no longer
+    /// needed goes.
+    fn finish(self) -> Result<Exported, ExportError> {
+        let Self { log, before, first, interrupted, mut files, _lock } = self;
+        files.sync()?;
+        // More bundles than `first` says are no harm, fewer would be.
+        if first > 0 {
+            files.put_if_other(FIRST, format!("{first}\n").as_bytes())?;
+        } else {
+            files.remove(FIRST)?;
+        }
+        files.sync()?;
+        // The commit point: once the rename is synced, readers have the new log.
+        files.put_if_other(CHECKPOINT, log.checkpoint().as_bytes())?;
+        files.sync()?;
+        if interrupted {
+            files.whole = tile::tiles(log.size()).filter(|tile| tile.is_whole()).collect();
+        }
+        for tile in std::mem::take(&mut files.whole) {
+            files.remove_folder(&format!("{tile}.p"))?;
+        }
+        files.remove_folder(STAGING)?;
+        files.sync()?;
+        let before = before.map_or(0, |(size, _)| size);
+        Ok(Exported { before, size: log.size(), first, files: files.count })
+    }
+}
+
+/// A file on its way to the disk.
+type Queued = (Tile, Vec<u8>);
+
+/// What is to be exported, and what is there already.
+struct Reading<'a> {
+    log: &'a Snapshot<'a>,
+    dir: &'a Path,
+    before: Option<(u64, Hash)>,
+    first: u64,
+}
+
+impl Reading<'_> {
+    /// Reads all leaves, one bundle at a time, and queues what is missing. The
+    /// leaves up to the last export must have its root, which is known before
+    /// anything new is queued; all of them must have the checkpoint's.
+    fn tiles(
+        &self,
+        queue: &SyncSender<Queued>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), ExportError> {
         let size = self.log.size();
         let mut tiling = Tiling::new();
         for bundle in tile::new_tiles(Row::Entries, 0, size) {
             let wanted = bundle.entries().start >= self.first && self.is_missing(bundle);
             let entries = if wanted { self.log.entries(bundle.entries())? } else { Vec::new() };
             let leaves = match wanted {
-                true => entries.iter().map(crate::log::EntryBytes::leaf_hash).collect(),
+                true => entries.iter().map(EntryBytes::leaf_hash).collect(),
                 false => self.log.leaf_hashes(bundle.entries())?,
             };
-            let mut tiles = Vec::new();
+            let mut missing = Vec::new();
             for leaf in leaves {
-                tiles.extend(tiling.push(leaf));
+                missing.extend(tiling.push(leaf));
                 self.check_earlier(&tiling)?;
             }
-            if wanted {
-                self.put_tile(bundle, &tile::encode_bundle(&entries))?;
-            }
-            for (tile, hashes) in tiles {
-                if self.is_missing(tile) {
-                    self.put_tile(tile, &tile::encode_hashes(&hashes))?;
-                }
+            missing.retain(|(tile, _)| self.is_missing(*tile));
+            let tiles = missing.iter().map(|(tile, hashes)| (*tile, tile::encode_hashes(hashes)));
+            let bundle = wanted.then(|| (bundle, tile::encode_bundle(&entries)));
+            if !send(queue, bundle.into_iter().chain(tiles)) {
+                return Ok(());
             }
             progress(tiling.size(), size);
         }
         if tiling.root() != self.log.root() {
             return Err(ExportError::NotCovered { size });
         }
-        for (tile, hashes) in tiling.edge() {
-            if self.is_missing(tile) {
-                self.put_tile(tile, &tile::encode_hashes(hashes))?;
-            }
-        }
+        let edge = tiling.edge().filter(|(tile, _)| self.is_missing(*tile));
+        send(queue, edge.map(|(tile, hashes)| (tile, tile::encode_hashes(hashes))));
         Ok(())
     }
 
@@ -173,42 +239,24 @@ impl<'a> Export<'a> {
         let before = self.before.map_or(0, |(size, _)| size);
         !tile.is_of(before) || !self.dir.join(tile.to_string()).exists()
     }
+}
 
-    /// What people and their tools need beside the tiles.
-    fn texts(&mut self) -> Result<(), ExportError> {
-        let (name, key) = (self.log.key().name().to_owned(), self.log.key().to_string());
-        self.put_if_other(POLICY, format!("log {key}\nquorum none\n").as_bytes())?;
-        let readme = README_TEXT.replace("{origin}", &name).replace("{key}", &key);
-        self.put_if_other(README, readme.as_bytes())
-    }
+/// Whether whoever writes still takes something.
+fn send(queue: &SyncSender<Queued>, files: impl IntoIterator<Item = Queued>) -> bool {
+    files.into_iter().all(|file| queue.send(file).is_ok())
+}
 
-    /// With tiles and texts in place: the checkpoint, and then what is no longer
-    /// needed goes.
-    fn finish(mut self) -> Result<Exported, ExportError> {
-        self.sync()?;
-        // More bundles than `first` says are no harm, fewer would be.
-        if self.first > 0 {
-            self.put_if_other(FIRST, format!("{}\n", self.first).as_bytes())?;
-        } else {
-            self.remove(FIRST)?;
-        }
-        self.sync()?;
-        // The commit point: once the rename is synced, readers have the new log.
-        self.put_if_other(CHECKPOINT, self.log.checkpoint().as_bytes())?;
-        self.sync()?;
-        if self.interrupted {
-            let whole = tile::tiles(self.log.size()).filter(|tile| tile.is_whole());
-            self.whole = whole.collect();
-        }
-        for tile in std::mem::take(&mut self.whole) {
-            self.remove_folder(&format!("{tile}.p"))?;
-        }
-        self.remove_folder(STAGING)?;
-        self.sync()?;
-        let before = self.before.map_or(0, |(size, _)| size);
-        Ok(Exported { before, size: self.log.size(), first: self.first, files: self.files })
-    }
+/// The directory's files, as they are put in place.
+struct Files<'a> {
+    dir: &'a Path,
+    /// Folders in which something was put since they were last synced.
+    dirty: BTreeSet<PathBuf>,
+    /// Tiles that are whole now: partial ones in their place can go.
+    whole: Vec<Tile>,
+    count: u64,
+}
 
+impl Files<'_> {
     fn put_tile(&mut self, tile: Tile, bytes: &[u8]) -> Result<(), ExportError> {
         self.put(&tile.to_string(), bytes)?;
         if tile.is_whole() {
@@ -223,7 +271,7 @@ impl<'a> Export<'a> {
     }
 
     /// Writes a file beside, syncs it and puts it in its place. Its name is
-    /// durable only after [`Export::sync`].
+    /// durable only after [`Files::sync`].
     fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
         let (path, staged) = (self.dir.join(name), self.dir.join(STAGING).join("file"));
         if let Some(folder) = path.parent().filter(|folder| !self.dirty.contains(*folder)) {
@@ -238,7 +286,7 @@ impl<'a> Export<'a> {
         write().map_err(|why| ExportError::file(&path, why))?;
         let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(self.dir));
         self.dirty.extend(folders.map(Path::to_owned));
-        self.files += 1;
+        self.count += 1;
         Ok(())
     }
 
