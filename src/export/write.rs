@@ -19,7 +19,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// What the README says, but for the log's name and key.
@@ -32,6 +33,9 @@ const MAX_SMALL: usize = 1024;
 /// other, few enough for a machine with little memory, since a bundle can have
 /// 16 MiB.
 const QUEUE: usize = 4;
+
+/// How many files are synced at once.
+const WRITERS: usize = 4;
 
 /// What an export did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,12 +107,12 @@ impl<'a> Export<'a> {
         };
         let staging = dir.join(STAGING);
         let interrupted = match fs::create_dir(&staging) {
-            // Its one file is overwritten.
+            // Its files are overwritten.
             Err(why) if why.kind() == ErrorKind::AlreadyExists => true,
             Err(why) => return Err(ExportError::file(&staging, why)),
             Ok(()) => false,
         };
-        let mut files = Files { dir, dirty: BTreeSet::new(), whole: Vec::new(), count: 0 };
+        let mut files = Files::new(dir, 0);
         if is_new {
             let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
             files.dirty.insert(parent.unwrap_or(Path::new(".")).to_owned());
@@ -120,20 +124,34 @@ impl<'a> Export<'a> {
     }
 
     /// Writes the tiles and bundles that are not there yet. The next are read and
-    /// hashed while the last are synced.
+    /// hashed while the last are synced, several at once: most of the time goes
+    /// into waiting for the disk.
     fn tiles(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<(), ExportError> {
         let reading = Reading { log: self.log, dir: self.files.dir, before: self.before, first: self.first };
-        let files = &mut self.files;
-        thread::scope(|scope| {
-            let (queue, queued) = sync_channel::<Queued>(QUEUE);
-            let writing = scope
-                .spawn(move || queued.into_iter().try_for_each(|(tile, bytes)| files.put_tile(tile, &bytes)));
+        let (queue, queued) = sync_channel::<Queued>(QUEUE);
+        let queued = Arc::new(Mutex::new(queued));
+        let dir = self.files.dir;
+        let (read, written) = thread::scope(|scope| {
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|number| {
+                    let queued = Arc::clone(&queued);
+                    scope.spawn(move || Files::new(dir, number).put_all(&queued))
+                })
+                .collect();
+            // When every writer has given up, so does the reader.
+            drop(queued);
             let read = reading.tiles(&queue, progress);
             drop(queue);
-            let written = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
-            // If writing failed, that is why reading stopped.
-            written.and(read)
-        })
+            let join = |writer: thread::ScopedJoinHandle<'_, _>| {
+                writer.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            (read, writers.into_iter().map(join).collect::<Vec<_>>())
+        });
+        // If writing failed, that is why reading stopped.
+        for files in written {
+            self.files.add(files?);
+        }
+        read
     }
 
     /// What people and their tools need beside the tiles.
@@ -249,6 +267,8 @@ fn send(queue: &SyncSender<Queued>, files: impl IntoIterator<Item = Queued>) -> 
 /// The directory's files, as they are put in place.
 struct Files<'a> {
     dir: &'a Path,
+    /// Where a file is written before it is put in place: each writer has its own.
+    staged: PathBuf,
     /// Folders in which something was put since they were last synced.
     dirty: BTreeSet<PathBuf>,
     /// Tiles that are whole now: partial ones in their place can go.
@@ -256,7 +276,31 @@ struct Files<'a> {
     count: u64,
 }
 
-impl Files<'_> {
+impl<'a> Files<'a> {
+    fn new(dir: &'a Path, writer: usize) -> Self {
+        let staged = dir.join(STAGING).join(format!("file-{writer}"));
+        Self { dir, staged, dirty: BTreeSet::new(), whole: Vec::new(), count: 0 }
+    }
+
+    /// Takes over what another writer has done.
+    fn add(&mut self, mut other: Self) {
+        self.dirty.append(&mut other.dirty);
+        self.whole.append(&mut other.whole);
+        self.count += other.count;
+    }
+
+    /// Puts files in place until there are no more.
+    fn put_all(mut self, queued: &Mutex<Receiver<Queued>>) -> Result<Self, ExportError> {
+        loop {
+            // Released before anything is written.
+            let next = queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            match next {
+                Ok((tile, bytes)) => self.put_tile(tile, &bytes)?,
+                Err(_) => return Ok(self),
+            }
+        }
+    }
+
     fn put_tile(&mut self, tile: Tile, bytes: &[u8]) -> Result<(), ExportError> {
         self.put(&tile.to_string(), bytes)?;
         if tile.is_whole() {
@@ -273,15 +317,15 @@ impl Files<'_> {
     /// Writes a file beside, syncs it and puts it in its place. Its name is
     /// durable only after [`Files::sync`].
     fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), ExportError> {
-        let (path, staged) = (self.dir.join(name), self.dir.join(STAGING).join("file"));
+        let path = self.dir.join(name);
         if let Some(folder) = path.parent().filter(|folder| !self.dirty.contains(*folder)) {
             fs::create_dir_all(folder).map_err(|why| ExportError::file(folder, why))?;
         }
         let write = || {
-            let mut file = File::create(&staged)?;
+            let mut file = File::create(&self.staged)?;
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&staged, &path)
+            fs::rename(&self.staged, &path)
         };
         write().map_err(|why| ExportError::file(&path, why))?;
         let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(self.dir));

@@ -32,24 +32,38 @@ fn main() {
     let mut store = SqliteStore::create(&vault).unwrap();
     fill(&mut store, size, &signer);
     let log = Snapshot::of_log(&store, LOG, signer.verifier().clone()).unwrap();
-    let (copy, again) = (root.path().join("copy"), root.path().join("again"));
-
-    let begun = Instant::now();
-    let done = export(&log, &copy, None, &mut |_, _| ()).unwrap();
-    let exported = begun.elapsed().as_secs_f64();
-    let mut files = Vec::new();
-    collect(&copy, &copy, &mut files);
-    let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-    let begun = Instant::now();
-    files.iter().for_each(|(name, bytes)| write(&again.join(name), bytes));
-    let written = begun.elapsed().as_secs_f64();
-    println!("{size} entries, {} files, {bytes} bytes", done.files);
+    // In turns, because a disk is not equally fast at all times.
+    let turns = if bench { 5 } else { 1 };
+    let (mut exported, mut written) = (Vec::new(), Vec::new());
+    for turn in 0..turns {
+        let (copy, again) = (root.path().join(format!("copy-{turn}")), root.path().join("again"));
+        let begun = Instant::now();
+        let done = export(&log, &copy, None, &mut |_, _| ()).unwrap();
+        exported.push(begun.elapsed().as_secs_f64());
+        let mut files = Vec::new();
+        collect(&copy, &copy, &mut files);
+        let begun = Instant::now();
+        files.iter().for_each(|(name, bytes)| write(&again.join(name), bytes));
+        written.push(begun.elapsed().as_secs_f64());
+        if turn == 0 {
+            let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+            println!("{size} entries, {} files, {bytes} bytes; medians of {turns}", done.files);
+            let begun = Instant::now();
+            export(&log, &copy, None, &mut |_, _| ()).unwrap();
+            println!("again, nothing new    {:>8.2} s", begun.elapsed().as_secs_f64());
+        }
+        fs::remove_dir_all(&copy).unwrap();
+        fs::remove_dir_all(&again).unwrap();
+    }
+    let (exported, written) = (median(exported), median(written));
     println!("export                {exported:>8.2} s");
     println!("the files alone       {written:>8.2} s");
     println!("ratio (bound 2)       {:>8.2}", exported / written);
-    let begun = Instant::now();
-    export(&log, &copy, None, &mut |_, _| ()).unwrap();
-    println!("again, nothing new    {:>8.2} s", begun.elapsed().as_secs_f64());
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap()
 }
 
 /// Entries as long as a ceremony's usually are.
