@@ -3,7 +3,7 @@
 
 mod audit;
 
-pub use audit::{AuditCommand, ExportArgs, ExportFormat, LogArgs, SiemArgs};
+pub use audit::{AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs};
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
