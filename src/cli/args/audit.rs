@@ -34,8 +34,7 @@ Examples:
   warifu audit export acme /srv/audit/acme
   warifu audit export acme evidence-2026 --since 2026-01-01
   warifu audit export acme --format ocsf --out acme.jsonl
-  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601 \\
-    --cursor acme.cursor")]
+  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601")]
     Export(ExportArgs),
     /// Print the verifier key of an organisation's log
     #[command(after_help = "Example:\n  warifu audit key acme > acme.vkey")]
