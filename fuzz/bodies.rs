@@ -15,6 +15,8 @@ use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
 use warifu::log::policy::Policy;
+use warifu::log::proof_file::ProofFile;
+use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
@@ -29,6 +31,7 @@ pub type Body = fn(&[u8]) -> bool;
 /// folder in `corpus/`.
 pub const TARGETS: &[(&str, Body)] = &[
     ("add_checkpoint", add_checkpoint),
+    ("bundle", bundle),
     ("card_file", card_file),
     ("checkpoint", checkpoint),
     ("contribution", contribution),
@@ -39,10 +42,12 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("notice", notice),
     ("package", package),
     ("policy", policy),
+    ("proof_file", proof_file),
     ("record", record),
     ("release", release),
     ("request", request),
     ("share", share),
+    ("tile_path", tile_path),
     ("verifier_key", verifier_key),
     ("witness_answer", witness_answer),
 ];
@@ -213,6 +218,29 @@ pub fn frontier(bytes: &[u8]) -> bool {
     let Some(read) = Frontier::from_bytes(bytes) else { return false };
     let _ = read.root();
     same(bytes, &read.to_bytes())
+}
+
+/// The path of a tile or bundle. What it covers is worked out.
+pub fn tile_path(bytes: &[u8]) -> bool {
+    let Some(read) = std::str::from_utf8(bytes).ok().and_then(|text| Tile::parse(text).ok()) else {
+        return false;
+    };
+    assert!(!read.entries().is_empty(), "a tile without entries");
+    same(bytes, read.to_string().as_bytes())
+}
+
+/// A bundle of entries.
+pub fn bundle(bytes: &[u8]) -> bool {
+    let Ok(read) = tile::decode_bundle(bytes) else { return false };
+    same(bytes, &tile::encode_bundle(&read))
+}
+
+/// A proof file; it is verified with the key of [`LOG`].
+pub fn proof_file(bytes: &[u8]) -> bool {
+    let Ok(read) = ProofFile::parse(bytes) else { return false };
+    let log = LogSigner::new(LOG, key()).expect("a good name");
+    let _ = read.verify(&warifu::log::merkle::leaf_hash(&[]), log.verifier());
+    same(bytes, read.to_string().as_bytes())
 }
 
 fn message<M: Message>(bytes: &[u8]) -> Option<M> {

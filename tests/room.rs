@@ -223,6 +223,11 @@ fn cosigned_the_end(world: &World, present: &[&Person]) {
     }
     assert_eq!(note.matches('\u{2014}').count(), 1 + present.len(), "nobody else has:\n{note}");
     assert!(json(world, &["audit", "verify"])["findings"].as_array().unwrap().is_empty());
+    // What is exported says so too, and verifies.
+    let dir = format!("{}.exported", world.vault.display());
+    json(world, &["audit", "export", "acme", &dir]);
+    assert_eq!(std::fs::read_to_string(format!("{dir}/checkpoint")).unwrap(), note);
+    assert!(json(world, &["audit", "verify", "--export", &dir])["findings"].as_array().unwrap().is_empty());
 }
 
 /// Runs `open` until just before the questions, then `steps`, then Ctrl-C.

@@ -5,7 +5,7 @@
 mod audit;
 mod witness;
 
-pub use audit::{AuditCommand, ExportArgs, ExportFormat, LogArgs, SiemArgs};
+pub use audit::{AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{

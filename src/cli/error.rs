@@ -1,11 +1,16 @@
 //! Errors as a person sees them: a fact, then what to do; and exit codes.
 
 use super::ui::UiError;
+use crate::audit::SourceError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::recipient::FinishError;
 use crate::event::Refusal;
+use crate::export::ExportError;
 use crate::http::keep::KeepError;
+use crate::log::checkpoint::CheckpointError;
+use crate::log::note::NoteError;
 use crate::log::policy::{PolicyError, PolicyFileError};
+use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
 use crate::name::{NameError, Pseudonym};
 use crate::seal::card::StatementError;
@@ -134,6 +139,34 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {0} findings")]
     Tampered(usize),
+    /// An export, or a receipt, was refused.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A file of an export cannot be read.
+    #[error("{}: {why}", dir.display())]
+    Source {
+        /// The export's directory.
+        dir: PathBuf,
+        /// Which file, and why.
+        why: SourceError,
+    },
+    /// Verification of an export found something.
+    #[error("the export is not what was signed: {0} findings")]
+    ExportWrong(usize),
+    /// A checkpoint that the given key did not sign.
+    #[error("the checkpoint is not signed as it must be: {0}")]
+    NotSigned(CheckpointError),
+    /// A verifier key that is none.
+    #[error("the key is not usable: {0}")]
+    Key(NoteError),
+    /// A receipt that is malformed or proves nothing.
+    #[error("{}: {why}", path.display())]
+    Receipt {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: ProofFileError,
+    },
     /// A contribution was refused.
     #[error("the contribution of {who} was refused ({}); that is on record", why.as_str())]
     Refused {
@@ -272,6 +305,18 @@ impl CliError {
             Self::Rewound { .. } => {
                 "Keep this vault as it is and compare it with what the SIEM has: entries were removed or replaced."
             }
+            Self::Export(error) => export_remedy(error),
+            Self::Source { .. } => {
+                "Name the directory of an exported log; if it is one, keep it as it is and export the log again into another."
+            }
+            Self::ExportWrong(_) => {
+                "Keep this copy as it is; fetch or export the log again into another directory, and compare."
+            }
+            Self::NotSigned(_) => {
+                "Check that key and log belong together; if they do, keep both and tell the security officers."
+            }
+            Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
+            Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -307,7 +352,13 @@ impl CliError {
             | Self::Refused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
             Self::Cursor { .. } => Exit::Input,
-            Self::Tampered(_) | Self::Rewound { .. } => Exit::Tampered,
+            Self::Export(error) => export_exit(error),
+            Self::Source { .. } => Exit::Storage,
+            Self::Key(_) => Exit::Input,
+            Self::Receipt { why, .. } => receipt_exit(why),
+            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) | Self::NotSigned(_) => {
+                Exit::Tampered
+            }
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -477,6 +528,84 @@ fn file_remedy(why: &std::io::Error) -> &'static str {
         ErrorKind::FileTooLarge => "That is more than such a file ever has: name the right one.",
         ErrorKind::InvalidFilename => "Name a file with a shorter path.",
         _ => "The system refused the file, not warifu: look at the disk, then run the command again.",
+    }
+}
+
+fn export_remedy(error: &ExportError) -> &'static str {
+    match error {
+        ExportError::Vault(error) => vault_remedy(error),
+        ExportError::Store(error) => store_remedy(error),
+        ExportError::Checkpoint(_)
+        | ExportError::NotCovered { .. }
+        | ExportError::BadEntry { .. }
+        | ExportError::Proof(_)
+        | ExportError::Receipt(_) => {
+            "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
+        }
+        ExportError::NotAnExport(_) | ExportError::OtherLog { .. } => {
+            "Name a new or empty directory, or the one that this log was exported to before."
+        }
+        ExportError::Damaged { .. } => {
+            "Nothing was written. Move this directory away, export into a new one, and compare."
+        }
+        ExportError::Longer { .. } | ExportError::Forked { .. } => {
+            "The vault was rolled back or rewritten, or this is a copy of it. Nothing was written: keep both as they are and tell the security officers."
+        }
+        ExportError::NothingSince { .. } => "Name an earlier time, or leave --since out.",
+        ExportError::Busy(_) => "Wait for it and run the command again.",
+        ExportError::File { .. } => {
+            "Check the path, its permissions and the space left; then run the command again."
+        }
+        ExportError::NoEntry { .. } => "'warifu audit log ORG' lists the entries; they are numbered from 0.",
+        ExportError::NoCeremony(_) => "'warifu ceremony list ORG --all' lists the ceremonies.",
+        ExportError::ManyCeremonies(_) => "Give more of its digits, at least four, in lower case.",
+    }
+}
+
+fn export_exit(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Vault(error) => vault_exit(error),
+        ExportError::Store(_)
+        | ExportError::Damaged { .. }
+        | ExportError::Busy(_)
+        | ExportError::File { .. } => Exit::Storage,
+        ExportError::Checkpoint(_)
+        | ExportError::NotCovered { .. }
+        | ExportError::BadEntry { .. }
+        | ExportError::Longer { .. }
+        | ExportError::Forked { .. }
+        | ExportError::Proof(_)
+        | ExportError::Receipt(_) => Exit::Tampered,
+        ExportError::NotAnExport(_)
+        | ExportError::OtherLog { .. }
+        | ExportError::NothingSince { .. }
+        | ExportError::NoEntry { .. }
+        | ExportError::NoCeremony(_)
+        | ExportError::ManyCeremonies(_) => Exit::Input,
+    }
+}
+
+fn receipt_remedy(error: &ProofFileError) -> &'static str {
+    match receipt_exit(error) {
+        Exit::Tampered => {
+            "It proves nothing. Check that key, entry and receipt belong together; if they do, somebody altered one of them."
+        }
+        _ => "Ask for the file again: it is damaged, or no receipt.",
+    }
+}
+
+/// A receipt that reads but does not verify is another matter than one that
+/// does not even read.
+fn receipt_exit(error: &ProofFileError) -> Exit {
+    match error {
+        ProofFileError::Proof(_)
+        | ProofFileError::Checkpoint(
+            CheckpointError::Note(NoteError::BadSignature { .. } | NoteError::NotSigned)
+            | CheckpointError::Origin { .. }
+            | CheckpointError::NotSignedByLog { .. }
+            | CheckpointError::NotALogKey { .. },
+        ) => Exit::Tampered,
+        _ => Exit::Input,
     }
 }
 

@@ -11,6 +11,7 @@ mod group;
 mod hierarchy;
 mod open;
 mod people;
+mod progress;
 mod rehearse;
 mod room;
 mod seal;

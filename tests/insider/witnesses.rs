@@ -228,6 +228,11 @@ fn a_release_that_lacked_witnesses_is_given_when_they_are_back() {
     assert!(opens(&world, &given).is_ok());
     let note = Note::parse(given.checkpoint.as_bytes()).unwrap();
     assert_eq!(note.signatures().len(), 3);
+    // Read anew, the log is known by its own signature alone: so it is shown to
+    // cards, and kept beside them.
+    let read = world.vault.log(&"acme".parse().unwrap()).unwrap();
+    let shown = Note::parse(world.vault.shown(&read).unwrap().checkpoint.as_bytes()).unwrap();
+    assert_eq!((shown.unverified_text(), shown.signatures().len()), (note.unverified_text(), 1));
     assert!(world.vault.verify(None).unwrap().findings.is_empty());
     // Given again without asking anybody.
     cast.witnesses[1].manner = Manner::Down;

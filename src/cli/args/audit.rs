@@ -14,11 +14,29 @@ pub enum AuditCommand {
     /// Read an organisation's log
     #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
     Log(LogArgs),
-    /// Give an organisation's log to a SIEM, or follow it
+    /// Verify everything: leaves, root, checkpoint, signatures, state, records
     #[command(after_help = "\
 Examples:
+  warifu audit verify
+  warifu audit verify --export /srv/audit/acme --key acme.vkey")]
+    Verify {
+        /// One organisation alone
+        #[arg(conflicts_with = "export")]
+        organisation: Option<Slug>,
+        /// The files of an exported log instead; no vault is needed
+        #[arg(long, value_name = "DIR")]
+        export: Option<PathBuf>,
+        /// The log's verifier key, or a file that holds it [default: the one in the export]
+        #[arg(long, value_name = "KEY", requires = "export")]
+        key: Option<String>,
+    },
+    /// Export an organisation's log: as public files that other tools verify, or to a SIEM
+    #[command(after_help = "\
+Examples:
+  warifu audit export acme /srv/audit/acme
+  warifu audit export acme evidence-2026 --since 2026-01-01
   warifu audit export acme --format ocsf --out acme.jsonl
-  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601 --cursor acme.cursor")]
+  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601")]
     Export(ExportArgs),
     /// Print the signed checkpoint of an organisation's log
     #[command(after_help = "Example:\n  warifu audit checkpoint acme --cosigned")]
@@ -37,12 +55,50 @@ Examples:
     Cosign(CosignArgs),
     /// Which witnesses a group's releases wait for
     Policy(Sub<PolicyCommand>),
-    /// Verify everything: leaves, root, checkpoint, signatures, state, records
-    #[command(after_help = "Examples:\n  warifu audit verify\n  warifu audit verify acme --json")]
-    Verify {
-        /// One organisation alone
-        organisation: Option<Slug>,
+    /// Print the verifier key of an organisation's log
+    #[command(after_help = "Example:\n  warifu audit key acme > acme.vkey")]
+    Key {
+        /// Organisation
+        organisation: Slug,
     },
+    /// Write a receipt that proves an entry without the log
+    #[command(after_help = "\
+Examples:
+  warifu audit prove acme 06276942 --out billing.tlog-proof
+  warifu audit prove acme --entry 31 > entry.tlog-proof")]
+    Prove(ProveArgs),
+    /// Verify a receipt; no vault is needed
+    #[command(after_help = "Example:\n  warifu audit check-proof billing.tlog-proof --key acme.vkey")]
+    CheckProof(CheckProofArgs),
+}
+
+/// `audit prove`.
+#[derive(Args, Debug)]
+pub struct ProveArgs {
+    /// Organisation
+    pub organisation: Slug,
+    /// The ceremony: its first digits suffice. Its last 'released' entry is proven, or its last entry if nothing was released
+    #[arg(required_unless_present = "entry")]
+    pub ceremony: Option<String>,
+    /// Any entry, by its number
+    #[arg(long, value_name = "N", conflicts_with = "ceremony")]
+    pub entry: Option<u64>,
+    /// New file to write, by convention NAME.tlog-proof [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `audit check-proof`.
+#[derive(Args, Debug)]
+pub struct CheckProofArgs {
+    /// The receipt
+    pub file: PathBuf,
+    /// The log's verifier key, or a file that holds it: from somebody you trust
+    #[arg(long, value_name = "KEY")]
+    pub key: String,
+    /// The entry's line, if the receipt does not carry it or another one is to be held against it; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub entry: Option<PathBuf>,
 }
 
 /// `audit log`.
@@ -94,8 +150,11 @@ pub struct LogArgs {
 pub struct ExportArgs {
     /// Organisation
     pub organisation: Slug,
-    /// In which form: ocsf (one OCSF 1.8.0 event an entry, as a line of JSON)
-    #[arg(long, value_enum, hide_possible_values = true)]
+    /// Directory for tiles: new, empty, or an earlier export of this log
+    #[arg(required_if_eq("format", "tiles"))]
+    pub dir: Option<PathBuf>,
+    /// tiles (public files, C2SP tlog-tiles), or ocsf (one OCSF 1.8.0 event an entry, as a line of JSON)
+    #[arg(long, value_enum, default_value_t = ExportFormat::Tiles, hide_possible_values = true)]
     pub format: ExportFormat,
     /// Only entries from this time on
     #[arg(long, value_parser = Time::parse_lenient)]
@@ -108,6 +167,8 @@ pub struct ExportArgs {
 /// In which form a log is exported.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ExportFormat {
+    /// Checkpoint, hashes and entries as files
+    Tiles,
     /// One OCSF event an entry, as a line of JSON
     Ocsf,
 }
@@ -130,6 +191,13 @@ pub struct SiemArgs {
     /// Remember in this file what was given out, and go on after it the next time
     #[arg(long, value_name = "FILE")]
     pub cursor: Option<PathBuf>,
+}
+
+impl SiemArgs {
+    /// Whether any of them was given.
+    pub fn given(&self) -> bool {
+        self.out.is_some() || self.follow || self.syslog.is_some() || self.cursor.is_some()
+    }
 }
 
 fn interval(text: &str) -> Result<Span, String> {

@@ -24,7 +24,7 @@ pub enum WitnessCommand {
     },
     /// Cosign checkpoints over HTTP (C2SP tlog-witness), until it is stopped
     #[command(
-        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit checkpoint acme --json | jq -r .key)\""
+        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit key acme)\""
     )]
     Serve {
         /// Directory of the witness

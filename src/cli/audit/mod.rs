@@ -3,10 +3,12 @@
 mod collector;
 pub mod cosign;
 mod cursor;
+mod export;
 mod filter;
 mod hours;
 mod log;
 mod policy;
+mod proof;
 mod siem;
 mod timeline;
 mod verify;
@@ -21,15 +23,20 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Verify { export: Some(dir), key, .. } => export::verify(app, &dir, key.as_deref()),
+        AuditCommand::Verify { organisation, .. } => verify::verify(app, organisation.as_ref()),
         AuditCommand::Checkpoint { organisation, cosigned } => {
             cosign::checkpoint(app, &organisation, cosigned)
         }
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
-        AuditCommand::Log(args) => log::log(app, &args),
         AuditCommand::Export(args) => match args.format {
+            ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),
         },
+        AuditCommand::Key { organisation } => export::key(app, &organisation),
+        AuditCommand::Prove(args) => proof::prove(app, &args),
+        AuditCommand::CheckProof(args) => proof::check(app, &args),
+        AuditCommand::Log(args) => log::log(app, &args),
     }
 }

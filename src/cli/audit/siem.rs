@@ -28,6 +28,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 
 /// `audit export --format ocsf`.
 pub fn export(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
+    if args.dir.is_some() {
+        let fact = "events are not written into a directory".to_owned();
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Name a file with --out FILE, or leave --format out.",
+        });
+    }
     let siem = &args.siem;
     let vault = app.read_vault()?;
     let mut log = vault.log(&args.organisation)?;
