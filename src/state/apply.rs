@@ -6,9 +6,11 @@
 use super::{AHEAD, Account, Begun, Ceremony, Organisation, Project, ROOM_AGE, Standing, Version};
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::policy::Policy;
 use crate::log::roots::Roots;
 use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
@@ -85,6 +87,9 @@ pub enum Invalid {
     /// not agree.
     #[error("group '{0}' holds versions, would lose this scope, and has not agreed")]
     NotGivenUp(String),
+    /// A witness policy cannot be used.
+    #[error("the witness policy is not acceptable: {0}")]
+    WitnessPolicy(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
@@ -161,6 +166,7 @@ impl Organisation {
             groups: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
+            witness_policies: BTreeMap::new(),
             admissions: BTreeMap::new(),
             revocations: BTreeMap::new(),
             versions: BTreeMap::new(),
@@ -236,6 +242,7 @@ impl Organisation {
                 self.admission_revoked(actor, admission, custodian, signature)
             }
             Event::Bound(binding) => self.bound(actor, binding),
+            Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -317,7 +324,8 @@ impl Organisation {
     fn card_enrolled(&mut self, actor: &Actor, enrolment: &Enrolment) -> Result<(), Invalid> {
         by_host(actor)?;
         let who = &enrolment.pseudonym;
-        let key_taken = self.people.values().any(|p| p.sign_key == enrolment.sign_key);
+        let same = |p: &Enrolment| p.sign_key == enrolment.sign_key || p.cosign_key == enrolment.cosign_key;
+        let key_taken = self.people.values().any(same);
         if self.people.contains_key(who) || key_taken {
             return Err(Invalid::Duplicate(who.to_string()));
         }
@@ -432,6 +440,36 @@ impl Organisation {
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
         Ok(())
+    }
+
+    /// The group's own quorum alone changes what its releases wait for.
+    fn witness_policy_set(&mut self, actor: &Actor, set: &WitnessPolicy) -> Result<(), Invalid> {
+        by_host(actor)?;
+        if let Some(why) = self.policy_refused(set) {
+            return Err(why);
+        }
+        let group = self.group(&set.group, set.epoch)?;
+        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures)?;
+        self.witness_policies.insert(set.group, set.clone());
+        Ok(())
+    }
+
+    /// Why a witness policy cannot be entered, whoever signs it. One that names
+    /// logs but not this one could never be satisfied.
+    pub fn policy_refused(&self, set: &WitnessPolicy) -> Option<Invalid> {
+        let before = self.witness_policies.get(&set.group).map_or(0, |before| before.serial);
+        if set.serial != before + 1 {
+            return Some(Invalid::Mismatch("serial number"));
+        }
+        if set.policy.len() > MAX_WITNESS_POLICY {
+            return Some(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+        }
+        let policy = match Policy::parse(set.policy.as_bytes()) {
+            Ok(policy) => policy,
+            Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
+        };
+        let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
+        (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
     }
 
     /// Groups other than the new one from which this binding takes something:
@@ -703,6 +741,10 @@ impl Organisation {
             return Err(Invalid::CeremonyState("accepted"));
         }
         self.check_seen(who, acceptance.size, &acceptance.root)?;
+        let seen = (acceptance.size, &acceptance.root);
+        if self.cosignature(who, seen, acceptance.at, &acceptance.cosignature).is_none() {
+            return Err(Invalid::Signature { who: format!("{who} on the checkpoint") });
+        }
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -831,6 +873,7 @@ impl Acceptance {
             targets: &self.targets,
             size: self.size,
             root: &self.root,
+            cosignature: &self.cosignature,
             shares: &self.shares,
             ciphertexts: &self.ciphertexts,
             code: &self.code,

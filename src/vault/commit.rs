@@ -8,7 +8,7 @@ use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint, CoverError};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::LogSigner;
+use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
@@ -32,7 +32,7 @@ impl Log {
         self.tree.root()
     }
 
-    /// The signed checkpoint that covers just these entries.
+    /// The checkpoint that covers just these entries, signed by the log alone.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
     }
@@ -45,6 +45,8 @@ pub struct Records {
     pub put: Vec<(String, Vec<u8>)>,
     /// Names.
     pub delete: Vec<String>,
+    /// Projections beside the state: name and bytes.
+    pub projections: Vec<(String, Vec<u8>)>,
 }
 
 /// Proof that entries are durable and covered by a signed checkpoint. Only the
@@ -116,24 +118,26 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
             log.tree.push(leaf);
         }
     }
-    let log = replay.ok_or_else(missing)?;
+    let mut log = replay.ok_or_else(missing)?;
     if log.state.id != *id {
         return Err(VaultError::BadEntry { log: *id, index: 0, why: EntryFault::AnotherOrganisation });
     }
-    covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    let own = covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    log.checkpoint = own.to_string();
     Ok(log)
 }
 
 /// The stored checkpoint is signed by the log's key and covers just this tree.
+/// Gives it with the log's own signature line alone: cosignatures that came since
+/// are the store's, and nobody here has verified them.
 fn covered(
     note: &str,
     id: &OrganisationId,
     (origin, key): (&Origin, &Bytes<32>),
     tree: &Frontier,
-) -> Result<(), VaultError> {
+) -> Result<Note, VaultError> {
     let index = tree.size().saturating_sub(1);
     checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
-        .map(|_| ())
         .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
 }
 
@@ -238,11 +242,12 @@ pub fn commit(
     next.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
+    let projections = keyed(id, records.projections).into_iter().chain([projection(&id, &next.state)]);
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: vec![projection(&id, &next.state)],
+        projections: projections.collect(),
     })?;
     *log = next;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })

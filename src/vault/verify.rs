@@ -9,9 +9,10 @@ use super::{PublicVault, VaultError};
 use crate::event::{Entry, Hash, Line, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::checkpoint;
+use crate::log::cosignature::Cosignature;
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::{KeyType, VerifierKey};
+use crate::log::note::{KeyType, Note, NoteError, VerifierKey};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
@@ -228,6 +229,7 @@ impl Check<'_> {
                 self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
             }
             self.checkpoint(&state.origin, &state.gate().log_key, &tree);
+            self.cosignatures(state, &lines);
             self.projection(state);
             self.all_records(state);
         }
@@ -257,6 +259,46 @@ impl Check<'_> {
                 );
             }
             Ok(_) => {}
+        }
+    }
+
+    /// Cosignatures of enrolled cards are theirs; the kept note states a log that
+    /// this one extends. Those of others mean nothing here.
+    fn cosignatures(&mut self, state: &Organisation, lines: &[(EntryBytes, Line)]) {
+        if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
+            self.cosigned(state, &note, "the checkpoint");
+        }
+        let kept = match self.vault.cosigned(&self.id) {
+            Ok(None) => return,
+            Ok(Some(kept)) => kept,
+            Err(why) => return self.found(None, format!("the cosigned checkpoint cannot be read: {why}")),
+        };
+        self.cosigned(state, &kept, "the cosigned checkpoint");
+        let Ok(key) = state.log_key() else { return };
+        let stated = match checkpoint::open(kept.as_bytes(), &key) {
+            Ok(stated) => stated,
+            Err(why) => {
+                return self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}"));
+            }
+        };
+        let first = usize::try_from(stated.size).ok().and_then(|size| lines.get(..size));
+        if first.map(|first| grow(first).root()) != Some(stated.root) {
+            let size = stated.size;
+            self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
+        }
+    }
+
+    fn cosigned(&mut self, state: &Organisation, note: &str, what: &str) {
+        let Ok(note) = Note::parse(note.as_bytes()) else { return };
+        for enrolment in state.people.values() {
+            let Ok(key) = enrolment.cosigner(&state.origin) else { continue };
+            match Cosignature::among(&key, note.unverified_text(), note.signatures()) {
+                Ok(_) | Err(NoteError::NotSigned) => {}
+                Err(_) => {
+                    let who = &enrolment.pseudonym;
+                    self.found(None, format!("the cosignature of {who} on {what} is wrong"));
+                }
+            }
         }
     }
 

@@ -1,11 +1,13 @@
-//! `audit`: reading, exporting and verifying the log.
+//! `audit`: reading, exporting and verifying the log, and having it witnessed.
 
 mod collector;
+pub mod cosign;
 mod cursor;
 mod export;
 mod filter;
 mod hours;
 mod log;
+mod policy;
 mod proof;
 mod siem;
 mod timeline;
@@ -23,6 +25,11 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Verify { export: Some(dir), key, .. } => export::verify(app, &dir, key.as_deref()),
         AuditCommand::Verify { organisation, .. } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Checkpoint { organisation, cosigned } => {
+            cosign::checkpoint(app, &organisation, cosigned)
+        }
+        AuditCommand::Cosign(args) => cosign::cosign(app, &args),
+        AuditCommand::Policy(args) => policy::policy(app, args.command),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),
