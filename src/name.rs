@@ -188,7 +188,7 @@ fn is_pseudonym(text: &str) -> bool {
 }
 
 /// Whose root user it is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// Amazon Web Services: external ids have 12 digits.

@@ -1,9 +1,14 @@
 //! How each entry changes the state of an organisation, and which are refused.
 //!
-//! Every signature that an entry carries is verified here, so that state can
-//! only come from entries whose actors agreed to them.
+//! Every signature that an entry carries goes to a [`Claims`]: the vault's own
+//! way in verifies each at once, so that state can only come from entries whose
+//! actors agreed to them; `audit` verifies many together.
 
-use super::{AHEAD, Account, Begun, Ceremony, Organisation, Project, ROOM_AGE, Standing, Version};
+use super::claims::{Claim, Claims, Signer, Strict};
+use super::index::Index;
+use super::{
+    AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
+};
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
     GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
@@ -12,7 +17,7 @@ use crate::hex::Bytes;
 use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupKeys};
-use crate::seal::{card::Role, sign};
+use crate::seal::card::Role;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,8 +123,13 @@ pub enum Invalid {
 }
 
 impl Organisation {
-    /// Begins with the log's first line and its leaf hash.
+    /// Begins with the log's first line and its leaf hash; verifies its signature.
     pub fn begin(line: &Line, leaf: &Bytes<32>) -> Result<Self, Invalid> {
+        Self::begin_claiming(line, leaf, &mut Strict)
+    }
+
+    /// As [`Organisation::begin`], but signatures go to `claims`.
+    pub fn begin_claiming(line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
         let Entry { v: 1, time, actor: Actor::Host, event } = &**entry else {
             return Err(Invalid::FirstEntry);
@@ -127,7 +137,7 @@ impl Organisation {
         let Event::OrganisationCreated { vault, organisation, slug, origin, name, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
-        check_gate_epoch(organisation, gate, 1)?;
+        check_gate_epoch(organisation, gate, 1, claims)?;
         Ok(Self {
             size: 1,
             last: *time,
@@ -152,11 +162,18 @@ impl Organisation {
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            index: Index::default(),
         })
     }
 
-    /// Adds a line. On an error the state is as before.
+    /// Adds a line and verifies its signatures. On an error the state is as before.
     pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
+        self.apply_claiming(line, &mut Strict)
+    }
+
+    /// As [`Organisation::apply`], but signatures go to `claims`: the state is
+    /// good for something only once all of them were verified.
+    pub fn apply_claiming(&mut self, line: &Line, claims: &mut dyn Claims) -> Result<(), Invalid> {
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -168,7 +185,7 @@ impl Organisation {
                     return Err(Invalid::Schema(entry.v));
                 }
                 self.check_time(entry.time)?;
-                self.apply_event(entry)?;
+                self.apply_event(entry, claims)?;
                 self.last = entry.time;
             }
         }
@@ -180,7 +197,7 @@ impl Organisation {
         if time < self.last { Err(Invalid::BackInTime { last: self.last, time }) } else { Ok(()) }
     }
 
-    fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
+    fn apply_event(&mut self, entry: &Entry, claims: &mut dyn Claims) -> Result<(), Invalid> {
         let actor = &entry.actor;
         match &entry.event {
             Event::VaultCreated { .. }
@@ -189,39 +206,51 @@ impl Organisation {
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
+                self.index.projects.insert(slug.clone(), *project);
                 self.projects.insert(*project, Project { slug: slug.clone(), name: *name });
                 Ok(())
             }
             Event::AccountCreated { .. } => self.account_created(entry),
-            Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment),
-            Event::GroupFormed(statement) => self.group_formed(actor, statement),
-            Event::OperatorAdmitted(admission) => self.operator_admitted(actor, admission, entry.time),
-            Event::AdmissionRevoked { admission, custodian, signature } => {
-                self.admission_revoked(actor, admission, custodian, signature)
+            Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
+            Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
+            Event::OperatorAdmitted(admission) => {
+                self.operator_admitted(actor, admission, entry.time, claims)
             }
-            Event::Bound(binding) => self.bound(actor, binding),
+            Event::AdmissionRevoked { admission, custodian, signature } => {
+                by_card(actor, custodian)?;
+                self.admission_revoked(admission, custodian, signature, claims)
+            }
+            Event::Bound(binding) => self.bound(actor, binding, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
                 self.seal_begun(credential, begun)
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
-            Event::Opened(opening) => self.opened(actor, opening, entry.time),
+            Event::Opened(opening) => self.opened(actor, opening, entry.time, claims),
             Event::Targeted { ceremony, first, credentials } => {
                 self.targeted(actor, ceremony, *first, credentials)
             }
-            Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time),
+            Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time, claims),
             Event::Refused { ceremony, custodian, why, at, body, signature } => {
                 by_card(actor, custodian)?;
+                let key = self.card(custodian, Role::Custodian)?.sign_key;
                 let message = Bytes(contribution_digest(ceremony, custodian, *at, body));
-                self.refused(ceremony, custodian, *why, &message, signature, entry.time)
+                claims.take(claim(custodian, &key, message.as_bytes(), signature))?;
+                self.refused(ceremony, custodian, *why, &message, entry.time)
             }
             Event::Released { ceremony, target, credential, custodians } => {
                 by_host(actor)?;
                 self.released(ceremony, *target, credential, custodians, entry.time)
             }
             Event::ShareRejected { ceremony, target, custodian, signature } => {
-                self.check_notice(actor, ceremony, *target, Notice::ShareRejected(custodian), signature)?;
+                self.check_notice(
+                    actor,
+                    (ceremony, *target),
+                    Notice::ShareRejected(custodian),
+                    signature,
+                    claims,
+                )?;
                 let open = self.open_ceremony(ceremony, "share-rejected")?;
                 let covers = open.accepted.get(custodian).is_some_and(|covered| covered.contains(target));
                 if !covers
@@ -233,7 +262,7 @@ impl Organisation {
                 Ok(())
             }
             Event::Revealed { ceremony, target, shown, signature } => {
-                self.check_notice(actor, ceremony, *target, Notice::Revealed(*shown), signature)?;
+                self.check_notice(actor, (ceremony, *target), Notice::Revealed(*shown), signature, claims)?;
                 let open = self.open_ceremony(ceremony, "revealed")?;
                 if !open.released.contains(target) || !open.revealed.insert(*target) {
                     return Err(Invalid::CeremonyState("revealed"));
@@ -247,6 +276,11 @@ impl Organisation {
                     return Err(Invalid::CeremonyState("ended"));
                 }
                 open.standing = Standing::Ended(*how);
+                // What was sent is of use to an open ceremony alone: in an ended
+                // one every message is refused, known or not.
+                open.accepted_messages.clear();
+                open.refused.clear();
+                self.index.open.remove(ceremony);
                 Ok(())
             }
         }
@@ -261,12 +295,15 @@ impl Organisation {
         if !self.projects.contains_key(project) {
             return Err(Invalid::Unknown { what: "project", id: project.to_string() });
         }
-        let taken = self.accounts.values().any(|a| a.project == *project && a.slug == *slug);
-        fresh(&self.accounts, account, slug, taken)?;
-        if self.accounts.values().any(|a| a.provider == *provider && a.external_id == *id) {
+        let named = (*project, slug.clone());
+        fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
+        let provided = (provider.clone(), id.clone());
+        if self.index.external.contains(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
         }
         external_id(provider, id).map_err(|_| Invalid::Mismatch("external id"))?;
+        self.index.accounts.insert(named, *account);
+        self.index.external.insert(provided);
         let kept = Account {
             project: *project,
             slug: slug.clone(),
@@ -278,20 +315,30 @@ impl Organisation {
         Ok(())
     }
 
-    fn card_enrolled(&mut self, actor: &Actor, enrolment: &Enrolment) -> Result<(), Invalid> {
+    fn card_enrolled(
+        &mut self,
+        actor: &Actor,
+        enrolment: &Enrolment,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         let who = &enrolment.pseudonym;
-        let key_taken = self.people.values().any(|p| p.sign_key == enrolment.sign_key);
-        if self.people.contains_key(who) || key_taken {
+        if self.people.contains_key(who) || self.index.sign_keys.contains(&enrolment.sign_key) {
             return Err(Invalid::Duplicate(who.to_string()));
         }
         let digest = enrolment.digest(&self.vault, &self.id, &self.first_entry);
-        check_signature(who, &enrolment.sign_key, &digest, &enrolment.signature)?;
+        claims.take(claim(who, &enrolment.sign_key, &digest, &enrolment.signature))?;
+        self.index.sign_keys.insert(enrolment.sign_key);
         self.people.insert(who.clone(), enrolment.clone());
         Ok(())
     }
 
-    fn group_formed(&mut self, actor: &Actor, statement: &GroupStatement) -> Result<(), Invalid> {
+    fn group_formed(
+        &mut self,
+        actor: &Actor,
+        statement: &GroupStatement,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
@@ -311,7 +358,7 @@ impl Organisation {
             pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
                 |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
             )?;
-            check_signature(&member.pseudonym, &member.sign_key, &digest, signature)?;
+            claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
         }
         self.groups.insert(statement.group, statement.clone());
         Ok(())
@@ -324,7 +371,13 @@ impl Organisation {
             .map_err(|e| Invalid::GroupKeys(e.to_string()))
     }
 
-    fn operator_admitted(&mut self, actor: &Actor, admission: &Admission, time: Time) -> Result<(), Invalid> {
+    fn operator_admitted(
+        &mut self,
+        actor: &Actor,
+        admission: &Admission,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         let group = self.group(&admission.group, admission.epoch)?;
         let operator = self.card(&admission.operator, Role::Operator)?;
@@ -335,30 +388,29 @@ impl Organisation {
         if self.revoked.contains(&Bytes(digest)) {
             return Err(Invalid::Revoked);
         }
-        check_quorum(group, &digest, &admission.signatures)?;
+        check_quorum(group, &digest, &admission.signatures, claims)?;
         self.admissions.insert(Bytes(digest), admission.clone());
         Ok(())
     }
 
     fn admission_revoked(
         &mut self,
-        actor: &Actor,
         admission: &Hash,
         custodian: &Pseudonym,
         signature: &Bytes<64>,
+        claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
-        by_card(actor, custodian)?;
         let unknown = || Invalid::Unknown { what: "admission", id: admission.short() };
         let given = self.admissions.get(admission).ok_or_else(unknown)?;
         let group = self.group(&given.group, given.epoch)?;
         let member = member_key(group, custodian)?;
-        check_signature(custodian, member, &Admission::revocation_digest(admission), signature)?;
+        claims.take(claim(custodian, member, &Admission::revocation_digest(admission), signature))?;
         self.admissions.remove(admission);
         self.revoked.insert(*admission);
         Ok(())
     }
 
-    fn bound(&mut self, actor: &Actor, binding: &Binding) -> Result<(), Invalid> {
+    fn bound(&mut self, actor: &Actor, binding: &Binding, claims: &mut dyn Claims) -> Result<(), Invalid> {
         by_host(actor)?;
         match &binding.scope {
             Scope::Project(id) if !self.projects.contains_key(id) => {
@@ -374,12 +426,12 @@ impl Organisation {
         }
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
-        check_quorum(group, &digest, &binding.signatures)?;
+        check_quorum(group, &digest, &binding.signatures, claims)?;
         for holder in self.holders_in(binding) {
             let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
             let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
             let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
-            check_quorum(holding, &digest, &signatures.signatures)?;
+            check_quorum(holding, &digest, &signatures.signatures, claims)?;
         }
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
@@ -429,6 +481,7 @@ impl Organisation {
         {
             return Err(Invalid::Mismatch("credential"));
         }
+        self.index.versions.insert((begun.account, begun.factor), begun.version);
         self.begun.insert(*credential, begun);
         Ok(())
     }
@@ -463,11 +516,17 @@ impl Organisation {
         Ok(())
     }
 
-    fn opened(&mut self, actor: &Actor, opening: &Opening, time: Time) -> Result<(), Invalid> {
+    fn opened(
+        &mut self,
+        actor: &Actor,
+        opening: &Opening,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_card(actor, &opening.operator)?;
         let operator = self.card(&opening.operator, Role::Operator)?;
         let signed = Transcript::new(label::REQUEST_SIGNATURE).part(opening.ceremony).finish();
-        check_signature(&opening.operator, &operator.sign_key, &signed, &opening.signature)?;
+        claims.take(claim(&opening.operator, &operator.sign_key, &signed, &opening.signature))?;
         if self.ceremonies.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
@@ -495,6 +554,7 @@ impl Organisation {
             revealed: BTreeSet::new(),
             standing: Standing::Open,
         };
+        self.index.open.insert(opening.ceremony);
         self.ceremonies.insert(opening.ceremony, ceremony);
         Ok(())
     }
@@ -540,16 +600,22 @@ impl Organisation {
         Ok(())
     }
 
-    fn accepted(&mut self, actor: &Actor, acceptance: &Acceptance, time: Time) -> Result<(), Invalid> {
+    fn accepted(
+        &mut self,
+        actor: &Actor,
+        acceptance: &Acceptance,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         let who = &acceptance.custodian;
         by_card(actor, who)?;
         let sign_key = self.card(who, Role::Custodian)?.sign_key;
         let message = Bytes(acceptance.digest());
-        check_signature(who, &sign_key, message.as_bytes(), &acceptance.signature)?;
+        claims.take(claim(who, &sign_key, message.as_bytes(), &acceptance.signature))?;
         if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
             return Err(Invalid::StepReused(who.to_string()));
         }
-        let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / 30) <= 1;
+        let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / STEP) <= 1;
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
@@ -575,17 +641,31 @@ impl Organisation {
             self.check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
-        for credential in covered {
-            if let Some(version) = self.versions.get_mut(&credential) {
-                version.loose_shares.insert((acceptance.ceremony, who.clone()));
-            }
-        }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
         open.accepted.insert(who.clone(), acceptance.targets.clone());
         open.accepted_messages.insert(message);
-        self.used_steps.entry(who.clone()).or_default().insert(acceptance.step);
+        let released = open.released.clone();
+        for (target, credential) in acceptance.targets.iter().zip(covered) {
+            let version = self.versions.get_mut(&credential).filter(|_| !released.contains(target));
+            if let Some(version) = version {
+                version.loose_shares.insert((acceptance.ceremony, who.clone()));
+            }
+        }
+        self.use_up(who, acceptance.step, time);
         self.wrong_codes.remove(who);
         Ok(())
+    }
+
+    /// Remembers a step, and forgets those that no acceptance can name any more:
+    /// its `at` is not before its ceremony's opening, its step at most one before
+    /// its `at`, and a ceremony that is not open now opens now at the earliest.
+    fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
+        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get(hash));
+        let earliest = open.filter(|c| c.expires >= time).map(|c| c.opened).min().unwrap_or(time).min(time);
+        let needed = (earliest.unix_seconds() / STEP).saturating_sub(1);
+        let used = self.used_steps.entry(who.clone()).or_default();
+        used.insert(step);
+        *used = used.split_off(&needed);
     }
 
     fn refused(
@@ -594,11 +674,8 @@ impl Organisation {
         who: &Pseudonym,
         why: Refusal,
         message: &Hash,
-        signature: &Bytes<64>,
         time: Time,
     ) -> Result<(), Invalid> {
-        let sign_key = self.card(who, Role::Custodian)?.sign_key;
-        check_signature(who, &sign_key, message.as_bytes(), signature)?;
         let open = self.open_ceremony(ceremony, "refused")?;
         if open.accepted_messages.contains(message) {
             return Err(Invalid::Duplicate(format!("contribution {}", message.short())));
@@ -607,7 +684,10 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
         }
         if why == Refusal::WrongCode {
-            self.wrong_codes.entry(who.clone()).or_default().push(time);
+            let wrong = self.wrong_codes.entry(who.clone()).or_default();
+            // Those that no longer count beside the latest never will again.
+            wrong.retain(|at| time - *at <= LOCKOUT);
+            wrong.push(time);
         }
         Ok(())
     }
@@ -646,6 +726,7 @@ impl Organisation {
         self.open_ceremony(ceremony, "released")?.released.insert(target);
         if let Some(version) = self.versions.get_mut(credential) {
             version.exposed.get_or_insert(time);
+            version.loose_shares.retain(|(opened, _)| opened != ceremony);
         }
         Ok(())
     }
@@ -662,16 +743,16 @@ impl Organisation {
     fn check_notice(
         &self,
         actor: &Actor,
-        ceremony: &Hash,
-        target: u64,
+        (ceremony, target): (&Hash, u64),
         notice: Notice<'_>,
         signature: &Bytes<64>,
+        claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         let unknown = Invalid::CeremonyState(notice.kind());
         let operator = &self.ceremonies.get(ceremony).ok_or(unknown)?.operator;
         by_card(actor, operator)?;
         let key = self.card(operator, Role::Operator)?.sign_key;
-        check_signature(operator, &key, &operator_notice(ceremony, target, notice), signature)
+        claims.take(claim(operator, &key, &operator_notice(ceremony, target, notice), signature))
     }
 
     fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
@@ -715,20 +796,27 @@ pub(super) fn check_gate_epoch(
     organisation: &OrganisationId,
     gate: &GateEpoch,
     epoch: u64,
+    claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
     let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
-    let signed = sign::verify(&gate.log_key, &digest, &gate.signature);
     if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
-    if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
+    let (key, message, signature) = (gate.log_key, Bytes(digest), gate.signature);
+    claims.take(Claim { key, message, signature, who: Signer::Gate })
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.
-fn check_quorum(group: &GroupStatement, digest: &[u8; 64], signatures: &[Signed]) -> Result<(), Invalid> {
+fn check_quorum(
+    group: &GroupStatement,
+    digest: &[u8; 64],
+    signatures: &[Signed],
+    claims: &mut dyn Claims,
+) -> Result<(), Invalid> {
     let mut signers = BTreeSet::new();
     for signed in signatures {
-        check_signature(&signed.pseudonym, member_key(group, &signed.pseudonym)?, digest, &signed.signature)?;
+        let key = member_key(group, &signed.pseudonym)?;
+        claims.take(claim(&signed.pseudonym, key, digest, &signed.signature))?;
         signers.insert(&signed.pseudonym);
     }
     let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
@@ -745,17 +833,9 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn check_signature(
-    who: &Pseudonym,
-    key: &Bytes<32>,
-    digest: &[u8; 64],
-    signature: &Bytes<64>,
-) -> Result<(), Invalid> {
-    if sign::verify(key, digest, signature) {
-        Ok(())
-    } else {
-        Err(Invalid::Signature { who: who.to_string() })
-    }
+fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
+    let who = Signer::Card(who.clone());
+    Claim { key: *key, message: Bytes(*digest), signature: *signature, who }
 }
 
 pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {
