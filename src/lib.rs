@@ -18,6 +18,7 @@ pub mod gate;
 pub mod message;
 pub mod state;
 pub mod ceremony;
+pub mod audit;
 pub mod store;
 pub mod vault;
 pub mod cli;

@@ -3,7 +3,7 @@
 
 mod audit;
 
-pub use audit::{AuditCommand, LogArgs};
+pub use audit::{AuditCommand, LogArgs, VerifyArgs};
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,

@@ -1,7 +1,9 @@
 //! The one way to write: events become entries, entries a signed checkpoint,
 //! and all of it one transaction of the store.
 
+use super::verify::StoredLog;
 use super::{Vault, VaultError};
+use crate::audit::{self, Options, State};
 use crate::event::{Actor, Entry, Event, Hash, Line, SCHEMA};
 use crate::gate::Gate;
 use crate::hex::Bytes;
@@ -67,6 +69,17 @@ impl Committed {
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
+    let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
+    match verdict.state {
+        Some(State::Organisation(state)) if state.id == *id => Ok(Log { state: *state, tree: verdict.tree }),
+        // Something is wrong, or others append meanwhile: entry by entry it shows.
+        _ => load_strictly(store, id),
+    }
+}
+
+/// As [`load`], one entry and one signature after the other, up to the first
+/// that is wrong.
+fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let mut replay: Option<Log> = None;
     let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
     // Size and checkpoint of one moment: others may append while this reads.
@@ -197,7 +210,10 @@ pub fn commit(
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: vec![projection(&id, &next.state)],
+        projections: state_is_due(expected_size, next.state.size)
+            .then(|| projection(&id, &next.state))
+            .into_iter()
+            .collect(),
     })?;
     *log = next;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
@@ -299,6 +315,20 @@ fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey,
     (state_key(id), state_bytes(state))
 }
 
+/// Logs below this size have their state written at every commit.
+const SMALL: u64 = 256;
+
+/// Whether a commit that takes a log from one size to another writes its state
+/// too: in a small log always, in others when a multiple of a power of two is
+/// reached that is at most an eighth of the size. So the stored state is never
+/// more than an eighth of the log behind, and the writing of it costs an entry the
+/// same however long the log is. `audit verify` knows the rule, and replays up to
+/// the stored state's size to compare.
+pub(super) fn state_is_due(from: u64, to: u64) -> bool {
+    let step = if to < SMALL { 1 } else { 1 << (to / 8).ilog2() };
+    from == 0 || from / step != to / step
+}
+
 /// Where a log's state is kept.
 pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
     RecordKey { log: *log, name: STATE.to_owned() }
@@ -307,4 +337,33 @@ pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
 /// A state in the one form in which it is kept, so that bytes can be compared.
 pub(super) fn state_bytes(state: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_state_is_never_an_eighth_behind_and_seldom_written() {
+        for by in [1, 3, 50, 1000] {
+            let (mut size, mut stored, mut written) = (1u64, 1u64, 0u64);
+            while size < 200_000 {
+                let next = size + by;
+                if state_is_due(size, next) {
+                    (stored, written) = (next, written + 1);
+                }
+                size = next;
+                assert!(stored == size || (size - stored) * 8 <= size, "{stored} of {size}");
+                assert!(!state_is_due(stored, size) || stored == size, "{stored} of {size} is too old");
+            }
+            assert!(written < SMALL + 16 * 12, "{written} times");
+        }
+    }
+
+    #[test]
+    fn a_stored_state_that_was_put_back_is_too_old() {
+        assert!(state_is_due(254, 255), "in a small log every commit writes it");
+        assert!(state_is_due(1000, 1100));
+        assert!(!state_is_due(1024, 1100));
+    }
 }

@@ -1,8 +1,10 @@
 //! Arguments of `audit`.
 
+use crate::log::VerifierKey;
 use crate::name::{AccountAddress, Pseudonym, Slug};
 use crate::time::Time;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// `audit …`.
 #[derive(Subcommand, Debug)]
@@ -11,10 +13,23 @@ pub enum AuditCommand {
     #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
     Log(LogArgs),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records
-    Verify {
-        /// One organisation alone
-        organisation: Option<Slug>,
-    },
+    #[command(
+        after_help = "Example:\n  warifu audit verify\n  warifu audit verify acme --against acme-in-march.checkpoint"
+    )]
+    Verify(VerifyArgs),
+}
+
+/// `audit verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// One organisation alone
+    pub organisation: Option<Slug>,
+    /// An older signed checkpoint of the log, which it must extend
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// The log's verifier key, as you know it from elsewhere
+    #[arg(long, value_name = "VKEY", value_parser = VerifierKey::parse)]
+    pub key: Option<VerifierKey>,
 }
 
 /// `audit log`.

@@ -10,7 +10,7 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify { organisation } => verify::verify(app, organisation.as_ref()),
+        AuditCommand::Verify(args) => verify::verify(app, &args),
         AuditCommand::Log(args) => log::log(app, &args),
     }
 }
