@@ -9,12 +9,13 @@
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
 use crate::name::{
-    AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId,
+    AccountId, Factor, GroupId, NameError, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug,
+    VaultId,
 };
 use crate::seal::card::Role;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::io;
 
 /// The schema that this version writes.
@@ -41,14 +42,30 @@ pub struct Entry {
 }
 
 /// Who made an entry: the host's administration, or a card by its pseudonym.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Actor {
     /// Whoever administers the host: attested by nothing but the checkpoint.
     Host,
     /// A card; the event carries its signature.
-    #[serde(untagged)]
     Card(Pseudonym),
+}
+
+impl TryFrom<String> for Actor {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        if text == "host" { Ok(Self::Host) } else { text.try_into().map(Self::Card) }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Host => to.serialize_str("host"),
+            Self::Card(who) => who.serialize(to),
+        }
+    }
 }
 
 impl std::fmt::Display for Actor {

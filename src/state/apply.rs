@@ -5,7 +5,7 @@
 //! actors agreed to them; `audit` verifies many together.
 
 use super::claims::{Claim, Claims, Signer, Strict};
-use super::index::Index;
+use super::index::{self, Index};
 use super::{
     AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
 };
@@ -295,9 +295,9 @@ impl Organisation {
         if !self.projects.contains_key(project) {
             return Err(Invalid::Unknown { what: "project", id: project.to_string() });
         }
-        let named = (*project, slug.clone());
+        let named = index::name_of(project, slug);
         fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
-        let provided = (provider.clone(), id.clone());
+        let provided = index::identifier_of(provider, id);
         if self.index.external.contains(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
         }
@@ -510,8 +510,12 @@ impl Organisation {
                     && self.gate().epoch == sealing.gate_epoch => {}
             _ => return Err(Invalid::Mismatch("binding")),
         }
-        let version =
-            Version { sealing: sealing.clone(), sealed: time, exposed: None, loose_shares: BTreeSet::new() };
+        let version = Version {
+            sealing: Box::new(sealing.clone()),
+            sealed: time,
+            exposed: None,
+            loose_shares: BTreeSet::new(),
+        };
         self.versions.insert(sealing.credential, version);
         Ok(())
     }

@@ -133,7 +133,7 @@ pub struct Begun {
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Version {
     /// As it was sealed.
-    pub sealing: Sealing,
+    pub sealing: Box<Sealing>,
     /// When.
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
@@ -227,7 +227,7 @@ impl Organisation {
     /// An account by the names in its address.
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
-        self.accounts.get_key_value(self.index.accounts.get(&(*id, account.clone()))?)
+        self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?)
     }
 
     /// `org/group`.

@@ -178,7 +178,29 @@ pub fn begin_vault(
 }
 
 /// Commits events to an organisation's log.
+///
+/// The state is not copied, which would cost more than all the rest in a large
+/// organisation. If the commit fails after the state has gone on, the log is read
+/// again: after some failures only that tells whether it was written. Should that
+/// fail too, the log at hand is ahead of the stored one; a commit from there is
+/// refused by its size, and nothing is released without a [`Committed`].
 pub fn commit(
+    store: &mut dyn Store,
+    gate: &dyn Gate,
+    log: &mut Log,
+    now: Time,
+    events: Vec<(Actor, Event)>,
+    records: Records,
+) -> Result<Committed, VaultError> {
+    let size = log.state.size;
+    let committed = commit_in_place(store, gate, log, now, events, records);
+    if committed.is_err() && log.state.size != size {
+        *log = load(store, &log.state.id)?;
+    }
+    committed
+}
+
+fn commit_in_place(
     store: &mut dyn Store,
     gate: &dyn Gate,
     log: &mut Log,
@@ -191,7 +213,6 @@ pub fn commit(
         return Err(VaultError::ClockBack { now, last: log.state.last });
     }
     let expected_size = log.state.size;
-    let mut next = log.clone();
     let mut entries = Vec::with_capacity(events.len());
     let mut released = Vec::new();
     for (actor, event) in events {
@@ -199,23 +220,22 @@ pub fn commit(
             released.push((*ceremony, *target));
         }
         let (line, entry) = line_of(actor, event, now)?;
-        next.state.apply(&line)?;
-        next.tree.push(entry.leaf_hash());
+        log.state.apply(&line)?;
+        log.tree.push(entry.leaf_hash());
         entries.push(entry);
     }
-    let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
+    let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: state_is_due(expected_size, next.state.size)
-            .then(|| projection(&id, &next.state))
+        projections: state_is_due(expected_size, log.state.size)
+            .then(|| projection(&id, &log.state))
             .into_iter()
             .collect(),
     })?;
-    *log = next;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
 

@@ -1,6 +1,7 @@
 //! What the log costs: hashing, replaying, signatures and appending, each beside
 //! what it is made of, in one run of the release build: `cargo bench --bench
-//! log`. Medians and ratios, each figure in turns with its measure.
+//! log`, or with `-- NAME` for one part (hashing, replay, signatures, memory,
+//! append, commands). Medians and ratios, each figure in turns with its measure.
 //!
 //! Without `--bench` everything runs once and small, to show that it runs.
 
@@ -19,9 +20,12 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use history::History;
 use sha2::{Digest, Sha256};
 use std::hint::black_box;
+use std::io::BufRead;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
-use warifu::audit::{Options, first_wrong, verify};
+use warifu::audit::{Options, Source, SourceError, first_wrong, verify};
 use warifu::event::{Entry, Event};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
@@ -43,18 +47,44 @@ struct Effort {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != MEMORY);
+    if let Some(path) = arguments.nth(1) {
+        return measure_memory(&path);
+    }
     let effort = if std::env::args().any(|argument| argument == "--bench") {
         Effort { hashed: 1_000_000, ceremonies: 12_500, accounts: 10_000, singles: 400, bulk: 50, turns: 5 }
     } else {
         Effort { hashed: 1000, ceremonies: 20, accounts: 20, singles: 3, bulk: 2, turns: 1 }
     };
     println!("{:<52} {:>12} {:<30} {:>12} {:>7}", "figure", "a second", "measure", "a second", "ratio");
-    hashing(&effort);
-    let mut history = replaying(&effort);
-    signatures(&effort, &history.claims);
-    accounts(&effort);
-    appending(&effort);
-    commands(&effort, &mut history);
+    let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|n| n == name);
+    if wanted("hashing") {
+        hashing(&effort);
+    }
+    if wanted("replay") || wanted("signatures") {
+        let history = ceremonies(&effort);
+        replaying(&effort, &history);
+        signatures(&effort, &history.claims);
+    }
+    if wanted("memory") {
+        accounts(&effort);
+    }
+    if wanted("append") {
+        appending(&effort);
+    }
+    if wanted("commands") {
+        commands(&effort);
+    }
+}
+
+fn ceremonies(effort: &Effort) -> History {
+    let mut history = History::new();
+    let credential = history.account();
+    for _ in 0..effort.ceremonies {
+        history.ceremony(credential);
+    }
+    history
 }
 
 /// Runs both in turns; prints how many of `count` things each does in a second.
@@ -120,7 +150,8 @@ fn hashing(effort: &Effort) {
                 buffer[1..].copy_from_slice(entry);
                 let leaf: [u8; 32] = Sha256::digest(buffer).into();
                 node[1..33].copy_from_slice(&leaf);
-                node[33..].copy_from_slice(&Sha256::digest(node));
+                let hashed = Sha256::digest(node);
+                node[33..].copy_from_slice(&hashed);
             }
             node
         })
@@ -137,12 +168,7 @@ fn hashing(effort: &Effort) {
 }
 
 /// Ceremonies, eight entries each: lines to state, without and with signatures.
-fn replaying(effort: &Effort) -> History {
-    let mut history = History::new();
-    let credential = history.account();
-    for _ in 0..effort.ceremonies {
-        history.ceremony(credential);
-    }
+fn replaying(effort: &Effort, history: &History) {
     let count = history.entries.len();
     let bytes: usize = history.entries.iter().map(|entry| entry.as_bytes().len()).sum();
     println!("replayed: {count} entries of {} bytes on average", bytes / count);
@@ -150,7 +176,6 @@ fn replaying(effort: &Effort) -> History {
     let log = history.log();
     let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_| {}).is_good()));
     alone("verification, whole, all cores", count, effort.turns, whole);
-    history
 }
 
 fn replay(entries: &[EntryBytes]) -> Organisation {
@@ -212,16 +237,87 @@ fn accounts(effort: &Effort) {
     alone("replay of accounts and seals, one core", history.entries.len(), effort.turns, || {
         seconds(|| replay(&history.entries))
     });
-    let before = resident();
-    let state = replay(&history.entries);
-    let grown = resident().saturating_sub(before);
-    println!("{:<52} {:>12}", "state in memory, bytes an account", grown / effort.accounts.max(1) as u64);
-    let log = history.log();
-    let before = peak();
-    assert!(verify(&log, &Options::default(), &mut |_| {}).is_good());
-    let grown = peak().saturating_sub(before);
-    println!("{:<52} {:>12}", "peak growth while verifying them, KiB", grown / 1024);
-    drop(state);
+    let accounts = effort.accounts as u64;
+    let (own, of_accounts) = memory(&history.log().entries);
+    println!("{:<52} {:>12}", "memory of verifying them, bytes an account", of_accounts / accounts);
+    println!("{:<52} {:>12}", "the same without the state, KiB", own / 1024);
+    let (_, of_ceremonies) = memory(&ceremonies(effort).log().entries);
+    let each = of_ceremonies / effort.ceremonies as u64;
+    println!("{:<52} {:>12}", "memory of verifying ceremonies, bytes a ceremony", each);
+}
+
+/// Peak memory of a process of its own that verifies such a log from a file:
+/// first its beginning alone, then what the whole log adds to that.
+fn memory(entries: &[Option<EntryBytes>]) -> (u64, u64) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let lines: Vec<_> = entries.iter().flatten().map(|entry| [entry.as_bytes(), b"\n"].concat()).collect();
+    std::fs::write(file.path(), lines.concat()).unwrap();
+    let child = std::process::Command::new(std::env::current_exe().unwrap());
+    let output = { child }.arg(MEMORY).arg(file.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+const MEMORY: &str = "--memory";
+
+/// The other process.
+fn measure_memory(path: &str) {
+    let whole = OnDisk::open(path, usize::MAX);
+    let beginning = OnDisk::open(path, 2048);
+    let before = status("VmHWM:");
+    verify(&beginning, &Options::default(), &mut |_| {});
+    let own = status("VmHWM:") - before;
+    let verdict = verify(&whole, &Options::default(), &mut |_| {});
+    // A checkpoint is not needed for this; nothing else may be wrong.
+    assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{}", verdict.line());
+    println!("{own} {}", status("VmHWM:") - before - own);
+}
+
+/// Entries as lines of a file.
+struct OnDisk {
+    file: std::fs::File,
+    ends: Vec<u64>,
+}
+
+impl OnDisk {
+    fn open(path: &str, most: usize) -> Self {
+        let file = std::fs::File::open(path).unwrap();
+        let mut end = 0;
+        let lines = std::io::BufReader::new(&file).lines().take(most);
+        let ends = lines.map(|line| {
+            end += line.unwrap().len() as u64 + 1;
+            end
+        });
+        let ends = ends.collect();
+        Self { file, ends }
+    }
+}
+
+impl Source for OnDisk {
+    fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
+        let root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+        Ok(format!("bench\n{}\n{root}\n\n— bench AAAAAAAA\n", self.ends.len()).into_bytes())
+    }
+
+    fn entries(&self, range: Range<u64>) -> Result<Vec<EntryBytes>, SourceError> {
+        let outside = || SourceError::Entry { index: range.start, why: "it is outside".to_owned() };
+        let ends = self.ends.get(range.start as usize..range.end as usize).ok_or_else(outside)?;
+        let mut start = if range.start == 0 { 0 } else { self.ends[range.start as usize - 1] };
+        let mut buffer = vec![0; (ends.last().copied().unwrap_or(start) - start) as usize];
+        self.file.read_exact_at(&mut buffer, start).unwrap();
+        let (first, mut entries) = (start, Vec::new());
+        for end in ends {
+            let line = buffer[(start - first) as usize..(end - first) as usize - 1].to_vec();
+            entries.push(EntryBytes::new(line).unwrap());
+            start = *end;
+        }
+        Ok(entries)
+    }
+
+    fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<warifu::log::Hash>, SourceError> {
+        self.entries(range).map(|entries| entries.iter().map(EntryBytes::leaf_hash).collect())
+    }
 }
 
 fn status(key: &str) -> u64 {
@@ -230,20 +326,12 @@ fn status(key: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-fn resident() -> u64 {
-    status("VmRSS:")
-}
-
-fn peak() -> u64 {
-    status("VmHWM:")
-}
-
 /// Entries with a signed checkpoint each, against one-row transactions of SQLite
 /// with the same journal and syncing; then a thousand at a time.
 fn appending(effort: &Effort) {
     let dir = tempfile::tempdir().unwrap();
     let entry = |number: usize| {
-        let text = format!("{{\"n\":{number:09},\"x\":\"{}\"}}", "y".repeat(276));
+        let text = format!("{{\"n\":\"{number:09}\",\"x\":\"{}\"}}", "y".repeat(274));
         EntryBytes::new(text.into_bytes()).unwrap()
     };
     let mut log = Appender::new(&dir.path().join("ours"));
@@ -308,7 +396,8 @@ fn plain_database(path: &Path) -> rusqlite::Connection {
 
 /// The vault's own commits, which apply the entry, sign and write the state when
 /// it is due, in a vault of a size at which the whole state counts.
-fn commands(effort: &Effort, history: &mut History) {
+fn commands(effort: &Effort) {
+    let mut history = History::new();
     let world = &mut history.world;
     let now = world.now;
     let mut made = 0;

@@ -191,8 +191,13 @@ fn a_seal_whose_dealing_never_existed_is_found_by_custodian_and_audit() {
     let (account, factor) = (sealing.account, sealing.factor);
     let begun = Event::SealBegun { credential, origin: fake, account, factor, version: 2 };
     let (dealing, origin) = (fake, fake);
-    let sealed =
-        Event::Sealed(warifu::event::Sealing { credential, version: 2, dealing, origin, ..sealing.clone() });
+    let sealed = Event::Sealed(warifu::event::Sealing {
+        credential,
+        version: 2,
+        dealing,
+        origin,
+        ..(*sealing).clone()
+    });
     let records = warifu::vault::Records::default();
     world.vault.commit_host(&mut world.log, world.now, vec![begun, sealed], records).unwrap();
     let change = |r: &mut Request| {
