@@ -121,7 +121,7 @@ impl Verdict {
             return finding.to_string();
         }
         let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
-        let count = self.entries - self.first;
+        let count = self.entries - self.first.min(self.entries);
         let mut line =
             format!("{count} entries, {} to {}, root {}", time(self.from), time(self.to), self.root);
         if self.first > 0 {

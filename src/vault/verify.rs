@@ -44,6 +44,12 @@ impl Report {
         let findings = vec![Finding { log: "vault".to_owned(), entry, tampering, what: error.to_string() }];
         Some(Self { logs: Vec::new(), findings })
     }
+
+    /// Of a log that lies elsewhere than in a vault, and has nothing beside it.
+    pub fn of_copy(log: &str, verdict: &Verdict) -> Self {
+        let findings = verdict.findings.iter().map(|finding| Finding::of_log(log, finding)).collect();
+        Self { logs: vec![LogReport::new(log, verdict, 0)], findings }
+    }
 }
 
 /// A log that was verified as far as it goes.
@@ -67,6 +73,21 @@ pub struct LogReport {
     pub records: u64,
 }
 
+impl LogReport {
+    fn new(log: &str, verdict: &Verdict, records: u64) -> Self {
+        Self {
+            log: log.to_owned(),
+            entries: verdict.entries - verdict.first.min(verdict.entries),
+            from: verdict.from,
+            to: verdict.to,
+            root: verdict.root,
+            signatures: verdict.signatures,
+            extends: verdict.extends,
+            records,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -78,6 +99,13 @@ pub struct Finding {
     pub tampering: Vec<Tampering>,
     /// What is wrong.
     pub what: String,
+}
+
+impl Finding {
+    fn of_log(log: &str, finding: &audit::Finding) -> Self {
+        let (log, tampering) = (log.to_owned(), finding.tampering.clone());
+        Self { log, entry: finding.entry, tampering, what: finding.to_string() }
+    }
 }
 
 /// A vault's log as a source of entries.
@@ -199,10 +227,7 @@ impl Check<'_> {
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
-        for finding in &verdict.findings {
-            let (log, tampering) = (self.log.clone(), finding.tampering.clone());
-            self.findings.push(Finding { log, entry: finding.entry, tampering, what: finding.to_string() });
-        }
+        self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
         } else if let Some(state) = &verdict.state {
@@ -218,16 +243,7 @@ impl Check<'_> {
             Some(State::Organisation(state)) => self.organisation_log(state),
             None => {}
         }
-        LogReport {
-            log: self.log.clone(),
-            entries: verdict.entries,
-            from: verdict.from,
-            to: verdict.to,
-            root: verdict.root,
-            signatures: verdict.signatures,
-            extends: verdict.extends,
-            records: self.records,
-        }
+        LogReport::new(&self.log, &verdict, self.records)
     }
 
     /// The stored frontier, to which the next commit appends, is the log's.

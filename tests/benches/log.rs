@@ -28,7 +28,7 @@ use std::time::Instant;
 use warifu::audit::{Options, Source, SourceError, first_wrong, verify};
 use warifu::event::{Entry, Event};
 use warifu::log::checkpoint::{self, Checkpoint};
-use warifu::log::entry::EntryBytes;
+use warifu::log::entry::{EntryBytes, MAX_ENTRY};
 use warifu::log::merkle::{Frontier, leaf_hash};
 use warifu::log::note::LogSigner;
 use warifu::name::OrganisationId;
@@ -237,13 +237,35 @@ fn accounts(effort: &Effort) {
     alone("replay of accounts and seals, one core", history.entries.len(), effort.turns, || {
         seconds(|| replay(&history.entries))
     });
+    let log = history.log();
+    let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_| {}).is_good()));
+    alone("verification of them (no signatures), all cores", history.entries.len(), effort.turns, whole);
     let accounts = effort.accounts as u64;
     let (own, of_accounts) = memory(&history.log().entries);
-    println!("{:<52} {:>12}", "memory of verifying them, bytes an account", of_accounts / accounts);
-    println!("{:<52} {:>12}", "the same without the state, KiB", own / 1024);
+    println!("{:<52} {:>12}", "memory, bytes an account with a sealed version", of_accounts / accounts);
+    // Entries as long as an entry may be, of a kind that leaves no state.
+    let mut entries = History::new().log().entries;
+    let time = "2026-04-01T00:00:00.000Z";
+    for number in 0..effort.accounts / 10 {
+        let begin =
+            format!(r#"{{"v":1,"time":"{time}","actor":"host","event":{{"padded":{{"n":{number},"x":""#);
+        let padding = "x".repeat(MAX_ENTRY - begin.len() - 4);
+        entries.push(Some(EntryBytes::new(format!("{begin}{padding}\"}}}}}}").into_bytes()).unwrap()));
+    }
+    println!("{:<52} {:>12}", "the same with the longest entries, KiB", memory(&entries).0 / 1024);
+    let mut bare = History::new();
+    for _ in 0..effort.accounts {
+        bare.bare_account();
+    }
+    println!(
+        "{:<52} {:>12}",
+        "memory, bytes an account without one",
+        memory(&bare.log().entries).1 / accounts
+    );
+    println!("{:<52} {:>12}", "memory of hashing, parsing and signatures, KiB", own / 1024);
     let (_, of_ceremonies) = memory(&ceremonies(effort).log().entries);
     let each = of_ceremonies / effort.ceremonies as u64;
-    println!("{:<52} {:>12}", "memory of verifying ceremonies, bytes a ceremony", each);
+    println!("{:<52} {:>12}", "memory, bytes a ceremony that has ended", each);
 }
 
 /// Peak memory of a process of its own that verifies such a log from a file:

@@ -57,25 +57,23 @@ impl History {
         Bytes(Transcript::new("test").int(self.made).finish())
     }
 
-    /// An account with a sealed version: three entries.
-    pub fn account(&mut self) -> Hash {
+    /// An account.
+    pub fn bare_account(&mut self) -> AccountId {
         self.now = self.now + Span::minutes(1);
         let fresh = self.fresh();
         let account = AccountId(Bytes(*fresh.0.first_chunk().unwrap()));
         let (slug, external_id) = (format!("account-{}", self.made), format!("{:012}", self.made));
-        let (project, provider) = (self.project, Provider::Aws);
-        let slug: warifu::name::Slug = slug.parse().unwrap();
-        self.push(
-            Actor::Host,
-            Event::AccountCreated {
-                account,
-                project,
-                slug: slug.clone(),
-                name: Some(fresh),
-                provider: provider.clone(),
-                external_id: external_id.clone(),
-            },
-        );
+        let (project, slug) = (self.project, slug.parse().unwrap());
+        let (name, provider) = (Some(fresh), Provider::Aws);
+        self.push(Actor::Host, Event::AccountCreated { account, project, slug, name, provider, external_id });
+        account
+    }
+
+    /// An account with a sealed version: three entries.
+    pub fn account(&mut self) -> Hash {
+        let account = self.bare_account();
+        let known = self.state.accounts[&account].clone();
+        let payload = self.fresh();
         let factor = Factor::Password;
         let credential = pvss::credential_id(&self.state.vault, &self.state.id, &account, factor, 1);
         let origin = self.fresh();
@@ -89,12 +87,12 @@ impl History {
             group: group.group,
             epoch: group.epoch,
             gate_epoch: self.state.gate().epoch,
-            payload: fresh,
+            payload,
             dealing: origin,
             origin,
             address: self.state.address(&account),
-            provider,
-            external_id,
+            provider: known.provider,
+            external_id: known.external_id,
             made: Made::Typed,
             shown: Shown::Nobody,
         };
