@@ -98,7 +98,7 @@ impl Evidence<'_> {
             return fault.map(|(at, fault)| broken(*at, fault, &any(fault), "")).or(broken_after);
         };
         let size = stated.size;
-        if self.readable(index + 1) || self.readable(size - 1) {
+        if self.readable(index + 1) || self.readable(size.saturating_sub(1)) {
             let kind = if self.stored(index..index + 1).is_some() { Changed } else { Dropped };
             let what = format!("entry {index} is damaged: {why}");
             return Some(Finding::new(Some(index), &[kind], what));

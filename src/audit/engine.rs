@@ -1,6 +1,6 @@
 //! The pass over a log: hash, fold, parse, replay, collect signatures, compare.
 //!
-//! It goes bundle by bundle. Parsing and signatures use all cores; hashes are
+//! It goes a few bundles at a time. Parsing and signatures use all cores; hashes are
 //! those of the bytes at hand, never a stored one. The first entry that breaks a
 //! rule ends the replay, not the hashing. Which of several explanations fits is
 //! decided in `diagnosis`.
@@ -15,11 +15,15 @@ use crate::log::{Checkpoint, EntryBytes, Frontier, Note, VerifierKey};
 use crate::state::{Claim, Invalid};
 use crate::time::Time;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::thread;
 
-/// Signatures that are collected before they are verified together. A bundle may
+/// Signatures that are collected before they are verified together. A round may
 /// add some thousands more: an entry has at most a few hundred.
 const COLLECTED: usize = 8192;
+/// Bundles are read until they have so many bytes, and then parsed together: what
+/// a thread costs is spread over more entries. The last may be much longer.
+const ROUND: usize = 1024 * 1024;
 /// Fewest entries for which another thread is begun to parse them.
 const WORTH_A_THREAD: usize = 64;
 
@@ -151,13 +155,10 @@ impl Walk {
         self.note_old_root();
         self.before_first(source);
         while self.tree.size() < size && self.unreadable.is_none() {
-            let start = self.tree.size();
-            let end = size.min(start.saturating_add(BATCH));
-            let read = source.entries(start..end);
-            // Whoever answers with another number of entries says nothing of those asked for.
-            match read.ok().filter(|entries| entries.len() as u64 == end - start) {
-                Some(entries) => self.bundle(&entries, watch),
-                None => self.singly(source, start..end, watch),
+            let (round, failed) = read(source, self.tree.size(), size);
+            self.round(&round, watch);
+            if let Some(range) = failed {
+                self.singly(source, range, watch);
             }
             if let Some(progress) = options.progress {
                 progress(self.tree.size(), size);
@@ -183,17 +184,17 @@ impl Walk {
     }
 
     /// One by one, to find the first that is not there.
-    fn singly(&mut self, source: &dyn Source, range: std::ops::Range<u64>, watch: &mut dyn FnMut(&State)) {
+    fn singly(&mut self, source: &dyn Source, range: Range<u64>, watch: &mut dyn FnMut(&State)) {
         for index in range {
             match source.entries(index..index + 1) {
-                Ok(one) if one.len() == 1 => self.bundle(&one, watch),
+                Ok(one) if one.len() == 1 => self.round(&one, watch),
                 Ok(_) => return self.unreadable = Some((index, missing(index))),
                 Err(why) => return self.unreadable = Some((index, why)),
             }
         }
     }
 
-    fn bundle(&mut self, entries: &[EntryBytes], watch: &mut dyn FnMut(&State)) {
+    fn round(&mut self, entries: &[EntryBytes], watch: &mut dyn FnMut(&State)) {
         // After a fault only hashes count.
         let lines = if self.fault.is_none() { parse(entries) } else { Vec::new() };
         let mut lines = lines.into_iter();
@@ -310,11 +311,26 @@ impl Walk {
     }
 }
 
+/// Bundles from `start` on, and the one that could not be read whole.
+fn read(source: &dyn Source, start: u64, size: u64) -> (Vec<EntryBytes>, Option<Range<u64>>) {
+    let (mut round, mut bytes, mut next) = (Vec::new(), 0, start);
+    while next < size && bytes < ROUND {
+        let end = size.min(next.saturating_add(BATCH));
+        // Whoever answers with another number of entries says nothing of those asked for.
+        let whole = source.entries(next..end).ok().filter(|entries| entries.len() as u64 == end - next);
+        let Some(entries) = whole else { return (round, Some(next..end)) };
+        bytes += entries.iter().map(|entry| entry.as_bytes().len()).sum::<usize>();
+        round.extend(entries);
+        next = end;
+    }
+    (round, None)
+}
+
 fn missing(index: u64) -> SourceError {
     SourceError::Entry { index, why: "it is missing".to_owned() }
 }
 
-/// Parses a bundle on all cores.
+/// Parses on all cores.
 fn parse(entries: &[EntryBytes]) -> Vec<Result<Line, EntryError>> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = entries.len().div_ceil(cores).max(WORTH_A_THREAD);
