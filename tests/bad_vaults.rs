@@ -336,6 +336,25 @@ fn an_alteration_of_the_vaults_own_log_is_found() {
     }
 }
 
+#[test]
+fn swapped_entries_are_called_so() {
+    let world = World::new();
+    let first = "(SELECT min(position) FROM entry WHERE position >> 40 = (SELECT DISTINCT position >> 40 FROM entry WHERE instr(bytes, '111122223333')))";
+    let first: i64 = world.database().query_row(&format!("SELECT {first}"), [], |row| row.get(0)).unwrap();
+    let (one, other) = (first + 2, first + 5);
+    let put = |from: i64, to: i64| {
+        let changed =
+            world.database().execute("UPDATE entry SET position = ?2 WHERE position = ?1", [from, to]);
+        assert_eq!(changed.unwrap(), 1);
+    };
+    put(one, -1);
+    put(other, one);
+    put(-1, other);
+    let ran = world.host(&["audit", "verify", "acme"]);
+    assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("entries 2 and 5 were swapped"), "{}", ran.out);
+}
+
 /// The signed checkpoint of `acme`, as somebody else may keep it.
 fn checkpoint_of_acme(world: &World) -> (String, String) {
     let sql = "SELECT checkpoint FROM log WHERE number = (SELECT DISTINCT position >> 40 FROM entry WHERE instr(bytes, '111122223333'))";
