@@ -14,7 +14,9 @@ use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
-use warifu::message::{Contribution, Message, Package, Release, SignedRequest};
+use warifu::log::proof_file::ProofFile;
+use warifu::log::tile::{self, Tile};
+use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
 use warifu::secret::SecretKey;
@@ -26,6 +28,7 @@ pub type Body = fn(&[u8]) -> bool;
 /// Every target by its name: that of its file in `fuzz_targets/` and of its
 /// folder in `corpus/`.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("bundle", bundle),
     ("card_file", card_file),
     ("checkpoint", checkpoint),
     ("contribution", contribution),
@@ -33,11 +36,14 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("entry", entry),
     ("frontier", frontier),
     ("note", note),
+    ("notice", notice),
     ("package", package),
+    ("proof_file", proof_file),
     ("record", record),
     ("release", release),
     ("request", request),
     ("share", share),
+    ("tile_path", tile_path),
     ("verifier_key", verifier_key),
 ];
 
@@ -119,6 +125,11 @@ pub fn release(bytes: &[u8]) -> bool {
     true
 }
 
+/// An operator's notice.
+pub fn notice(bytes: &[u8]) -> bool {
+    message::<Notices>(bytes).is_some()
+}
+
 /// What a card would have pinned.
 fn first_leaf(entries: &[String]) -> Bytes<32> {
     let first = entries.first().and_then(|line| EntryBytes::new(line.clone().into_bytes()).ok());
@@ -170,6 +181,29 @@ pub fn frontier(bytes: &[u8]) -> bool {
     let Some(read) = Frontier::from_bytes(bytes) else { return false };
     let _ = read.root();
     same(bytes, &read.to_bytes())
+}
+
+/// The path of a tile or bundle. What it covers is worked out.
+pub fn tile_path(bytes: &[u8]) -> bool {
+    let Some(read) = std::str::from_utf8(bytes).ok().and_then(|text| Tile::parse(text).ok()) else {
+        return false;
+    };
+    assert!(!read.entries().is_empty(), "a tile without entries");
+    same(bytes, read.to_string().as_bytes())
+}
+
+/// A bundle of entries.
+pub fn bundle(bytes: &[u8]) -> bool {
+    let Ok(read) = tile::decode_bundle(bytes) else { return false };
+    same(bytes, &tile::encode_bundle(&read))
+}
+
+/// A proof file; it is verified with the key of [`LOG`].
+pub fn proof_file(bytes: &[u8]) -> bool {
+    let Ok(read) = ProofFile::parse(bytes) else { return false };
+    let log = LogSigner::new(LOG, key()).expect("a good name");
+    let _ = read.verify(&warifu::log::merkle::leaf_hash(&[]), log.verifier());
+    same(bytes, read.to_string().as_bytes())
 }
 
 fn message<M: Message>(bytes: &[u8]) -> Option<M> {

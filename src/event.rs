@@ -96,6 +96,9 @@ pub enum Event {
         organisation: OrganisationId,
         /// Its name in addresses.
         slug: Slug,
+        /// Leaf hash of the first entry of its log: no other log is that
+        /// organisation's.
+        first_entry: Bytes<32>,
     },
     /// First entry of an organisation's log; cards pin it.
     OrganisationCreated {
@@ -145,7 +148,8 @@ pub enum Event {
     GroupFormed(GroupStatement),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
-    /// One custodian took an admission back.
+    /// One custodian took an admission back: the operator may not ask that group
+    /// any more until its quorum admits anew.
     AdmissionRevoked {
         /// The admission's digest.
         admission: Hash,
@@ -210,7 +214,9 @@ pub enum Event {
         /// Who contributed.
         custodians: Vec<Pseudonym>,
     },
-    /// The recipient found a share that does not prove itself.
+    /// The operator says that a share does not prove itself. It is their word: the
+    /// share itself cannot stand here, since it may be right although its proof is
+    /// not, and would then lie open for ever.
     ShareRejected {
         /// The ceremony.
         ceremony: Hash,
@@ -386,22 +392,28 @@ pub struct Admission {
     pub operator_key: Bytes<32>,
     /// Until when.
     pub expires: Time,
+    /// How often an admission of this operator to this group was taken back
+    /// before: what was signed earlier is of no use after the next time.
+    pub revocations: u64,
     /// At least `t` members.
     pub signatures: Vec<Signed>,
 }
 
 impl Admission {
-    /// `H("admission", g, operator key, pseudonym, expiry)`; also its identity.
+    /// `H("admission", g, operator key, pseudonym, expiry, revocations)`; also
+    /// its identity.
     pub fn digest(&self, g: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION)
             .part(g)
             .part(self.operator_key)
             .part(self.operator.as_str())
             .int(self.expires.hashed())
+            .int(self.revocations)
             .finish()
     }
 
-    /// What one custodian signs to take an admission back.
+    /// What one custodian signs to take an admission back, and with it every
+    /// other of that operator to that group.
     pub fn revocation_digest(admission: &Hash) -> [u8; 64] {
         Transcript::new(label::ADMISSION_REVOCATION).part(admission).finish()
     }
@@ -436,7 +448,8 @@ pub struct Binding {
     pub epoch: u64,
     /// At least `t` members of that group.
     pub signatures: Vec<Signed>,
-    /// For each other group that holds a version in this scope, its quorum.
+    /// For each other group that loses something by this, its quorum; the state's
+    /// `must_agree` says which.
     pub given_up: Vec<GivenUp>,
 }
 
@@ -544,12 +557,46 @@ pub enum Mode {
     Files,
 }
 
-/// A ceremony opens.
+impl Mode {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Files => "files",
+        }
+    }
+}
+
+/// Why a ceremony is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// To read what is sealed.
+    Open,
+}
+
+impl Purpose {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+        }
+    }
+}
+
+/// A ceremony opens. With the list that follows it says all that the operator
+/// signed: whoever replays the log computes the request's hash from it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     /// Hash of the request: the ceremony's identity.
     pub ceremony: Hash,
+    /// The request's 32 random bytes.
+    pub nonce: Bytes<32>,
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// Room or files.
+    pub mode: Mode,
     /// Who asks.
     pub operator: Pseudonym,
     /// Hash of the list of targets.
@@ -561,10 +608,14 @@ pub struct Opening {
     /// Ticket.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ticket: Option<TextHash>,
+    /// Size of the log that the operator saw.
+    pub size: u64,
+    /// Its root.
+    pub root: Bytes<32>,
+    /// When the request was signed.
+    pub asked: Time,
     /// Until when.
     pub expires: Time,
-    /// Room or files.
-    pub mode: Mode,
     /// HPKE key that shares and ingredient are encrypted for.
     pub requester_key: Bytes<32>,
     /// HPKE key that codes are encrypted for.
@@ -676,7 +727,8 @@ pub enum Line {
 /// Why a line is not an entry.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum EntryError {
-    /// Not JSON of the expected shape.
+    /// Not JSON of the expected shape, in the JSON reader's words: its own error
+    /// can neither be compared nor be printed as it is.
     #[error("the line is not an entry: {0}")]
     Shape(String),
     /// Another text than the one that this value is written as.
@@ -817,15 +869,9 @@ impl SaltedText {
     }
 }
 
-/// Text that came from outside, for an error: control characters and those that
-/// turn or hide text are replaced, and it is cut.
+/// Text that came from outside, for an error: made harmless, and cut.
 pub fn printable(text: &str) -> String {
-    let hides = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-    };
-    text.chars().take(SaltedText::CAP).map(|c| if hides(c) { '·' } else { c }).collect()
+    crate::name::printable(&text.chars().take(SaltedText::CAP).collect::<String>())
 }
 
 /// `H("record", bytes)`: how an entry names a stored record that is neither a

@@ -19,6 +19,8 @@ pub mod message;
 pub mod state;
 pub mod ceremony;
 pub mod audit;
+pub mod report;
 pub mod store;
 pub mod vault;
+pub mod export;
 pub mod cli;

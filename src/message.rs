@@ -1,11 +1,13 @@
 //! What travels between the machines of a ceremony, in a room, by files or by
-//! network: request, package, contribution, release.
+//! network: request, package, contribution, release, notice.
 //!
 //! Each is one JSON object in one form: what decodes must encode to the same
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
 //! is current, is decided in [`crate::ceremony`].
 
-use crate::event::{Hash, Mode, SaltedText, Shown, TextHash, ciphertext_hash, printable};
+use crate::event::{
+    Hash, Mode, Opening, Purpose, SaltedText, Sealing, Shown, Signed, TextHash, ciphertext_hash, printable,
+};
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, VaultId};
 use crate::time::Time;
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages.
 pub const VERSION: u32 = 1;
-/// Cap of a request and of a contribution, in bytes.
+/// Cap of a request, a contribution and a notice, in bytes.
 pub const SMALL_CAP: usize = 1 << 20;
 /// Cap of a package and of a release, which carry entries and records.
 pub const LARGE_CAP: usize = 1 << 28;
@@ -28,6 +30,16 @@ pub enum MessageError {
         /// Kind of message.
         kind: &'static str,
         /// Bytes there.
+        length: usize,
+        /// Bytes allowed.
+        cap: usize,
+    },
+    /// One that no reader would take, found out while it is written.
+    #[error("a {kind} has at most {cap} bytes, and this one would have {length}: nobody could read it")]
+    TooLongToWrite {
+        /// Kind of message.
+        kind: &'static str,
+        /// Bytes that it would have.
         length: usize,
         /// Bytes allowed.
         cap: usize,
@@ -53,7 +65,8 @@ pub enum MessageError {
     Shape {
         /// Kind that was wanted.
         kind: &'static str,
-        /// What the reader said.
+        /// What the JSON reader said: its own error can neither be compared nor
+        /// be printed as it is.
         why: String,
     },
     /// Another text than the one form.
@@ -75,6 +88,16 @@ pub trait Message: Serialize + DeserializeOwned {
     fn encode(&self) -> Vec<u8> {
         let envelope = Envelope { warifu: Self::KIND.to_owned(), version: VERSION, body: self };
         serde_json::to_vec(&envelope).expect("messages hold only strings, numbers and lists")
+    }
+
+    /// The encoding, unless it is longer than what is read.
+    fn encode_capped(&self) -> Result<Vec<u8>, MessageError> {
+        let bytes = self.encode();
+        if bytes.len() > Self::CAP {
+            let (kind, length, cap) = (Self::KIND, bytes.len(), Self::CAP);
+            return Err(MessageError::TooLongToWrite { kind, length, cap });
+        }
+        Ok(bytes)
     }
 
     /// Decodes; refuses anything that `encode` would not have written.
@@ -134,14 +157,6 @@ pub struct Target {
     pub epoch: u64,
 }
 
-/// Why a ceremony is held.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Purpose {
-    /// To read what is sealed.
-    Open,
-}
-
 /// What an operator asks for; nothing of it changes afterwards.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,23 +203,160 @@ pub struct SignedRequest {
     pub signature: Bytes<64>,
 }
 
+impl From<&Sealing> for Target {
+    /// A version as it was sealed.
+    fn from(sealing: &Sealing) -> Self {
+        Self {
+            credential: sealing.credential,
+            account: sealing.account,
+            factor: sealing.factor,
+            version: sealing.version,
+            payload: sealing.payload,
+            dealing: sealing.dealing,
+            group: sealing.group,
+            epoch: sealing.epoch,
+        }
+    }
+}
+
 impl Request {
-    /// The ceremony's identity: `H("request", its JSON)`.
+    /// The ceremony's identity, [`request_hash`].
     pub fn hash(&self) -> Hash {
-        let bytes = serde_json::to_vec(self).expect("a request holds only strings, numbers and lists");
-        Bytes(Transcript::new(label::REQUEST).part(bytes).finish())
+        request_hash(&RequestFacts {
+            vault: &self.vault,
+            organisation: &self.organisation,
+            nonce: &self.nonce,
+            purpose: self.purpose,
+            mode: self.mode,
+            operator: &self.operator,
+            operator_key: &self.operator_key,
+            targets: &self.targets_hash(),
+            count: self.targets.len() as u64,
+            reason: &self.reason,
+            ticket: self.ticket.as_ref(),
+            size: self.size,
+            root: &self.root,
+            asked: self.asked,
+            expires: self.expires,
+            requester_key: &self.requester_key,
+        })
     }
 
-    /// What the operator signs: `H("request-signature", request hash)`.
+    /// What the operator signs.
     pub fn signed_digest(&self) -> [u8; 64] {
-        Transcript::new(label::REQUEST_SIGNATURE).part(self.hash()).finish()
+        request_digest(&self.hash())
     }
 
-    /// Hash of the list of targets: `H("targets", JSON of the list)`.
+    /// Hash of the list of targets.
     pub fn targets_hash(&self) -> Hash {
-        let bytes = serde_json::to_vec(&self.targets).expect("targets hold only strings and numbers");
-        Bytes(Transcript::new(label::TARGETS).part(bytes).finish())
+        targets_hash(&self.targets)
     }
+
+    /// The entry that opens the ceremony.
+    pub fn opening(&self, gate_key: Bytes<32>, signature: Bytes<64>) -> Opening {
+        Opening {
+            ceremony: self.hash(),
+            nonce: self.nonce,
+            purpose: self.purpose,
+            mode: self.mode,
+            operator: self.operator.clone(),
+            targets: self.targets_hash(),
+            count: self.targets.len() as u64,
+            reason: self.reason,
+            ticket: self.ticket,
+            size: self.size,
+            root: self.root,
+            asked: self.asked,
+            expires: self.expires,
+            requester_key: self.requester_key,
+            gate_key,
+            signature,
+        }
+    }
+}
+
+/// All of a request. An `opened` entry has it too, but for vault, organisation
+/// and key, which the log has elsewhere.
+pub struct RequestFacts<'a> {
+    /// The vault.
+    pub vault: &'a VaultId,
+    /// The organisation.
+    pub organisation: &'a OrganisationId,
+    /// 32 random bytes.
+    pub nonce: &'a Bytes<32>,
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// Room or files.
+    pub mode: Mode,
+    /// Who asks.
+    pub operator: &'a Pseudonym,
+    /// The operator's signing key.
+    pub operator_key: &'a Bytes<32>,
+    /// Hash of the list of targets.
+    pub targets: &'a Hash,
+    /// Length of the list.
+    pub count: u64,
+    /// Why in words.
+    pub reason: &'a TextHash,
+    /// The ticket.
+    pub ticket: Option<&'a TextHash>,
+    /// Size of the log that the operator saw.
+    pub size: u64,
+    /// Its root.
+    pub root: &'a Bytes<32>,
+    /// When it was signed.
+    pub asked: Time,
+    /// When the window ends.
+    pub expires: Time,
+    /// HPKE key that shares and ingredient are encrypted for.
+    pub requester_key: &'a Bytes<32>,
+}
+
+/// `H("request", vault, organisation, nonce, purpose, mode, operator, operator
+/// key, targets, count, reason, [ticket], size, root, asked, expires, requester
+/// key)`.
+pub fn request_hash(facts: &RequestFacts<'_>) -> Hash {
+    let request = Transcript::new(label::REQUEST)
+        .part(facts.vault)
+        .part(facts.organisation)
+        .part(facts.nonce)
+        .part(facts.purpose.as_str())
+        .part(facts.mode.as_str())
+        .part(facts.operator.as_str())
+        .part(facts.operator_key)
+        .part(facts.targets)
+        .int(facts.count)
+        .part(facts.reason)
+        .list(facts.ticket)
+        .int(facts.size)
+        .part(facts.root)
+        .int(facts.asked.hashed())
+        .int(facts.expires.hashed())
+        .part(facts.requester_key);
+    Bytes(request.finish())
+}
+
+/// `H("request-signature", request hash)`: what the operator signs.
+pub fn request_digest(ceremony: &Hash) -> [u8; 64] {
+    Transcript::new(label::REQUEST_SIGNATURE).part(ceremony).finish()
+}
+
+/// `H("targets", count, then for each: credential, account, factor, version,
+/// payload, dealing, group, epoch)`.
+pub fn targets_hash(targets: &[Target]) -> Hash {
+    let counted = Transcript::new(label::TARGETS).int(targets.len() as u64);
+    let each = |hashed: Transcript, target: &Target| {
+        hashed
+            .part(target.credential)
+            .part(target.account)
+            .part(target.factor.as_str())
+            .int(target.version)
+            .part(target.payload)
+            .part(target.dealing)
+            .part(target.group)
+            .int(target.epoch)
+    };
+    Bytes(targets.iter().fold(counted, each).finish())
 }
 
 /// What an operator states about a target of a ceremony of theirs.
@@ -212,7 +364,7 @@ impl Request {
 pub enum Notice<'a> {
     /// The record was opened, and shown so.
     Revealed(Shown),
-    /// This custodian's share does not prove itself.
+    /// This custodian's share does not prove itself, by the operator's word.
     ShareRejected(&'a Pseudonym),
 }
 
@@ -242,6 +394,32 @@ pub fn operator_notice(ceremony: &Hash, target: u64, notice: Notice<'_>) -> [u8;
         .int(target)
         .part(notice.detail())
         .finish()
+}
+
+/// What an operator states about one target, each statement signed by itself, as
+/// a file from the operator's own machine to the host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// The ceremony.
+    pub ceremony: Hash,
+    /// Index of the target.
+    pub target: u64,
+    /// Custodians whose share does not prove itself: over
+    /// [`Notice::ShareRejected`].
+    pub rejected: Vec<Signed>,
+    /// That the record was opened, if it was.
+    pub revealed: Option<Showing>,
+}
+
+/// How a record was shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Showing {
+    /// To whom.
+    pub shown: Shown,
+    /// The operator's signature over [`Notice::Revealed`].
+    pub signature: Bytes<64>,
 }
 
 /// Everything that a custodian needs in order to judge and answer a request.
@@ -369,6 +547,26 @@ pub struct Release {
     pub checkpoint: String,
     /// The organisation's log up to that checkpoint.
     pub entries: Vec<String>,
+    /// The host's signature over all of this, by its log key: what it has not
+    /// signed it cannot be blamed for.
+    pub signature: Bytes<64>,
+}
+
+impl Release {
+    /// What the host signs.
+    pub fn digest(&self) -> [u8; 64] {
+        Transcript::new(label::RELEASE)
+            .part(self.signed.encode())
+            .int(self.target)
+            .part(&self.dealing)
+            .part(&self.sealed)
+            .part(&self.ingredient)
+            .part(&self.requester_key)
+            .list(self.contributions.iter().map(Message::encode))
+            .part(&self.checkpoint)
+            .list(&self.entries)
+            .finish()
+    }
 }
 
 impl Message for SignedRequest {
@@ -389,4 +587,9 @@ impl Message for Contribution {
 impl Message for Release {
     const KIND: &'static str = "release";
     const CAP: usize = LARGE_CAP;
+}
+
+impl Message for Notices {
+    const KIND: &'static str = "notice";
+    const CAP: usize = SMALL_CAP;
 }

@@ -40,7 +40,9 @@ pub enum NameError {
         size: u64,
     },
     /// Display name is empty, too long or has control characters.
-    #[error("a display name has 1 to 200 characters and no control characters")]
+    #[error(
+        "a display name has 1 to 200 characters, none of which is a control, invisible or turns the text"
+    )]
     DisplayName,
     /// Not an origin.
     #[error(
@@ -168,7 +170,7 @@ text_type!(
 text_type!(
     /// A name in any script, for people to read; never hashed, never in an entry.
     DisplayName,
-    |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(char::is_control) && t.trim() == t,
+    |t: &str| (1..=200).contains(&t.chars().count()) && !t.chars().any(unprintable) && t.trim() == t,
     |_| NameError::DisplayName
 );
 
@@ -189,6 +191,20 @@ fn is_slug(text: &str) -> bool {
 fn is_pseudonym(text: &str) -> bool {
     let word = |w: &str| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase());
     text.split('-').count() == 3 && text.split('-').all(word)
+}
+
+/// Characters that a reader does not see, or that turn or hide what stands beside
+/// them: controls of both sets, format and bidirectional characters, tags.
+pub fn unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Text that came from outside, for people to read: what is [`unprintable`] is
+/// replaced by a point.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if unprintable(c) { '·' } else { c }).collect()
 }
 
 /// Whose root user it is.

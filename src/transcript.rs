@@ -101,6 +101,8 @@ pub mod label {
         HPKE_CODE = "hpke-code";
         /// HPKE info: gate ingredient for the recipient.
         HPKE_RELEASE = "hpke-release";
+        /// Signature of the host over a release.
+        RELEASE = "release";
         /// Requester's private HPKE key at rest.
         REQUESTER_KEY = "requester-key";
         /// Coefficients of a batch of signatures.

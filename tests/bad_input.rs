@@ -77,7 +77,7 @@ fn malformed_arguments() {
         (&["account", "show", "../web/prod"], "is not"),
         (
             &["project", "add", "acme/x", "--name", "a\u{1b}[31mb"],
-            "a display name has 1 to 200 characters and no control",
+            "a display name has 1 to 200 characters, none of which is a control",
         ),
         (&["project", "add", "acme/x", "--name", ""], "a display name has"),
         (
@@ -114,11 +114,15 @@ fn malformed_arguments() {
         world.host_refused(
             &add,
             INPUT,
-            &[&format!("'{id}' is not an AWS account id"), fact, "Correct the name"],
+            &[&format!("'{id}' is not an AWS account id"), fact, "Copy the 12 digits"],
         );
     }
     let add = ["account", "add", "acme/web/new", "--provider", "gitlab", "--id", "with space"];
-    world.host_refused(&add, INPUT, &["'with space' is not an external id", "Correct the name"]);
+    world.host_refused(
+        &add,
+        INPUT,
+        &["'with space' is not an external id", "Copy the identifier from the provider"],
+    );
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn groups_that_cannot_be() {
         world.host_refused(&arguments, code, says);
     };
     let impossible = "is impossible: 2 ≤ threshold ≤ members ≤ 64";
-    form("1", &[a, b, c], INPUT, &["a threshold of 1 among 3", impossible, "Correct"]);
+    form("1", &[a, b, c], INPUT, &["a threshold of 1 among 3", impossible, "Choose another --threshold"]);
     form("4", &[a, b, c], INPUT, &["a threshold of 4 among 3", impossible]);
     form("0", &[a, b, c], INPUT, &[impossible]);
     form("2", &[a, b, a], INPUT, &[a, "already", "Choose another name"]);
@@ -220,16 +224,30 @@ fn cards_that_cannot_be_used() {
         "nowhere.card",
         &passphrase,
         STORAGE,
-        &["nowhere.card: No such file or directory", "Check the path"],
+        &["nowhere.card: No such file or directory", "Check the spelling"],
     );
-    refused(&card, "nowhere.txt", STORAGE, &["nowhere.txt: No such file or directory", "Check the path"]);
-    refused("vault", &passphrase, STORAGE, &["vault: Is a directory", "Check the path"]);
+    refused(&card, "nowhere.txt", STORAGE, &["nowhere.txt: No such file or directory", "Check the spelling"]);
+    refused("vault", &passphrase, STORAGE, &["vault: Is a directory", "Name a file in that directory"]);
     // Line ends that a mail program changed are no damage.
     let mailed = spoilt("mailed", text.replace('\n', "\r\n"));
     let another = world.cards(&[1]);
     let cards =
         [&["--card", mailed.as_str(), "--passphrase-file", &passphrase][..], &joined(&[], &another)].concat();
     world.host(&[&bind[..], &cards].concat()).good();
+}
+
+#[test]
+fn an_account_without_a_password_is_not_bound_away_without_the_quorum_of_the_group_that_holds_others() {
+    let world = World::new();
+    let holders: Vec<_> = ["h1", "h2"].map(|name| world.enrol("custodian", "acme", name)).to_vec();
+    world.form("acme/others", 2, &holders);
+    let bind = ["bind", "acme/web/spare", "--group", "acme/others"];
+    let own: Vec<_> = holders.iter().flat_map(|h| world.card(h)).collect();
+    let says = ["acme/keepers holds versions and would lose acme/web/spare", "Use --card FILE."];
+    world.host_refused(&joined(&bind, &own), USAGE, &says);
+    let both = [own, world.cards(&[2, 0])].concat();
+    world.host(&joined(&bind, &both)).good();
+    world.verified();
 }
 
 fn refused_text(world: &World, command: &[&str], card: &str, passphrase: &str) -> String {
@@ -402,7 +420,9 @@ fn requests_that_are_refused() {
         CEREMONY,
         &["the ceremony has ended: it was aborted"],
     );
-    // A revoked operator cannot ask any more.
+    // A revoked operator cannot ask any more, under another admission either.
+    let admit = ["operator", "admit", "acme/keepers", &world.operator.name, "--days", "30"];
+    world.host(&joined(&admit, &world.cards(&[0, 2]))).good();
     let revoke = ["operator", "revoke", "acme/keepers", &world.operator.name];
     world.host(&joined(&revoke, &custodian)).good();
     world.host_refused(&joined(&request, &card), DENIED, &["is not admitted"]);

@@ -13,6 +13,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use warifu::event::Event;
+use warifu::hex::Bytes;
+use warifu::name::{AccountId, OrganisationId, Origin, ProjectId, Provider, Slug, unprintable};
+use warifu::vault::hierarchy::keep_text;
+use warifu::vault::{Records, Vault};
 
 const USAGE: i32 = 2;
 const INPUT: i32 = 3;
@@ -40,16 +45,19 @@ fn a_gate_file_that_cannot_be_used() {
         fs::write(&gate, damaged).unwrap();
         refused(
             STORAGE,
-            &["gate.key is not a gate file, or it is damaged", "Restore gate.key from its copy."],
+            &[
+                "gate.key is not a gate file, or it is damaged",
+                "put the copy of gate.key that was kept apart in its place",
+            ],
         );
     }
     fs::remove_file(&gate).unwrap();
-    refused(STORAGE, &["gate.key", "Restore gate.key from its copy"]);
+    refused(STORAGE, &["gate.key", "copy of gate.key that was kept apart"]);
     // The gate of another vault: it cannot sign for this one.
     let other = world.dir("other");
     run(&other, &["--vault", "vault", "init"]).good();
     fs::copy(other.join("vault/gate.key"), &gate).unwrap();
-    refused(STORAGE, &["gate.key is the gate of another vault", "Restore this vault's own gate.key"]);
+    refused(STORAGE, &["gate.key is the gate of another vault", "the copy of this vault's own gate.key"]);
     fs::write(&gate, right).unwrap();
     world.verified();
 }
@@ -76,7 +84,7 @@ fn a_gate_file_under_a_passphrase() {
     let with = |file| [&add[..], &["--gate-passphrase-file", file]].concat();
     run(&dir, &with("wrong"))
         .refused(DENIED, &["the passphrase of the gate's file is wrong", "Try again; nothing was changed."]);
-    run(&dir, &with("missing")).refused(STORAGE, &["missing: No such file", "Check the path"]);
+    run(&dir, &with("missing")).refused(STORAGE, &["missing: No such file", "Check the spelling"]);
     run(&dir, &with("right")).good();
 }
 
@@ -231,6 +239,113 @@ fn several_processes_cannot_take_one_name() {
     world.verified();
 }
 
+/// Nothing that moves a terminal's cursor but the end of a line, and nothing
+/// that hides or turns text.
+fn harmless(text: &str) -> bool {
+    !text.chars().any(|c| c != '\n' && unprintable(c))
+}
+
+/// The host makes names of which the program would not have any, and enters them.
+#[test]
+fn a_name_that_would_move_the_cursor_reaches_no_terminal() {
+    const BAD: &str = "Ac\u{1b}[2Jme\u{9b}2J\u{202e}emca\r\u{200b}!";
+    let world = World::new();
+    let rng = &mut rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    let mut vault = Vault::open(&world.vault(), &mut || None).unwrap();
+    let mut named = || {
+        let mut records = Records::default();
+        (Some(keep_text(BAD, &mut records, rng).unwrap()), records)
+    };
+    let (name, records) = named();
+    let id = OrganisationId(Bytes([7; 32]));
+    let slug: Slug = "evil".parse().unwrap();
+    let first = Event::OrganisationCreated {
+        vault: vault.state().vault,
+        organisation: id,
+        slug: slug.clone(),
+        origin: Origin::of_log(&vault.state().origin, &id),
+        name,
+        gate: vault.gate().announce(&id, vault.gate().epoch()).unwrap(),
+    };
+    let now = vault.state().last;
+    let mut log = vault.commit_organisation(id, &slug, first, records, now).unwrap();
+    let (name, records) = named();
+    let project = ProjectId(Bytes([8; 32]));
+    let event = Event::ProjectCreated { project, slug: "web".parse().unwrap(), name };
+    vault.commit_host(&mut log, now, vec![event], records).unwrap();
+    let (name, records) = named();
+    let event = Event::AccountCreated {
+        account: AccountId(Bytes([9; 32])),
+        project,
+        slug: "prod".parse().unwrap(),
+        name,
+        external_id: "111122223333".to_owned(),
+        provider: Provider::Aws,
+    };
+    vault.commit_host(&mut log, now, vec![event], records).unwrap();
+    drop(vault);
+    for command in [
+        &["status"][..],
+        &["org", "list"],
+        &["org", "show", "evil"],
+        &["project", "list", "evil"],
+        &["project", "show", "evil/web"],
+        &["account", "list", "evil"],
+        &["account", "show", "evil/web/prod"],
+        &["audit", "log", "evil"],
+        &["audit", "verify"],
+    ] {
+        let ran = world.host(command).good();
+        assert!(harmless(&ran.out) && harmless(&ran.err), "{:?}", ran.out);
+        let json = world.host(&[&["--json"], command].concat()).good();
+        assert!(harmless(&json.out), "{:?}", json.out);
+    }
+    let shown = world.host(&["org", "show", "evil"]).good().out;
+    assert!(shown.contains("Ac·[2Jme·2J·emca··!"), "{shown}");
+    let value = world.host(&["--json", "org", "show", "evil"]).good().json();
+    assert_eq!(value["name"], BAD, "JSON is the same value");
+    for bad in ["a\u{202e}b", "a\u{1b}b", "a\u{9b}b", "a\u{200b}b"] {
+        let ran = world.host(&["org", "add", "more", "--name", bad]);
+        assert!(ran.code != 0 && ran.err.contains("a display name has"), "{:?}", ran.err);
+    }
+}
+
+/// Nothing can be entered before the last entry: one command while the clock is
+/// years ahead would stop a log until then.
+#[test]
+fn a_clock_that_is_more_than_a_year_ahead_of_the_log_is_asked_about_before_anything_is_entered() {
+    let world = World::new();
+    let dir = world.dir("old");
+    let rng = &mut rand::rand_core::UnwrapErr(rand::rngs::SysRng);
+    let long_ago = || warifu::time::Time::from_millis(1_704_099_600_000).unwrap();
+    let origin = "example.com/warifu".parse().unwrap();
+    let mut vault = Vault::init(&dir.join("vault"), &origin, None, long_ago(), rng).unwrap();
+    vault.add_organisation(&"acme".parse().unwrap(), None, &long_ago, rng).unwrap();
+    vault.add_project(&"acme/web".parse().unwrap(), None, &long_ago, rng).unwrap();
+    drop(vault);
+    let size = || {
+        let database = rusqlite::Connection::open(dir.join("vault/vault.db")).unwrap();
+        database.query_row("SELECT count(*) FROM entry", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let before = size();
+    let says = ["clock says", "last entry is of 2024-01-01", "Is the clock right?", "Use --yes."];
+    for command in [
+        &["org", "add", "more"][..],
+        &["project", "add", "acme/more"],
+        &["account", "add", "acme/web/prod", "--id", "111122223333"],
+        &["ceremony", "list", "acme"],
+        &["seal", "acme/web/prod", "--login", "root@example.com"],
+        &["custodian", "enrol", "acme", "--card", "new.card"],
+    ] {
+        run(&dir, &[&["--vault", "vault"], command].concat()).refused(USAGE, &says);
+        assert_eq!(size(), before, "{command:?}");
+    }
+    run(&dir, &["--vault", "vault", "status"]).good();
+    run(&dir, &["--vault", "vault", "--yes", "project", "add", "acme/more"]).good();
+    // The log is of today again: nothing is asked.
+    run(&dir, &["--vault", "vault", "project", "add", "acme/another"]).good();
+}
+
 /// Alterations by somebody with write access to the database and no keys.
 #[test]
 fn every_alteration_is_found_and_named() {
@@ -255,6 +370,12 @@ fn every_alteration_is_found_and_named() {
                 "0".repeat(64)
             ),
             "belongs to no entry",
+        ),
+        (
+            format!(
+                "INSERT INTO record SELECT log, 'sealed/' || char(27) || '[2J' || char(155) || char(8238) || 'x', length, body FROM record WHERE name LIKE 'sealed/%' AND log = {acme} LIMIT 1"
+            ),
+            "record sealed/·[2J··x belongs to no entry",
         ),
         (
             projection("CAST(replace(CAST(bytes AS TEXT), 'prod', 'brod') AS BLOB)"),
@@ -295,6 +416,7 @@ fn every_alteration_is_found_and_named() {
         let said = format!("{sql}\n{}{}", ran.out, ran.err);
         assert_eq!(ran.code, TAMPERED, "{said}");
         assert!(ran.out.contains(what), "{said}");
+        assert!(harmless(&ran.out) && harmless(&ran.err), "{said:?}");
         assert!(ran.out.contains("WRONG acme:"), "{said}");
         assert!(ran.err.contains("Keep this vault as it is"), "{said}");
         assert!(ran.out.contains("good  globex:"), "{said}");
@@ -309,6 +431,84 @@ fn every_alteration_is_found_and_named() {
         backup.restore();
     }
     world.verified();
+}
+
+/// A schema is part of the file, and SQLite obeys it: what is not of the format
+/// is refused before anything is read or written, and named.
+#[test]
+fn whatever_is_planted_in_the_schema_is_refused_and_named() {
+    let world = World::new();
+    let backup = cli::Backup::of(&world.vault());
+    for (sql, what) in [
+        ("CREATE TABLE hoard (bytes)", "table 'hoard'"),
+        (
+            "CREATE TRIGGER keep BEFORE DELETE ON body BEGIN INSERT INTO body (bytes) VALUES (old.bytes); END",
+            "trigger 'keep'",
+        ),
+        ("CREATE VIEW everything AS SELECT bytes FROM body", "view 'everything'"),
+        ("CREATE INDEX faster ON record (name)", "index 'faster'"),
+        ("CREATE TABLE \"a\u{1b}[2J\u{202e}b\" (c)", "table 'a·[2J·b'"),
+        ("ALTER TABLE entry ADD COLUMN more BLOB", "table 'entry'"),
+        ("ALTER TABLE body RENAME TO bodies; CREATE VIEW body AS SELECT number, bytes FROM bodies", "'bod"),
+    ] {
+        world.database().execute_batch(sql).unwrap();
+        let before = fs::read(world.vault().join("vault.db")).unwrap();
+        let says = [what, "is not what its format has", "Keep a copy as it is"];
+        for command in [&["status"][..], &["org", "add", "more"], &["audit", "log", "acme"]] {
+            world.host(command).refused(STORAGE, &says);
+        }
+        let found = world.host(&["audit", "verify"]);
+        assert_eq!(found.code, TAMPERED, "{sql}\n{}{}", found.out, found.err);
+        assert!(found.out.contains("WRONG vault:") && found.out.contains(what), "{sql}\n{}", found.out);
+        assert_eq!(fs::read(world.vault().join("vault.db")).unwrap(), before, "{sql}: it is kept as it is");
+        backup.restore();
+    }
+    world.verified();
+}
+
+#[test]
+fn records_that_an_open_ceremony_lacks_and_an_ended_one_has_are_found() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.verified();
+    let backup = cli::Backup::of(&world.vault());
+    let found = |sql: &str, what: &str| {
+        let changed = world.database().execute(sql, params![]).unwrap();
+        assert!(changed > 0, "{sql}");
+        let ran = world.host(&["audit", "verify"]);
+        assert_eq!(ran.code, TAMPERED, "{sql}\n{}{}", ran.out, ran.err);
+        assert!(ran.out.contains(what), "{sql}\n{}", ran.out);
+        backup.restore();
+    };
+    let short = &ceremony[..8];
+    for kind in ["request", "ceremony-key", "requester-key", "contribution"] {
+        let gone = format!("DELETE FROM record WHERE name LIKE '{kind}/%'");
+        let named = if kind == "contribution" {
+            format!("record contribution/{short}/{} is missing", world.custodians[0].name)
+        } else {
+            format!("record {kind}/{short} is missing")
+        };
+        found(&gone, &named);
+    }
+    let other_length = "UPDATE record SET body = (SELECT body FROM record WHERE name LIKE 'totp/%' LIMIT 1), length = (SELECT length FROM record WHERE name LIKE 'totp/%' LIMIT 1) WHERE name LIKE 'requester-key/%'";
+    found(other_length, &format!("record requester-key/{short} is not what its entry says"));
+    let (giver, other) = (&world.custodians[0].name, &world.custodians[1].name);
+    found(
+        &format!(
+            "INSERT INTO record SELECT log, replace(name, '{giver}', '{other}'), length, body FROM record WHERE name LIKE 'contribution/%'"
+        ),
+        &format!("record contribution/{short}/{other} belongs to no entry"),
+    );
+    world.host(&["ceremony", "abort", "acme", short]).good();
+    world.verified();
+    let back = format!(
+        "INSERT INTO record SELECT log, 'ceremony-key/{ceremony}', length, body FROM record WHERE name LIKE 'totp/%' LIMIT 1"
+    );
+    assert!(world.database().execute(&back, params![]).unwrap() > 0);
+    let ran = world.host(&["audit", "verify"]);
+    assert_eq!(ran.code, TAMPERED);
+    assert!(ran.out.contains(&format!("record ceremony-key/{short} belongs to no entry")), "{}", ran.out);
 }
 
 #[test]
@@ -398,5 +598,5 @@ fn a_vault_under_another_key_than_the_one_that_is_known_is_found() {
     let ran = world.host(&["audit", "verify", "--key", &key(7)]);
     assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("WRONG acme") && ran.out.contains("good  globex"), "{}", ran.out);
-    assert_eq!(world.host(&["audit", "verify", "--key", "acme"]).code, USAGE);
+    world.host_refused(&["audit", "verify", "--key", "acme"], INPUT, &["the key is not usable"]);
 }

@@ -7,7 +7,15 @@
 mod cli;
 
 use cli::{Backup, PASSWORD, World, joined};
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+use warifu::ceremony::custodian::review;
+use warifu::message::{Contribution, Message, Package};
+use warifu::seal::card_file::CardFile;
+use warifu::secret::SecretBytes;
+use warifu::time::Time;
 
 #[test]
 fn a_quorum_opens_and_the_password_reaches_only_the_program() {
@@ -43,6 +51,7 @@ fn a_quorum_opens_and_the_password_reaches_only_the_program() {
         .collect();
     let expected = [
         "account-created",
+        "bound",
         "seal-begun",
         "sealed",
         "opened",
@@ -74,6 +83,15 @@ fn the_operator_opens_on_a_machine_without_a_vault() {
     let reveal =
         ["ceremony", "reveal", "release.warifu", "--card", "card", "--passphrase-file", "passphrase"];
     world.at(&world.operator, &reveal).refused(2, &["terminal", "--exec CMD"]);
+    // On its way one digit was changed: nobody is blamed, and another copy serves.
+    let there = world.home(&world.operator).join("release.warifu");
+    let good = fs::read_to_string(&there).unwrap();
+    let at = good.find("\"ingredient\":\"").unwrap() + 40;
+    let digit = if good.as_bytes()[at] == b'0' { "1" } else { "0" };
+    fs::write(&there, [&good[..at], digit, &good[at + 1..]].concat()).unwrap();
+    let says = ["altered on its way, or by the host", "fetched again"];
+    world.at(&world.operator, &[&reveal[..], &["--exec", "cat > opened"]].concat()).refused(3, &says);
+    fs::write(&there, good).unwrap();
     world.at(&world.operator, &[&reveal[..], &["--exec", "cat > opened"]].concat()).good();
     let opened = world.home(&world.operator).join("opened");
     assert_eq!(fs::read_to_string(opened).unwrap(), format!("{PASSWORD}\n"));
@@ -85,6 +103,110 @@ fn the_operator_opens_on_a_machine_without_a_vault() {
     assert!(!world.home(thief).join("opened").exists());
     world.host(&["ceremony", "close", "acme", &ceremony[..8]]).good();
     assert_eq!(world.account_state("acme/web/prod"), "exposed");
+    world.verified();
+}
+
+/// What a custodian with a good card and a bad program sends: the share's proof is
+/// wrong, its hash and the signature over it are right.
+fn with_a_bad_share(world: &World, which: usize, request: &str) -> Contribution {
+    let person = &world.custodians[which];
+    let read = |name: &str| fs::read(world.home(person).join(name)).unwrap();
+    let passphrase = SecretBytes::new(read("passphrase"));
+    let unlocked = CardFile::parse(&read("card")).unwrap().unlock(&passphrase).unwrap();
+    let package = Package::decode(&fs::read(world.host_dir().join(request)).unwrap()).unwrap();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let at = Time::from_millis(i64::try_from(at).unwrap()).unwrap();
+    let review = review(&package, unlocked.card(), None, at).unwrap();
+    let mut rng = UnwrapErr(SysRng);
+    let mut shares = review.open_shares(unlocked.card(), &mut rng).unwrap();
+    shares[0].expose_mut()[96] ^= 1;
+    let code = SecretBytes::new(world.code(person).into_bytes());
+    review.assemble(unlocked.card(), &shares, &code, at, &mut rng).unwrap()
+}
+
+#[test]
+fn a_bad_share_found_on_the_operators_machine_is_replaced_by_another_custodians() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    let bad = with_a_bad_share(&world, 1, "request.warifu");
+    fs::write(world.host_dir().join("bad.contribution"), bad.encode()).unwrap();
+    world.host(&["ceremony", "accept", "bad.contribution"]).good();
+    world.contributed(0, "request.warifu");
+    let finish = |out| ["ceremony", "finish", "acme", &ceremony[..8], "--out", out];
+    let reveal = |file| {
+        let options = ["--card", "card", "--passphrase-file", "passphrase", "--exec", "cat > opened"];
+        [&["--json", "ceremony", "reveal", file][..], &options].concat()
+    };
+    world.host(&finish("first.warifu")).good();
+    world.carry("first.warifu", &world.operator);
+    let culprit = &world.custodians[1].name;
+    let found = format!("The share of {culprit} does not prove itself");
+    world.at(&world.operator, &reveal("first.warifu")).refused(5, &[&found, "1 of 2 shares are good"]);
+    let notice = format!("{}.notice", &ceremony[..8]);
+    world.bring(&world.operator, &notice);
+    let entered = world.host(&["--json", "ceremony", "notice", &notice]).good().json();
+    assert_eq!(entered["bad_shares"][0], **culprit);
+    assert_eq!(
+        (&entered["entered"], &entered["accepted"], &entered["needed"]),
+        (&1.into(), &1.into(), &2.into())
+    );
+    let again = world.host(&["ceremony", "notice", &notice]).good();
+    assert!(again.out.contains("It was on record already"), "{}", again.out);
+    let log = world.host(&["audit", "log", "acme", "--kind", "share-rejected"]).good();
+    let claim = format!("operator {} says that the share of {culprit}", world.operator.name);
+    assert!(log.out.contains(&claim), "{}", log.out);
+    world.host_refused(&finish("second.warifu"), 5, &["1 of 2 shares accepted", "another custodian"]);
+    world.contributed(2, "request.warifu");
+    world.host(&finish("second.warifu")).good();
+    world.carry("second.warifu", &world.operator);
+    let told = [&reveal("second.warifu")[..], &["--notice", "shown.notice"]].concat();
+    world.at(&world.operator, &told).good();
+    assert_eq!(
+        fs::read_to_string(world.home(&world.operator).join("opened")).unwrap(),
+        format!("{PASSWORD}\n")
+    );
+    world.at(&world.operator, &told).refused(3, &["shown.notice exists already"]);
+    world.bring(&world.operator, "shown.notice");
+    let shown = world.host(&["--json", "ceremony", "notice", "shown.notice"]).good().json();
+    assert_eq!((&shown["shown"], &shown["entered"]), (&"command".into(), &1.into()));
+    world.host(&["ceremony", "close", "acme", &ceremony[..8]]).good();
+    world.host(&["ceremony", "notice", "shown.notice"]).refused(5, &["the ceremony has ended"]);
+    world.verified();
+}
+
+/// The shell keeps `3< FILE` open for whatever is started: the program that gets
+/// the password must not get the operator's passphrase with it.
+#[test]
+fn the_program_does_not_inherit_the_descriptor_of_the_passphrase() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.contributed(1, "request.warifu");
+    let (card, passphrase) = (world.file(&world.operator, "card"), world.file(&world.operator, "passphrase"));
+    let finish = |given: &str, fds: &[&str], exec: &str| {
+        let script = format!("exec \"$0\" \"$@\" {given}");
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.current_dir(world.host_dir()).args(["-c", &script, env!("CARGO_BIN_EXE_warifu")]);
+        let finish = ["--vault", "vault", "ceremony", "finish", "acme", &ceremony, "--card", &card, "--exec"];
+        cli::run_with(&mut shell, &[&finish[..], &[exec], fds].concat(), None)
+    };
+    let thief =
+        |fd: &str| format!("cat > opened; cat <&{fd} > leaked; cat /dev/fd/{fd} > again; test -s opened");
+    for (given, fd) in [(format!("3< {passphrase}"), "3"), (format!("9< {passphrase}"), "9")] {
+        finish(&given, &["--passphrase-fd", fd], &format!("{}; exit 3", thief(fd)))
+            .refused(1, &["--exec failed"]);
+        for name in ["leaked", "again"] {
+            let leaked = fs::read(world.host_dir().join(name)).unwrap_or_default();
+            assert!(leaked.is_empty(), "{name} through {fd}");
+        }
+    }
+    // What the caller has not opened is never read, whatever it is by now.
+    for (given, fd) in [("3<&-", "3"), ("5<&-", "5"), ("", "777")] {
+        finish(given, &["--passphrase-fd", fd], "cat").refused(2, &["is not open", "3< FILE"]);
+    }
+    let piped = format!("3<<END\n{}\nEND", fs::read_to_string(&passphrase).unwrap().trim_end());
+    finish(&piped, &["--passphrase-fd", "3"], &thief("3")).good();
+    assert!(fs::read(world.host_dir().join("leaked")).unwrap_or_default().is_empty());
     world.verified();
 }
 
@@ -102,6 +224,37 @@ fn a_program_that_fails_leaves_the_ceremony_open_to_finish_again() {
     world.verified();
 }
 
+/// In a directory that others can write to, like `/tmp` or a stick's.
+#[test]
+fn a_link_where_a_file_is_written_beside_is_not_followed() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("victim"), "mine").unwrap();
+    fs::write(at("card"), "old").unwrap();
+    for id in [std::process::id(), std::process::id() + 1] {
+        symlink(at("victim"), at(&format!("card.new{id}"))).unwrap();
+    }
+    let there = || fs::read_dir(dir.path()).unwrap().count();
+    let before = there();
+    warifu::vault::seal::replace_file(&at("card"), b"new").unwrap();
+    assert_eq!(fs::read_to_string(at("card")).unwrap(), "new");
+    assert_eq!(fs::metadata(at("card")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
+    assert_eq!(there(), before);
+    // A link in the place itself is replaced, not followed.
+    symlink(at("victim"), at("card.seen")).unwrap();
+    warifu::vault::seal::replace_file(&at("card.seen"), b"seen").unwrap();
+    assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
+    assert!(!fs::symlink_metadata(at("card.seen")).unwrap().is_symlink());
+    // What fails leaves nothing behind.
+    fs::create_dir(at("directory")).unwrap();
+    fs::write(at("directory/full"), "").unwrap();
+    let before = there();
+    assert!(warifu::vault::seal::replace_file(&at("directory"), b"x").is_err());
+    assert_eq!(there(), before);
+}
+
 #[test]
 fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     let world = World::new();
@@ -112,6 +265,8 @@ fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     let seen = fs::read_to_string(world.home(&world.custodians[0]).join("card.seen")).unwrap();
     let seen: serde_json::Value = serde_json::from_str(&seen).unwrap();
     backup.restore();
+    // An operator who saw nothing of it either.
+    fs::remove_file(world.home(&world.operator).join("card.seen")).unwrap();
     world.request("second.warifu");
     let custodian = &world.custodians[0];
     world.carry("second.warifu", custodian);
@@ -127,6 +282,54 @@ fn a_vault_that_was_rolled_back_is_refused_with_both_checkpoints() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&after).unwrap(), seen, "what was seen stays");
     // A custodian who saw nothing of it cannot know.
     world.contributed(1, "second.warifu");
+}
+
+/// On the host, where the log is the host's word alone: whoever gives a card
+/// there for whatever has it compared before anything is signed.
+#[test]
+fn a_vault_that_was_rolled_back_is_refused_by_every_card_that_is_given_to_it() {
+    let world = World::new();
+    let backup = Backup::of(&world.vault());
+    let (operator, custodians) = (world.card(&world.operator), world.cards(&[0, 1]));
+    let bind = ["bind", "acme/lab", "--group", "acme/keepers"];
+    world.request("first.warifu");
+    world.host(&joined(&bind, &custodians)).good();
+    let seen = |name: &str| fs::read_to_string(world.dir(name).join("card.seen")).unwrap();
+    let kept = ["op", "c1", "c2"].map(seen);
+    assert_eq!(kept[1], kept[2]);
+    backup.restore();
+    let enrolled = world.enrol("operator", "acme", "op2");
+    let other = enrolled.name.as_str();
+    let members = world.custodians.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(",");
+    let ask = ["acme/web/prod", "--reason", "billing", "--out", "second.warifu"];
+    let first = world.card(&world.custodians[0]);
+    for (command, cards) in [
+        ([&["ceremony", "request"], &ask[..]].concat(), &operator),
+        (vec!["open", "acme/web/prod", "--reason", "billing", "--exec", "cat"], &operator),
+        (vec!["operator", "admit", "acme/keepers", other], &custodians),
+        (vec!["operator", "revoke", "acme/keepers", &world.operator.name], &first),
+        (bind.to_vec(), &custodians),
+        (
+            vec!["group", "form", "acme/others", "--threshold", "2", "--members", &members],
+            &world.cards(&[0, 1, 2]),
+        ),
+    ] {
+        let says = ["Nothing was signed", "This card's owner has seen", "The log here has"];
+        let ran = world.host_refused(&joined(&command, cards), 6, &says);
+        assert!(ran.err.contains("rolled back") || ran.err.contains("forked"), "{}", ran.err);
+    }
+    assert!(!world.host_dir().join("second.warifu").exists());
+    assert_eq!(["op", "c1", "c2"].map(seen), kept, "what was seen stays");
+}
+
+#[test]
+fn what_was_seen_of_another_log_is_told_from_a_fork() {
+    let world = World::new();
+    let stranger = world.file(&world.stranger, "card.seen");
+    fs::copy(stranger, world.file(&world.operator, "card.seen")).unwrap();
+    let ask = ["ceremony", "request", "acme/web/prod", "--reason", "billing", "--out", "r"];
+    let says = ["of another organisation's log", "card's own .seen file"];
+    world.host_refused(&joined(&ask, &world.card(&world.operator)), 4, &says);
 }
 
 #[test]
@@ -189,7 +392,7 @@ fn files_that_were_mixed_up_are_named_and_change_nothing() {
         .refused(3, &["card: ", "Ask for the file again"]);
     world
         .contribute_with(&custodian, "missing", "x", "000000")
-        .refused(7, &["missing: No such file", "Check the path"]);
+        .refused(7, &["missing: No such file", "Check the spelling"]);
     let whole = fs::read(world.home(&custodian).join("request.warifu")).unwrap();
     fs::write(world.home(&custodian).join("cut"), &whole[..whole.len() / 2]).unwrap();
     world
@@ -226,7 +429,7 @@ fn a_contribution_counts_once_and_for_its_ceremony_alone() {
     world.bring(&custodian, "second");
     world
         .host(&["ceremony", "accept", "second"])
-        .refused(4, &[&custodian.name, "has contributed already", "on record"]);
+        .refused(4, &[&custodian.name, "refused (twice)", "on record", "first contribution stands"]);
     assert_eq!(world.log_size(), size + 1);
     // The ceremony ends; another begins; the old answer is not for it.
     world.host(&["ceremony", "abort", "acme", &first[..8]]).good();
@@ -275,7 +478,7 @@ fn a_wrong_code_costs_an_attempt_that_is_on_record() {
     world.contribute_with(custodian, "request.warifu", "answer", &wrong).good();
     world.bring(custodian, "answer");
     let size = world.log_size();
-    let says = ["was refused", "on record", "with a fresh code"];
+    let says = ["was refused", "on record", "with a fresh code counts"];
     world.host(&["ceremony", "accept", "answer"]).refused(4, &says);
     assert_eq!(world.log_size(), size + 1);
     // The same file again is no new attempt.

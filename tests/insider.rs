@@ -6,6 +6,8 @@
 
 #[path = "insider/agreements.rs"]
 mod agreements;
+#[path = "insider/database.rs"]
+mod database;
 #[path = "insider/forged_log.rs"]
 mod forged_log;
 #[path = "insider/gate.rs"]

@@ -20,7 +20,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 use warifu::ceremony::custodian::review;
-use warifu::ceremony::recipient::finish;
+use warifu::ceremony::recipient::{finish, notices};
 use warifu::event::{Ending, Event, Made, Shown};
 use warifu::seal::card_file::{CardFile, UnlockedCard};
 use warifu::seal::record::Payload;
@@ -116,7 +116,8 @@ fn ceremony(dir: &Path, vault: &mut Vault, log: &mut Log, needles: &mut Needles,
     let key = requester_secret(operator.card(), &release).unwrap();
     let finished = finish(&release, &key, &log.state.first_entry, None).unwrap();
     assert!(finished.payload.password.same_as(&secret_from(&dir.join("password"))));
-    vault.revealed(log, operator.card(), (&hash, 0), Shown::Screen, now()).unwrap();
+    let showing = notices(operator.card(), (&hash, 0), &[], Some(Shown::Screen));
+    vault.enter_notices(log, &showing, now()).unwrap();
     vault.end_ceremony(log, &hash, Ending::Closed, now()).unwrap();
 }
 

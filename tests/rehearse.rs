@@ -105,7 +105,7 @@ fn three_people_open_in_the_room_and_each_mistake_costs_only_that_attempt() {
 
     // A card that is not there, a wrong passphrase, "no", and a wrong code.
     say(&mut session, "Card file of custodian 1 of 3", "/nowhere.card");
-    hear(&mut session, "Check the path");
+    hear(&mut session, "Check the spelling");
     say(&mut session, "Card file of custodian 1 of 3", text(custodians[0], "card"));
     say(&mut session, "Passphrase", "not the passphrase");
     hear(&mut session, "wrong");

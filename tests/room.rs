@@ -148,7 +148,7 @@ fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone()
     at.sees("custodian 1 of 3");
     at.types("/nowhere/nobody.card");
     at.sees("/nowhere/nobody.card: No such file or directory");
-    at.sees("Check the path");
+    at.sees("Check the spelling");
     at.sees("custodian 1 of 3");
     at.types(&first.card());
     at.sees("Passphrase of");
@@ -171,7 +171,7 @@ fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone()
     at.gives_code(first, &used);
     at.sees("1 of 3");
     at.gives_card(first);
-    at.sees("has contributed already: call another");
+    at.sees("has contributed already; nothing was entered for this. Call another custodian.");
     at.gives_card(second);
     at.agrees(second);
     at.gives_code(second, &second.code(0));

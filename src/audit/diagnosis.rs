@@ -127,7 +127,8 @@ impl Evidence<'_> {
         match &self.walk.fault {
             Some((index, fault)) => {
                 let also = ", and the log's key signed it so";
-                Some(broken(*index, fault, &any(fault), also))
+                let kinds = if seen_otherwise(fault).is_some() { vec![Forked] } else { any(fault) };
+                Some(broken(*index, fault, &kinds, also))
             }
             None if more => {
                 let what = format!("entry {size} stands after the last that the checkpoint covers");
@@ -165,13 +166,23 @@ impl Evidence<'_> {
             return found;
         }
         let also = ", and the entries do not add up to the root of the signed checkpoint";
-        if let Some((index, fault)) = &self.walk.fault {
+        let fault = self.walk.fault.as_ref();
+        let seen = fault.and_then(|(_, fault)| seen_otherwise(fault));
+        if let (Some((index, fault)), None) = (fault, seen) {
             return broken(*index, fault, in_place(fault), also);
         }
-        let place = match self.older {
-            Some((old, Some(true))) => format!("entry {} or a later one was changed", old.size),
-            Some((old, Some(false))) => format!("one of the first {} was changed", old.size),
-            _ => "one was changed".to_owned(),
+        // Where signed roots agree with the entries, and where they do no more.
+        let (mut from, mut to) = (0, seen);
+        match self.older {
+            Some((old, Some(true))) => from = old.size,
+            Some((old, Some(false))) => to = Some(to.map_or(old.size, |to| to.min(old.size))),
+            _ => {}
+        }
+        let place = match (from, to) {
+            (0, None) => "one was changed".to_owned(),
+            (0, Some(to)) => format!("one of the first {to} was changed"),
+            (from, None) => format!("entry {from} or a later one was changed"),
+            (from, Some(to)) => format!("one from {from} to {} was changed", to.saturating_sub(1)),
         };
         let what = format!(
             "the entries do not add up to the root of the signed checkpoint: {place}, in a way that breaks no rule"
@@ -298,6 +309,15 @@ fn bundles(size: u64) -> impl Iterator<Item = Range<u64>> {
 
 fn broken(index: u64, fault: &Fault, kinds: &[Tampering], also: &str) -> Finding {
     Finding::new(Some(index), kinds, format!("entry {index} is not valid: {fault}{also}"))
+}
+
+/// Of how many entries somebody signed another root than they have: nothing is
+/// wrong with that one's own entry, but with one before.
+fn seen_otherwise(fault: &Fault) -> Option<u64> {
+    match fault {
+        Fault::Rule(Invalid::OtherLog { size, .. }) => Some(*size),
+        _ => None,
+    }
 }
 
 /// What fits a fault where no signed root or size says more.

@@ -103,7 +103,8 @@ pub fn verify(source: &dyn Source, options: &Options<'_>, watch: &mut dyn FnMut(
     };
     // What is not sure to be in a place comes after what is.
     all.sort_by_key(|finding| finding.entry.unwrap_or(u64::MAX));
-    walk.verdict(options, extends, all)
+    let note = note.ok().filter(|_| all.is_empty()).and_then(|note| String::from_utf8(note).ok());
+    walk.verdict(options, extends, note, all)
 }
 
 /// The pass itself.
@@ -222,8 +223,9 @@ impl Walk {
             None => State::begin(line, &leaf, &mut self.claims).map(|state| self.state = Some(state)),
         };
         if let Err(why) = applied {
-            self.claims.truncate(before);
-            return Err(Fault::Rule(why));
+            // As if each had been verified at once: a wrong one comes first.
+            let wrong = self.claims.drain(before..).find(|claim| !claim.holds());
+            return Err(Fault::Rule(wrong.map_or(why, |claim| claim.wrong())));
         }
         if self.claims.len() > before {
             self.claimants.push((index, before));
@@ -279,7 +281,13 @@ impl Walk {
         self.claimants.clear();
     }
 
-    fn verdict(self, options: &Options<'_>, extends: Option<u64>, findings: Vec<Finding>) -> Verdict {
+    fn verdict(
+        self,
+        options: &Options<'_>,
+        extends: Option<u64>,
+        checkpoint: Option<String>,
+        findings: Vec<Finding>,
+    ) -> Verdict {
         let pinned = options.key.and_then(|key| key.name().parse().ok());
         Verdict {
             origin: self.state.as_ref().map(State::origin).or(pinned),
@@ -291,6 +299,7 @@ impl Walk {
             signatures: self.verified,
             unknown: self.unknown,
             extends,
+            checkpoint,
             state: self.state.filter(|_| findings.is_empty()),
             tree: self.tree,
             findings,

@@ -30,7 +30,7 @@ impl State {
     /// Adds a line. On an error the state is as before.
     pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<(), Invalid> {
         match self {
-            Self::Organisation(state) => state.apply_claiming(line, claims),
+            Self::Organisation(state) => state.apply_claiming(line, leaf, claims),
             Self::Vault(state) => state.apply(line, leaf),
         }
     }

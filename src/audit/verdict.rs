@@ -100,6 +100,9 @@ pub struct Verdict {
     pub extends: Option<u64>,
     /// Everything that is wrong, the first bad entry first.
     pub findings: Vec<Finding>,
+    /// The signed checkpoint, if all is well.
+    #[serde(skip)]
+    pub checkpoint: Option<String>,
     /// What the entries add up to, if every one is good.
     #[serde(skip)]
     pub state: Option<State>,

@@ -3,18 +3,13 @@
 
 use crate::event::{Entry, EntryError, Hash, TextHash};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::{
-    checkpoint,
-    entry::EntryBytes,
-    merkle,
-    note::{KeyType, VerifierKey},
-};
-use crate::message::{Contribution, Package, Request};
+use crate::log::{checkpoint, entry::EntryBytes, merkle::Frontier};
+use crate::message::{Contribution, Package, Request, Target};
 use crate::name::{OrganisationId, Provider, Pseudonym};
-use crate::pvss::{self, Dealing, DealingContext, ShareKeyPair, VerifiedDealing};
+use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
-use crate::state::{AHEAD, Ceremony, Invalid, Organisation, Standing};
+use crate::state::{Ceremony, Invalid, Organisation, Standing};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -60,10 +55,10 @@ pub enum ReviewError {
     /// The log begins otherwise than the one that the card was made in.
     #[error("the log is not the one in which this card was enrolled")]
     OtherLog,
-    /// The log is shorter than what the owner saw before: the file is an older
-    /// one, or the vault was rolled back. The file alone does not tell which.
+    /// The log is shorter than what the owner saw before: it is an older copy,
+    /// or the vault was rolled back. The log alone does not tell which.
     #[error(
-        "the log in this file has {now} entries, but this card's owner has seen {seen}: the file is old, or the vault was rolled back"
+        "the log has {now} entries here, but this card's owner has seen {seen}: this is an old copy, or the vault was rolled back"
     )]
     RolledBack {
         /// Entries in the package.
@@ -85,28 +80,19 @@ pub enum ReviewError {
         /// The checkpoint of the package.
         offered: String,
     },
+    /// A newer program wrote facts that this one cannot read, so it cannot tell
+    /// what is current.
+    #[error("the log has entries that this program does not know ({}): it cannot tell what is current", .0.join(", "))]
+    UnknownKinds(Vec<String>),
+    /// What lies beside the card as its owner's last sight is of another log.
+    #[error("what lies beside this card as last seen is of another organisation's log")]
+    OtherSeen,
     /// The checkpoint does not cover the entries, or its signature is wrong.
     #[error("the checkpoint does not fit the entries: {0}")]
-    Checkpoint(String),
+    Checkpoint(#[from] checkpoint::CoverError),
     /// The ceremony is not in the log, or its entry says something else.
     #[error("the log knows no open ceremony for exactly this request")]
     NoCeremony,
-    /// The operator signed the request over another log than the package's.
-    #[error("operator {operator} saw another log of {size} entries than this one: the log was forked")]
-    OtherHistory {
-        /// Who asked.
-        operator: Pseudonym,
-        /// Size of the log that the operator saw.
-        size: u64,
-    },
-    /// The request was signed after the ceremony that it opened.
-    #[error("the request is dated {asked}, but the ceremony opened at {opened}")]
-    AskedLater {
-        /// Time of the request.
-        asked: Time,
-        /// Opening.
-        opened: Time,
-    },
     /// The operator's signature is wrong.
     #[error("the signature of operator {0} on the request is wrong")]
     RequestSignature(Pseudonym),
@@ -157,8 +143,12 @@ pub enum ReviewError {
         /// Index of the target.
         target: u64,
         /// Why.
-        why: String,
+        #[source]
+        why: DealingError,
     },
+    /// The dealing was not sent along.
+    #[error("the dealing of target {0} was not sent along")]
+    NoDealing(u64),
     /// A text was not sent along.
     #[error("the package does not hold the {0} in words")]
     NoText(&'static str),
@@ -181,7 +171,7 @@ pub struct ShownTarget {
     pub newest: u64,
     /// What was different when it was sealed.
     pub differences: Vec<String>,
-    /// Contributions to it in ceremonies that ended without a release.
+    /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
 }
 
@@ -209,64 +199,67 @@ pub struct Replayed {
     pub state: Organisation,
     /// What the owner has now seen.
     pub seen: Seen,
-    leaves: Vec<Bytes<32>>,
-}
-
-impl Replayed {
-    /// Root of the tree over the first entries; `None` if there are fewer.
-    pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
-        Some(merkle::root(self.leaves.get(..usize::try_from(size).ok()?)?))
-    }
 }
 
 /// Replays a log from its first entry and compares it with its checkpoint, with
 /// the entry that the card pinned, and with what its owner saw before. A fork
 /// or a rollback is reported only with a checkpoint that the log's own key
-/// signed: whoever carries the file cannot make one up.
+/// signed: whoever carries the file cannot make one up. So the checkpoint comes
+/// first: an entry that was altered on the way makes every later root another one.
 pub fn replay(
     entries: &[String],
     checkpoint: &str,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
 ) -> Result<Replayed, ReviewError> {
-    let mut leaves = Vec::with_capacity(entries.len());
-    let mut state: Option<Organisation> = None;
-    for (index, text) in (0u64..).zip(entries) {
-        let damaged = |why| ReviewError::Entry { index, why };
-        let bytes = EntryBytes::new(text.clone().into_bytes()).map_err(|_| damaged(EntryError::TooLong))?;
-        let leaf = bytes.leaf_hash();
-        if index == 0 && leaf != *first_entry {
-            return Err(ReviewError::OtherLog);
-        }
-        let line = Entry::from_line(&bytes).map_err(damaged)?;
-        let invalid = |why| ReviewError::Invalid { index, why };
-        match &mut state {
-            None => state = Some(Organisation::begin(&line, &leaf).map_err(invalid)?),
-            Some(state) => state.apply(&line).map_err(invalid)?,
-        }
-        leaves.push(leaf);
+    let damaged = |index| move |why| ReviewError::Entry { index, why };
+    let line = |(index, text): (u64, &String)| {
+        let bytes = EntryBytes::new(text.clone().into_bytes());
+        bytes.map_err(|_| damaged(index)(EntryError::TooLong))
+    };
+    let lines = (0u64..).zip(entries).map(line).collect::<Result<Vec<_>, _>>()?;
+    let (first, rest) = lines.split_first().ok_or(ReviewError::OtherLog)?;
+    if first.leaf_hash() != *first_entry {
+        return Err(ReviewError::OtherLog);
     }
-    let state = state.ok_or(ReviewError::OtherLog)?;
-    let (size, root) = (state.size, merkle::root(&leaves));
-    let seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    check_checkpoint(&state, &seen)?;
-    let replayed = Replayed { state, seen, leaves };
-    match before.map(|before| (before, replayed.root_at(before.size))) {
-        Some((before, None)) => Err(rolled_back(before, size, checkpoint)),
-        Some((before, Some(root))) if root != before.root => Err(forked(before, checkpoint)),
-        _ => Ok(replayed),
+    let begins = Entry::from_line(first).map_err(damaged(0))?;
+    let invalid = |index| move |why| ReviewError::Invalid { index, why };
+    let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
+    let mut tree = Frontier::new();
+    tree.extend(lines.iter().map(EntryBytes::leaf_hash));
+    let (size, root) = (tree.size(), tree.root());
+    let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
+    seen.checkpoint = check_checkpoint(&state, &seen)?;
+    for (index, bytes) in (1u64..).zip(rest) {
+        let line = Entry::from_line(bytes).map_err(damaged(index))?;
+        state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
+    }
+    if let Some(before) = before {
+        compare(&seen, before, state.root_at(before.size))?;
+    }
+    Ok(Replayed { state, seen })
+}
+
+/// Compares a log as it is shown now with what a card's owner saw before. `then`
+/// is the root over as many of its entries as there were; `None` if it has fewer.
+pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(), ReviewError> {
+    if before.organisation != now.organisation {
+        return Err(ReviewError::OtherSeen);
+    }
+    match then {
+        None => Err(rolled_back(before, now.size, &now.checkpoint)),
+        Some(root) if root != before.root => Err(forked(before, &now.checkpoint)),
+        Some(_) => Ok(()),
     }
 }
 
-fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<(), ReviewError> {
-    let wrong = |e: &dyn std::fmt::Display| ReviewError::Checkpoint(e.to_string());
-    let key = VerifierKey::new(state.origin.as_str(), KeyType::Ed25519, &state.gate().log_key)
-        .map_err(|e| wrong(&e))?;
-    let signed = checkpoint::open(seen.checkpoint.as_bytes(), &key).map_err(|e| wrong(&e))?;
-    if signed.origin != state.origin.as_str() || signed.size != seen.size || signed.root != seen.root {
-        return Err(wrong(&"it covers other entries"));
-    }
-    Ok(())
+/// The checkpoint is signed by the log's key, which its first entry announces,
+/// and covers just these entries. Gives it with that signature line alone, to be
+/// kept and shown: whoever carries the file may have written others under it.
+fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<String, ReviewError> {
+    let key = (state.origin.as_str(), &state.gate().log_key);
+    let alone = checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?;
+    Ok(alone.to_string())
 }
 
 fn forked(before: &Seen, offered: &str) -> ReviewError {
@@ -292,14 +285,17 @@ pub fn review(
     let ceremony = request.hash();
     let replayed = replay(&package.entries, &package.checkpoint, &card.first_entry(), before)?;
     let state = &replayed.state;
+    if !state.unknown.is_empty() {
+        return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
+    }
     let found = check_ceremony(state, package, &ceremony, now)?;
-    check_history(&replayed, request, found)?;
-    let root = replayed.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
+    let root = state.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
     let mut held = Vec::new();
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
         let dealing = package.dealings.get(targets.len());
-        if let Some((share, verified)) = check_target(state, index, target, dealing, (request, now), card)? {
+        let asked = (request, found, now);
+        if let Some((share, verified)) = check_target(state, index, target, dealing, asked, card)? {
             held.push((index, share, verified));
         }
         targets.push(show_target(state, index, target)?);
@@ -321,18 +317,8 @@ pub fn review(
     })
 }
 
-/// The operator saw the same log, and asked before the ceremony opened.
-fn check_history(replayed: &Replayed, request: &Request, found: &Ceremony) -> Result<(), ReviewError> {
-    if request.size >= found.opened_size || replayed.root_at(request.size) != Some(request.root) {
-        let (operator, size) = (request.operator.clone(), request.size);
-        return Err(ReviewError::OtherHistory { operator, size });
-    }
-    if request.asked > found.opened + AHEAD {
-        return Err(ReviewError::AskedLater { asked: request.asked, opened: found.opened });
-    }
-    Ok(())
-}
-
+/// The open ceremony of a request. Its hash, which the replay computed from the
+/// ceremony's own entries, stands for everything that was asked.
 fn check_ceremony<'a>(
     state: &'a Organisation,
     package: &Package,
@@ -340,20 +326,9 @@ fn check_ceremony<'a>(
     now: Time,
 ) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
-    let found = state.ceremonies.get(hash).filter(|c| c.standing == Standing::Open);
+    let listed = state.listing != Some(*hash);
+    let found = state.ceremonies.get(hash).filter(|c| listed && c.standing == Standing::Open);
     let found = found.ok_or(ReviewError::NoCeremony)?;
-    let credentials: Vec<_> = request.targets.iter().map(|t| t.credential).collect();
-    let as_asked = found.operator == request.operator
-        && found.mode == request.mode
-        && found.expires == request.expires
-        && found.requester_key == request.requester_key
-        && (found.reason, found.ticket) == (request.reason, request.ticket)
-        && found.targets_hash == request.targets_hash()
-        && found.count == credentials.len() as u64
-        && found.targets == credentials;
-    if !as_asked {
-        return Err(ReviewError::NoCeremony);
-    }
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
             && sign::verify(&operator.sign_key, &request.signed_digest(), &package.signed.signature)
@@ -375,29 +350,21 @@ fn check_ceremony<'a>(
 fn check_target(
     state: &Organisation,
     index: u64,
-    target: &crate::message::Target,
+    target: &Target,
     dealing: Option<&HexBytes>,
-    (request, now): (&Request, Time),
+    (request, ceremony, now): (&Request, &Ceremony, Time),
     card: &Card,
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
     let version = state.versions.get(&target.credential).ok_or(not_current("version"))?;
-    let sealing = &version.sealing;
-    if (sealing.account, sealing.factor, sealing.version) != (target.account, target.factor, target.version) {
+    if Target::from(&*version.sealing) != *target {
         return Err(not_current("version"));
     }
-    if sealing.payload != target.payload {
-        return Err(not_current("payload"));
-    }
-    if sealing.dealing != target.dealing {
-        return Err(not_current("dealing"));
-    }
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
-    let group =
-        group.filter(|g| (g.group, g.epoch) == (sealing.group, sealing.epoch)).ok_or(not_current("group"))?;
+    let group = group.ok_or(not_current("group"))?;
     // By this machine's clock too: host and operator may agree on an old date.
     let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
-    if !admitted(request.asked) || !admitted(now) {
+    if !admitted(request.asked) || !admitted(now) || !ceremony.still_admitted(group) {
         let (operator, group) = (request.operator.clone(), group.slug.to_string());
         return Err(ReviewError::NotAdmitted { operator, group });
     }
@@ -407,22 +374,18 @@ fn check_target(
         return Err(other_group());
     }
     let keys = state.group_keys(group).map_err(|_| other_group())?;
-    let bad = |why: &dyn std::fmt::Display| ReviewError::Dealing { target: index, why: why.to_string() };
-    let bytes = dealing.ok_or_else(|| bad(&"it was not sent along"))?;
-    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(|e| bad(&e))?;
+    let bad = |why| ReviewError::Dealing { target: index, why };
+    let bytes = dealing.ok_or(ReviewError::NoDealing(index))?;
+    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(bad)?;
     let context = DealingContext::new(target.credential, &keys);
-    let verified = unchecked.verify(&context, &keys).map_err(|e| bad(&e))?;
+    let verified = unchecked.verify(&context, &keys).map_err(bad)?;
     if *verified.id() != target.dealing {
         return Err(not_current("dealing"));
     }
     Ok(Some((share, verified)))
 }
 
-fn show_target(
-    state: &Organisation,
-    index: u64,
-    target: &crate::message::Target,
-) -> Result<ShownTarget, ReviewError> {
+fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<ShownTarget, ReviewError> {
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let sealing = &state.versions.get(&target.credential).ok_or_else(gone)?.sealing;

@@ -226,7 +226,7 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
-/// Custodians accepted for a target whose share was not found bad.
+/// Custodians accepted for a target whose share the operator does not call bad.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     let covering = ceremony.accepted.iter().filter(|(who, covered)| {
         covered.contains(&target) && !ceremony.rejected.contains(&(target, (*who).clone()))
@@ -242,7 +242,7 @@ pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<Quor
     let version = state.versions.get(&credential)?;
     let group = state.groups.get(&version.sealing.group)?;
     let (there, needed) = progress(state, found, target);
-    if there < needed || !state.still_admitted(found, group) {
+    if there < needed || !found.still_admitted(group) {
         return None;
     }
     let custodians = contributors(found, target);

@@ -2,26 +2,32 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
-use crate::event::{Enrolment, GroupStatement, Hash, Sealing};
+use crate::event::{Enrolment, Entry, GroupStatement, Hash, Sealing, Shown, Signed};
 use crate::hex::Bytes;
-use crate::message::{Contribution, Release, Target};
+use crate::log::EntryBytes;
+use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::Pseudonym;
 use crate::pvss::{
-    self, Dealing, DealingContext, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
+    self, Dealing, DealingContext, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing,
+    VerifiedShare,
 };
 use crate::seal::{
+    card::Card,
     hpke::{self, HpkeSecret},
     record::{Payload, RecordError, SealedPayload},
     sign,
 };
 use crate::secret::SecretPoint;
-use crate::state::{Ceremony, Organisation};
+use crate::state::{Ceremony, Invalid, Organisation};
 use crate::transcript::label;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a release cannot be opened.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum FinishError {
+    /// The host has not signed what came: who altered it cannot be told.
+    #[error("the release is not what the host signed: the file was altered on its way, or by the host")]
+    Altered,
     /// The release names no such target.
     #[error("the release names target {0}, which the request does not have")]
     NoTarget(u64),
@@ -39,14 +45,16 @@ pub enum FinishError {
     NotTheirs(Pseudonym),
     /// The gate's ingredient does not prove itself: the host is to blame.
     #[error("the gate's ingredient is wrong: this host does not hold the key that it announced ({0})")]
-    Ingredient(String),
-    /// Custodians were shown different logs.
-    #[error("{one} and {other} were shown different logs: the log was forked")]
+    Ingredient(#[source] IngredientFault),
+    /// Somebody who took part was shown another log.
+    #[error(
+        "{who} saw another log of {size} entries than the one that came with the release: the log was forked"
+    )]
     Forked {
-        /// A contributor.
-        one: Pseudonym,
-        /// Another contributor who saw another log.
-        other: Pseudonym,
+        /// An operator or a custodian.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
     },
     /// Too few good shares; `bad` are to blame.
     #[error("{good} of {needed} shares are good; bad: {}", names(.bad))]
@@ -61,6 +69,17 @@ pub enum FinishError {
     /// The record does not open.
     #[error(transparent)]
     Record(#[from] RecordError),
+}
+
+/// What is wrong with a gate's ingredient.
+#[derive(Debug, Clone, thiserror::Error, PartialEq)]
+pub enum IngredientFault {
+    /// It was not encrypted to this requester in this ceremony.
+    #[error("it is not encrypted for this ceremony")]
+    Sealed,
+    /// Its proof.
+    #[error(transparent)]
+    Proof(#[from] GateError),
 }
 
 fn names(bad: &[Pseudonym]) -> String {
@@ -81,21 +100,46 @@ pub struct Finished {
     pub seen: Seen,
 }
 
-/// Opens a release with the requester's HPKE key. Everything but shares and
-/// ingredient is taken from the log, which is replayed and compared with what
-/// the operator's card pinned (`first_entry`) and its owner saw before.
+/// What the operator states of a target, signed for the log: whose shares do not
+/// prove themselves, and how the record is shown. The same again is the same to
+/// the byte.
+pub fn notices(
+    operator: &Card,
+    (ceremony, target): (&Hash, u64),
+    bad: &[Pseudonym],
+    shown: Option<Shown>,
+) -> Notices {
+    let key = operator.signing_key();
+    let sign = |notice: Notice<'_>| key.sign(&operator_notice(ceremony, target, notice));
+    let rejected =
+        |who: &Pseudonym| Signed { pseudonym: who.clone(), signature: sign(Notice::ShareRejected(who)) };
+    Notices {
+        ceremony: *ceremony,
+        target,
+        rejected: bad.iter().map(rejected).collect(),
+        revealed: shown.map(|shown| Showing { shown, signature: sign(Notice::Revealed(shown)) }),
+    }
+}
+
+/// Opens a release with the requester's HPKE key. The host must have signed it:
+/// whoever carries it could alter a byte, and the host would be blamed. Everything
+/// but shares and ingredient is taken from the log, which is replayed and compared
+/// with what the operator's card pinned (`first_entry`) and its owner saw before.
 pub fn finish(
     release: &Release,
     key: &HpkeSecret,
     first_entry: &Bytes<32>,
     before: Option<&Seen>,
 ) -> Result<Finished, FinishError> {
+    if !from_host(release, first_entry) {
+        return Err(FinishError::Altered);
+    }
     let request = &release.signed.request;
     let ceremony = request.hash();
     let target = usize::try_from(release.target).ok().and_then(|t| request.targets.get(t));
     let target = target.ok_or(FinishError::NoTarget(release.target))?;
-    let Replayed { state, seen, .. } = replay(&release.entries, &release.checkpoint, first_entry, before)
-        .map_err(|why| FinishError::Log(Box::new(why)))?;
+    let Replayed { state, seen, .. } =
+        replay(&release.entries, &release.checkpoint, first_entry, before).map_err(unacceptable)?;
     let facts = Facts::of(&state, &ceremony, release.target, target)?;
     let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;
@@ -111,6 +155,29 @@ pub fn finish(
     let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
     let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
     Ok(Finished { payload, bad, seen })
+}
+
+/// Whether the host has signed exactly this. Its key is in the first entry, which
+/// the card has pinned: the gate has one epoch.
+fn from_host(release: &Release, first_entry: &Bytes<32>) -> bool {
+    let first = release.entries.first().and_then(|text| EntryBytes::new(text.clone().into_bytes()).ok());
+    let first = first.filter(|bytes| bytes.leaf_hash() == *first_entry);
+    let begun = first.and_then(|bytes| {
+        let line = Entry::from_line(&bytes).ok()?;
+        Organisation::begin(&line, &bytes.leaf_hash()).ok()
+    });
+    begun.is_some_and(|state| sign::verify(&state.gate().log_key, &release.digest(), &release.signature))
+}
+
+/// A log in which somebody signed for another one was forked, by the host that
+/// entered it: everything else there may be right.
+fn unacceptable(why: ReviewError) -> FinishError {
+    match why {
+        ReviewError::Invalid { why: Invalid::OtherLog { who, size }, .. } => {
+            FinishError::Forked { who, size }
+        }
+        why => FinishError::Log(Box::new(why)),
+    }
 }
 
 /// What the replayed log says about the target.
@@ -131,9 +198,7 @@ impl<'a> Facts<'a> {
             return Err(FinishError::NotReleased);
         }
         let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
-        let as_asked = (sealing.payload, sealing.dealing, sealing.group, sealing.epoch)
-            == (target.payload, target.dealing, target.group, target.epoch);
-        if !as_asked {
+        if Target::from(&**sealing) != *target {
             return Err(not("version"));
         }
         let group = state.groups.get(&target.group).ok_or(not("group"))?;
@@ -157,8 +222,8 @@ fn check_dealing(
 }
 
 /// Each contribution is one that the log accepted, once, with its custodian's
-/// signature: otherwise the host is to blame, and nobody else. All contributors
-/// checked the same checkpoint, or the log was forked.
+/// signature: otherwise the host is to blame, and nobody else. That all of them
+/// checked the log at the opening, the replay has shown.
 fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), FinishError> {
     let mut senders = BTreeSet::new();
     for contribution in &release.contributions {
@@ -172,13 +237,7 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
             return Err(FinishError::NotTheirs(who.clone()));
         }
     }
-    let Some(first) = release.contributions.first() else { return Ok(()) };
-    match release.contributions.iter().find(|c| (c.size, c.root) != (first.size, first.root)) {
-        None => Ok(()),
-        Some(other) => {
-            Err(FinishError::Forked { one: first.custodian.clone(), other: other.custodian.clone() })
-        }
-    }
+    Ok(())
 }
 
 fn sort_shares(
@@ -224,11 +283,10 @@ fn open_ingredient(
     ceremony: &Hash,
     key: &HpkeSecret,
 ) -> Result<SecretPoint, FinishError> {
-    let wrong = |e: &dyn std::fmt::Display| FinishError::Ingredient(e.to_string());
     let boxed = release.ingredient.as_ref();
-    let plaintext =
-        hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed).map_err(|e| wrong(&e))?;
+    let plaintext = hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed)
+        .map_err(|_| FinishError::Ingredient(IngredientFault::Sealed))?;
     let Sealing { credential, origin, .. } = facts.sealing;
     pvss::verify_ingredient(plaintext.expose(), &facts.gamma, credential, origin, ceremony)
-        .map_err(|e| wrong(&e))
+        .map_err(|why| FinishError::Ingredient(why.into()))
 }

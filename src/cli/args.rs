@@ -3,7 +3,9 @@
 
 mod audit;
 
-pub use audit::{AuditCommand, LogArgs, VerifyArgs};
+pub use audit::{
+    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
+};
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
@@ -74,12 +76,12 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   warifu bind acme --factor password --group acme/keepers
-  warifu bind acme/web --group acme/web-keepers --card a.card --card b.card --card c.card")]
+  warifu bind acme/web --group acme/web-keepers --card a.card --card b.card")]
     Bind(Bind),
     /// Seal a root password; no custodian is needed
     #[command(after_help = "\
 Examples:
-  warifu seal acme/web/prod --login root@example.com            (generated, shown to nobody)
+  warifu seal acme/web/prod --login root@example.com
   warifu seal acme/web/prod --login root@example.com --hand-over
   warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
     Seal(Seal),
@@ -92,14 +94,16 @@ Examples:
     /// The same ceremony by files, each custodian on their own machine
     #[command(after_help = "\
 In order:
-  operator   warifu ceremony request acme/web/prod --reason 'billing' --card op.card --out request.warifu
-  custodian  warifu ceremony contribute request.warifu --card mine.card --out mine.contribution
-  host       warifu ceremony accept mine.contribution
+  operator   warifu ceremony request acme/web/prod --reason 'billing' \\
+                 --card op.card --out request.warifu
+  custodian  warifu ceremony contribute request.warifu --card mine.card
+  host       warifu ceremony accept PSEUDONYM.contribution
   operator   warifu ceremony finish acme CEREMONY --card op.card")]
     Ceremony(Sub<CeremonyCommand>),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
     /// A first look: what there is and what needs attention
+    #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
     Status(StatusArgs),
     /// Watch a whole ceremony happen in a throw-away vault
     Rehearse(RehearseArgs),
@@ -110,6 +114,7 @@ In order:
         shell: clap_complete::Shell,
     },
     /// Write manual pages into a directory
+    #[command(after_help = "Example:\n  warifu man ~/.local/share/man/man1")]
     Man {
         /// Directory, made if need be
         dir: PathBuf,
@@ -142,6 +147,9 @@ pub struct Init {
 #[derive(Subcommand, Debug)]
 pub enum OrgCommand {
     /// Create an organisation, with a log of its own
+    #[command(after_help = "\
+Example:
+  warifu org add acme --name 'Acme AG'")]
     Add {
         /// Its name in addresses
         slug: Slug,
@@ -150,8 +158,15 @@ pub enum OrgCommand {
         name: Option<DisplayName>,
     },
     /// List organisations
+    #[command(after_help = "\
+Examples:
+  warifu org list
+  warifu org list --json")]
     List,
     /// Show one
+    #[command(after_help = "\
+Example:
+  warifu org show acme")]
     Show {
         /// Its name
         slug: Slug,
@@ -162,6 +177,9 @@ pub enum OrgCommand {
 #[derive(Subcommand, Debug)]
 pub enum ProjectCommand {
     /// Create a project
+    #[command(after_help = "\
+Example:
+  warifu project add acme/web --name 'Webshop'")]
     Add {
         /// org/project
         address: MemberAddress,
@@ -170,11 +188,17 @@ pub enum ProjectCommand {
         name: Option<DisplayName>,
     },
     /// List an organisation's projects
+    #[command(after_help = "\
+Example:
+  warifu project list acme")]
     List {
         /// Organisation
         organisation: Slug,
     },
     /// Show one
+    #[command(after_help = "\
+Example:
+  warifu project show acme/web")]
     Show {
         /// org/project
         address: MemberAddress,
@@ -202,11 +226,18 @@ pub enum AccountCommand {
         name: Option<DisplayName>,
     },
     /// List accounts of an organisation or a project
+    #[command(after_help = "\
+Examples:
+  warifu account list acme
+  warifu account list acme/web --json")]
     List {
         /// org or org/project
         scope: ScopeAddress,
     },
     /// Show one
+    #[command(after_help = "\
+Example:
+  warifu account show acme/web/prod")]
     Show {
         /// org/project/account
         address: AccountAddress,
@@ -245,8 +276,15 @@ pub struct NewCard {
 #[derive(Subcommand, Debug)]
 pub enum CustodianCommand {
     /// Make a custodian's card and enrol their authenticator
+    #[command(after_help = "\
+Examples:
+  warifu custodian enrol acme
+  warifu custodian enrol acme --card /media/usb/mine.card")]
     Enrol(NewCard),
     /// List custodians
+    #[command(after_help = "\
+Example:
+  warifu custodian list acme")]
     List {
         /// Organisation
         organisation: Slug,
@@ -257,8 +295,15 @@ pub enum CustodianCommand {
 #[derive(Subcommand, Debug)]
 pub enum OperatorCommand {
     /// Make an operator's card and enrol their authenticator
+    #[command(after_help = "\
+Examples:
+  warifu operator enrol acme
+  warifu operator enrol acme --card /media/usb/mine.card")]
     Enrol(NewCard),
     /// List operators
+    #[command(after_help = "\
+Example:
+  warifu operator list acme")]
     List {
         /// Organisation
         organisation: Slug,
@@ -278,6 +323,9 @@ pub enum OperatorCommand {
         cards: CardsArgs,
     },
     /// Take an operator's admission back: one custodian suffices
+    #[command(after_help = "\
+Example:
+  warifu operator revoke acme/keepers quiet-heron-lamp --card mine.card")]
     Revoke {
         /// org/group
         group: MemberAddress,
@@ -293,8 +341,15 @@ pub enum OperatorCommand {
 #[derive(Subcommand, Debug)]
 pub enum OfficerCommand {
     /// Make an officer's card and enrol their authenticator
+    #[command(after_help = "\
+Examples:
+  warifu officer enrol acme
+  warifu officer enrol acme --card /media/usb/mine.card")]
     Enrol(NewCard),
     /// List officers
+    #[command(after_help = "\
+Example:
+  warifu officer list acme")]
     List {
         /// Organisation
         organisation: Slug,
@@ -306,7 +361,7 @@ pub enum OfficerCommand {
 pub enum GroupCommand {
     /// Form a group: every member signs with their card
     #[command(
-        after_help = "Example:\n  warifu group form acme/keepers --threshold 3 --members a-b-c,d-e-f,g-h-i,j-k-l,m-n-o"
+        after_help = "Example:\n  warifu group form acme/keepers --threshold 2 --members a-b-c,d-e-f,g-h-i"
     )]
     Form {
         /// org/group
@@ -322,11 +377,17 @@ pub enum GroupCommand {
         cards: CardsArgs,
     },
     /// List an organisation's groups
+    #[command(after_help = "\
+Example:
+  warifu group list acme")]
     List {
         /// Organisation
         organisation: Slug,
     },
     /// Show one, with its twelve words
+    #[command(after_help = "\
+Example:
+  warifu group show acme/keepers")]
     Show {
         /// org/group
         address: MemberAddress,
@@ -403,7 +464,7 @@ pub struct Seal {
     /// With --hand-over: run this and give the password to its standard input
     #[arg(long, value_name = "CMD", requires = "hand_over")]
     pub exec: Option<String>,
-    /// The group's twelve words, when this vault has not confirmed them yet
+    /// The group's twelve words: needed until this vault has them, compared whenever they are given
     #[arg(long, value_name = "WORDS")]
     pub fingerprint: Option<String>,
 }
@@ -445,6 +506,10 @@ pub struct Open {
 #[derive(Subcommand, Debug)]
 pub enum CeremonyCommand {
     /// Open a ceremony and write the file that custodians need
+    #[command(after_help = "\
+Example:
+  warifu ceremony request acme/web/prod --reason 'billing address' \\
+      --card op.card --out request.warifu")]
     Request {
         /// What and why
         #[command(flatten)]
@@ -454,6 +519,9 @@ pub enum CeremonyCommand {
         out: PathBuf,
     },
     /// A custodian's answer; no vault is needed
+    #[command(after_help = "\
+Example:
+  warifu ceremony contribute request.warifu --card mine.card")]
     Contribute {
         /// The request's file
         file: PathBuf,
@@ -471,6 +539,9 @@ pub enum CeremonyCommand {
         out: Option<PathBuf>,
     },
     /// Write the file that custodians need once more, with the log as it is now
+    #[command(after_help = "\
+Example:
+  warifu ceremony package acme 1a2b3c4d --out request-2.warifu")]
     Package {
         /// Organisation
         organisation: Slug,
@@ -481,11 +552,18 @@ pub enum CeremonyCommand {
         out: PathBuf,
     },
     /// Take a custodian's answer in
+    #[command(after_help = "\
+Example:
+  warifu ceremony accept a-b-c.contribution")]
     Accept {
         /// The contribution's file
         file: PathBuf,
     },
     /// With the quorum complete: release, open and show
+    #[command(after_help = "\
+Examples:
+  warifu ceremony finish acme 1a2b3c4d --card op.card
+  warifu ceremony finish acme 1a2b3c4d --out release.warifu")]
     Finish {
         /// Organisation
         organisation: Slug,
@@ -502,6 +580,9 @@ pub enum CeremonyCommand {
         out: Option<PathBuf>,
     },
     /// Open a release on the operator's own machine; no vault is needed
+    #[command(after_help = "\
+Example:
+  warifu ceremony reveal release.warifu --card op.card")]
     Reveal {
         /// The release's file
         file: PathBuf,
@@ -511,8 +592,20 @@ pub enum CeremonyCommand {
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+        /// New file for the host: bad shares, and that the password was shown [default, where a share is bad: CEREMONY.notice here]
+        #[arg(long, value_name = "FILE")]
+        notice: Option<PathBuf>,
+    },
+    /// Enter what the operator found when opening a release elsewhere
+    #[command(after_help = "Example:\n  warifu ceremony notice e01221b5.notice")]
+    Notice {
+        /// The notice's file
+        file: PathBuf,
     },
     /// Close a ceremony whose release the operator has opened elsewhere
+    #[command(after_help = "\
+Example:
+  warifu ceremony close acme 1a2b3c4d")]
     Close {
         /// Organisation
         organisation: Slug,
@@ -520,6 +613,9 @@ pub enum CeremonyCommand {
         ceremony: String,
     },
     /// Stop a ceremony
+    #[command(after_help = "\
+Example:
+  warifu ceremony abort acme 1a2b3c4d")]
     Abort {
         /// Organisation
         organisation: Slug,
@@ -527,6 +623,10 @@ pub enum CeremonyCommand {
         ceremony: String,
     },
     /// List an organisation's ceremonies
+    #[command(after_help = "\
+Examples:
+  warifu ceremony list acme
+  warifu ceremony list acme --all")]
     List {
         /// Organisation
         organisation: Slug,

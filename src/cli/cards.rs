@@ -4,10 +4,12 @@ use super::args::{CardArgs, CardsArgs};
 use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use super::{App, files};
-use crate::ceremony::custodian::Seen;
+use crate::ceremony::custodian::{ReviewError, Seen, compare};
 use crate::seal::card_file::{CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
+use crate::vault::{Log, Vault, VaultError};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -35,9 +37,34 @@ pub fn secret_from_file(path: &Path) -> Result<SecretBytes, CliError> {
     secret_from(File::open(path).map_err(io)?).map_err(io)
 }
 
-/// A secret from a file descriptor that the caller has opened.
-pub fn secret_from_fd(fd: u32) -> Result<SecretBytes, CliError> {
-    secret_from_file(&PathBuf::from(format!("/dev/fd/{fd}")))
+/// A secret from a file descriptor that the caller has opened. It is closed with
+/// that: a program that is started with `--exec` must not find it, and could
+/// read a file once more from its beginning.
+pub fn secret_from_fd(app: &mut App<'_>, fd: u32) -> Result<SecretBytes, CliError> {
+    // Only what was open when the program started: any other number may by now
+    // be a file of its own.
+    if !app.descriptors.remove(&fd) {
+        let fact = format!("descriptor {fd} is not open, or was read already");
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Open it for this program, and name each once: 3< FILE.",
+        });
+    }
+    let path = PathBuf::from(format!("/dev/fd/{fd}"));
+    let secret = secret_from_file(&path)?;
+    // Standard input, output and error are set anew for whatever is started.
+    if let Ok(number @ 3..) = i32::try_from(fd) {
+        nix::unistd::close(number).map_err(|why| CliError::file(path, why.into()))?;
+    }
+    Ok(secret)
+}
+
+/// The descriptors that are open; asked before the program opens any.
+pub fn descriptors() -> BTreeSet<u32> {
+    let listed = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers: Vec<u32> = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // The one that listed them is among them and closed by now.
+    numbers.into_iter().filter(|fd| Path::new(&format!("/dev/fd/{fd}")).exists()).collect()
 }
 
 /// A secret from standard input, past the buffer of [`std::io::stdin`], which
@@ -54,7 +81,10 @@ pub fn secret_from(mut source: impl Read) -> std::io::Result<SecretBytes> {
     loop {
         let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
         if room.is_empty() {
-            return Err(std::io::Error::other("it is too long to be a secret"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                "it is too long to be a secret",
+            ));
         }
         match source.read(room)? {
             0 => break,
@@ -107,7 +137,7 @@ pub fn unlock_at(
     let file = read_card(&path)?;
     let passphrase = match (passphrase_file, passphrase_fd) {
         (Some(file), _) => secret_from_file(file)?,
-        (None, Some(fd)) => secret_from_fd(fd)?,
+        (None, Some(fd)) => secret_from_fd(app, fd)?,
         (None, None) => {
             let shown = path.display().to_string();
             let text = format!("Passphrase of {shown}");
@@ -120,11 +150,25 @@ pub fn unlock_at(
     Ok(OpenCard { path, card })
 }
 
-/// Unlocks cards one after another until there are `needed`. Those named on
-/// the command line come first, then people are asked; a wrong passphrase or
-/// card costs only that attempt.
+/// Unlocks one card on the vault's host: it meets the log before it signs anything.
+pub fn unlock_here(
+    app: &mut App<'_>,
+    here: (&Vault, &Log),
+    args: &CardArgs,
+    who: &str,
+) -> Result<OpenCard, CliError> {
+    let open = unlock(app, args, who, None)?;
+    meet(app, here, &open)?;
+    Ok(open)
+}
+
+/// Unlocks cards on the vault's host one after another until there are `needed`.
+/// Those named on the command line come first, then people are asked; a wrong
+/// passphrase or card costs only that attempt, and a log that is not the one
+/// that a card's owner saw ends it.
 pub fn unlock_several(
     app: &mut App<'_>,
+    here: (&Vault, &Log),
     args: &CardsArgs,
     needed: usize,
     who: &str,
@@ -135,16 +179,17 @@ pub fn unlock_several(
         let file = args.passphrase_files.get(position).map(PathBuf::as_path);
         let fd = args.passphrase_fds.get(position).copied();
         let card = unlock_at(app, path.clone(), file, fd, None)?;
+        meet(app, here, &card)?;
         fits(&card)?;
         unlocked.push(card);
     }
     while unlocked.len() < needed {
         let count = unlocked.len() + 1;
         let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
-        let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
+        let attempt = unlock_here(app, here, &asked, &format!("{who} {count} of {needed}"));
         match attempt.and_then(|card| fits(&card).map(|()| card)) {
             Ok(card) => unlocked.push(card),
-            Err(error @ CliError::Ui(_)) => return Err(error),
+            Err(error @ (CliError::Ui(_) | CliError::OtherLog(_))) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
     }
@@ -157,7 +202,50 @@ pub fn save(app: &mut App<'_>, open: &OpenCard) -> Result<(), CliError> {
     files::replace(&open.path, armour.as_bytes())
 }
 
-fn seen_path(card: &Path) -> PathBuf {
+/// A card meets the log that the host works with, before it signs anything: the
+/// log must be the one in which the card was made and go on from what its owner
+/// saw last. What is seen now is kept.
+fn meet(app: &mut App<'_>, (vault, log): (&Vault, &Log), open: &OpenCard) -> Result<(), CliError> {
+    let (card, state) = (open.card.card(), &log.state);
+    if (card.vault(), card.organisation()) != (state.vault, state.id) {
+        return Err(VaultError::ForeignCard(card.pseudonym().to_string()).into());
+    }
+    vault.check_newest(log)?;
+    let now = vault.shown(log)?;
+    let met = match read_seen(&open.path)? {
+        _ if card.first_entry() != state.first_entry => Err(ReviewError::OtherLog),
+        Some(before) => compare(&now, &before, vault.root_at(log, before.size)?),
+        None => Ok(()),
+    };
+    if let Err(why) = met {
+        show_checkpoints(app, &why);
+        return Err(CliError::OtherLog(why));
+    }
+    write_seen(&open.path, &now)
+}
+
+/// Keeps beside a card the log with what the card has just entered in it. What
+/// is on record is on record: a failure here is told and nothing more.
+pub fn remember(app: &mut App<'_>, (vault, log): (&Vault, &Log), card: &Path) {
+    let kept = vault.shown(log).map_err(CliError::from).and_then(|now| {
+        let newer = read_seen(card)?.is_some_and(|before| before.size > now.size);
+        if newer { Ok(()) } else { write_seen(card, &now) }
+    });
+    if let Err(error) = kept {
+        app.ui.note(&format!("What this card's owner has seen is not kept: {error}. {}", error.remedy()));
+    }
+}
+
+/// Both checkpoints, where a log is not the one that was seen before.
+pub fn show_checkpoints(app: &mut App<'_>, error: &ReviewError) {
+    use ReviewError::{Forked, RolledBack};
+    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
+        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe log here has:\n\n{offered}"));
+    }
+}
+
+/// Where it is kept what the owner of a card saw last.
+pub fn seen_path(card: &Path) -> PathBuf {
     let mut name = card.file_name().unwrap_or_default().to_owned();
     name.push(".seen");
     card.with_file_name(name)
@@ -170,11 +258,7 @@ pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
         return Ok(None);
     }
     let bytes = files::read_capped(&path, SEEN_CAP)?;
-    let damaged = || CliError::Argument {
-        fact: format!("{} is damaged", path.display()),
-        remedy: "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back.",
-    };
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged())
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SeenDamaged(path))
 }
 
 /// Keeps what the card's owner has now seen.

@@ -4,15 +4,16 @@ use super::args::{CardArgs, CeremonyCommand};
 use super::cards;
 use super::error::CliError;
 use super::room::{self, Opened};
-use super::table::table;
+use super::table::{Column, table};
 use super::{App, files, open};
 use crate::ceremony::judge;
-use crate::ceremony::recipient::finish;
-use crate::event::{Ending, Event, Hash, Mode};
-use crate::message::{Contribution, Package, Release};
-use crate::name::Slug;
-use crate::seal::card::Role;
+use crate::ceremony::recipient::{FinishError, finish, notices};
+use crate::event::{Ending, Event, Hash, Mode, Shown};
+use crate::message::{Contribution, Message, Notices, Package, Release};
+use crate::name::{Pseudonym, Slug};
+use crate::seal::card::{Card, Role};
 use crate::state::Standing;
+use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
@@ -25,7 +26,7 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         CeremonyCommand::Contribute { file, card, code_file, code_fd, out } => {
             let code = match (code_file, code_fd) {
                 (Some(file), _) => Some(cards::secret_from_file(&file)?),
-                (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+                (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
                 (None, None) => None,
             };
             contribute(app, &file, &card, code, out)
@@ -34,7 +35,10 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         CeremonyCommand::Finish { organisation, ceremony, card, exec, out } => {
             finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
         }
-        CeremonyCommand::Reveal { file, card, exec } => reveal(app, &file, &card, exec.as_deref()),
+        CeremonyCommand::Reveal { file, card, exec, notice } => {
+            reveal(app, &file, &card, exec.as_deref(), notice.as_deref())
+        }
+        CeremonyCommand::Notice { file } => notice(app, &file),
         CeremonyCommand::Package { organisation, ceremony, out } => {
             package(app, &organisation, &ceremony, &out)
         }
@@ -116,8 +120,7 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let now = app.now();
     let event = vault.accept(&mut log, &contribution, now)?;
     if let Event::Refused { why, .. } = event {
-        let who = contribution.custodian.to_string();
-        return Err(CliError::Refused { who, why: room::refusal_advice(why) });
+        return Err(CliError::Refused { who: contribution.custodian, why });
     }
     let found = vault.known(&log, &contribution.ceremony)?;
     let (there, needed) = judge::progress(&log.state, found, 0);
@@ -179,7 +182,7 @@ fn finish_here(
     if let Some(out) = out {
         return release_to_file(app, &mut vault, &mut log, &ceremony, out);
     }
-    let operator = cards::unlock(app, card, "the operator", None)?;
+    let operator = cards::unlock_here(app, (&vault, &log), card, "the operator")?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let payload = match room::open_record(
         app,
@@ -224,7 +227,7 @@ fn release_to_file(
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
     app.emit(value, || {
         format!(
-            "Released, on record. Give {} to the operator, who opens it with 'warifu ceremony reveal'.\nIf a share turns out bad, accept another custodian's and write the release again while the ceremony is open.",
+            "Released, on record. Give {} to the operator, who opens it with 'warifu ceremony reveal'.\nIf a share turns out bad, enter the operator's notice ('warifu ceremony notice'), accept another custodian's share and write the release again while the ceremony is open.",
             out.display()
         )
     });
@@ -232,26 +235,113 @@ fn release_to_file(
 }
 
 /// On the operator's own machine: the vault's host never sees the plaintext.
-fn reveal(app: &mut App<'_>, file: &Path, card: &CardArgs, exec: Option<&str>) -> Result<(), CliError> {
+fn reveal(
+    app: &mut App<'_>,
+    file: &Path,
+    card: &CardArgs,
+    exec: Option<&str>,
+    out: Option<&Path>,
+) -> Result<(), CliError> {
     if exec.is_none() {
         app.ui.can_reveal()?;
+    }
+    if let Some(out) = out.filter(|out| out.exists()) {
+        return Err(CliError::FileExists(out.to_owned()));
     }
     let release: Release = files::read_message(file)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
     let seen = cards::read_seen(&operator.path)?;
-    let finished = finish(&release, &key, &operator.card.card().first_entry(), seen.as_ref())
-        .map_err(VaultError::from)?;
+    let card = operator.card.card();
+    let finished = match finish(&release, &key, &card.first_entry(), seen.as_ref()) {
+        Ok(finished) => finished,
+        Err(error) => {
+            if let FinishError::TooFew { bad, .. } = &error {
+                write_notice(app, card, &release, (bad, None), out)?;
+            }
+            return Err(VaultError::from(error).into());
+        }
+    };
     cards::write_seen(&operator.path, &finished.seen)?;
-    for who in &finished.bad {
-        app.ui.note(&format!("The share of {who} does not prove itself."));
-    }
+    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
+    let written = write_notice(app, card, &release, (&finished.bad, Some(shown)), out)?;
     let ceremony = release.signed.request.hash();
     let title = format!("Ceremony {}", ceremony.short());
     room::hand_over(app, &title, &finished.payload, exec)?;
-    let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad });
+    let written = written.map(|path| path.display().to_string());
+    let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad, "notice": written });
     app.emit(value, || {
         "Opened. It is exposed from now on; tell the vault's host to run 'warifu ceremony close'.".to_owned()
+    });
+    Ok(())
+}
+
+/// Names bad shares, and writes for the host what it cannot know: with a bad share
+/// always, else where it was asked for.
+fn write_notice(
+    app: &mut App<'_>,
+    operator: &Card,
+    release: &Release,
+    (bad, shown): (&[Pseudonym], Option<Shown>),
+    out: Option<&Path>,
+) -> Result<Option<PathBuf>, CliError> {
+    for who in bad {
+        app.ui.note(&format!("The share of {who} does not prove itself."));
+    }
+    if bad.is_empty() && (out.is_none() || shown.is_none()) {
+        return Ok(None);
+    }
+    let ceremony = release.signed.request.hash();
+    let notices = notices(operator, (&ceremony, release.target), bad, shown);
+    let path = match out {
+        Some(out) => {
+            files::write_message(out, &notices)?;
+            out.to_owned()
+        }
+        None => {
+            let path = PathBuf::from(format!("{}.notice", ceremony.short()));
+            files::replace(&path, &notices.encode())?;
+            path
+        }
+    };
+    let shown = path.display();
+    app.ui.note(&format!("Wrote {shown}: the vault's host enters it with 'warifu ceremony notice {shown}'."));
+    Ok(Some(path))
+}
+
+/// What the operator found elsewhere goes on record, as the operator's word.
+fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
+    let notices: Notices = files::read_message(file)?;
+    let (mut vault, mut log) = log_of(app, &notices.ceremony)?;
+    let now = app.now();
+    let entered = vault.enter_notices(&mut log, &notices, now)?;
+    let found = vault.known(&log, &notices.ceremony)?;
+    let (there, needed) = judge::progress(&log.state, found, notices.target);
+    let operator = found.operator.to_string();
+    let bad: Vec<_> = notices.rejected.iter().map(|s| s.pseudonym.to_string()).collect();
+    let shown = notices.revealed.as_ref().map(|showing| showing.shown);
+    let value = json!({
+        "ceremony": notices.ceremony, "operator": operator, "bad_shares": bad, "shown": shown,
+        "entered": entered, "accepted": there, "needed": needed,
+    });
+    app.emit(value, || {
+        let said = if entered == 0 { "It was on record already" } else { "On record" };
+        let mut lines: Vec<_> = bad
+            .iter()
+            .map(|who| {
+                format!("{said}: operator {operator} says that the share of {who} does not prove itself.")
+            })
+            .collect();
+        if let Some(shown) = shown {
+            let shown = shown.as_str();
+            lines.push(format!("{said}: operator {operator} says that the password was shown ({shown})."));
+        }
+        lines.push(format!("{there} of {needed} shares are left."));
+        if there < needed {
+            lines
+                .push("Next: another custodian contributes, then 'warifu ceremony finish' again.".to_owned());
+        }
+        lines.join("\n")
     });
     Ok(())
 }
@@ -298,20 +388,28 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
         })
         .collect();
     rows.sort_by_key(|row| row["opened"].to_string());
-    app.emit(json!(rows), || {
-        let keys = ["ceremony", "opened", "operator", "targets", "accepted", "needed", "state"];
-        table(
-            &keys,
-            rows.iter().map(|row| {
-                let cell = |key: &&str| {
-                    let text = super::hierarchy::text(&row[*key]);
-                    if *key == "ceremony" { text.chars().take(8).collect() } else { text }
-                };
-                keys.iter().map(cell).collect()
-            }),
-        )
-    });
+    let room = app.ui.columns();
+    app.emit(json!(rows), || ceremony_table(&rows, room));
     Ok(())
+}
+
+fn ceremony_table(rows: &[serde_json::Value], room: Option<usize>) -> String {
+    let columns = [
+        Column::whole("ceremony"),
+        Column::whole("opened"),
+        Column::whole("operator"),
+        Column::whole("shares"),
+        Column::whole("state"),
+        Column::text("targets"),
+    ];
+    let row = |row: &serde_json::Value| {
+        let cell = |key: &str| super::hierarchy::text(&row[key]);
+        let opened = Time::parse_lenient(&cell("opened")).map_or_else(|_| cell("opened"), Time::to_minute);
+        let short = cell("ceremony").chars().take(8).collect();
+        let shares = format!("{} of {}", cell("accepted"), cell("needed"));
+        vec![short, opened, cell("operator"), shares, cell("state"), cell("targets")]
+    };
+    table(&columns, rows.iter().map(row), room)
 }
 
 fn standing_word(standing: Standing) -> &'static str {

@@ -1,14 +1,20 @@
 //! Errors as a person sees them: a fact, then what to do; and exit codes.
 
 use super::ui::UiError;
+use crate::audit::SourceError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::recipient::FinishError;
+use crate::event::Refusal;
+use crate::export::ExportError;
+use crate::log::checkpoint::CheckpointError;
+use crate::log::note::NoteError;
+use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
-use crate::name::NameError;
+use crate::name::{NameError, Pseudonym};
 use crate::seal::card::StatementError;
 use crate::seal::card_file::CardError;
 use crate::seal::generate::PasswordError;
-use crate::seal::passphrase::PassphraseError;
+use crate::seal::passphrase::{PassphraseError, WeakPassphrase};
 use crate::state::Invalid;
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -60,6 +66,9 @@ pub enum CliError {
     /// A custodian's machine refused.
     #[error(transparent)]
     Review(#[from] ReviewError),
+    /// The log on this host is not the one that a card's owner has seen.
+    #[error("{0}")]
+    OtherLog(ReviewError),
     /// A custodian's answer could not be made.
     #[error(transparent)]
     Contribute(#[from] ContributeError),
@@ -75,8 +84,8 @@ pub enum CliError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     /// A passphrase that is too weak.
-    #[error("the passphrase is too weak: {0}")]
-    Weak(String),
+    #[error(transparent)]
+    Weak(#[from] WeakPassphrase),
     /// A password that the provider would not take.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -97,6 +106,9 @@ pub enum CliError {
     /// A file that must not exist yet.
     #[error("{} exists already", .0.display())]
     FileExists(PathBuf),
+    /// What a card's owner saw last cannot be read.
+    #[error("{} is damaged", .0.display())]
+    SeenDamaged(PathBuf),
     /// Nothing tells where the vault is.
     #[error("there is no place for a vault on this system")]
     NoVaultPlace,
@@ -125,17 +137,64 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {0} findings")]
     Tampered(usize),
+    /// An export, or a receipt, was refused.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A file of an export cannot be read.
+    #[error("{}: {why}", dir.display())]
+    Source {
+        /// The export's directory.
+        dir: PathBuf,
+        /// Which file, and why.
+        why: SourceError,
+    },
+    /// Verification of an export found something.
+    #[error("the export is not what was signed: {0} findings")]
+    ExportWrong(usize),
+    /// A checkpoint that the given key did not sign.
+    #[error("the checkpoint is not signed as it must be: {0}")]
+    NotSigned(CheckpointError),
+    /// A verifier key that is none.
+    #[error("the key is not usable: {0}")]
+    Key(NoteError),
+    /// A receipt that is malformed or proves nothing.
+    #[error("{}: {why}", path.display())]
+    Receipt {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: ProofFileError,
+    },
     /// A contribution was refused.
-    #[error("the contribution of {who} was refused: {why}; that is on record")]
+    #[error("the contribution of {who} was refused ({}); that is on record", why.as_str())]
     Refused {
         /// Whose.
-        who: String,
+        who: Pseudonym,
         /// Why.
-        why: &'static str,
+        why: Refusal,
+    },
+    /// Somebody whose contribution is accepted came again; nothing was entered.
+    #[error("{0} has contributed already; nothing was entered for this")]
+    ContributedAlready(Pseudonym),
+    /// A cursor of `audit export` that cannot be gone on from.
+    #[error("{} cannot be gone on from: {why}", path.display())]
+    Cursor {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A log that is not the one that a cursor was written for.
+    #[error("the log is not the one of which {entries} entries were sent by {}", path.display())]
+    Rewound {
+        /// Which file.
+        path: PathBuf,
+        /// How many entries it says were sent.
+        entries: u64,
     },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
-    Exec(String),
+    Exec(#[source] ExecFault),
     /// A step of the rehearsal did not go as it must.
     #[error("the rehearsal failed at '{step}': {why}")]
     Rehearsal {
@@ -144,6 +203,17 @@ pub enum CliError {
         /// What happened instead.
         why: String,
     },
+}
+
+/// How a program that was given the password failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecFault {
+    /// It could not be started, or what it was given could not be written.
+    #[error(transparent)]
+    System(std::io::Error),
+    /// It ended otherwise than with 0.
+    #[error("{0}")]
+    Ended(std::process::ExitStatus),
 }
 
 impl CliError {
@@ -160,9 +230,13 @@ impl CliError {
             Self::Ui(UiError::Interrupted) => "Nothing was changed by the question that was interrupted.",
             Self::Ui(UiError::Deadline) => "Open a new ceremony.",
             Self::Ui(UiError::Io(_)) => "Try another terminal.",
-            Self::Name(_) => "Correct the name and run the command again.",
+            Self::Name(error) => name_remedy(error),
             Self::Message { why, .. } => message_remedy(why),
             Self::Review(error) => review_remedy(error),
+            Self::OtherLog(ReviewError::OtherSeen) => review_remedy(&ReviewError::OtherSeen),
+            Self::OtherLog(_) => {
+                "Nothing was signed. Do not give a card here again before the security officers have looked at this vault; checkpoints that differ are above."
+            }
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
             Self::Statement(_) => {
@@ -172,21 +246,39 @@ impl CliError {
             Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::NotTheSame => "Run the command again and type the same twice.",
-            Self::File { .. } => "Check the path and its permissions.",
+            Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
+            Self::SeenDamaged(_) => {
+                "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back."
+            }
             Self::NoVaultPlace => "Name the vault's directory with --vault DIR.",
             Self::Argument { remedy, .. } => remedy,
             Self::Aborted => {
-                "Open a new ceremony when everybody is there. Shares that were given count as exposure of the version: see 'warifu status'."
+                "Open a new ceremony when everybody is there. Shares that were given weaken the version: see 'warifu status'."
             }
             Self::Expired { .. } => "Open a new one, with a longer --window if people need it.",
             Self::NotConfirmed => "Run it again when you are sure.",
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
-            Self::Refused { .. } => {
-                "Ask the custodian to run 'warifu ceremony contribute' again with a fresh code, or call another custodian."
+            Self::Refused { why, .. } => refusal_remedy(*why),
+            Self::ContributedAlready(_) => "Call another custodian.",
+            Self::Cursor { .. } => "Name this log's own cursor with --cursor, or another file to begin anew.",
+            Self::Rewound { .. } => {
+                "Keep this vault as it is and compare it with what the SIEM has: entries were removed or replaced."
             }
+            Self::Export(error) => export_remedy(error),
+            Self::Source { .. } => {
+                "Name the directory of an exported log; if it is one, keep it as it is and export the log again into another."
+            }
+            Self::ExportWrong(_) => {
+                "Keep this copy as it is; fetch or export the log again into another directory, and compare."
+            }
+            Self::NotSigned(_) => {
+                "Check that key and log belong together; if they do, keep both and tell the security officers."
+            }
+            Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
+            Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -203,14 +295,28 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
-            Self::Review(ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) => Exit::Tampered,
+            Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
+            Self::OtherLog(_)
+            | Self::Review(
+                ReviewError::RolledBack { .. }
+                | ReviewError::Forked { .. }
+                | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
+            ) => Exit::Tampered,
             Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
             | Self::Statement(_)
+            | Self::ContributedAlready(_)
             | Self::Refused { .. } => Exit::Denied,
-            Self::File { .. } | Self::Passphrase(_) => Exit::Storage,
-            Self::Tampered(_) => Exit::Tampered,
+            Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
+            Self::Cursor { .. } => Exit::Input,
+            Self::Export(error) => export_exit(error),
+            Self::Source { .. } => Exit::Storage,
+            Self::Key(_) => Exit::Input,
+            Self::Receipt { why, .. } => receipt_exit(why),
+            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) | Self::NotSigned(_) => {
+                Exit::Tampered
+            }
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -220,22 +326,26 @@ fn vault_remedy(error: &VaultError) -> &'static str {
     match error {
         VaultError::Store(error) => store_remedy(error),
         VaultError::Gate(_) => {
-            "This host lacks a gate root that versions still need; restore gate.key from its copy."
+            "This host lacks a gate root that versions still need: put the copy of gate.key that was kept apart back in its place."
         }
         VaultError::GateFile(error) => match error {
             GateFileError::Missing(_) => {
-                "Restore gate.key from its copy; without it nothing that is sealed here can be opened."
+                "Put the copy of gate.key that was kept apart back in its place, with mode 0600; without it nothing that is sealed here can be opened."
             }
             GateFileError::OpenPermissions { .. } => {
                 "Run 'chmod 600' on it, and find out who may have read it."
             }
-            GateFileError::Damaged(_) => "Restore gate.key from its copy.",
+            GateFileError::Damaged(_) => {
+                "Move it aside, and put the copy of gate.key that was kept apart in its place, with mode 0600."
+            }
             GateFileError::NoPassphrase => "Run it on a terminal, or use --gate-passphrase-file FILE.",
             GateFileError::WrongPassphrase => "Try again; nothing was changed.",
-            GateFileError::Io { .. } => "Check the path and its permissions.",
+            GateFileError::Io { why, .. } => file_remedy(why),
         },
-        VaultError::OtherGate(_) => "Restore this vault's own gate.key from its copy; nothing was changed.",
-        VaultError::Name(_) => "Correct the name and run the command again.",
+        VaultError::OtherGate(_) => {
+            "Put the copy of this vault's own gate.key in its place, and keep the other one for its vault; nothing was changed."
+        }
+        VaultError::Name(error) => name_remedy(error),
         VaultError::Invalid(error) => invalid_remedy(error),
         VaultError::BadEntry { .. } => {
             "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
@@ -259,7 +369,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         }
         VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
-        VaultError::Dealing(_) => "Nothing was stored; run the command again.",
+        VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
             "Shorten what you entered; if it was being opened, run 'warifu audit verify'."
         }
@@ -278,16 +388,157 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
         }
+        VaultError::Finish(FinishError::Altered) => {
+            "Have the release fetched again from the host and read once more; if it is altered again, tell the security officers."
+        }
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
-        VaultError::Pvss(_) => "Nothing was stored; run 'warifu audit verify'.",
+        VaultError::GroupKeys(_) => "Nothing was stored; run 'warifu audit verify'.",
+        VaultError::Ingredient(_) => {
+            "Nothing was sealed; see whether gate.key is this vault's own, then run 'warifu audit verify'."
+        }
         VaultError::EnrolmentCode => "Check the phone's clock, wait for the next code and type that.",
         VaultError::Card(error) => card_remedy(error),
-        VaultError::File { .. } => "Check the path and its permissions.",
+        VaultError::File { why, .. } => file_remedy(why),
         VaultError::CeremonyKey => {
             "Use the card of the operator who opened this ceremony, or open a new one."
         }
+    }
+}
+
+/// What a refused custodian should do.
+pub fn refusal_remedy(why: Refusal) -> &'static str {
+    match why {
+        Refusal::WrongCode => {
+            "Check the phone's clock and use the code that it shows now: a contribution with a fresh code counts."
+        }
+        Refusal::ReplayedCode => "Each code counts once: wait for the next one.",
+        Refusal::TooEarly => "Set this machine's clock right: the code is from before the ceremony opened.",
+        Refusal::FromTheFuture => "Set this machine's clock right: it is ahead.",
+        Refusal::Stale => "The code is too old: use the one that the phone shows now.",
+        Refusal::Expired => "The window is over: open a new ceremony.",
+        Refusal::LockedOut => {
+            "Five wrong codes: this custodian is locked out for fifteen minutes; call another."
+        }
+        Refusal::Twice => "This custodian's first contribution stands: call another custodian.",
+        Refusal::OtherCheckpoint => {
+            "The contribution was made for another state of the log: make it again from this ceremony's file."
+        }
+        Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group.",
+    }
+}
+
+/// Which rule a name broke, as something to do.
+fn name_remedy(error: &NameError) -> &'static str {
+    match error {
+        NameError::Slug(_) => "Write the name in small letters, digits and '-'; --name takes any script.",
+        NameError::Pseudonym(_) => "Copy it from 'warifu custodian list ORG' or 'warifu operator list ORG'.",
+        NameError::Address { .. } => "Write the address with as many parts, and '/' between them.",
+        NameError::AwsAccountId(_) => {
+            "Copy the 12 digits from the provider, without dashes; for another provider add --provider NAME."
+        }
+        NameError::ExternalId(_) => "Copy the identifier from the provider, without spaces.",
+        NameError::Threshold { .. } => "Choose another --threshold, or name more members.",
+        NameError::DisplayName => "Shorten the text of --name, or leave --name out.",
+        NameError::Origin(_) => "Give --origin a name that is yours, like example.com/warifu.",
+        NameError::Factor(_) => "Leave --factor out.",
+    }
+}
+
+/// What the system's refusal of a file calls for.
+fn file_remedy(why: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match why.kind() {
+        ErrorKind::NotFound => "Check the spelling; a relative path begins at the directory that you are in.",
+        ErrorKind::PermissionDenied => "Run it as the file's owner, or let the owner give you access.",
+        ErrorKind::IsADirectory => "Name a file in that directory, not the directory.",
+        ErrorKind::NotADirectory => "A part of the path is a file, not a directory: correct the path.",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "Free some space on that disk and run the command again."
+        }
+        ErrorKind::ReadOnlyFilesystem => "Name a place that can be written: that one is mounted read-only.",
+        ErrorKind::FileTooLarge => "That is more than such a file ever has: name the right one.",
+        ErrorKind::InvalidFilename => "Name a file with a shorter path.",
+        _ => "The system refused the file, not warifu: look at the disk, then run the command again.",
+    }
+}
+
+fn export_remedy(error: &ExportError) -> &'static str {
+    match error {
+        ExportError::Vault(error) => vault_remedy(error),
+        ExportError::Store(error) => store_remedy(error),
+        ExportError::Checkpoint(_)
+        | ExportError::NotCovered { .. }
+        | ExportError::BadEntry { .. }
+        | ExportError::Proof(_)
+        | ExportError::Receipt(_) => {
+            "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
+        }
+        ExportError::NotAnExport(_) | ExportError::OtherLog { .. } => {
+            "Name a new or empty directory, or the one that this log was exported to before."
+        }
+        ExportError::Damaged { .. } => {
+            "Nothing was written. Move this directory away, export into a new one, and compare."
+        }
+        ExportError::Longer { .. } | ExportError::Forked { .. } => {
+            "The vault was rolled back or rewritten, or this is a copy of it. Nothing was written: keep both as they are and tell the security officers."
+        }
+        ExportError::NothingSince { .. } => "Name an earlier time, or leave --since out.",
+        ExportError::Busy(_) => "Wait for it and run the command again.",
+        ExportError::File { .. } => {
+            "Check the path, its permissions and the space left; then run the command again."
+        }
+        ExportError::NoEntry { .. } => "'warifu audit log ORG' lists the entries; they are numbered from 0.",
+        ExportError::NoCeremony(_) => "'warifu ceremony list ORG --all' lists the ceremonies.",
+        ExportError::ManyCeremonies(_) => "Give more of its digits, at least four, in lower case.",
+    }
+}
+
+fn export_exit(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Vault(error) => vault_exit(error),
+        ExportError::Store(_)
+        | ExportError::Damaged { .. }
+        | ExportError::Busy(_)
+        | ExportError::File { .. } => Exit::Storage,
+        ExportError::Checkpoint(_)
+        | ExportError::NotCovered { .. }
+        | ExportError::BadEntry { .. }
+        | ExportError::Longer { .. }
+        | ExportError::Forked { .. }
+        | ExportError::Proof(_)
+        | ExportError::Receipt(_) => Exit::Tampered,
+        ExportError::NotAnExport(_)
+        | ExportError::OtherLog { .. }
+        | ExportError::NothingSince { .. }
+        | ExportError::NoEntry { .. }
+        | ExportError::NoCeremony(_)
+        | ExportError::ManyCeremonies(_) => Exit::Input,
+    }
+}
+
+fn receipt_remedy(error: &ProofFileError) -> &'static str {
+    match receipt_exit(error) {
+        Exit::Tampered => {
+            "It proves nothing. Check that key, entry and receipt belong together; if they do, somebody altered one of them."
+        }
+        _ => "Ask for the file again: it is damaged, or no receipt.",
+    }
+}
+
+/// A receipt that reads but does not verify is another matter than one that
+/// does not even read.
+fn receipt_exit(error: &ProofFileError) -> Exit {
+    match error {
+        ProofFileError::Proof(_)
+        | ProofFileError::Checkpoint(
+            CheckpointError::Note(NoteError::BadSignature { .. } | NoteError::NotSigned)
+            | CheckpointError::Origin { .. }
+            | CheckpointError::NotSignedByLog { .. }
+            | CheckpointError::NotALogKey { .. },
+        ) => Exit::Tampered,
+        _ => Exit::Input,
     }
 }
 
@@ -322,7 +573,7 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
-            "Let the group admit the operator, with another expiry."
+            "Let a quorum of the group admit the operator anew."
         }
         _ => "Nothing was changed.",
     }
@@ -346,6 +597,7 @@ fn message_remedy(error: &MessageError) -> &'static str {
             "You may have mixed files up: use the one of the kind that is asked for."
         }
         MessageError::Newer { .. } => "Use the newer warifu that made it.",
+        MessageError::TooLongToWrite { .. } => "Open it in one room, with 'warifu open': that needs no file.",
         _ => "Ask for the file again; it was damaged or altered on its way.",
     }
 }
@@ -359,11 +611,13 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
+        ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
             "Use the card that belongs to this organisation and group."
         }
         ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
+        ReviewError::OtherSeen => "Put this card's own .seen file back beside it; nothing was signed.",
         _ => "Do not contribute. Tell the security officers.",
     }
 }
@@ -387,6 +641,7 @@ fn vault_exit(error: &VaultError) -> Exit {
             Exit::Ceremony
         }
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
+        VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
         VaultError::Name(_)
         | VaultError::Exists(_)
@@ -400,7 +655,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Entry(_) => Exit::Input,
         VaultError::ClockBack { .. }
         | VaultError::Dealing(_)
-        | VaultError::Record(_)
-        | VaultError::Pvss(_) => Exit::Failed,
+        | VaultError::NotBegun(_)
+        | VaultError::GroupKeys(_)
+        | VaultError::Ingredient(_)
+        | VaultError::Record(_) => Exit::Failed,
     }
 }

@@ -5,7 +5,7 @@ use super::args::{Bind, CardsArgs, GroupCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::show;
-use super::table::table;
+use super::table::{Column, table};
 use crate::event::{GroupStatement, Scope, Signed};
 use crate::name::{MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
@@ -14,7 +14,9 @@ use crate::time::Span;
 use crate::vault::group as vault_group;
 use crate::vault::group::{Draft, sign_as_member};
 use crate::vault::status::group_status;
+use crate::vault::{Log, Vault};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// `group …`.
 pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
@@ -50,7 +52,7 @@ fn form(
     app.ui.note(&format!("Each of the {} members gives their card in turn.", members.len()));
     let state = log.state.clone();
     let mut rng = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
-    let mut cards = cards::unlock_several(app, args, members.len(), "member", &mut |open| {
+    let mut cards = cards::unlock_several(app, (&vault, &log), args, members.len(), "member", &mut |open| {
         let card = open.card.card();
         if !draft.missing().contains(&card.pseudonym()) && members.contains(card.pseudonym()) {
             return Err(twice(card.pseudonym()));
@@ -77,6 +79,7 @@ fn form(
     }
     let now = app.now();
     vault.form_group(&mut log, draft.finish(), now)?;
+    cards.iter().for_each(|open| cards::remember(app, (&vault, &log), &open.path));
     let value = json!({
         "group": address.to_string(), "threshold": threshold, "members": members, "fingerprint": fingerprint.to_string(),
     });
@@ -96,28 +99,38 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
     let mut rows: Vec<_> = log.state.groups.values().map(|g| group_status(&log.state, g, now)).collect();
     rows.sort_by(|a, b| a.group.cmp(&b.group));
     let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
+    let room = app.ui.columns();
     app.emit(value, || {
         let row = |g: &crate::vault::status::GroupStatus| {
             let shape = format!("{} of {}", g.threshold, g.members.len());
             vec![g.group.clone(), shape, g.holds.to_string(), g.operators.join(", "), g.members.join(", ")]
         };
-        table(&["group", "opens", "holds", "operators", "members"], rows.iter().map(row))
+        let columns = [
+            Column::whole("group"),
+            Column::whole("opens"),
+            Column::whole("holds"),
+            Column::text("operators"),
+            Column::text("members"),
+        ];
+        table(&columns, rows.iter().map(row), room)
     });
     Ok(())
 }
 
 /// Collects signatures of a group's members over a digest, until there are `t`.
+/// Their cards' paths are added to `signers`.
 fn collect(
     app: &mut App<'_>,
-    state: &Organisation,
-    group: &GroupStatement,
-    digest: &[u8; 64],
+    here: (&Vault, &Log),
+    (group, digest): (&GroupStatement, &[u8; 64]),
     cards: &CardsArgs,
+    signers: &mut Vec<PathBuf>,
 ) -> Result<Vec<Signed>, CliError> {
+    let state = &here.1.state;
     let needed = group.needed();
     let mut signatures: Vec<Signed> = Vec::new();
     let who = format!("a member of {}, signature", state.group_address(group));
-    cards::unlock_several(app, cards, needed, &who, &mut |OpenCard { card, .. }| {
+    let open = cards::unlock_several(app, here, cards, needed, &who, &mut |OpenCard { card, .. }| {
         let signed = sign_as_member(state, group, card.card(), digest)?;
         if signatures.iter().any(|s| s.pseudonym == signed.pseudonym) {
             return Err(twice(&signed.pseudonym));
@@ -125,6 +138,7 @@ fn collect(
         signatures.push(signed);
         Ok(())
     })?;
+    signers.extend(open.into_iter().map(|open| open.path));
     Ok(signatures)
 }
 
@@ -146,10 +160,12 @@ pub fn admit(
         group.threshold,
         expires.to_minute()
     ));
-    admission.signatures = collect(app, &state, group, &admission.digest(&state.g(group)), cards)?;
+    let (digest, mut given) = (admission.digest(&state.g(group)), Vec::new());
+    admission.signatures = collect(app, (&vault, &log), (group, &digest), cards, &mut given)?;
     let signers: Vec<_> = admission.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
     let now = app.now();
     vault.admit(&mut log, admission, now)?;
+    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
     let value = json!({ "group": address.to_string(), "operator": operator, "expires": expires, "signed_by": signers });
     app.emit(value, || {
         format!("Admitted operator {operator} to {address}, signed by {}.", signers.join(", "))
@@ -167,7 +183,7 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let state = log.state.clone();
     let scope = scope_of(&state, &args.scope)?;
     let group = vault_group::group(&state, &args.group.name)?;
-    let (mut binding, holders) = vault_group::binding(&state, scope, args.factor, group);
+    let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
     let digest = binding.digest(&state.id, &state.g(group));
     app.ui.note(&format!(
         "{} custodians of {} agree to hold the {} of {}.",
@@ -175,23 +191,26 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     ));
     let signers_needed = group.needed();
     let (own, rest) = split(&args.cards, signers_needed);
-    binding.signatures = collect(app, &state, group, &digest, &own)?;
+    let mut given = Vec::new();
+    binding.signatures = collect(app, (&vault, &log), (group, &digest), &own, &mut given)?;
     let mut rest = rest;
-    for holder in holders {
-        let Some(holding) = state.groups.get(&holder) else { continue };
+    for id in losing {
+        let Some(holding) = state.groups.get(&id) else { continue };
         app.ui.note(&format!(
-            "{} holds versions there: its quorum must agree too that new ones go elsewhere.",
-            state.group_address(holding)
+            "{} holds versions and would lose {}: its quorum must agree too that new ones go elsewhere.",
+            state.group_address(holding),
+            args.scope
         ));
         let needed = holding.needed();
         let (own, after) = split(&rest, needed);
-        let signatures = collect(app, &state, holding, &digest, &own)?;
-        vault_group::give_up(&mut binding, holder, signatures);
+        let signatures = collect(app, (&vault, &log), (holding, &digest), &own, &mut given)?;
+        vault_group::give_up(&mut binding, id, signatures);
         rest = after;
     }
     let signers: Vec<_> = binding.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
     let now = app.now();
     vault.bind(&mut log, binding, now)?;
+    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
     let value = json!({
         "scope": args.scope.to_string(), "factor": args.factor, "group": args.group.to_string(), "signed_by": signers,
     });

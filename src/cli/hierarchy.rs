@@ -2,10 +2,10 @@
 
 use super::args::{AccountCommand, Init, OrgCommand, ProjectCommand};
 use super::error::CliError;
-use super::table::table;
+use super::table::{self, Column, table};
 use super::ui::Kind;
-use super::{App, cards};
-use crate::event::Hash;
+use super::{App, IDLE, cards};
+use crate::event::{Hash, printable};
 use crate::name::{AccountAddress, DisplayName, Factor, MemberAddress, ScopeAddress, Slug};
 use crate::seal::passphrase::{KdfParams, check_strength};
 use crate::state::Version;
@@ -26,7 +26,7 @@ pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
         )?),
     };
     if let Some(passphrase) = &passphrase {
-        check_strength(passphrase, &["warifu"]).map_err(|weak| CliError::Weak(weak.to_string()))?;
+        check_strength(passphrase, &["warifu"])?;
     }
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
     let (dir, now) = (app.vault.clone(), app.now());
@@ -51,6 +51,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
     match command {
         OrgCommand::Add { slug, name } => {
             let mut vault = app.open_vault()?;
+            app.check_ahead(vault.state().last, IDLE, None)?;
             let clock = app.clock;
             let log = vault.add_organisation(&slug, name.as_ref(), &|| clock.now(), &mut app.rng)?;
             let value = json!({ "organisation": slug, "id": log.state.id, "origin": log.state.origin });
@@ -64,11 +65,16 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
                 rows.push(organisation(&vault, &vault.log(slug)?));
             }
             rows.sort_by_key(|row| row["organisation"].to_string());
-            app.emit(json!(rows), || {
-                let cell = |row: &serde_json::Value, key: &str| text(&row[key]);
-                let keys = ["organisation", "name", "projects", "accounts", "custodians", "entries"];
-                table(&keys, rows.iter().map(|row| keys.iter().map(|key| cell(row, key)).collect()))
-            });
+            let columns = [
+                Column::whole("organisation"),
+                Column::text("name").spare(3),
+                Column::whole("projects"),
+                Column::whole("accounts"),
+                Column::whole("custodians").spare(2),
+                Column::whole("entries").spare(1),
+            ];
+            let keys = ["organisation", "name", "projects", "accounts", "custodians", "entries"];
+            emit_rows(app, &rows, &columns, &keys);
             Ok(())
         }
         OrgCommand::Show { slug } => {
@@ -105,10 +111,9 @@ pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliErro
             let mut slugs: Vec<_> = log.state.projects.values().map(|p| p.slug.clone()).collect();
             slugs.sort();
             let rows: Vec<_> = slugs.iter().filter_map(|slug| project_value(&vault, &log, slug)).collect();
-            app.emit(json!(rows), || {
-                let keys = ["project", "name", "accounts"];
-                table(&keys, rows.iter().map(|row| keys.iter().map(|key| text(&row[*key])).collect()))
-            });
+            let columns =
+                [Column::whole("project"), Column::text("name").spare(1), Column::whole("accounts")];
+            emit_rows(app, &rows, &columns, &["project", "name", "accounts"]);
             Ok(())
         }
         ProjectCommand::Show { address } => {
@@ -127,6 +132,7 @@ fn add_project(
     name: Option<&DisplayName>,
 ) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
+    app.check_ahead(vault.last_entry(&address.organisation)?, IDLE, None)?;
     let clock = app.clock;
     vault.add_project(address, name, &|| clock.now(), &mut app.rng)?;
     let text =
@@ -150,6 +156,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
     match command {
         AccountCommand::Add { address, id, provider, name } => {
             let mut vault = app.open_vault()?;
+            app.check_ahead(vault.last_entry(&address.organisation)?, IDLE, None)?;
             let new = NewAccount {
                 address: &address,
                 name: name.as_ref(),
@@ -169,7 +176,8 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
         AccountCommand::List { scope } => {
             let rows = accounts(app, &scope)?;
             let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
-            app.emit(value, || account_table(&rows));
+            let room = app.ui.columns();
+            app.emit(value, || account_table(&rows, room));
             Ok(())
         }
         AccountCommand::Show { address } => {
@@ -222,9 +230,17 @@ fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus
 }
 
 /// Accounts as a table.
-pub fn account_table(rows: &[AccountStatus]) -> String {
+pub fn account_table(rows: &[AccountStatus], room: Option<usize>) -> String {
     table(
-        &["account", "name", "provider", "id", "group", "version", "state"],
+        &[
+            Column::whole("account"),
+            Column::text("name").spare(3),
+            Column::whole("provider").spare(2),
+            Column::whole("id").spare(4),
+            Column::whole("group").spare(1),
+            Column::whole("version"),
+            Column::text("state"),
+        ],
         rows.iter().map(|row| {
             vec![
                 row.address.clone(),
@@ -236,6 +252,7 @@ pub fn account_table(rows: &[AccountStatus]) -> String {
                 account_state(row),
             ]
         }),
+        room,
     )
 }
 
@@ -254,6 +271,15 @@ fn account_state(row: &AccountStatus) -> String {
     format!("{now}; exposed before: version {older}")
 }
 
+/// A list: these fields of each row, one a column.
+fn emit_rows(app: &mut App<'_>, rows: &[serde_json::Value], columns: &[Column], keys: &[&str]) {
+    let room = app.ui.columns();
+    app.emit(json!(rows), || {
+        let cells = |row: &serde_json::Value| keys.iter().map(|key| text(&row[*key])).collect();
+        table(columns, rows.iter().map(cells), room)
+    });
+}
+
 /// A JSON value as a cell.
 pub fn text(value: &serde_json::Value) -> String {
     match value {
@@ -266,25 +292,28 @@ pub fn text(value: &serde_json::Value) -> String {
 
 /// One object, a field a line.
 pub fn show(app: &mut App<'_>, value: serde_json::Value) {
+    let room = app.ui.columns().unwrap_or(usize::MAX);
     let lines = value.as_object().map(|object| {
-        let width = object.keys().map(String::len).max().unwrap_or(0);
-        let line =
-            |(key, value): (&String, &serde_json::Value)| format!("{key:<width$}  {}", nested(value, width));
-        object.iter().map(line).collect::<Vec<_>>().join("\n")
+        let width = object.keys().map(String::len).max().unwrap_or(0) + 2;
+        let field = |(key, value): (&String, &serde_json::Value)| {
+            let items = nested(value);
+            let lines: Vec<_> =
+                items.iter().flat_map(|item| table::indented(&printable(item), width, room)).collect();
+            format!("{key:<width$}{}", lines.join("\n").trim_start()).trim_end().to_owned()
+        };
+        object.iter().map(field).collect::<Vec<_>>().join("\n")
     });
     app.emit(value, || lines.unwrap_or_default());
 }
 
-fn nested(value: &serde_json::Value, width: usize) -> String {
-    let gap = format!("\n{}", " ".repeat(width + 2));
+/// A field's lines: a list has one for each item.
+fn nested(value: &serde_json::Value) -> Vec<String> {
     match value {
-        serde_json::Value::Array(items) => {
-            items.iter().map(|item| nested(item, width)).collect::<Vec<_>>().join(&gap)
-        }
+        serde_json::Value::Array(items) => items.iter().flat_map(nested).collect(),
         serde_json::Value::Object(fields) => {
             let shown = fields.iter().filter(|(_, v)| !v.is_null());
-            shown.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(", ")
+            vec![shown.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(", ")]
         }
-        other => text(other),
+        other => vec![text(other)],
     }
 }

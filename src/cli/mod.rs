@@ -11,6 +11,7 @@ mod group;
 mod hierarchy;
 mod open;
 mod people;
+mod progress;
 mod rehearse;
 mod room;
 mod seal;
@@ -22,10 +23,10 @@ pub mod ui;
 pub use args::Cli;
 pub use error::{CliError, Exit};
 
-use crate::name::Slug;
+use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vault::{Log, PublicVault, Vault, VaultError};
 use args::Command;
 use clap::{CommandFactory, Parser};
@@ -33,8 +34,12 @@ use clock::{Clock, SystemClock};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use ui::{Kind, Prompt, Ui, UiError};
+
+/// How long a vault may lie before a command that writes asks about the clock.
+pub const IDLE: Span = Span::days(366);
 
 /// The system's randomness; a failure of it ends the program.
 pub type Rng = UnwrapErr<SysRng>;
@@ -55,6 +60,8 @@ pub struct App<'a> {
     pub yes: bool,
     /// File with the passphrase of the gate's file.
     pub gate_passphrase: Option<PathBuf>,
+    /// Descriptors that the caller has opened and nothing has read yet.
+    pub descriptors: BTreeSet<u32>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
 }
@@ -65,33 +72,54 @@ pub type Stretch = Box<dyn FnMut(&SecretBytes, &[u8], KdfParams) -> Result<Secre
 
 /// Parses the process's arguments, runs the command, prints, and gives the exit code.
 pub fn main() -> u8 {
+    let mut terminal = tty::Terminal::default();
+    if std::env::args_os().len() < 2 {
+        terminal.note(Cli::command().render_help().to_string().trim_end());
+        return Exit::Usage as u8;
+    }
     let cli = Cli::parse();
     let json = cli.global.json;
-    let mut terminal = tty::Terminal;
     let outcome = App::new(&cli, &mut terminal, &SystemClock).and_then(|mut app| app.run(cli.command));
+    let said = terminal.all_said().map_err(|why| CliError::file("standard output", why));
+    let outcome = outcome.and(said);
     if !crate::secret::all_locked() {
-        eprintln!("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
+        terminal
+            .note("warning: not every secret could be locked into memory; raise the limit with 'ulimit -l'.");
     }
     match outcome {
         Ok(()) => 0,
         Err(error) => {
-            report(&error, json);
+            terminal.note(&report(&error, json));
             error.exit() as u8
         }
     }
 }
 
-fn report(error: &CliError, json: bool) {
-    if json {
-        let object = serde_json::json!({
-            "error": error.to_string(),
-            "remedy": error.remedy(),
-            "exit": error.exit() as u8,
-        });
-        eprintln!("{object}");
-    } else {
-        eprintln!("error: {error}.\n{}", error.remedy());
+fn report(error: &CliError, json: bool) -> String {
+    if !json {
+        return tty::lines(&format!("error: {error}.\n{}", error.remedy()));
     }
+    let object = serde_json::json!({
+        "error": error.to_string(),
+        "remedy": error.remedy(),
+        "exit": error.exit() as u8,
+    });
+    escaped(&object)
+}
+
+/// JSON in which every character that is not printable is escaped, so that it is
+/// the same value and harmless on a terminal.
+fn escaped(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        if unprintable(c) {
+            let units = &mut [0; 2];
+            text.extend(c.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 impl<'a> App<'a> {
@@ -101,6 +129,7 @@ impl<'a> App<'a> {
             ui,
             clock,
             rng: UnwrapErr(SysRng),
+            descriptors: cards::descriptors(),
             vault: vault_dir(cli.global.vault.as_deref())?,
             json: cli.global.json,
             yes: cli.global.yes,
@@ -128,7 +157,7 @@ impl<'a> App<'a> {
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut std::io::stdout());
+                self.ui.say(completions(shell).trim_end());
                 Ok(())
             }
             Command::Man { dir } => man(&dir),
@@ -191,15 +220,32 @@ impl<'a> App<'a> {
         if now < log.state.last {
             return Err(VaultError::ClockBack { now, last: log.state.last }.into());
         }
+        self.check_ahead(log.state.last, IDLE, None)?;
         for ceremony in vault.expire_due(&mut log, now)? {
             self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
         }
         Ok((vault, log))
     }
 
+    /// Asks where the clock is further ahead of a log's last entry than is usual.
+    /// What it stamps can never be undone, and nothing earlier can be entered
+    /// after it: one command under a wrong clock would stop a log for years.
+    pub fn check_ahead(&mut self, last: Time, usual: Span, deadline: Option<Time>) -> Result<(), CliError> {
+        let now = self.now();
+        if now - last <= usual {
+            return Ok(());
+        }
+        self.ui.note(&format!(
+            "This machine's clock says {}, the log's last entry is of {}.",
+            now.to_minute(),
+            last.to_minute()
+        ));
+        self.confirm("Is the clock right?", deadline)
+    }
+
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
-        let text = if self.json { value.to_string() } else { text() };
+        let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
     }
 
@@ -237,6 +283,13 @@ fn vault_dir(named: Option<&Path>) -> Result<PathBuf, CliError> {
     }
     let dirs = directories::ProjectDirs::from("", "", "warifu").ok_or(CliError::NoVaultPlace)?;
     Ok(dirs.data_dir().join("vault"))
+}
+
+/// Into memory first: the generator panics where it cannot write.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "warifu", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 fn man(dir: &Path) -> Result<(), CliError> {

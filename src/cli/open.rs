@@ -45,9 +45,10 @@ pub fn begin(
         window: args.window.unwrap_or(default),
     };
     check_ask(log, &ask)?;
-    let operator = cards::unlock(app, &args.card, "the operator", None)?;
+    let operator = cards::unlock_here(app, (vault, log), &args.card, "the operator")?;
     let now = app.now();
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
+    cards::remember(app, (vault, log), &operator.path);
     let found = vault.known(log, &ceremony)?;
     let (_, needed) = judge::progress(&log.state, found, 0);
     let expires = found.expires;

@@ -3,7 +3,7 @@
 use super::args::{CustodianCommand, NewCard, OfficerCommand, OperatorCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
-use super::table::table;
+use super::table::{Column, table};
 use super::ui::{Kind, Prompt};
 use super::{App, files, group};
 use crate::name::{MemberAddress, Pseudonym, Slug};
@@ -72,12 +72,14 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         let _ = std::fs::remove_file(&path);
         return Err(error.into());
     }
+    cards::remember(app, (&vault, &log), &path);
     let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
     app.emit(value, || {
         format!(
-            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them, and keep no copy here.",
+            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them with {}, and keep no copy here.",
             role.as_str(),
-            path.display()
+            path.display(),
+            cards::seen_path(&path).display()
         )
     });
     Ok(())
@@ -85,12 +87,10 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
 
 fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<SecretBytes, CliError> {
     let words = ["warifu", args.organisation.as_str(), who.as_str()];
-    let check = |p: &SecretBytes| {
-        check_strength(p, &words).map_err(|weak| CliError::Weak(weak.advice.trim_end_matches('.').to_owned()))
-    };
+    let check = |p: &SecretBytes| check_strength(p, &words).map_err(CliError::from);
     let given = match (&args.passphrase_file, args.passphrase_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(passphrase) = given {
@@ -121,7 +121,7 @@ fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(),
 fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<SecretBytes, CliError> {
     let given = match (&args.code_file, args.code_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
-        (None, Some(fd)) => Some(cards::secret_from_fd(fd)?),
+        (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
     if let Some(code) = given {
@@ -163,15 +163,15 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             json!({ "pseudonym": who, "role": role.as_str(), "groups": groups, "locked_until": state.locked_until(who, app.now()) })
         })
         .collect();
+    let room = app.ui.columns();
     app.emit(json!(rows), || {
         let groups = |row: &serde_json::Value| {
             let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
         };
-        table(
-            &["pseudonym", "groups"],
-            rows.iter().map(|row| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)]),
-        )
+        let columns = [Column::whole("pseudonym"), Column::text("groups")];
+        let cells = |row: &serde_json::Value| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)];
+        table(&columns, rows.iter().map(cells), room)
     });
     Ok(())
 }
@@ -184,18 +184,17 @@ fn revoke(
 ) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
     let group = crate::vault::group::group(&log.state, &address.name)?.clone();
-    let given =
-        log.state.admissions.iter().filter(|(_, a)| a.operator == *operator && a.group == group.group);
-    let given: Vec<_> = given.map(|(digest, _)| *digest).collect();
-    if given.is_empty() {
+    let mut admissions = log.state.admissions.iter();
+    let given = admissions.find(|(_, a)| a.operator == *operator && a.group == group.group);
+    let Some(given) = given.map(|(digest, _)| *digest) else {
         let (operator, group) = (operator.to_string(), address.to_string());
         return Err(VaultError::NotAdmitted { operator, group }.into());
-    }
-    let OpenCard { card, .. } = cards::unlock(app, card, &format!("a custodian of {address}"), None)?;
-    for digest in given {
-        let now = app.now();
-        vault.revoke_admission(&mut log, digest, card.card(), now)?;
-    }
+    };
+    let who = format!("a custodian of {address}");
+    let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, &who)?;
+    let now = app.now();
+    vault.revoke_admission(&mut log, given, card.card(), now)?;
+    cards::remember(app, (&vault, &log), &path);
     let value =
         json!({ "group": address.to_string(), "operator": operator, "revoked_by": card.card().pseudonym() });
     app.emit(value, || format!("Operator {operator} can no longer ask {address}."));

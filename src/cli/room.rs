@@ -3,12 +3,12 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::CliError;
+use super::error::{CliError, ExecFault, refusal_remedy};
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, review};
 use crate::ceremony::judge;
-use crate::ceremony::recipient::{FinishError, finish};
+use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
 use crate::message::{Contribution, Package};
 use crate::seal::card::Card;
@@ -23,26 +23,6 @@ use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
 pub const SHOWN_SECONDS: u64 = 60;
-
-/// What a refused custodian should do.
-pub fn refusal_advice(why: Refusal) -> &'static str {
-    match why {
-        Refusal::WrongCode => "Check the phone's clock and use the code that it shows now",
-        Refusal::ReplayedCode => "Each code counts once: wait for the next one",
-        Refusal::TooEarly => "Set this machine's clock right: the code is from before the ceremony opened",
-        Refusal::FromTheFuture => "Set this machine's clock right: it is ahead",
-        Refusal::Stale => "The code is too old: use the one that the phone shows now",
-        Refusal::Expired => "The window is over: open a new ceremony",
-        Refusal::LockedOut => {
-            "Five wrong codes: this custodian is locked out for fifteen minutes; call another"
-        }
-        Refusal::Twice => "This custodian has contributed already: call another",
-        Refusal::OtherCheckpoint => {
-            "The contribution was made for another state of the log: make it again from this ceremony's file"
-        }
-        Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group",
-    }
-}
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
@@ -65,7 +45,7 @@ pub fn plain_words(review: &Review) -> String {
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
             lines.push(format!(
-                "      note: weakened by {} shares of ceremonies that came to nothing",
+                "      note: weakened: shares of {} custodians were given in ceremonies that came to nothing",
                 target.weakened
             ));
         }
@@ -98,7 +78,7 @@ pub fn agree(
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
         Ok(reviewed) => reviewed,
         Err(error) => {
-            show_checkpoints(app, &error);
+            cards::show_checkpoints(app, &error);
             return Err(error.into());
         }
     };
@@ -129,13 +109,6 @@ pub fn answer(
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
-}
-
-fn show_checkpoints(app: &mut App<'_>, error: &crate::ceremony::custodian::ReviewError) {
-    use crate::ceremony::custodian::ReviewError::{Forked, RolledBack};
-    if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
-        app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe package offers:\n\n{offered}"));
-    }
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of
@@ -188,7 +161,7 @@ fn one_in_room(
     let custodian = open.card.card().pseudonym().clone();
     let ceremony = package.signed.request.hash();
     if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
-        return Err(CliError::Refused { who: custodian.to_string(), why: refusal_advice(Refusal::Twice) });
+        return Err(CliError::ContributedAlready(custodian));
     }
     let reviewed = agree(app, package, &open, Some(expires))?;
     check_clock(app, log, Some(expires))?;
@@ -196,7 +169,7 @@ fn one_in_room(
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
         let now = app.now();
         let Event::Refused { why, .. } = vault.accept(log, &contribution, now)? else { break };
-        app.ui.note(&format!("Refused ({}), and that is on record. {}.", why.as_str(), refusal_advice(why)));
+        app.ui.note(&format!("Refused ({}), and that is on record. {}", why.as_str(), refusal_remedy(why)));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
             return Ok(());
@@ -210,16 +183,7 @@ fn one_in_room(
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
-    let (now, last) = (app.now(), log.state.last);
-    if now - last <= crate::time::Span::hours(1) {
-        return Ok(());
-    }
-    app.ui.note(&format!(
-        "This machine's clock says {}, the log's last entry is of {}.",
-        now.to_minute(),
-        last.to_minute()
-    ));
-    app.confirm("Is the clock right?", deadline)
+    app.check_ahead(log.state.last, crate::time::Span::hours(1), deadline)
 }
 
 /// What [`open_record`] came to.
@@ -244,12 +208,12 @@ pub fn open_record(
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.reject_shares(log, operator, (ceremony, 0), &finished.bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.reject_shares(log, operator, (ceremony, 0), &bad, now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, 0), &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
@@ -276,9 +240,7 @@ pub fn reveal_and_close(
 ) -> Result<(), CliError> {
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    if !vault.known(log, ceremony)?.revealed.contains(&0) {
-        vault.revealed(log, operator, (ceremony, 0), shown, now)?;
-    }
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
     // Where handing over fails the ceremony stays open, so that it can be
     // finished again until its window is over.
     hand_over(app, title, payload, exec)?;
@@ -308,7 +270,7 @@ pub fn hand_over(
 
 /// Gives the password and a newline to a shell command's standard input.
 fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
-    let failed = |why: std::io::Error| CliError::Exec(why.to_string());
+    let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
     let mut child =
         Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
@@ -321,7 +283,7 @@ fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
         }
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(CliError::Exec(status.to_string())) }
+    if status.success() { Ok(()) } else { Err(CliError::Exec(ExecFault::Ended(status))) }
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::room::hand_over;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
-use crate::name::{Factor, Provider};
+use crate::name::{Factor, Provider, unprintable};
 use crate::seal::generate::{PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
@@ -34,8 +34,8 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
             "Use --login EMAIL.",
         ))?,
     };
-    if login.is_empty() || login.len() > 320 || login.chars().any(char::is_control) {
-        let fact = "a login id has 1 to 320 characters and no control characters".to_owned();
+    if login.is_empty() || login.len() > 320 || login.chars().any(unprintable) {
+        let fact = "a login id has 1 to 320 characters, all of which can be seen".to_owned();
         return Err(CliError::Argument { fact, remedy: "Give the root user's e-mail address with --login." });
     }
     let (password, made) = password(app, &args, &provider, &login)?;
@@ -75,11 +75,12 @@ fn confirm_group(
     group: &GroupStatement,
     given: Option<&str>,
 ) -> Result<(), CliError> {
+    if let Some(words) = given {
+        // Also where the group is confirmed already: whoever gives words wants them compared.
+        return Ok(vault.pin(&log.state, group, words)?);
+    }
     if vault.is_pinned(&log.state, group)? {
         return Ok(());
-    }
-    if let Some(words) = given {
-        return Ok(vault.pin(&log.state, group, words)?);
     }
     app.ui.note(&format!(
         "This is the first seal for group {}. Ask one of its members for its twelve words.",

@@ -4,25 +4,21 @@ use super::App;
 use super::args::StatusArgs;
 use super::error::CliError;
 use super::hierarchy::account_table;
-use super::table::table;
-use crate::vault::VaultError;
+use super::table::{Column, table};
 use crate::vault::status::{AccountState, GroupStatus, OrganisationStatus, Status};
 use std::fmt::Write;
 
 /// `status`.
 pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
     let vault = app.read_vault()?;
-    let now = app.now();
-    if now < vault.state().last {
-        return Err(VaultError::ClockBack { now, last: vault.state().last }.into());
-    }
-    let status = vault.status(args.organisation.as_ref(), now)?;
+    let status = vault.status(args.organisation.as_ref(), app.now())?;
     let value = serde_json::to_value(&status).expect("a status has only strings, numbers and lists");
-    app.emit(value, || words(&status));
+    let room = app.ui.columns();
+    app.emit(value, || words(&status, room));
     Ok(())
 }
 
-fn words(status: &Status) -> String {
+fn words(status: &Status, room: Option<usize>) -> String {
     let mut text = format!("Vault {}\n", status.vault);
     for warning in &status.warnings {
         let _ = writeln!(text, "  ! {warning}");
@@ -31,12 +27,12 @@ fn words(status: &Status) -> String {
         text.push_str("\nNo organisations yet. Next: warifu org add NAME");
     }
     for organisation in &status.organisations {
-        organisation_words(&mut text, organisation);
+        organisation_words(&mut text, organisation, room);
     }
     text.trim_end().to_owned()
 }
 
-fn organisation_words(text: &mut String, o: &OrganisationStatus) {
+fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<usize>) {
     let _ = writeln!(
         text,
         "\n{}: {} projects, {} accounts, {} custodians, {} operators, {} officers, {} log entries",
@@ -57,10 +53,10 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
     if !o.accounts.is_empty() {
         let mut accounts = o.accounts.clone();
         accounts.sort_by_key(|a| a.state);
-        let _ = writeln!(text, "\n{}", account_table(&accounts));
+        let _ = writeln!(text, "\n{}", account_table(&accounts, room));
     }
     if !o.groups.is_empty() {
-        let _ = writeln!(text, "\n{}", group_table(&o.groups));
+        let _ = writeln!(text, "\n{}", group_table(&o.groups, room));
     }
     for c in &o.ceremonies {
         let _ = writeln!(
@@ -81,7 +77,7 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus) {
     }
 }
 
-fn group_table(groups: &[GroupStatus]) -> String {
+fn group_table(groups: &[GroupStatus], room: Option<usize>) -> String {
     let row = |g: &GroupStatus| {
         let margin =
             if g.margin == 0 { "none may be lost".to_owned() } else { format!("{} may be lost", g.margin) };
@@ -93,5 +89,12 @@ fn group_table(groups: &[GroupStatus]) -> String {
             g.operators.join(", "),
         ]
     };
-    table(&["group", "opens", "members", "holds", "operators"], groups.iter().map(row))
+    let columns = [
+        Column::whole("group"),
+        Column::whole("opens"),
+        Column::text("members").spare(1),
+        Column::whole("holds"),
+        Column::text("operators"),
+    ];
+    table(&columns, groups.iter().map(row), room)
 }

@@ -9,6 +9,7 @@ mod screen;
 
 use super::clock::{Clock, SystemClock};
 use super::ui::{Prompt, Reveal, Ui, UiError};
+use crate::name::printable;
 use crate::secret::SecretBytes;
 use crate::time::Span;
 use keys::Key;
@@ -26,7 +27,10 @@ const CAP: usize = 4096;
 const TYPING: usize = 16;
 
 /// Standard input, output and error.
-pub struct Terminal;
+#[derive(Default)]
+pub struct Terminal {
+    unsaid: Option<std::io::Error>,
+}
 
 impl Drop for Terminal {
     fn drop(&mut self) {
@@ -35,6 +39,11 @@ impl Drop for Terminal {
 }
 
 impl Terminal {
+    /// Whether everything that was said arrived; asked once the command is done.
+    pub fn all_said(&mut self) -> std::io::Result<()> {
+        self.unsaid.take().map_or(Ok(()), Err)
+    }
+
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
         if !std::io::stdin().is_terminal() {
             return Err(UiError::NoTerminal { question: prompt.text.clone(), instead: prompt.instead });
@@ -130,7 +139,7 @@ struct Drawing {
 
 impl Drawing {
     fn begin(prompt: &Prompt, echo: bool) -> Self {
-        let question = prompt.text.clone();
+        let question = printable(&prompt.text);
         let beside = countdown(prompt).len() + ": ".len() + if echo { TYPING } else { 1 };
         if screen::width(&question) + beside < screen::size().0 {
             return Self { text: question, echo, last: None };
@@ -170,7 +179,7 @@ fn countdown(prompt: &Prompt) -> String {
 
 /// The end of a text that fits into `room` columns.
 fn tail(text: &str, room: usize) -> String {
-    let visible: String = text.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+    let visible = printable(text);
     if screen::width(&visible) <= room {
         return visible;
     }
@@ -244,14 +253,28 @@ impl Ui for Terminal {
         shown
     }
 
+    fn columns(&self) -> Option<usize> {
+        screen::columns()
+    }
+
     fn say(&mut self, text: &str) {
-        // A closed pipe (`warifu … | head`) is no failure of the command.
-        let _ = writeln!(std::io::stdout().lock(), "{text}");
+        let said = writeln!(std::io::stdout().lock(), "{}", lines(text));
+        match said {
+            // A reader who has read enough (`warifu … | head`) is no failure.
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
+            _ => {}
+        }
     }
 
     fn note(&mut self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", lines(text));
     }
+}
+
+/// Lines for people. Wherever a text comes from, nothing but the end of a line
+/// moves the terminal's cursor or hides what stands there.
+pub fn lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Shows a secret until a key is pressed or the time is up. A key that was

@@ -100,6 +100,8 @@ pub trait Ui {
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError>;
     /// Shows a new authenticator secret as a QR code and as text.
     fn show_totp(&mut self, who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError>;
+    /// Columns that a result should keep within; none where nobody counts them.
+    fn columns(&self) -> Option<usize>;
     /// A result, for standard output: text, or one JSON value.
     fn say(&mut self, text: &str);
     /// A remark, for standard error.

@@ -44,6 +44,25 @@ pub enum CheckpointError {
     },
 }
 
+/// Why a signed checkpoint does not cover a log.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CoverError {
+    /// It is not the log's checkpoint at all.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// It speaks of another number of entries.
+    #[error("it is of {signed} entries, and there are {there}")]
+    Size {
+        /// Entries that were signed.
+        signed: u64,
+        /// Entries there.
+        there: u64,
+    },
+    /// It speaks of as many entries, but of others.
+    #[error("it covers other entries")]
+    Root,
+}
+
 /// The state of a log at one size.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Checkpoint {
@@ -98,6 +117,30 @@ pub fn sign(checkpoint: &Checkpoint, signer: &LogSigner) -> Result<Note, Checkpo
 /// ignored.
 pub fn open(note: &[u8], log: &VerifierKey) -> Result<Checkpoint, CheckpointError> {
     open_cosigned(note, log, &[]).map(|(checkpoint, _)| checkpoint)
+}
+
+/// Whether a note is the checkpoint of just this tree, signed by the key that
+/// the log itself names. Gives it with the log's own signature line alone.
+pub fn covers(
+    note: &[u8],
+    (origin, key): (&str, &Bytes<32>),
+    (size, root): (u64, &Hash),
+) -> Result<Note, CoverError> {
+    let key = VerifierKey::new(origin, KeyType::Ed25519, key).map_err(CheckpointError::from)?;
+    let (signed, alone) = open_alone(note, &key)?;
+    if signed.size != size {
+        return Err(CoverError::Size { signed: signed.size, there: size });
+    }
+    if signed.root == *root { Ok(alone) } else { Err(CoverError::Root) }
+}
+
+/// As [`open`], and gives the note with the log's own signature line alone: what
+/// others have written under it nobody has asked for.
+pub fn open_alone(note: &[u8], log: &VerifierKey) -> Result<(Checkpoint, Note), CheckpointError> {
+    let checkpoint = open(note, log)?;
+    let alone = Note::parse(note)?.alone(log);
+    let missing = || CheckpointError::NotSignedByLog { origin: log.name().to_owned() };
+    Ok((checkpoint, alone.ok_or_else(missing)?))
 }
 
 /// As [`open`], and gives those of the known cosigners who have cosigned, each

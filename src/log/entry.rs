@@ -46,10 +46,11 @@ impl EntryBytes {
         if bytes.len() > MAX_ENTRY {
             return Err(EntryError::TooLong { length: bytes.len() });
         }
-        if let Some(at) = bytes.iter().position(u8::is_ascii_control) {
+        // Both sets of controls: some readers end a line at U+0085.
+        let text = String::from_utf8(bytes).map_err(|_| EntryError::NotUtf8)?;
+        if let Some(at) = text.find(char::is_control) {
             return Err(EntryError::ControlCharacter { at });
         }
-        let text = String::from_utf8(bytes).map_err(|_| EntryError::NotUtf8)?;
         if !text.starts_with('{') || !text.ends_with('}') {
             return Err(EntryError::NotAnObject);
         }
@@ -109,6 +110,8 @@ mod tests {
         assert_eq!(entry("{\"a\":1}\n"), Err(EntryError::ControlCharacter { at: 7 }));
         assert_eq!(entry("{\"a\":\n1}"), Err(EntryError::ControlCharacter { at: 5 }));
         assert_eq!(entry("{\"a\":1}\r"), Err(EntryError::ControlCharacter { at: 7 }));
+        assert_eq!(entry("{\"a\":\"\u{85}\"}"), Err(EntryError::ControlCharacter { at: 6 }));
+        assert_eq!(entry("{\"a\":\"\u{9b}\"}"), Err(EntryError::ControlCharacter { at: 6 }));
     }
 
     #[test]

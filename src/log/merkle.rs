@@ -84,6 +84,11 @@ impl Frontier {
         self.size
     }
 
+    /// Roots of the perfect subtrees, largest first.
+    pub fn peaks(&self) -> &[Hash] {
+        &self.peaks
+    }
+
     /// Appends one leaf. Each trailing one bit of the old size is a pair of
     /// equal subtrees that now become one.
     pub fn push(&mut self, leaf: Hash) {

@@ -5,7 +5,11 @@
 //! A note is text that ends in a newline, an empty line, and signature lines
 //! `— <name> <base64(key id ‖ signature)>`, the key id being 4 bytes.
 
-use crate::{hex::Bytes, secret::SecretKey};
+use crate::{
+    hex::Bytes,
+    name::{printable, unprintable},
+    secret::SecretKey,
+};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
@@ -36,8 +40,8 @@ pub enum NoteError {
     /// Not UTF-8.
     #[error("a note is UTF-8")]
     NotUtf8,
-    /// A control character other than newline.
-    #[error("a note has no control characters")]
+    /// A control character other than newline, or one that hides or turns text.
+    #[error("a note has no control characters, and none that hide or turn text")]
     ControlCharacter,
     /// The text does not end in a newline.
     #[error("a note's text ends in a newline")]
@@ -51,8 +55,8 @@ pub enum NoteError {
         /// Its number, counted from 1.
         line: usize,
     },
-    /// Empty, or with white space, `+` or control characters.
-    #[error("'{name}' is not a key name")]
+    /// Empty, or with white space, `+` or characters that are not printable.
+    #[error("'{}' is not a key name", printable(name))]
     KeyName {
         /// What was given.
         name: String,
@@ -312,6 +316,13 @@ impl Note {
         &self.text
     }
 
+    /// The note with the first of this key's signature lines alone; `None` if
+    /// there is none.
+    pub fn alone(&self, key: &VerifierKey) -> Option<Self> {
+        let own = self.signatures.iter().find(|signature| signature.is_by(key))?;
+        Some(Self::new(self.text.clone(), own.clone()))
+    }
+
     /// Adds a signature line at the end.
     pub fn add(&mut self, signature: Signature) -> Result<(), NoteError> {
         if self.signatures.len() >= MAX_SIGNATURES {
@@ -426,7 +437,7 @@ fn key_id(name: &str, kind: KeyType, public: &Bytes<32>) -> Bytes<4> {
 }
 
 fn check_name(name: &str) -> Result<(), NoteError> {
-    let stray = |c: char| c.is_whitespace() || c == '+' || c < ' ';
+    let stray = |c: char| c.is_whitespace() || c == '+' || unprintable(c);
     if name.is_empty() || name.contains(stray) {
         return Err(NoteError::KeyName { name: name.to_owned() });
     }
@@ -434,7 +445,8 @@ fn check_name(name: &str) -> Result<(), NoteError> {
 }
 
 fn check_characters(text: &str) -> Result<(), NoteError> {
-    if text.contains(|c| c < ' ' && c != '\n') { Err(NoteError::ControlCharacter) } else { Ok(()) }
+    // More than signed-note demands: a note is shown to people who compare it.
+    if text.contains(|c| unprintable(c) && c != '\n') { Err(NoteError::ControlCharacter) } else { Ok(()) }
 }
 
 fn check_time(seconds: u64) -> Result<(), NoteError> {

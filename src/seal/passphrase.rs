@@ -59,7 +59,7 @@ pub enum PassphraseError {
 
 /// A passphrase that is too easy to guess.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[error("the passphrase is too weak: {advice}")]
+#[error("the passphrase is too weak: {}", advice.trim_end_matches('.'))]
 pub struct WeakPassphrase {
     /// Decimal logarithm of the guesses that an informed attacker needs.
     pub guesses_log10: f64,

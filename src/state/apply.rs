@@ -14,12 +14,15 @@ use crate::event::{
     GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
 };
 use crate::hex::Bytes;
-use crate::message::{ContributionFacts, Notice, contribution_body, contribution_digest, operator_notice};
+use crate::log::roots::Roots;
+use crate::message::{
+    ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
+    request_digest, request_hash, targets_hash,
+};
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
-use crate::pvss::{self, GroupKeys};
+use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::card::Role;
 use crate::time::Time;
-use crate::transcript::{Transcript, label};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why an entry is refused: facts, with whoever is to blame.
@@ -83,17 +86,18 @@ pub enum Invalid {
         /// How many are needed.
         needed: usize,
     },
-    /// A group that holds versions in the scope did not agree.
-    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    /// A group that holds versions would lose the scope, or a part of it, and did
+    /// not agree.
+    #[error("group '{0}' holds versions, would lose this scope, and has not agreed")]
     NotGivenUp(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
-    GroupKeys(String),
+    GroupKeys(#[from] GroupError),
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
-    /// An admission was taken back.
-    #[error("this admission was taken back")]
+    /// An admission of the operator was taken back since.
+    #[error("this admission was signed before the operator's last one was taken back")]
     Revoked,
     /// An operator is not admitted.
     #[error("operator {operator} is not admitted to group '{group}'")]
@@ -109,6 +113,17 @@ pub enum Invalid {
     /// Another ceremony for the same version is open.
     #[error("another ceremony for the same version is open")]
     CeremonyBusy,
+    /// Somebody signed for a log of which this one is not the continuation.
+    #[error("{who} saw another log of {size} entries than this one: the log was forked")]
+    OtherLog {
+        /// Who.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
+    },
+    /// The log is another one than the vault began for that organisation.
+    #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
+    OtherLogBegun,
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),
@@ -138,6 +153,8 @@ impl Organisation {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(organisation, gate, 1, claims)?;
+        let mut roots = Roots::new();
+        roots.push(*leaf);
         Ok(Self {
             size: 1,
             last: *time,
@@ -155,25 +172,34 @@ impl Organisation {
             bindings: Vec::new(),
             binding_serial: 0,
             admissions: BTreeMap::new(),
-            revoked: BTreeSet::new(),
+            revocations: BTreeMap::new(),
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
+            listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
             index: Index::default(),
+            roots,
         })
     }
 
-    /// Adds a line and verifies its signatures. On an error the state is as before.
-    pub fn apply(&mut self, line: &Line) -> Result<(), Invalid> {
-        self.apply_claiming(line, &mut Strict)
+    /// Adds a line, which has this leaf hash, and verifies its signatures. On an
+    /// error the state is as before.
+    pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>) -> Result<(), Invalid> {
+        self.apply_claiming(line, leaf, &mut Strict)
     }
 
     /// As [`Organisation::apply`], but signatures go to `claims`: the state is
     /// good for something only once all of them were verified.
-    pub fn apply_claiming(&mut self, line: &Line, claims: &mut dyn Claims) -> Result<(), Invalid> {
+    pub fn apply_claiming(
+        &mut self,
+        line: &Line,
+        leaf: &Bytes<32>,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        self.check_listing(line)?;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -190,11 +216,27 @@ impl Organisation {
             }
         }
         self.size += 1;
+        self.roots.push(*leaf);
         Ok(())
     }
 
     fn check_time(&self, time: Time) -> Result<(), Invalid> {
         if time < self.last { Err(Invalid::BackInTime { last: self.last, time }) } else { Ok(()) }
+    }
+
+    /// A list of targets follows its opening directly and at the same moment, and
+    /// nothing comes in between: what a ceremony is for does not change, and the
+    /// log at its opening is one.
+    fn check_listing(&self, line: &Line) -> Result<(), Invalid> {
+        let continues = match (&self.listing, line) {
+            (None, _) => return Ok(()),
+            (Some(listing), Line::Known(entry)) => match &entry.event {
+                Event::Targeted { ceremony, .. } => ceremony == listing && entry.time == self.last,
+                _ => false,
+            },
+            (Some(_), Line::Unknown { .. }) => false,
+        };
+        if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
     fn apply_event(&mut self, entry: &Entry, claims: &mut dyn Claims) -> Result<(), Invalid> {
@@ -367,8 +409,7 @@ impl Organisation {
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
         let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        GroupKeys::new(self.g(statement), shape, &statement.share_keys())
-            .map_err(|e| Invalid::GroupKeys(e.to_string()))
+        Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
     }
 
     fn operator_admitted(
@@ -384,10 +425,12 @@ impl Organisation {
         if operator.sign_key != admission.operator_key || admission.expires <= time {
             return Err(Invalid::Mismatch("admission"));
         }
-        let digest = admission.digest(&self.g(group));
-        if self.revoked.contains(&Bytes(digest)) {
-            return Err(Invalid::Revoked);
+        match self.revocations_of(&admission.group, &admission.operator) {
+            now if admission.revocations < now => return Err(Invalid::Revoked),
+            now if admission.revocations > now => return Err(Invalid::Mismatch("admission")),
+            _ => {}
         }
+        let digest = admission.digest(&self.g(group));
         check_quorum(group, &digest, &admission.signatures, claims)?;
         self.admissions.insert(Bytes(digest), admission.clone());
         Ok(())
@@ -405,8 +448,14 @@ impl Organisation {
         let group = self.group(&given.group, given.epoch)?;
         let member = member_key(group, custodian)?;
         claims.take(claim(custodian, member, &Admission::revocation_digest(admission), signature))?;
-        self.admissions.remove(admission);
-        self.revoked.insert(*admission);
+        let (group, operator) = (given.group, given.operator.clone());
+        self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
+        for open in &self.index.open {
+            if let Some(ceremony) = self.ceremonies.get_mut(open).filter(|c| c.operator == operator) {
+                ceremony.stopped.insert(group);
+            }
+        }
+        *self.revocations.entry(group).or_default().entry(operator).or_default() += 1;
         Ok(())
     }
 
@@ -427,11 +476,15 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures, claims)?;
-        for holder in self.holders_in(binding) {
-            let holding = self.groups.get(&holder).ok_or(Invalid::Mismatch("group"))?;
-            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == holder);
+        let losing = self.must_agree(binding);
+        for holder in &losing {
+            let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
+            let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
             let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
             check_quorum(holding, &digest, &signatures.signatures, claims)?;
+        }
+        if binding.given_up.len() != losing.len() {
+            return Err(Invalid::Mismatch("list of groups that give it up"));
         }
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
@@ -439,9 +492,48 @@ impl Organisation {
         Ok(())
     }
 
+    /// Groups other than the new one from which this binding takes something:
+    /// their quorums must agree.
+    pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
+        let replaced = self.bindings.iter().find(|b| (b.scope, b.factor) == (binding.scope, binding.factor));
+        // Given up to a group that still holds nothing: to that group alone.
+        let passed_on = replaced.filter(|b| !self.holds(&b.group)).into_iter();
+        let passed_on = passed_on.flat_map(|b| b.given_up.iter().map(|g| g.group));
+        let mut losing = self.holders_in(binding);
+        losing.extend(self.displaced_by(binding).into_iter().chain(passed_on));
+        losing.remove(&binding.group);
+        losing
+    }
+
+    fn holds(&self, group: &GroupId) -> bool {
+        self.versions.values().any(|v| v.sealing.group == *group)
+    }
+
+    /// The group that new seals of the scope go to now, accounts that have no
+    /// version yet and those still to come included: the one of the narrowest
+    /// binding of this scope or of one around it. A group that holds nothing at
+    /// all is passed over: whoever gave the scope up to it did so for it alone.
+    fn displaced_by(&self, binding: &Binding) -> Option<GroupId> {
+        let project = match &binding.scope {
+            Scope::Organisation => None,
+            Scope::Project(id) => Some(*id),
+            Scope::Account(id) => self.accounts.get(id).map(|a| a.project),
+        };
+        self.bindings
+            .iter()
+            .filter(|b| b.factor == binding.factor && self.holds(&b.group))
+            .filter(|b| match &b.scope {
+                Scope::Organisation => true,
+                Scope::Project(id) => Some(*id) == project,
+                Scope::Account(_) => b.scope == binding.scope,
+            })
+            .max_by_key(|b| b.scope)
+            .map(|b| b.group)
+    }
+
     /// Groups other than the new one that hold a version of an account for
     /// which this binding would decide from now on.
-    pub fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
+    fn holders_in(&self, binding: &Binding) -> BTreeSet<GroupId> {
         let mut after = self.clone_bindings_with(binding);
         after.retain(|b| b.factor == binding.factor);
         self.versions
@@ -529,14 +621,18 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         by_card(actor, &opening.operator)?;
         let operator = self.card(&opening.operator, Role::Operator)?;
-        let signed = Transcript::new(label::REQUEST_SIGNATURE).part(opening.ceremony).finish();
+        if self.request_of(opening, operator) != opening.ceremony {
+            return Err(Invalid::Mismatch("request"));
+        }
+        let signed = request_digest(&opening.ceremony);
         claims.take(claim(&opening.operator, &operator.sign_key, &signed, &opening.signature))?;
         if self.ceremonies.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
-        if opening.count == 0 || opening.expires <= time {
+        if opening.count == 0 || opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
+        self.check_seen(&opening.operator, opening.size, &opening.root)?;
         let ceremony = Ceremony {
             opened: time,
             opened_size: self.size + 1,
@@ -556,11 +652,44 @@ impl Organisation {
             refused: BTreeMap::new(),
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             standing: Standing::Open,
         };
         self.index.open.insert(opening.ceremony);
         self.ceremonies.insert(opening.ceremony, ceremony);
+        self.listing = Some(opening.ceremony);
         Ok(())
+    }
+
+    /// Hash of the request that an opening says was made.
+    fn request_of(&self, opening: &Opening, operator: &Enrolment) -> Hash {
+        request_hash(&RequestFacts {
+            vault: &self.vault,
+            organisation: &self.id,
+            nonce: &opening.nonce,
+            purpose: opening.purpose,
+            mode: opening.mode,
+            operator: &opening.operator,
+            operator_key: &operator.sign_key,
+            targets: &opening.targets,
+            count: opening.count,
+            reason: &opening.reason,
+            ticket: opening.ticket.as_ref(),
+            size: opening.size,
+            root: &opening.root,
+            asked: opening.asked,
+            expires: opening.expires,
+            requester_key: &opening.requester_key,
+        })
+    }
+
+    /// What somebody signed that they saw is this log, up to there: whoever is
+    /// shown another one is of no use in this.
+    fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
+        if self.root_at(size) == Some(*root) {
+            return Ok(());
+        }
+        Err(Invalid::OtherLog { who: who.to_string(), size })
     }
 
     fn targeted(
@@ -571,13 +700,13 @@ impl Organisation {
         credentials: &[Hash],
     ) -> Result<(), Invalid> {
         let size = self.size + 1;
-        let found = self.ceremonies.get(ceremony).ok_or(Invalid::CeremonyState("targeted"))?;
+        let listed = self.listing.filter(|listing| listing == ceremony);
+        let found = listed.and_then(|listing| self.ceremonies.get(&listing));
+        let found = found.ok_or(Invalid::CeremonyState("targeted"))?;
         by_card(actor, &found.operator)?;
         let room = found.count - found.targets.len() as u64;
-        if found.standing != Standing::Open
-            || first != found.targets.len() as u64
-            || credentials.len() as u64 > room
-        {
+        let (next, named_now) = (found.targets.len() as u64, credentials.len() as u64);
+        if first != next || named_now == 0 || named_now > room {
             return Err(Invalid::Mismatch("list of targets"));
         }
         let mut named = BTreeSet::new();
@@ -598,10 +727,24 @@ impl Organisation {
                 });
             }
         }
+        let complete = named_now == room;
+        if complete && self.hash_of_list(found, credentials) != found.targets_hash {
+            return Err(Invalid::Mismatch("list of targets"));
+        }
         let open = self.open_ceremony(ceremony, "targeted")?;
         open.targets.extend(credentials);
         open.opened_size = size;
+        if complete {
+            self.listing = None;
+        }
         Ok(())
+    }
+
+    /// Hash of a ceremony's whole list, with what each target is in this log.
+    fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
+        let listed = ceremony.targets.iter().chain(rest);
+        let versions = listed.filter_map(|credential| self.versions.get(credential));
+        targets_hash(&versions.map(|v| Target::from(&*v.sealing)).collect::<Vec<_>>())
     }
 
     fn accepted(
@@ -623,7 +766,7 @@ impl Organisation {
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
-        let complete = open.targets.len() as u64 == open.count && open.opened_size == acceptance.size;
+        let same_log = open.opened_size == acceptance.size;
         let new = !open.accepted.contains_key(who)
             && !open.refused.contains_key(&message)
             && !acceptance.targets.is_empty();
@@ -632,9 +775,10 @@ impl Organisation {
             && acceptance.ciphertexts.len() == acceptance.targets.len()
             && acceptance.targets.is_sorted_by(|a, b| a < b);
         let timely = in_time && fresh && step_fits && !locked;
-        if open.standing != Standing::Open || !timely || !complete || !new || !counts {
+        if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
+        self.check_seen(who, acceptance.size, &acceptance.root)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -642,7 +786,7 @@ impl Organisation {
                 credential.and_then(|c| self.versions.get(c)).ok_or(Invalid::CeremonyState("accepted"))?;
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             member_key(group, who)?;
-            self.check_admitted(open, group)?;
+            check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
@@ -714,7 +858,7 @@ impl Organisation {
             return Err(Invalid::CeremonyState("released"));
         }
         let group = self.group(&version.sealing.group, version.sealing.epoch)?;
-        self.check_admitted(open, group)?;
+        check_admitted(open, group)?;
         let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
         let contributed: BTreeSet<_> = open
             .accepted
@@ -733,15 +877,6 @@ impl Organisation {
             version.loose_shares.retain(|(opened, _)| opened != ceremony);
         }
         Ok(())
-    }
-
-    /// An admission that was taken back stops the ceremonies opened under it.
-    fn check_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
-        if self.still_admitted(ceremony, group) {
-            return Ok(());
-        }
-        let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
-        Err(Invalid::NotAdmitted { operator, group })
     }
 
     fn check_notice(
@@ -808,6 +943,15 @@ pub(super) fn check_gate_epoch(
     }
     let (key, message, signature) = (gate.log_key, Bytes(digest), gate.signature);
     claims.take(Claim { key, message, signature, who: Signer::Gate })
+}
+
+/// An admission that was taken back stops the ceremonies opened under it.
+fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+    if ceremony.still_admitted(group) {
+        return Ok(());
+    }
+    let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
+    Err(Invalid::NotAdmitted { operator, group })
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.

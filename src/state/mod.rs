@@ -17,6 +17,7 @@ use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
 };
 use crate::hex::Bytes;
+use crate::log::roots::Roots;
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -72,14 +73,18 @@ pub struct Organisation {
     pub binding_serial: u64,
     /// Admissions by digest, in force until they expire.
     pub admissions: BTreeMap<Hash, Admission>,
-    /// Admissions that were taken back: never valid again.
-    pub revoked: BTreeSet<Hash>,
+    /// How often one custodian took back what an operator was admitted to, by
+    /// group: admissions are signed for this number.
+    pub revocations: BTreeMap<GroupId, BTreeMap<Pseudonym, u64>>,
     /// Sealed versions by credential id.
     pub versions: BTreeMap<Hash, Version>,
     /// Credential ids for which the gate was asked, whether or not it came to a seal.
     pub begun: BTreeMap<Hash, Begun>,
     /// Ceremonies by request hash.
     pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// The ceremony just opened whose list of targets is not complete: nothing but
+    /// the rest of the list may follow.
+    pub listing: Option<Hash>,
     /// TOTP steps used up, by custodian, as long as they could be used again.
     pub used_steps: BTreeMap<Pseudonym, BTreeSet<u64>>,
     /// Times of wrong codes, by custodian, since the last right one, as long as
@@ -90,6 +95,10 @@ pub struct Organisation {
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,
+    /// The log's tree. It is no part of the stored state: the checkpoint has its
+    /// root.
+    #[serde(skip)]
+    roots: Roots,
 }
 
 /// A project.
@@ -139,8 +148,8 @@ pub struct Version {
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
     /// Ceremonies and custodians whose share of it was accepted and which no
-    /// release came of so far: [`Organisation::weakened`] counts those whose
-    /// ceremony has ended.
+    /// release came of so far: [`Organisation::weakened`] counts the custodians
+    /// of those whose ceremony has ended.
     pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
 }
 
@@ -186,7 +195,7 @@ pub struct Ceremony {
     /// What accepted custodians signed, so that a repetition is known while the
     /// ceremony is open.
     pub accepted_messages: BTreeSet<Hash>,
-    /// Custodians whose share was found bad, by target.
+    /// Custodians whose share is bad by the operator's word, by target.
     pub rejected: BTreeSet<(u64, Pseudonym)>,
     /// Messages that were refused, so that a repetition changes nothing while the
     /// ceremony is open.
@@ -195,6 +204,9 @@ pub struct Ceremony {
     pub released: BTreeSet<u64>,
     /// Targets that were revealed.
     pub revealed: BTreeSet<u64>,
+    /// Groups that took the operator's admission back while it was open: it
+    /// stays stopped for them, whatever they admit later.
+    pub stopped: BTreeSet<GroupId>,
     /// How it stands.
     pub standing: Standing,
 }
@@ -209,6 +221,11 @@ pub enum Effective<'a> {
 }
 
 impl Organisation {
+    /// Root of the log's tree over the first entries; `None` if there are fewer.
+    pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
+        self.roots.at(size)
+    }
+
     /// `g` of a group in its present epoch.
     pub fn g(&self, group: &GroupStatement) -> Hash {
         pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)
@@ -296,10 +313,9 @@ impl Organisation {
         })
     }
 
-    /// Whether the admission under which a ceremony was opened still stands:
-    /// one that was taken back since stops the ceremony too.
-    pub fn still_admitted(&self, ceremony: &Ceremony, group: &GroupStatement) -> bool {
-        self.admission_of(&ceremony.operator, group, ceremony.opened).is_some()
+    /// How often a group's custodians took back what an operator was admitted to.
+    pub fn revocations_of(&self, group: &GroupId, operator: &Pseudonym) -> u64 {
+        self.revocations.get(group).and_then(|counts| counts.get(operator)).copied().unwrap_or(0)
     }
 
     /// The ceremony that is open for a version, if there is one.
@@ -308,17 +324,15 @@ impl Organisation {
         open.into_iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
     }
 
-    /// Contributions to a version in ceremonies that ended without a release,
-    /// counted over distinct custodians and ceremonies.
+    /// Distinct custodians who contributed to a version in ceremonies that ended
+    /// without a release. A share of a dealing is the same every time, so who
+    /// gave it twice gave one.
     pub fn weakened(&self, credential: &Hash) -> usize {
         let Some(version) = self.versions.get(credential) else { return 0 };
-        version
-            .loose_shares
-            .iter()
-            .filter(|(ceremony, _)| {
-                self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential))
-            })
-            .count()
+        let came_to_nothing =
+            |ceremony| self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential));
+        let loose = version.loose_shares.iter().filter(|(ceremony, _)| came_to_nothing(ceremony));
+        loose.map(|(_, custodian)| custodian).collect::<BTreeSet<_>>().len()
     }
 
     /// Until when a custodian is locked out, if it is.
@@ -342,6 +356,12 @@ impl Organisation {
 }
 
 impl Ceremony {
+    /// Whether the admission under which it was opened still stands: one that
+    /// was taken back since stops the ceremony for good.
+    pub fn still_admitted(&self, group: &GroupStatement) -> bool {
+        !self.stopped.contains(&group.group)
+    }
+
     /// Whether it ended without a release of this version.
     fn came_to_nothing(&self, credential: &Hash) -> bool {
         let target = (0u64..).zip(&self.targets).find(|(_, c)| *c == credential);

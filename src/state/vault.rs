@@ -1,7 +1,7 @@
 //! What the vault's own log adds up to.
 
 use super::apply::{by_host, check_gate_epoch};
-use super::{Claims, Invalid, Strict};
+use super::{Claims, Invalid, Organisation, Strict};
 use crate::event::{Actor, Entry, Event, GateEpoch, Line, SCHEMA};
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Origin, Slug, VaultId};
@@ -24,6 +24,8 @@ pub struct VaultState {
     pub gates: Vec<GateEpoch>,
     /// Organisations.
     pub organisations: BTreeMap<OrganisationId, Slug>,
+    /// Leaf hash of the first entry of each one's log.
+    pub first_entries: BTreeMap<OrganisationId, Bytes<32>>,
 }
 
 impl VaultState {
@@ -49,6 +51,7 @@ impl VaultState {
             origin: origin.clone(),
             gates: vec![gate.clone()],
             organisations: BTreeMap::new(),
+            first_entries: BTreeMap::new(),
         })
     }
 
@@ -63,11 +66,12 @@ impl VaultState {
                 return Err(Invalid::BackInTime { last: self.last, time: entry.time });
             }
             match &entry.event {
-                Event::OrganisationAdded { organisation, slug } => {
+                Event::OrganisationAdded { organisation, slug, first_entry } => {
                     if self.organisations.contains_key(organisation) || self.by_slug(slug).is_some() {
                         return Err(Invalid::Duplicate(slug.to_string()));
                     }
                     self.organisations.insert(*organisation, slug.clone());
+                    self.first_entries.insert(*organisation, *first_entry);
                 }
                 other => return Err(Invalid::Misplaced(other.kind())),
             }
@@ -75,6 +79,16 @@ impl VaultState {
         }
         self.size += 1;
         Ok(())
+    }
+
+    /// Checks that a log is the one that this vault began for that organisation:
+    /// a log announces its own key, so that whoever can write the database could
+    /// put another whole one in its place.
+    pub fn check_organisation(&self, log: &Organisation) -> Result<(), Invalid> {
+        let as_added = self.first_entries.get(&log.id) == Some(&log.first_entry)
+            && self.organisations.get(&log.id) == Some(&log.slug);
+        let of_vault = log.vault == self.vault && log.origin == Origin::of_log(&self.origin, &log.id);
+        if as_added && of_vault { Ok(()) } else { Err(Invalid::OtherLogBegun) }
     }
 
     /// An organisation by the name in its address.

@@ -141,6 +141,9 @@ impl Appended {
 pub enum Damage {
     /// The database's own structure.
     Database,
+    /// Something beside the tables of the format, or one of them that is not as
+    /// it was made: kind and name.
+    Schema(String, String),
     /// The size and peaks of a log.
     Head(OrganisationId),
     /// An entry: absent, not an entry, or not what its leaf hash says.
@@ -153,6 +156,9 @@ impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Database => f.write_str("the database file"),
+            Self::Schema(kind, name) => {
+                write!(f, "the database's schema (the {kind} '{name}' is not what its format has)")
+            }
             Self::Head(log) => write!(f, "the head of log {}", log.0.short()),
             Self::Entry(log, index) => write!(f, "entry {index} of log {}", log.0.short()),
             Self::Record(log, name) => write!(f, "record '{name}' of log {}", log.0.short()),

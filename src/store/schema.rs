@@ -2,8 +2,10 @@
 //! numbered migrations that lead there. What the tables hold is
 //! [`super::sqlite`]'s matter.
 
-use super::StoreError;
+use super::{Damage, StoreError};
+use crate::name::printable;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// SQLite's `application_id` of a vault: "wrfu". `file` shows it.
@@ -83,6 +85,33 @@ pub(super) fn known_format(format: Format, newest: u32, path: &Path) -> Result<u
         Format::Vault(found) => Ok(found),
         Format::Empty | Format::Foreign => Err(StoreError::NotAVault { path: path.to_owned() }),
     }
+}
+
+/// Refuses a database that has anything in it beside the tables of its format, or
+/// tables of another shape: a trigger or a view would act in the vault's name,
+/// and a table keep what was destroyed.
+pub(super) fn check_schema(connection: &Connection, steps: &[&str], format: u32) -> Result<(), StoreError> {
+    let unknown = |_| StoreError::Damaged { what: Damage::Database };
+    let mut model = Connection::open_in_memory().map_err(unknown)?;
+    let transaction = model.transaction().map_err(unknown)?;
+    let steps = steps.get(..format as usize).unwrap_or(steps);
+    migrate(&transaction, steps, 0).map_err(unknown)?;
+    let (right, found) = (objects(&transaction).map_err(unknown)?, objects(connection).map_err(unknown)?);
+    match found.symmetric_difference(&right).next() {
+        None => Ok(()),
+        Some((kind, name, _)) => {
+            let what = Damage::Schema(printable(kind), printable(name));
+            Err(StoreError::Damaged { what })
+        }
+    }
+}
+
+/// Kind, name and definition of all that a database has.
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeSet<(String, String, String)>> {
+    let sql = "SELECT type, name, tbl_name || ' ' || ifnull(sql, '') FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
 }
 
 /// Takes the database from format `from` to the last, in the caller's

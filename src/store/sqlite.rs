@@ -92,6 +92,7 @@ impl SqliteStore {
         let (connection, format) = connect_for_reading(&path)?;
         let found = schema::known_format(format, newest(MIGRATIONS), &path)?;
         let supported = newest(MIGRATIONS);
+        schema::check_schema(&connection, MIGRATIONS, found)?;
         if found < supported {
             return Err(StoreError::OlderFormat { found, supported });
         }
@@ -104,6 +105,7 @@ impl SqliteStore {
         let newest = newest(migrations);
         let format = schema::format(&connection).map_err(|error| failed_to_open(error, &path))?;
         let found = schema::known_format(format, newest, &path)?;
+        schema::check_schema(&connection, migrations, found)?;
         if connection.is_readonly("main").map_err(|error| failed(error, &path))? {
             return Err(StoreError::ReadOnly);
         }

@@ -1,11 +1,15 @@
 //! Reading the log for people.
 
-use super::{PublicVault, VaultError};
+use super::{Log, PublicVault, VaultError, commit};
 use crate::event::{Actor, Entry, EntryError, Event, Line};
 use crate::log::entry::EntryBytes;
 use crate::name::OrganisationId;
 use crate::store::Store;
 use crate::time::Time;
+use std::ops::Range;
+
+/// Entries that are read from the store at once.
+const PIECE: u64 = 512;
 
 /// One entry for reading.
 #[derive(Debug, Clone)]
@@ -28,25 +32,66 @@ impl PublicVault {
     /// The entries of a log, as they stand.
     pub fn read_log(&self, id: &OrganisationId) -> Result<Vec<Read>, VaultError> {
         let size = self.store().size(id)?;
-        let entries = self.store().entries(id, 0..size)?;
-        (0u64..)
-            .zip(entries)
-            .map(|(index, line)| {
-                let bad = |why: EntryError| VaultError::BadEntry { log: *id, index, why: why.to_string() };
-                Ok(match Entry::from_line(&line).map_err(bad)? {
-                    Line::Known(entry) => Read {
-                        index,
-                        time: entry.time,
-                        actor: entry.actor,
-                        kind: entry.event.kind().to_owned(),
-                        line,
-                        event: Some(entry.event),
-                    },
-                    Line::Unknown { kind, time, actor } => {
-                        Read { index, time, actor, kind, line, event: None }
-                    }
-                })
-            })
-            .collect()
+        self.walk(id, 0..size).collect()
+    }
+
+    /// Entries of a log, a piece at a time: never all of them in memory at once.
+    pub fn walk(
+        &self,
+        id: &OrganisationId,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = Result<Read, VaultError>> {
+        let id = *id;
+        pieces(range).flat_map(move |piece| {
+            let (read, failed) = match self.store().entries(&id, piece.clone()) {
+                Ok(entries) => (entries, None),
+                Err(error) => (Vec::new(), Some(Err(error.into()))),
+            };
+            piece.zip(read).map(move |(index, line)| Read::of(id, index, line)).chain(failed)
+        })
+    }
+
+    /// What a log adds up to with everything that was appended since it was
+    /// read: it must still be the log that it was then.
+    pub fn advance(&self, log: Log) -> Result<Log, VaultError> {
+        commit::advance(self.store(), log)
+    }
+}
+
+impl Read {
+    fn of(log: OrganisationId, index: u64, line: EntryBytes) -> Result<Self, VaultError> {
+        let bad = |why: EntryError| VaultError::BadEntry { log, index, why: why.into() };
+        Ok(match Entry::from_line(&line).map_err(bad)? {
+            Line::Known(entry) => Self {
+                index,
+                time: entry.time,
+                actor: entry.actor,
+                kind: entry.event.kind().to_owned(),
+                line,
+                event: Some(entry.event),
+            },
+            Line::Unknown { kind, time, actor } => Self { index, time, actor, kind, line, event: None },
+        })
+    }
+}
+
+/// A range in pieces, in order.
+fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let end = range.end;
+    let starts = range.step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
+    starts.map(move |start| start..end.min(start.saturating_add(PIECE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_a_range_once_and_in_order() {
+        for (start, end) in [(0, 0), (0, 1), (0, PIECE), (0, PIECE + 1), (7, 3 * PIECE)] {
+            let all: Vec<u64> = pieces(start..end).flatten().collect();
+            assert_eq!(all, (start..end).collect::<Vec<_>>(), "{start}..{end}");
+            assert!(pieces(start..end).all(|piece| piece.end - piece.start <= PIECE));
+        }
     }
 }

@@ -6,14 +6,15 @@ use super::seal::{dealing_record, sealed_record};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Opening, SaltedText, Shown};
+use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::merkle::Frontier;
 use crate::message::{
-    Contribution, Message, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
+    Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
 use crate::name::{AccountAddress, Factor, Pseudonym};
 use crate::seal::card::{Card, Role};
+use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{Ceremony, Standing, Version};
@@ -38,19 +39,19 @@ pub struct Ask<'a> {
     pub window: Span,
 }
 
-fn request_record(ceremony: &Hash) -> String {
+pub(super) fn request_record(ceremony: &Hash) -> String {
     format!("request/{ceremony}")
 }
 
-fn gate_key_record(ceremony: &Hash) -> String {
+pub(super) fn gate_key_record(ceremony: &Hash) -> String {
     format!("ceremony-key/{ceremony}")
 }
 
-fn requester_key_record(ceremony: &Hash) -> String {
+pub(super) fn requester_key_record(ceremony: &Hash) -> String {
     format!("requester-key/{ceremony}")
 }
 
-fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
+pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
 }
 
@@ -99,8 +100,8 @@ impl Vault {
         self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (credential, version) = version_of(log, ask.address, ask.version)?;
-        let target = target_of(credential, version);
+        let (_, version) = version_of(log, ask.address, ask.version)?;
+        let target = Target::from(&*version.sealing);
         let group = log.state.groups.get(&target.group);
         let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
@@ -166,11 +167,9 @@ impl Vault {
         });
         let entries = self.store().entries(&state.id, 0..state.size)?;
         let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
-        let mut tree = Frontier::new();
-        entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         Ok(Package {
             texts: texts.collect(),
-            checkpoint: commit::sign(self.gate(), &state.id, &state.origin, &tree)?,
+            checkpoint: log.checkpoint().to_owned(),
             entries: lines(&entries),
             dealings: signed.request.targets.iter().map(dealing).collect::<Result<_, _>>()?,
             signed,
@@ -214,7 +213,9 @@ impl Vault {
     }
 
     /// Releases a target whose quorum is complete: the entry first, durable and
-    /// under a signed checkpoint, then the gate's ingredient. Again on retry.
+    /// under a signed checkpoint, then the gate's ingredient. Again on retry,
+    /// for which the log is read anew: others may have written since it was, and
+    /// the recipient must not take that for a rollback.
     pub fn release(
         &mut self,
         log: &mut Log,
@@ -223,6 +224,9 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Release, VaultError> {
+        if self.known(log, ceremony)?.released.contains(&target) {
+            *log = self.load(&log.state.id)?;
+        }
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
@@ -233,7 +237,7 @@ impl Vault {
         let quorum =
             judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
         let committed = if released {
-            commit::committed_before(self.store(), log)?
+            commit::committed_before(log)
         } else {
             self.commit_host(log, now, vec![quorum.event()], Records::default())?
         };
@@ -269,7 +273,7 @@ impl Vault {
         };
         let found = self.known(log, ceremony)?;
         let accepted = judge::contributors(found, quorum.target());
-        Ok(Release {
+        let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
@@ -279,51 +283,43 @@ impl Vault {
             checkpoint: committed.checkpoint().to_owned(),
             entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
-        })
-    }
-
-    /// Enters, with the operator's signature, that the record was opened.
-    pub fn revealed(
-        &mut self,
-        log: &mut Log,
-        operator: &Card,
-        (ceremony, target): (&Hash, u64),
-        shown: Shown,
-        now: Time,
-    ) -> Result<(), VaultError> {
-        let signature =
-            operator.signing_key().sign(&operator_notice(ceremony, target, Notice::Revealed(shown)));
-        let event = Event::Revealed { ceremony: *ceremony, target, shown, signature };
-        let actor = Actor::Card(operator.pseudonym().clone());
-        self.commit(log, now, vec![(actor, event)], Records::default())?;
-        Ok(())
-    }
-
-    /// Enters, with the operator's signature, whose share does not prove itself.
-    pub fn reject_shares(
-        &mut self,
-        log: &mut Log,
-        operator: &Card,
-        (ceremony, target): (&Hash, u64),
-        bad: &[Pseudonym],
-        now: Time,
-    ) -> Result<(), VaultError> {
-        let known = self.known(log, ceremony)?.rejected.clone();
-        let actor = Actor::Card(operator.pseudonym().clone());
-        let event = |who: &Pseudonym| {
-            let digest = operator_notice(ceremony, target, Notice::ShareRejected(who));
-            let signature = operator.signing_key().sign(&digest);
-            (
-                actor.clone(),
-                Event::ShareRejected { ceremony: *ceremony, target, custodian: who.clone(), signature },
-            )
+            signature: Bytes([0; 64]),
         };
-        let new = bad.iter().filter(|who| !known.contains(&(target, (*who).clone())));
-        let events: Vec<_> = new.map(event).collect();
-        if !events.is_empty() {
+        let key = SigningKey::new(self.gate().log_seed(&state.id, self.gate().epoch())?);
+        release.signature = key.sign(&release.digest());
+        Ok(release)
+    }
+
+    /// Enters what the operator states and the log does not say yet; gives how
+    /// many entries that made.
+    pub fn enter_notices(
+        &mut self,
+        log: &mut Log,
+        notices: &Notices,
+        now: Time,
+    ) -> Result<usize, VaultError> {
+        let Notices { ceremony, target, .. } = *notices;
+        let found = self.known(log, &ceremony)?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let new = |s: &&Signed| !found.rejected.contains(&(target, s.pseudonym.clone()));
+        let rejected = notices.rejected.iter().filter(new).cloned().map(|signed| {
+            let Signed { pseudonym: custodian, signature } = signed;
+            Event::ShareRejected { ceremony, target, custodian, signature }
+        });
+        let unsaid = notices.revealed.iter().filter(|_| !found.revealed.contains(&target));
+        let revealed = unsaid.map(|showing| {
+            let Showing { shown, signature } = *showing;
+            Event::Revealed { ceremony, target, shown, signature }
+        });
+        let actor = Actor::Card(found.operator.clone());
+        let events: Vec<_> = rejected.chain(revealed).map(|event| (actor.clone(), event)).collect();
+        let count = events.len();
+        if count > 0 {
             self.commit(log, now, events, Records::default())?;
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Ends a ceremony; its keys and held shares are erased with it.
@@ -384,39 +380,13 @@ fn open_key(at_rest: &SecretKey, ceremony: &Hash, sealed: &[u8]) -> Result<Secre
     SecretKey::from_slice(bytes.expose()).ok_or(VaultError::CeremonyKey)
 }
 
-fn target_of(credential: &Hash, version: &Version) -> Target {
-    let sealing = &version.sealing;
-    Target {
-        credential: *credential,
-        account: sealing.account,
-        factor: sealing.factor,
-        version: sealing.version,
-        payload: sealing.payload,
-        dealing: sealing.dealing,
-        group: sealing.group,
-        epoch: sealing.epoch,
-    }
-}
-
 /// Credential ids that one `targeted` entry holds.
 const TARGETS_AN_ENTRY: usize = 400;
 
 fn opening_events(request: &Request, gate_key: Bytes<32>, signature: Bytes<64>) -> Vec<(Actor, Event)> {
     let ceremony = request.hash();
     let actor = Actor::Card(request.operator.clone());
-    let opening = Event::Opened(Opening {
-        ceremony,
-        operator: request.operator.clone(),
-        targets: request.targets_hash(),
-        count: request.targets.len() as u64,
-        reason: request.reason,
-        ticket: request.ticket,
-        expires: request.expires,
-        mode: request.mode,
-        requester_key: request.requester_key,
-        gate_key,
-        signature,
-    });
+    let opening = Event::Opened(request.opening(gate_key, signature));
     let credentials: Vec<_> = request.targets.iter().map(|t| t.credential).collect();
     let targeted = credentials.chunks(TARGETS_AN_ENTRY).enumerate().map(|(chunk, part)| Event::Targeted {
         ceremony,

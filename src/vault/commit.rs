@@ -4,15 +4,15 @@
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
-use crate::event::{Actor, Entry, Event, Hash, Line, SCHEMA};
+use crate::event::{Actor, Entry, EntryError, Event, Hash, Line, SCHEMA};
 use crate::gate::Gate;
 use crate::hex::Bytes;
-use crate::log::checkpoint::{self, Checkpoint};
+use crate::log::checkpoint::{self, Checkpoint, CoverError};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::{KeyType, LogSigner, VerifierKey};
+use crate::log::note::LogSigner;
 use crate::name::{OrganisationId, Origin, Slug};
-use crate::state::{Organisation, VaultState};
+use crate::state::{Invalid, Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
 use crate::time::Time;
 
@@ -25,12 +25,18 @@ pub struct Log {
     /// What the entries add up to.
     pub state: Organisation,
     tree: Frontier,
+    checkpoint: String,
 }
 
 impl Log {
     /// Root of the tree over the present entries.
     pub fn root(&self) -> Bytes<32> {
         self.tree.root()
+    }
+
+    /// The signed checkpoint that covers just these entries.
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
     }
 }
 
@@ -65,13 +71,38 @@ impl Committed {
     }
 }
 
+/// What is wrong with an entry that stands in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryFault {
+    /// It is not an entry.
+    #[error(transparent)]
+    Line(#[from] EntryError),
+    /// It does not follow from those before it.
+    #[error(transparent)]
+    Rule(#[from] Invalid),
+    /// It begins the log of another organisation.
+    #[error("it is another organisation's")]
+    AnotherOrganisation,
+    /// The log has fewer entries than it had.
+    #[error("the log ends before it: it had {0} entries when it was read before")]
+    EndsBefore(u64),
+    /// It announces keys that are not this host's.
+    #[error("it announces another gate than this host's")]
+    AnotherGate,
+    /// The log's signed checkpoint is not of the entries up to this one.
+    #[error("the signed checkpoint does not cover the log up to here: {0}")]
+    NotCovered(#[from] CoverError),
+}
+
 /// Reads and replays a log, which must be that organisation's and be covered by
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
-    match verdict.state {
-        Some(State::Organisation(state)) if state.id == *id => Ok(Log { state: *state, tree: verdict.tree }),
+    match (verdict.state, verdict.checkpoint) {
+        (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
+            Ok(Log { state: *state, tree: verdict.tree, checkpoint })
+        }
         // Something is wrong, or others append meanwhile: entry by entry it shows.
         _ => load_strictly(store, id),
     }
@@ -86,16 +117,15 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
     let head = store.head(id)?.ok_or_else(missing)?;
     let size = head.frontier.size();
     for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
-        let bad =
-            |why: &dyn std::fmt::Display| VaultError::BadEntry { log: *id, index, why: why.to_string() };
-        let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
+        let bad = |why: EntryFault| VaultError::BadEntry { log: *id, index, why };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         let leaf = bytes.leaf_hash();
         match &mut replay {
             None => {
-                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(&e))?;
-                replay = Some(Log { state, tree: Frontier::new() });
+                let state = Organisation::begin(&line, &leaf).map_err(|e| bad(e.into()))?;
+                replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
             }
-            Some(log) => log.state.apply(&line).map_err(|e| bad(&e))?,
+            Some(log) => log.state.apply(&line, &leaf).map_err(|e| bad(e.into()))?,
         }
         if let Some(log) = &mut replay {
             log.tree.push(leaf);
@@ -103,10 +133,9 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
     }
     let log = replay.ok_or_else(missing)?;
     if log.state.id != *id {
-        let why = "it is another organisation's".to_owned();
-        return Err(VaultError::BadEntry { log: *id, index: 0, why });
+        return Err(VaultError::BadEntry { log: *id, index: 0, why: EntryFault::AnotherOrganisation });
     }
-    covered(&head.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
     Ok(log)
 }
 
@@ -118,17 +147,30 @@ fn covered(
     tree: &Frontier,
 ) -> Result<(), VaultError> {
     let index = tree.size().saturating_sub(1);
-    let bad = |why: &dyn std::fmt::Display| {
-        let why = format!("the signed checkpoint does not cover the log up to here: {why}");
-        VaultError::BadEntry { log: *id, index, why }
-    };
-    let key = VerifierKey::new(origin.as_str(), KeyType::Ed25519, key).map_err(|e| bad(&e))?;
-    let signed = checkpoint::open(note.as_bytes(), &key).map_err(|e| bad(&e))?;
-    if (signed.size, signed.root) == (tree.size(), tree.root()) {
-        Ok(())
-    } else {
-        Err(bad(&format_args!("it is of {} entries, and there are {}", signed.size, tree.size())))
+    checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
+        .map(|_| ())
+        .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
+}
+
+/// Reads and replays what a log has beyond what was read of it before. It must
+/// still begin with just that, and its checkpoint cover all of it.
+pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
+    let (id, mut log) = (read.state.id, read);
+    let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
+    let head = store.head(&id)?.ok_or_else(missing)?;
+    let (begin, size) = (log.state.size, head.frontier.size());
+    if size < begin {
+        return Err(VaultError::BadEntry { log: id, index: size, why: EntryFault::EndsBefore(begin) });
     }
+    for (index, bytes) in (begin..).zip(store.entries(&id, begin..size)?) {
+        let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
+        let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
+        log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
+        log.tree.push(bytes.leaf_hash());
+    }
+    log.checkpoint.clone_from(&head.checkpoint);
+    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    Ok(log)
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
@@ -142,10 +184,9 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let mut tree = Frontier::new();
         first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
-            let bad =
-                |why: &dyn std::fmt::Display| VaultError::BadEntry { log: id, index, why: why.to_string() };
-            let line = Entry::from_line(&bytes).map_err(|e| bad(&e))?;
-            state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(&e))?;
+            let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
+            let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
+            state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
             tree.push(bytes.leaf_hash());
         }
         if let Some(gate) = state.gates.last() {
@@ -209,6 +250,10 @@ fn commit_in_place(
     records: Records,
 ) -> Result<Committed, VaultError> {
     let id = log.state.id;
+    // Its checkpoint would be of a key that the log did not announce.
+    if log.state.gate() != &gate.announce(&id, gate.epoch())? {
+        return Err(VaultError::BadEntry { log: id, index: 0, why: EntryFault::AnotherGate });
+    }
     if now < log.state.last {
         return Err(VaultError::ClockBack { now, last: log.state.last });
     }
@@ -220,11 +265,13 @@ fn commit_in_place(
             released.push((*ceremony, *target));
         }
         let (line, entry) = line_of(actor, event, now)?;
-        log.state.apply(&line)?;
-        log.tree.push(entry.leaf_hash());
+        let leaf = entry.leaf_hash();
+        log.state.apply(&line, &leaf)?;
+        log.tree.push(leaf);
         entries.push(entry);
     }
     let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
+    log.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
     let receipt = store.commit(Batch {
@@ -239,15 +286,14 @@ fn commit_in_place(
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
 
-/// A released target that the store holds durably: for giving it out again.
-pub fn committed_before(store: &dyn Store, log: &Log) -> Result<Committed, VaultError> {
-    let id = log.state.id;
-    let checkpoint = store.checkpoint(&id)?.ok_or_else(|| VaultError::RecordGone("checkpoint".to_owned()))?;
+/// What a log that was read from the store says was released: for giving it out
+/// again. State and checkpoint are the log's own, so of one moment.
+pub fn committed_before(log: &Log) -> Committed {
     let each = |(hash, c): (&Hash, &crate::state::Ceremony)| {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
     };
     let released = log.state.ceremonies.iter().flat_map(each).collect();
-    Ok(Committed { log: id, released, checkpoint, _receipt: None })
+    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), _receipt: None }
 }
 
 impl Vault {
@@ -266,7 +312,10 @@ impl Vault {
             return Err(VaultError::ClockBack { now, last: self.state.last });
         }
         let mut next = self.state.clone();
-        let added = Event::OrganisationAdded { organisation: id, slug: slug.clone() };
+        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
+        let first_leaf = first_entry.leaf_hash();
+        let added =
+            Event::OrganisationAdded { organisation: id, slug: slug.clone(), first_entry: first_leaf };
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
@@ -274,14 +323,15 @@ impl Vault {
             vault_tree.push(bytes.leaf_hash());
         }
         vault_tree.push(entry.leaf_hash());
-        let (first_line, first_entry) = line_of(Actor::Host, first, now)?;
-        let state = Organisation::begin(&first_line, &first_entry.leaf_hash())?;
+        let state = Organisation::begin(&first_line, &first_leaf)?;
         let mut tree = Frontier::new();
-        tree.push(first_entry.leaf_hash());
+        tree.push(first_leaf);
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
+        let first = append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?;
+        let checkpoint = first.checkpoint.clone();
         let appends = vec![
             append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,
-            append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?,
+            first,
         ];
         let _durable = self.public.store.commit(Batch {
             appends,
@@ -290,7 +340,7 @@ impl Vault {
             ..Batch::default()
         })?;
         self.public.state = next;
-        Ok(Log { state, tree })
+        Ok(Log { state, tree, checkpoint })
     }
 }
 

@@ -159,6 +159,7 @@ pub fn admission(
         operator: operator.clone(),
         operator_key: found.sign_key,
         expires,
+        revocations: state.revocations_of(&group.group, operator),
         signatures: Vec::new(),
     })
 }
@@ -174,8 +175,8 @@ pub fn binding(
     let (signatures, given_up) = (Vec::new(), Vec::new());
     let binding =
         Binding { serial, scope, factor, group: group.group, epoch: group.epoch, signatures, given_up };
-    let holders = state.holders_in(&binding).into_iter().collect();
-    (binding, holders)
+    let losing = state.must_agree(&binding).into_iter().collect();
+    (binding, losing)
 }
 
 impl Vault {
@@ -196,7 +197,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Takes an admission back, with one custodian's signature.
+    /// Takes an admission back, with one custodian's signature; every other of the
+    /// operator to that group goes with it.
     pub fn revoke_admission(
         &mut self,
         log: &mut Log,

@@ -1,14 +1,14 @@
 //! Organisations, projects and accounts.
 
 use super::{Log, PublicVault, Records, Vault, VaultError, commit};
-use crate::event::{Event, SaltedText, TextHash};
+use crate::event::{Entry, EntryError, Event, Line, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
     AccountAddress, AccountId, DisplayName, MemberAddress, OrganisationId, Origin, ProjectId, Provider, Slug,
     external_id,
 };
 use crate::state::{Account, Organisation};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::time::Time;
 use rand_core::CryptoRng;
 
@@ -181,6 +181,20 @@ impl Vault {
 }
 
 impl PublicVault {
+    /// Time of the last entry of an organisation's log, without reading the rest.
+    pub fn last_entry(&self, organisation: &Slug) -> Result<Time, VaultError> {
+        let log = *self.state().by_slug(organisation).ok_or_else(|| no_organisation(organisation))?;
+        let size = self.store().size(&log)?;
+        let index = size.saturating_sub(1);
+        let last =
+            self.store().entries(&log, index..size)?.pop().ok_or_else(|| no_organisation(organisation))?;
+        let bad = |why: EntryError| VaultError::BadEntry { log, index, why: why.into() };
+        match Entry::from_line(&last).map_err(bad)? {
+            Line::Known(entry) => Ok(entry.time),
+            Line::Unknown { time, .. } => Ok(time),
+        }
+    }
+
     /// The text behind a hash, unless it was erased.
     pub fn text(&self, log: &OrganisationId, hash: &TextHash) -> Option<String> {
         let bytes = self.record(log, &text_record(hash)).ok()?;

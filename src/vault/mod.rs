@@ -12,11 +12,11 @@ pub mod seal;
 pub mod status;
 pub mod verify;
 
-pub use commit::{Committed, Log, Records};
+pub use commit::{Committed, EntryFault, Log, Records};
 
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
-use crate::event::{Actor, EntryError, Event};
+use crate::event::{Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
 use crate::pvss;
@@ -81,7 +81,8 @@ pub enum VaultError {
         /// Which entry, from 0.
         index: u64,
         /// Why.
-        why: String,
+        #[source]
+        why: EntryFault,
     },
     /// An entry could not be written.
     #[error(transparent)]
@@ -140,7 +141,10 @@ pub enum VaultError {
     },
     /// The dealing or its proof is wrong.
     #[error("the sealed version cannot be opened by anybody: {0}")]
-    Dealing(String),
+    Dealing(#[from] pvss::DealingError),
+    /// No entry begins the seal that the gate is asked for.
+    #[error("the log has not begun the seal of {}", .0.short())]
+    NotBegun(Hash),
     /// The payload was refused.
     #[error(transparent)]
     Record(#[from] crate::seal::record::RecordError),
@@ -195,9 +199,12 @@ pub enum VaultError {
     /// The release could not be opened.
     #[error(transparent)]
     Finish(#[from] FinishError),
-    /// A proof or key was refused by the mathematics.
-    #[error("a key or proof is not acceptable: {0}")]
-    Pvss(String),
+    /// A group's keys were refused by the mathematics.
+    #[error("the keys of a group are not acceptable: {0}")]
+    GroupKeys(#[from] pvss::GroupError),
+    /// This host's own ingredient does not prove itself.
+    #[error("this host's gate does not answer with the key that it announced: {0}")]
+    Ingredient(#[from] pvss::GateError),
     /// The code at enrolment is wrong.
     #[error("the code is not right for this authenticator now")]
     EnrolmentCode,
@@ -341,18 +348,21 @@ impl PublicVault {
             name: organisation.to_string(),
             near: Vec::new(),
         })?;
-        commit::load(&self.store, id)
+        self.load(id)
+    }
+
+    /// The log of an organisation, replayed: the very one that the vault's own log
+    /// says was begun for it.
+    pub fn load(&self, id: &OrganisationId) -> Result<Log, VaultError> {
+        let log = commit::load(&self.store, id)?;
+        let other = |why: Invalid| VaultError::BadEntry { log: *id, index: 0, why: why.into() };
+        self.state.check_organisation(&log.state).map_err(other)?;
+        Ok(log)
     }
 
     /// A record by name, or an error that it is gone.
     pub fn record(&self, log: &OrganisationId, name: &str) -> Result<Vec<u8>, VaultError> {
         let key = RecordKey { log: *log, name: name.to_owned() };
         self.store.record(&key)?.ok_or_else(|| VaultError::RecordGone(name.to_owned()))
-    }
-}
-
-impl From<pvss::GroupError> for VaultError {
-    fn from(error: pvss::GroupError) -> Self {
-        Self::Pvss(error.to_string())
     }
 }

@@ -1,14 +1,17 @@
 //! Cards and their second factor.
 
 use super::{Log, Records, Vault, VaultError};
+use crate::ceremony::custodian::Seen;
 use crate::event::{Enrolment, Event, record_hash};
 use crate::hex::Bytes;
+use crate::log::merkle;
 use crate::name::Pseudonym;
 use crate::seal::card::{Card, Role};
 use crate::seal::totp::TotpSecret;
 use crate::seal::{aead, words};
 use crate::secret::SecretBytes;
 use crate::state::Organisation;
+use crate::store::{Store, StoreError};
 use crate::time::Time;
 use rand_core::CryptoRng;
 
@@ -75,6 +78,31 @@ impl Vault {
         let records = Records { put: vec![(totp_record(card.pseudonym()), sealed)], ..Records::default() };
         self.commit_host(log, now, vec![Event::CardEnrolled(enrolment)], records)?;
         Ok(())
+    }
+
+    /// What the owner of a card sees who gives it here.
+    pub fn shown(&self, log: &Log) -> Result<Seen, VaultError> {
+        Ok(Seen {
+            organisation: log.state.id,
+            size: log.state.size,
+            root: log.root(),
+            checkpoint: log.checkpoint().to_owned(),
+        })
+    }
+
+    /// Root over the first entries of a log; `None` if there are fewer.
+    pub fn root_at(&self, log: &Log, size: u64) -> Result<Option<Bytes<32>>, VaultError> {
+        if size > log.state.size {
+            return Ok(None);
+        }
+        Ok(Some(merkle::root(&self.store().leaf_hashes(&log.state.id, 0..size)?)))
+    }
+
+    /// Refuses to go on with a log to which others have appended since it was
+    /// read: a card's owner may have seen more of it by now.
+    pub fn check_newest(&self, log: &Log) -> Result<(), VaultError> {
+        let (log, expected, found) = (log.state.id, log.state.size, self.store().size(&log.state.id)?);
+        if found == expected { Ok(()) } else { Err(StoreError::Conflict { log, expected, found }.into()) }
     }
 
     /// A person's authenticator secret, decrypted with the gate's key.

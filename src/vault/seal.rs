@@ -79,8 +79,7 @@ impl Vault {
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
         let keys = log.state.group_keys(&group)?;
         let context = DealingContext::new(credential, &keys);
-        let (dealing, shared) =
-            pvss::deal(&context, &keys, rng).map_err(|e| VaultError::Dealing(e.to_string()))?;
+        let (dealing, shared) = pvss::deal(&context, &keys, rng)?;
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
         self.commit_host(log, now, vec![begun], Records::default())?;
         let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
@@ -121,12 +120,11 @@ impl Vault {
     ) -> Result<SecretPoint, VaultError> {
         let credential = dealing.context().cred();
         let begun = log.state.begun.get(credential).filter(|b| b.origin == *dealing.id());
-        let begun = begun.ok_or_else(|| VaultError::Dealing("the seal was not begun".to_owned()))?;
+        let begun = begun.ok_or(VaultError::NotBegun(*credential))?;
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
         let gamma = &log.state.gate().gamma;
-        pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())
-            .map_err(|e| VaultError::Pvss(e.to_string()))
+        Ok(pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())?)
     }
 
     fn pins_file(&self) -> PathBuf {
@@ -169,17 +167,16 @@ impl Vault {
     }
 }
 
-/// Replaces a file so that a crash leaves the old one or the new one.
+/// Replaces a file so that a crash leaves the old one or the new one. What is
+/// written beside it has a name that nobody can have prepared, is made anew for
+/// its owner alone, and is removed where anything fails.
 pub fn replace_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new{}", std::process::id()));
-    let beside = path.with_file_name(name);
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    name.push(".new");
     let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let mut beside = tempfile::Builder::new().prefix(&name).tempfile_in(dir)?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist(path).map_err(|refused| refused.error)?;
     std::fs::File::open(dir)?.sync_all()
 }

@@ -97,7 +97,8 @@ pub struct AccountStatus {
     pub version: Option<u64>,
     /// How its newest version stands.
     pub state: AccountState,
-    /// Contributions to the newest version that no release came of.
+    /// Custodians whose share of the newest version was given and no release came
+    /// of it.
     pub weakened: usize,
     /// When the newest version was exposed.
     pub exposed: Option<Time>,
@@ -140,12 +141,24 @@ pub struct CeremonyStatus {
 impl PublicVault {
     /// A look at everything, or at one organisation.
     pub fn status(&self, only: Option<&Slug>, now: Time) -> Result<Status, VaultError> {
-        let warnings = if only.is_some() { Vec::new() } else { self.gate_warnings() };
+        let mut warnings = if only.is_some() { Vec::new() } else { self.gate_warnings() };
+        let mut last = self.state().last;
         let slugs = self.state().organisations.values().filter(|slug| only.is_none_or(|o| o == *slug));
         let mut organisations = Vec::new();
         for slug in slugs {
             let log = self.log(slug)?;
-            organisations.push(self.organisation_status(&log, now));
+            last = last.max(log.state.last);
+            // By a clock that is behind, nothing would have run out yet.
+            organisations.push(self.organisation_status(&log, now.max(log.state.last)));
+        }
+        if now < last {
+            let (now, last) = (now.to_minute(), last.to_minute());
+            warnings.insert(
+                0,
+                format!(
+                    "this machine's clock says {now}, but the last entry is of {last}: nothing can be entered before one of them is put right"
+                ),
+            );
         }
         if let (Some(slug), true) = (only, organisations.is_empty()) {
             return Err(no_organisation(slug));

@@ -1,6 +1,7 @@
 //! Verifying a vault against its own logs: each log by `audit`, then what lies
 //! beside it against what the log adds up to.
 
+use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
@@ -11,10 +12,10 @@ use crate::event::{Hash, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash};
 use crate::message::{Contribution, Message, SignedRequest};
-use crate::name::{OrganisationId, Origin, Slug};
+use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
-use crate::seal::record::SealedPayload;
-use crate::state::{Organisation, VaultState};
+use crate::seal::{aead, record::SealedPayload};
+use crate::state::{Organisation, Standing, VaultState};
 use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ impl Report {
         let entry = match error {
             VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
             | VaultError::BadEntry { index, .. } => Some(*index),
-            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) }) => None,
+            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
         let tampering = Vec::new();
@@ -104,7 +105,7 @@ pub struct Finding {
 impl Finding {
     fn of_log(log: &str, finding: &audit::Finding) -> Self {
         let (log, tampering) = (log.to_owned(), finding.tampering.clone());
-        Self { log, entry: finding.entry, tampering, what: finding.to_string() }
+        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()) }
     }
 }
 
@@ -211,8 +212,9 @@ impl PublicVault {
 
 impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
-        let (log, tampering) = (self.log.clone(), Vec::new());
-        self.findings.push(Finding { log, entry, tampering, what: what.into() });
+        // Names come from the database, which anybody may have written.
+        let (log, tampering, what) = (self.log.clone(), Vec::new(), printable(&what.into()));
+        self.findings.push(Finding { log, entry, tampering, what });
     }
 
     fn log(&mut self, options: &Options<'_>) -> LogReport {
@@ -271,8 +273,13 @@ impl Check<'_> {
     }
 
     fn organisation_log(&mut self, state: &Organisation) {
-        if state.id != self.id || state.vault != self.vault.state().vault {
-            self.found(Some(0), "the log is another organisation's or another vault's");
+        if let Err(why) = self.vault.state().check_organisation(state) {
+            self.found(Some(0), format!("entry 0 is not valid: {why}"));
+        } else if state.id != self.id {
+            self.found(Some(0), "the log is another organisation's");
+        }
+        if state.listing.is_some() {
+            self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
         }
         self.all_records(state);
     }
@@ -303,6 +310,17 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        for (hash, ceremony) in &state.ceremonies {
+            expected.insert(request_record(hash), Expected::Request(*hash));
+            // At its end the rest is destroyed, in the same commit: nothing may be left.
+            if ceremony.standing == Standing::Open {
+                expected.insert(gate_key_record(hash), Expected::CeremonyKey);
+                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+                let held = ceremony.accepted.keys();
+                expected
+                    .extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
+            }
+        }
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
@@ -311,20 +329,20 @@ impl Check<'_> {
             self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
-            let expectation = expected.get(&name).copied().or_else(|| by_name(&name));
+            let expectation = expected.get(&name).copied().or_else(|| text_by_name(&name));
             let Some(expectation) = expectation else {
                 self.found(None, format!("record {} belongs to no entry", shorten(&name)));
                 continue;
             };
             match self.vault.record(&self.id, &name) {
-                Ok(bytes) if self.holds(state, expectation, &bytes) => self.records += 1,
+                Ok(bytes) if self.holds(state, (&name, expectation), &bytes) => self.records += 1,
                 Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
                 Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
             }
         }
     }
 
-    fn holds(&self, state: &Organisation, expected: Expected, bytes: &[u8]) -> bool {
+    fn holds(&self, state: &Organisation, (name, expected): (&str, Expected), bytes: &[u8]) -> bool {
         match expected {
             Expected::Sealed(payload) => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
@@ -335,20 +353,23 @@ impl Check<'_> {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
             }
             Expected::Request(ceremony) => {
-                let known = state.ceremonies.contains_key(&ceremony);
-                known && SignedRequest::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony)
+                SignedRequest::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony)
             }
             Expected::Contribution(ceremony) => Contribution::decode(bytes).is_ok_and(|c| {
                 let found = state.ceremonies.get(&ceremony);
-                found.is_some_and(|f| f.accepted_messages.contains(&Bytes(c.digest())))
+                let accepted = found.is_some_and(|f| f.accepted_messages.contains(&Bytes(c.digest())));
+                accepted && contribution_record(&ceremony, &c.custodian) == name
             }),
-            Expected::CeremonyKey(ceremony) => state.ceremonies.contains_key(&ceremony),
+            Expected::CeremonyKey => bytes.len() == SEALED_KEY,
         }
     }
 }
 
+/// A key of 32 bytes, encrypted at rest.
+const SEALED_KEY: usize = 32 + aead::OVERHEAD;
+
 /// What a record must be. Of a ceremony's encrypted keys no entry holds a hash:
-/// that their ceremony exists is all that can be asked of them.
+/// that an open ceremony has them, and their length, is all that can be asked.
 #[derive(Clone, Copy)]
 enum Expected {
     /// A sealed payload with this hash.
@@ -361,23 +382,16 @@ enum Expected {
     Text(TextHash),
     /// The request of this ceremony.
     Request(Hash),
-    /// A contribution that this ceremony accepted.
+    /// A contribution that this ceremony accepted, of the custodian in its name.
     Contribution(Hash),
-    /// A key of this ceremony.
-    CeremonyKey(Hash),
+    /// An encrypted key.
+    CeremonyKey,
 }
 
-/// What a record must hold whose name alone says so.
-fn by_name(name: &str) -> Option<Expected> {
-    let (kind, rest) = name.split_once('/')?;
-    let hash = Bytes::parse(rest.split('/').next()?).ok()?;
-    match kind {
-        "text" if text_record(&hash) == name => Some(Expected::Text(hash)),
-        "request" => Some(Expected::Request(hash)),
-        "contribution" => Some(Expected::Contribution(hash)),
-        "ceremony-key" | "requester-key" => Some(Expected::CeremonyKey(hash)),
-        _ => None,
-    }
+/// What a text's record must hold: its name alone says so, and it may be gone.
+fn text_by_name(name: &str) -> Option<Expected> {
+    let hash = Bytes::parse(name.strip_prefix("text/")?).ok()?;
+    (text_record(&hash) == name).then_some(Expected::Text(hash))
 }
 
 fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {

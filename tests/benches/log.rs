@@ -184,7 +184,8 @@ fn replay(entries: &[EntryBytes]) -> Organisation {
     let line = Entry::from_line(first).unwrap();
     let mut state = Organisation::begin_claiming(&line, &first.leaf_hash(), &mut claims).unwrap();
     for entry in rest {
-        state.apply_claiming(&Entry::from_line(entry).unwrap(), &mut claims).unwrap();
+        let line = Entry::from_line(entry).unwrap();
+        state.apply_claiming(&line, &entry.leaf_hash(), &mut claims).unwrap();
         claims.clear();
     }
     state

@@ -9,8 +9,12 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use warifu::event::{Entry, Line};
 use warifu::hex::Bytes;
-use warifu::log::merkle::{Frontier, leaf_hash};
+use warifu::log::checkpoint::{self, Checkpoint};
+use warifu::log::entry::EntryBytes;
+use warifu::log::merkle::{Frontier, inclusion_proof, leaf_hash, root};
 use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
+use warifu::log::proof_file::ProofFile;
+use warifu::log::tile;
 use warifu::message::Message;
 use warifu::seal::card_file::UnlockedCard;
 use warifu::seal::passphrase::KdfParams;
@@ -38,6 +42,9 @@ pub fn all() -> Vec<Seed> {
     seeds.verifier_keys();
     seeds.checkpoints(&story);
     seeds.frontiers();
+    seeds.tile_paths();
+    seeds.bundles(&story);
+    seeds.proof_files(&story);
     seeds.card_files(story);
     seeds.0
 }
@@ -92,7 +99,7 @@ impl Seeds {
     }
 
     fn messages(&mut self, story: &Story) {
-        let Story { request, package, contributions, release, .. } = story;
+        let Story { request, package, contributions, release, notices, .. } = story;
         self.message("request", "ok-with-ticket", request, "contribution");
         let mut plain = request.clone();
         plain.request.ticket = None;
@@ -104,6 +111,10 @@ impl Seeds {
         let first = contributions.first().expect("two contributions");
         self.message("contribution", "ok-one-target", first, "release");
         self.message("release", "ok-that-opens", release, "package");
+        self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
+        let mut unshown = notices.clone();
+        unshown.revealed = None;
+        self.add("notice", "ok-one-bad-share", unshown.encode());
     }
 
     /// A good message, and what no message may be.
@@ -277,6 +288,85 @@ impl Seeds {
                 ("bad-trailing-byte", [&good[..], &[0]].concat()),
                 ("bad-one-peak-too-many", [&good[..], &[0; 32]].concat()),
                 ("bad-one-peak-too-few", good.get(..good.len() - 32).expect("three peaks").to_vec()),
+            ],
+        );
+    }
+
+    fn tile_paths(&mut self) {
+        let seeds = [
+            ("ok-first", "tile/0/000"),
+            ("ok-partial", "tile/1/273.p/112"),
+            ("ok-entries", "tile/entries/x001/x234/067"),
+            ("ok-highest", "tile/7/000.p/255"),
+            ("bad-whole-as-partial", "tile/0/000.p/256"),
+            ("bad-empty-tile", "tile/0/000.p/0"),
+            ("bad-zero-before-width", "tile/0/000.p/01"),
+            ("bad-zero-before-level", "tile/00/000"),
+            ("bad-level", "tile/8/000.p/1"),
+            ("bad-short-group", "tile/0/1"),
+            ("bad-group-without-x", "tile/0/001/234"),
+            ("bad-zeros-before-index", "tile/0/x000/001"),
+            ("bad-beyond-any-log", "tile/0/x072/x057/x594/x037/x927/936"),
+            ("bad-parent", "tile/0/../0/000"),
+            ("bad-absolute", "/tile/0/000"),
+        ];
+        seeds.into_iter().for_each(|(name, path)| self.add("tile_path", name, path));
+    }
+
+    fn bundles(&mut self, story: &Story) {
+        let good = tile::encode_bundle(&story.lines);
+        let brace = EntryBytes::new(b"{}".to_vec()).expect("an object");
+        self.many(
+            "bundle",
+            [
+                ("ok-story", good.clone()),
+                ("ok-256-entries", tile::encode_bundle(&vec![brace.clone(); 256])),
+                ("bad-257-entries", tile::encode_bundle(&vec![brace; 257])),
+                ("bad-empty", Vec::new()),
+                ("bad-empty-entry", vec![0, 0]),
+                ("bad-half-a-length", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..good.len() - 1).expect("longer").to_vec()),
+                ("bad-little-endian", b"\x02\0{}".to_vec()),
+                ("bad-newline", b"\0\x03{}\n".to_vec()),
+            ],
+        );
+    }
+
+    fn proof_files(&mut self, story: &Story) {
+        let leaves: Vec<_> = story.lines.iter().map(EntryBytes::leaf_hash).collect();
+        let size = leaves.len() as u64;
+        let log = LogSigner::new(LOG, key()).expect("a good name");
+        let state = Checkpoint { origin: LOG.to_owned(), size, root: root(&leaves) };
+        let good = ProofFile {
+            extra: story.lines.get(3).map(|line| line.as_bytes().to_vec()),
+            index: 3,
+            hashes: inclusion_proof(&leaves, 3, size).expect("it is inside"),
+            checkpoint: checkpoint::sign(&state, &log).expect("its own name"),
+        };
+        let text = good.to_string();
+        let with = |from: &str, to: &str| {
+            assert!(text.contains(from));
+            text.replacen(from, to, 1).into_bytes()
+        };
+        let extra_line = text.lines().nth(1).expect("an extra line").to_owned();
+        self.many(
+            "proof_file",
+            [
+                ("ok-entry", text.clone().into_bytes()),
+                ("ok-without-extra", ProofFile { extra: None, ..good.clone() }.to_string().into_bytes()),
+                ("ok-proves-nothing", ProofFile { index: 4, ..good.clone() }.to_string().into_bytes()),
+                ("bad-newer-version", with("@v1", "@v2")),
+                ("bad-empty-extra", with(&extra_line, "extra ")),
+                ("bad-zero-before-index", with("index 3", "index 03")),
+                ("bad-no-index", with("index 3\n", "")),
+                ("bad-short-hash", with("index 3\n", "index 3\nAAAA\n")),
+                (
+                    "bad-65-hashes",
+                    ProofFile { hashes: vec![Bytes([7; 32]); 65], ..good }.to_string().into_bytes(),
+                ),
+                ("bad-no-empty-line", with("\n\n", "\n")),
+                ("bad-unsigned", text.rsplit_once("\n\n").expect("a signed note").0.as_bytes().to_vec()),
+                ("bad-trailing-line", format!("{text}\n").into_bytes()),
             ],
         );
     }

@@ -5,20 +5,19 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Opening, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
+    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
-use warifu::message::{
-    Contribution, Notice, Package, Purpose, Release, Request, SignedRequest, Target, operator_notice,
-};
+use warifu::message::{Contribution, Notices, Package, Release, Request, Showing, SignedRequest, Target};
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
 use warifu::state::{Organisation, VaultState};
@@ -45,6 +44,8 @@ pub struct Story {
     pub contributions: Vec<Contribution>,
     /// What the operator was given.
     pub release: Release,
+    /// What the operator said of it.
+    pub notices: Notices,
 }
 
 /// Tells the story; the same each time.
@@ -60,10 +61,10 @@ pub fn tell() -> Story {
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
-    scene.end(&request);
+    let notices = scene.end(&request);
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
-    Story { lines, card, sealed, dealing, share, request, package, contributions, release }
+    Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -114,8 +115,6 @@ impl Scene {
         let announce = |log: &OrganisationId| gate.announce(log, 1).expect("the first epoch");
         let created =
             Event::VaultCreated { vault, origin: base.clone(), gate: announce(&OrganisationId::from(vault)) };
-        let added = Event::OrganisationAdded { organisation, slug: slug("acme") };
-        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let origin = Origin::of_log(&base, &organisation);
         let first = line(
             now,
@@ -129,12 +128,15 @@ impl Scene {
                 gate: announce(&organisation),
             },
         );
+        let leaf = first.leaf_hash();
+        let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
+        let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
         let mut vault_state =
             VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
-        let leaf = first.leaf_hash();
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
+        vault_state.check_organisation(&state).expect("the log that was added");
         let mut tree = Frontier::new();
         tree.push(leaf);
         let mut card = |name: &str, role| {
@@ -164,11 +166,14 @@ impl Scene {
         }
     }
 
-    /// Appends an entry that the state accepts.
+    /// Appends an entry that the state accepts. A list of targets has its opening's
+    /// time.
     fn append(&mut self, actor: Actor, event: Event) {
-        self.now = self.now + Span::seconds(1);
+        if !matches!(event, Event::Targeted { .. }) {
+            self.now = self.now + Span::seconds(1);
+        }
         let line = line(self.now, actor, event);
-        self.state.apply(&read(&line)).expect("the story is valid");
+        self.state.apply(&read(&line), &line.leaf_hash()).expect("the story is valid");
         self.tree.push(line.leaf_hash());
         self.log.push(line);
     }
@@ -266,16 +271,17 @@ impl Scene {
     /// One admission that is taken back, and one that stays.
     fn admissions(&mut self, group: &GroupStatement) {
         let g = self.state.g(group);
-        let admission = |expires| Admission {
+        let admission = |expires, revocations| Admission {
             group: group.group,
             epoch: group.epoch,
             operator: self.operator.pseudonym().clone(),
             operator_key: self.operator.signing_key().public(),
             expires,
+            revocations,
             signatures: Vec::new(),
         };
         let (mut first, mut second) =
-            (admission(self.now + Span::days(30)), admission(self.now + Span::days(60)));
+            (admission(self.now + Span::days(30), 0), admission(self.now + Span::days(60), 1));
         first.signatures = self.signed_by_all(&first.digest(&g));
         second.signatures = self.signed_by_all(&second.digest(&g));
         let taken_back = Bytes(first.digest(&g));
@@ -383,19 +389,7 @@ impl Scene {
         };
         let signature = self.operator.signing_key().sign(&request.signed_digest());
         let ceremony = request.hash();
-        self.by_operator(Event::Opened(Opening {
-            ceremony,
-            operator: request.operator.clone(),
-            targets: request.targets_hash(),
-            count: 1,
-            reason: request.reason,
-            ticket: request.ticket,
-            expires: request.expires,
-            mode: request.mode,
-            requester_key: request.requester_key,
-            gate_key: self.gate_secret.public(),
-            signature,
-        }));
+        self.by_operator(Event::Opened(request.opening(self.gate_secret.public(), signature)));
         let credentials = request.targets.iter().map(|target| target.credential).collect();
         self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
         SignedRequest { request, signature }
@@ -464,7 +458,7 @@ impl Scene {
             given.proof.expose(),
             &mut self.rng,
         );
-        let release = Release {
+        let mut release = Release {
             signed: request.clone(),
             target: 0,
             dealing: HexBytes(dealing.to_bytes()),
@@ -474,7 +468,10 @@ impl Scene {
             contributions: contributions.to_vec(),
             checkpoint: self.checkpoint(),
             entries: custodian::lines(&self.log),
+            signature: Bytes([0; 64]),
         };
+        let host = self.gate.log_seed(&self.organisation, 1).expect("the first epoch");
+        release.signature = SigningKey::new(host).sign(&release.digest());
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");
@@ -482,14 +479,17 @@ impl Scene {
         release
     }
 
-    fn end(&mut self, request: &SignedRequest) {
+    fn end(&mut self, request: &SignedRequest) -> Notices {
         let ceremony = request.request.hash();
-        let custodian = self.custodians.first().expect("three custodians").pseudonym().clone();
-        let operator = self.operator.signing_key();
-        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::ShareRejected(&custodian)));
-        self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
-        let signature = operator.sign(&operator_notice(&ceremony, 0, Notice::Revealed(Shown::Screen)));
-        self.by_operator(Event::Revealed { ceremony, target: 0, shown: Shown::Screen, signature });
+        let bad = [self.custodians.first().expect("three custodians").pseudonym().clone()];
+        let said = recipient::notices(&self.operator, (&ceremony, 0), &bad, Some(Shown::Screen));
+        for Signed { pseudonym: custodian, signature } in said.rejected.clone() {
+            self.by_operator(Event::ShareRejected { ceremony, target: 0, custodian, signature });
+        }
+        if let Some(Showing { shown, signature }) = said.revealed.clone() {
+            self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
+        }
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        said
     }
 }

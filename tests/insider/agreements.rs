@@ -160,6 +160,28 @@ fn times_before_1970_do_not_hash_as_those_after() {
 }
 
 #[test]
+fn signatures_for_another_admission_are_of_no_use_once_one_was_taken_back() {
+    let mut world = World::new();
+    let group = world.group();
+    let kept = world.admission(&group, world.now + Span::days(90), &[0, 1, 2]);
+    let entered = world.admission(&group, world.now + Span::days(60), &[0, 1, 2]);
+    world.vault.admit(&mut world.log, entered, world.now).unwrap();
+    let one = *world.log.state.admissions.keys().next().unwrap();
+    world.vault.revoke_admission(&mut world.log, one, &world.custodians[4].card, world.now).unwrap();
+    assert_eq!(world.log.state.admission_of(&world.operator.name(), &group, world.now), None);
+    let again = world.forge(Actor::Host, Event::OperatorAdmitted(kept.clone()));
+    assert_eq!(again.err(), Some(Invalid::Revoked));
+    let renumbered = Admission { revocations: 1, ..kept.clone() };
+    let refused = world.forge(Actor::Host, Event::OperatorAdmitted(renumbered));
+    assert!(matches!(refused, Err(Invalid::Signature { .. })));
+    let ahead = Admission { revocations: 2, ..kept };
+    let refused = world.forge(Actor::Host, Event::OperatorAdmitted(ahead));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("admission")));
+    world.admit(&group, Span::days(90));
+    assert!(world.log.state.admission_of(&world.operator.name(), &group, world.now).is_some());
+}
+
+#[test]
 fn an_admission_that_was_taken_back_is_refused_for_ever() {
     let mut world = World::new();
     let admission = world.log.state.admissions.values().next().unwrap().clone();
@@ -201,6 +223,120 @@ fn rebinding_without_the_old_quorum_is_refused() {
         let refused = world.forge(Actor::Host, Event::Bound(binding));
         assert_eq!(refused.err(), Some(Invalid::TooFewSignatures { found: 2, needed: 3 }));
     }
+}
+
+#[test]
+fn what_has_no_version_yet_is_not_taken_from_a_group_that_holds_others() {
+    let mut world = World::new();
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let now = world.now;
+    world.vault.add_project(&"acme/new".parse().unwrap(), None, &|| now, &mut world.rng).unwrap();
+    world.log = world.vault.log(&"acme".parse().unwrap()).unwrap();
+    let state = &world.log.state;
+    let account = *state.accounts.iter().find(|(_, a)| a.external_id == "210987654321").unwrap().0;
+    let project = *state.projects.iter().find(|(_, p)| p.slug.as_str() == "new").unwrap().0;
+    for scope in [Scope::Account(account), Scope::Project(project)] {
+        let mut binding = world.binding(&evil, scope, &[3, 4]);
+        let refused = world.forge(Actor::Host, Event::Bound(binding.clone()));
+        assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
+        give_up(&world, &mut binding, &evil);
+        assert!(world.forge(Actor::Host, Event::Bound(binding.clone())).is_ok());
+        // Nobody is named as giving up what was not theirs.
+        group::give_up(&mut binding, evil.group, Vec::new());
+        let refused = world.forge(Actor::Host, Event::Bound(binding));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
+    }
+}
+
+#[test]
+fn what_was_given_up_to_one_group_does_not_go_on_to_another() {
+    let mut world = World::new();
+    let friend = world.form("friend", 2, &[0, 1]);
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let accounts = &world.log.state.accounts;
+    let account = *accounts.iter().find(|(_, a)| a.external_id == "210987654321").unwrap().0;
+    let mut binding = world.binding(&friend, Scope::Account(account), &[0, 1]);
+    give_up(&world, &mut binding, &friend);
+    world.vault.bind(&mut world.log, binding, world.now).unwrap();
+    let onward = world.binding(&evil, Scope::Account(account), &[3, 4]);
+    let refused = world.forge(Actor::Host, Event::Bound(onward));
+    assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
+    // Back to the group that gave it up nobody else has to agree.
+    let back = world.binding(&world.group(), Scope::Account(account), &[0, 1, 2]);
+    assert!(world.forge(Actor::Host, Event::Bound(back)).is_ok());
+}
+
+#[test]
+fn what_was_given_up_does_not_go_on_where_no_wider_binding_tells_of_it() {
+    let mut world = World::people(2);
+    let root = world.form("root", 3, &[0, 1, 2, 3, 4]);
+    let friend = world.form("friend", 2, &[0, 1]);
+    let evil = world.form("evil", 2, &[3, 4]);
+    world.account("acme/shop/test", "210987654321");
+    let ids = |id: &str| *world.log.state.accounts.iter().find(|(_, a)| a.external_id == id).unwrap().0;
+    let (sealed, other) = (Scope::Account(ids("123456789012")), Scope::Account(ids("210987654321")));
+    world.bind(&root, sealed, &[0, 1, 2]);
+    world.bind(&root, other, &[0, 1, 2]);
+    world.pin(&root);
+    world.seal();
+    let mut binding = world.binding(&friend, other, &[0, 1]);
+    give_up(&world, &mut binding, &friend);
+    world.vault.bind(&mut world.log, binding, world.now).unwrap();
+    let onward = world.binding(&evil, other, &[3, 4]);
+    let refused = world.forge(Actor::Host, Event::Bound(onward));
+    assert_eq!(refused.err(), Some(Invalid::NotGivenUp("root".to_owned())));
+}
+
+#[test]
+fn a_group_that_holds_nothing_need_not_agree() {
+    let mut world = World::people(2);
+    let first = world.form("root", 3, &[0, 1, 2, 3, 4]);
+    let other = world.form("other", 2, &[3, 4]);
+    world.bind(&first, Scope::Organisation, &[0, 1, 2]);
+    let account = *world.log.state.accounts.keys().next().unwrap();
+    for scope in [Scope::Organisation, Scope::Account(account)] {
+        let binding = world.binding(&other, scope, &[3, 4]);
+        assert!(world.forge(Actor::Host, Event::Bound(binding)).is_ok());
+    }
+}
+
+#[test]
+fn an_agreement_that_nobody_needs_to_give_cannot_be_invented() {
+    let mut world = World::new();
+    let friend = world.form("friend", 2, &[0, 1]);
+    let good = {
+        let mut binding = world.binding(&friend, Scope::Organisation, &[0, 1]);
+        give_up(&world, &mut binding, &friend);
+        binding
+    };
+    assert!(world.forge(Actor::Host, Event::Bound(good.clone())).is_ok());
+    let junk = |group| warifu::event::GivenUp { group, signatures: Vec::new() };
+    let twice = good.given_up[0].clone();
+    let (own, unknown) = (friend.group, warifu::name::GroupId(Bytes([7; 32])));
+    for extra in [twice, junk(world.group().group), junk(own), junk(unknown)] {
+        let mut forged = good.clone();
+        forged.given_up.push(extra);
+        let refused = world.forge(Actor::Host, Event::Bound(forged));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
+    }
+    // A group that holds versions, but none that this takes from it.
+    world.vault.bind(&mut world.log, good, world.now).unwrap();
+    let mut again = world.binding(&friend, Scope::Organisation, &[0, 1]);
+    give_up(&world, &mut again, &friend);
+    let mut back = world.binding(&world.group(), Scope::Organisation, &[0, 1, 2]);
+    back.given_up = again.given_up;
+    let refused = world.forge(Actor::Host, Event::Bound(back));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("list of groups that give it up")));
+}
+
+/// The quorum of `root` agrees that a binding to another group takes from it.
+fn give_up(world: &World, binding: &mut warifu::event::Binding, to: &GroupStatement) {
+    let (state, root) = (&world.log.state, world.group());
+    let digest = binding.digest(&state.id, &state.g(to));
+    let sign = |i: usize| group::sign_as_member(state, &root, &world.custodians[i].card, &digest).unwrap();
+    group::give_up(binding, root.group, [0, 1, 2].map(sign).to_vec());
 }
 
 #[test]
@@ -273,6 +409,7 @@ fn the_vaults_own_log_takes_entries_of_the_host_alone() {
     let event = Event::OrganisationAdded {
         organisation: warifu::name::OrganisationId(Bytes([3; 32])),
         slug: "evil".parse().unwrap(),
+        first_entry: Bytes([4; 32]),
     };
     let mut apply = |v, actor| {
         let entry = warifu::event::Entry { v, time: world.now, actor, event: event.clone() };

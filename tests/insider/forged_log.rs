@@ -1,12 +1,13 @@
 //! A hostile host enters what no honest flow makes: replaying finds it.
 
-use crate::support::{World, acceptance, opening, targeted};
+use crate::support::{World, acceptance, forge_on, opening, targeted};
 use warifu::event::{Acceptance, Actor, Ending, Event, Hash, Mode, Opening, Refusal, Shown};
 use warifu::hex::Bytes;
-use warifu::message::{Notice, operator_notice};
+use warifu::message::{Message, Notice, Request, SignedRequest, operator_notice};
 use warifu::seal::totp::step_of;
 use warifu::state::Invalid;
 use warifu::time::Span;
+use warifu::vault::verify::Finding;
 
 const STATE: fn(&'static str) -> Option<Invalid> = |what| Some(Invalid::CeremonyState(what));
 
@@ -33,7 +34,80 @@ fn an_opening_that_the_operator_did_not_sign_is_refused() {
     assert!(matches!(twice, Err(Invalid::Duplicate(_))));
     let other = Opening { ceremony: Bytes([1; 64]), ..opening(&signed) };
     let refused = world.forge(world.operator.actor(), Event::Opened(other));
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("request")));
+    let mut unsigned = opening(&signed);
+    unsigned.signature = world.custodians[0].sign(&signed.request.signed_digest());
+    let refused = world.forge(world.operator.actor(), Event::Opened(unsigned));
     assert!(matches!(refused, Err(Invalid::Signature { .. })));
+}
+
+/// A request that an operator signed and nobody has opened.
+fn unopened(world: &mut World) -> SignedRequest {
+    let ceremony = world.open();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let mut request = world.request(&ceremony);
+    request.nonce = Bytes([1; 32]);
+    world.signed(request)
+}
+
+/// What `audit verify` says of entries that a hostile host wrote by hand, with
+/// the operator's true request beside them.
+fn verified(world: &World, signed: &SignedRequest, opening: Opening, list: Event) -> Vec<Finding> {
+    let operator = world.operator.actor();
+    let record = (format!("request/{}", signed.request.hash()), signed.encode());
+    world.force(vec![(operator.clone(), Event::Opened(opening)), (operator, list)], vec![record]);
+    let mut findings = world.vault.verify(None).unwrap().findings;
+    findings.retain(|finding| finding.entry.is_some());
+    findings
+}
+
+#[test]
+fn what_an_operator_asked_for_cannot_be_invented() {
+    let changes: [&dyn Fn(&mut Request); 11] = [
+        &|r| r.nonce = Bytes([2; 32]),
+        &|r| r.mode = Mode::Room,
+        &|r| r.reason = Bytes([1; 64]),
+        &|r| r.ticket = None,
+        &|r| r.expires = r.expires + Span::minutes(1),
+        &|r| r.asked = r.asked + Span::seconds(1),
+        &|r| r.requester_key = Bytes([9; 32]),
+        &|r| (r.size, r.root) = (r.size + 1, Bytes([1; 32])),
+        &|r| r.root = Bytes([1; 32]),
+        &|r| r.targets[0].dealing = Bytes([1; 64]),
+        &|r| r.targets.push(r.targets[0].clone()),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut world = World::new();
+        let signed = unopened(&mut world);
+        let mut other = signed.clone();
+        change(&mut other.request);
+        // Under another hash the operator's signature is wrong; under the hash that
+        // the operator signed it is not what was asked.
+        let refused = world.forge(world.operator.actor(), Event::Opened(opening(&other)));
+        assert!(matches!(refused, Err(Invalid::Signature { .. })), "change {index}: {refused:?}");
+        let invented = Opening { ceremony: signed.request.hash(), ..opening(&other) };
+        let refused = world.forge(world.operator.actor(), Event::Opened(invented.clone()));
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("request")), "change {index}");
+        let found = verified(&world, &signed, invented, targeted(&signed.request));
+        assert_eq!(found.len(), 1, "change {index}: {found:?}");
+        assert_eq!(found[0].entry, Some(world.log.state.size));
+        assert!(found[0].what.contains("the entry's request is not"), "{found:?}");
+    }
+}
+
+#[test]
+fn another_version_than_the_operator_asked_for_cannot_be_entered() {
+    let mut world = World::new();
+    let signed = unopened(&mut world);
+    let other = world.seal();
+    let ceremony = signed.request.hash();
+    let invented = Event::Targeted { ceremony, first: 0, credentials: vec![other] };
+    let open = world.forge(world.operator.actor(), Event::Opened(opening(&signed))).unwrap();
+    let refused = forge_on(&open, world.now, world.operator.actor(), invented.clone());
+    assert_eq!(refused.err(), Some(Invalid::Mismatch("list of targets")));
+    let found = verified(&world, &signed, opening(&signed), invented);
+    assert_eq!(found[0].entry, Some(world.log.state.size + 1));
+    assert!(found[0].what.contains("the entry's list of targets is not"), "{found:?}");
 }
 
 #[test]
@@ -63,15 +137,82 @@ fn a_second_ceremony_for_the_same_version_is_refused() {
     assert_eq!(refused.err(), Some(Invalid::CeremonyBusy));
 }
 
+/// A request for two versions, opened by hand, and its list.
+fn opened_for_two(world: &mut World) -> (Opening, Vec<Hash>) {
+    let ceremony = world.open();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let mut request = world.request(&ceremony);
+    let other = world.seal();
+    let sealing = world.log.state.versions[&other].sealing.clone();
+    let mut target = request.targets[0].clone();
+    (target.credential, target.version) = (other, sealing.version);
+    (target.payload, target.dealing) = (sealing.payload, sealing.dealing);
+    request.targets.push(target);
+    let signed = world.signed(request);
+    let credentials = signed.request.targets.iter().map(|t| t.credential).collect();
+    (opening(&signed), credentials)
+}
+
 #[test]
-fn a_ceremony_whose_list_is_incomplete_accepts_nothing() {
+fn nothing_comes_between_an_opening_and_its_targets() {
+    let mut world = World::new();
+    let (opening, credentials) = opened_for_two(&mut world);
+    let (ceremony, operator) = (opening.ceremony, world.operator.actor());
+    world
+        .vault
+        .commit(
+            &mut world.log,
+            world.now,
+            vec![(operator.clone(), Event::Opened(opening))],
+            warifu::vault::Records::default(),
+        )
+        .unwrap();
+    let list = |first: u64, range: std::ops::Range<usize>| Event::Targeted {
+        ceremony,
+        first,
+        credentials: credentials[range].to_vec(),
+    };
+    let part = world.forge(operator.clone(), list(0, 0..1)).unwrap();
+    let mut findings = world.vault.verify(None).unwrap().findings;
+    findings.retain(|finding| finding.entry.is_some());
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!(findings[0].what, "the last ceremony's list of targets is not complete");
+    let ended = Event::Ended { ceremony, how: Ending::Aborted };
+    for state in [world.log.state.clone(), part] {
+        world.log.state = state;
+        assert_eq!(world.forge(Actor::Host, ended.clone()).err(), STATE("opened"));
+        let unknown = warifu::event::Line::Unknown {
+            kind: "moon-landed".to_owned(),
+            time: world.now,
+            actor: Actor::Host,
+        };
+        assert_eq!(world.log.state.clone().apply(&unknown, &Bytes([7; 32])).err(), STATE("opened"));
+    }
+    // The rest of the list, later.
+    let late = world.forge_at(world.now + Span::seconds(1), operator.clone(), list(1, 1..2));
+    assert_eq!(late.err(), STATE("opened"));
+    world.log.state = world.forge(operator, list(1, 1..2)).unwrap();
+    assert!(world.forge(Actor::Host, ended).is_ok());
+}
+
+#[test]
+fn an_empty_list_of_targets_moves_no_checkpoint() {
     let mut world = World::new();
     let ceremony = world.open();
-    let answer = world.answer(&ceremony, 0, world.now);
-    let accepted = Event::Accepted(acceptance(&answer, step_of(world.now.unix_seconds())));
-    world.log.state.ceremonies.get_mut(&ceremony).unwrap().count = 2;
-    let refused = world.forge(world.custodians[0].actor(), accepted);
-    assert_eq!(refused.err(), STATE("accepted"));
+    let empty = |first| Event::Targeted { ceremony, first, credentials: Vec::new() };
+    let forge = |world: &World, first| world.forge(world.operator.actor(), empty(first)).err();
+    assert_eq!(forge(&world, 1), STATE("targeted"));
+    world.contribute(&ceremony, 0);
+    assert_eq!(forge(&world, 1), STATE("targeted"));
+    assert_eq!(forge(&world, 0), STATE("targeted"));
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let (opening, credentials) = opened_for_two(&mut world);
+    let ceremony = opening.ceremony;
+    world.log.state = world.forge(world.operator.actor(), Event::Opened(opening)).unwrap();
+    for (first, credentials) in [(0, Vec::new()), (1, credentials[1..].to_vec())] {
+        let refused = world.forge(world.operator.actor(), Event::Targeted { ceremony, first, credentials });
+        assert_eq!(refused.err(), Some(Invalid::Mismatch("list of targets")));
+    }
 }
 
 /// What replay says to an acceptance of custodian 0 that a hostile host changed.
@@ -105,6 +246,8 @@ fn an_acceptance_that_no_honest_gate_makes_is_refused() {
     for (index, change) in changes.into_iter().enumerate() {
         assert_eq!(enter(&world, &good, change), STATE("accepted"), "change {index}");
     }
+    let elsewhere = Some(Invalid::OtherLog { who: world.custodians[0].name().to_string(), size: good.size });
+    assert_eq!(enter(&world, &good, |a| a.root = Bytes([1; 32])), elsewhere);
     let mut unsigned = good.clone();
     unsigned.step += 1;
     unsigned.code = Bytes([1; 64]);

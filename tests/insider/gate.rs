@@ -1,6 +1,6 @@
 //! What the gate is sent: wrong, early, late, again, altered.
 
-use crate::support::{World, slug};
+use crate::support::{ADMITTED, World, slug};
 use warifu::ceremony::custodian;
 use warifu::ceremony::judge::NotCounted;
 use warifu::event::{Actor, Ending, Event, Mode, Refusal};
@@ -234,7 +234,30 @@ fn an_admission_taken_back_stops_the_running_ceremony() {
 }
 
 #[test]
-fn weakened_counts_distinct_custodians_and_ceremonies() {
+fn a_ceremony_that_was_stopped_does_not_go_on_when_the_operator_is_admitted_anew() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    for who in 0..3 {
+        world.contribute(&ceremony, who);
+    }
+    let late = world.answer(&ceremony, 3, world.now);
+    let admission = *world.log.state.admissions.keys().next().unwrap();
+    let card = &world.custodians[4].card;
+    world.vault.revoke_admission(&mut world.log, admission, card, world.now).unwrap();
+    world.admit(&world.group(), ADMITTED);
+    assert!(matches!(world.accept(&late), Err(VaultError::Invalid(Invalid::NotAdmitted { .. }))));
+    assert!(matches!(release(&mut world, &ceremony), Err(VaultError::NoQuorum { .. })));
+    let credential = world.log.state.ceremonies[&ceremony].targets[0];
+    let mut custodians: Vec<_> = (0..3).map(|who| world.custodians[who].name()).collect();
+    custodians.sort();
+    let forged = world.forge(Actor::Host, Event::Released { ceremony, target: 0, credential, custodians });
+    assert!(matches!(forged, Err(Invalid::NotAdmitted { .. })));
+    let package = world.package(&ceremony);
+    assert!(matches!(world.refusal(&package, None), custodian::ReviewError::NotAdmitted { .. }));
+}
+
+#[test]
+fn a_share_given_in_two_ceremonies_is_counted_once_and_everybody_elses_too() {
     let mut world = World::new();
     let credential = *world.log.state.versions.keys().next().unwrap();
     let first = world.open();
@@ -247,6 +270,7 @@ fn weakened_counts_distinct_custodians_and_ceremonies() {
     assert_eq!(world.log.state.weakened(&credential), 2);
     world.pass(Span::seconds(60));
     let second = world.open();
+    world.contribute(&second, 1);
     world.contribute(&second, 2);
     world.pass(Span::minutes(61));
     world.vault.expire_due(&mut world.log, world.now).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::support::{ADMITTED, World, bytes, line, opening, targeted};
 use warifu::ceremony::custodian::{ReviewError, Seen, review};
+use warifu::cli::{CliError, Exit};
 use warifu::event::{Actor, Ending, EntryError, Event, Mode, Opening, printable};
 use warifu::hex::Bytes;
 use warifu::log::entry::EntryBytes;
@@ -39,6 +40,11 @@ fn template(world: &World) -> Request {
     request.asked = world.now;
     request.expires = world.now + Span::hours(1);
     request
+}
+
+/// What replay says to one of the last lines, counted from the end.
+fn invalid(lines: &[String], from_end: usize, why: Invalid) -> ReviewError {
+    ReviewError::Invalid { index: (lines.len() - from_end) as u64, why }
 }
 
 /// A world in which a ceremony was opened and aborted.
@@ -95,8 +101,8 @@ fn an_expired_admission_is_not_revived_by_an_old_date() {
 fn a_request_dated_after_its_opening_is_refused() {
     let world = world();
     let (lines, signed) = opened(&world, |r| r.asked = r.asked + Span::minutes(10), |_| {}, world.now);
-    let refused = world.refusal(&world.forged_package(lines, &signed), None);
-    assert!(matches!(refused, ReviewError::AskedLater { .. }), "{refused:?}");
+    let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+    assert_eq!(refused, invalid(&lines, 2, Invalid::Mismatch("opening")));
 }
 
 #[test]
@@ -113,8 +119,8 @@ fn an_opening_other_than_the_request_is_refused() {
     ];
     for (index, change) in changes.into_iter().enumerate() {
         let (lines, signed) = opened(&world, |_| {}, change, world.now);
-        let refused = world.refusal(&world.forged_package(lines, &signed), None);
-        assert_eq!(refused, ReviewError::NoCeremony, "change {index}");
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        assert_eq!(refused, invalid(&lines, 2, Invalid::Mismatch("request")), "change {index}");
     }
 }
 
@@ -148,13 +154,13 @@ fn an_old_version_served_as_the_current_one_is_refused() {
             |_| {},
             world.now,
         );
-        world.refusal(&world.forged_package(lines, &signed), None)
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        assert_eq!(refused, invalid(&lines, 1, Invalid::Mismatch("list of targets")));
     };
-    let not = |what| ReviewError::NotCurrent { target: 0, what };
-    assert_eq!(refusal(&|r| r.targets[0].payload = old.payload), not("payload"));
-    assert_eq!(refusal(&|r| r.targets[0].dealing = old.dealing), not("dealing"));
-    assert_eq!(refusal(&|r| r.targets[0].version = old.version), not("version"));
-    assert_eq!(refusal(&|r| r.targets[0].epoch = 2), not("group"));
+    refusal(&|r| r.targets[0].payload = old.payload);
+    refusal(&|r| r.targets[0].dealing = old.dealing);
+    refusal(&|r| r.targets[0].version = old.version);
+    refusal(&|r| r.targets[0].epoch = 2);
     // Asked for openly, it says that it is not the newest.
     let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
     let shown = world.review(&world.forged_package(lines, &signed), 0).unwrap();
@@ -175,7 +181,7 @@ fn a_dealing_of_another_context_is_refused_before_the_key_is_used() {
     let good = world.forged_package(lines, &signed);
     let refusal = |dealings| world.refusal(&Package { dealings, ..good.clone() }, None);
     assert!(matches!(refusal(vec![foreign.into()]), ReviewError::Dealing { .. }));
-    assert!(matches!(refusal(vec![]), ReviewError::Dealing { .. }));
+    assert!(matches!(refusal(vec![]), ReviewError::NoDealing(0)));
     let mut bent = good.dealings[0].clone();
     bent.0[7] ^= 1;
     assert!(matches!(refusal(vec![bent]), ReviewError::Dealing { .. }));
@@ -253,6 +259,28 @@ fn a_courier_cannot_make_up_a_fork_or_write_to_the_terminal() {
 }
 
 #[test]
+fn a_courier_who_alters_an_entry_makes_up_no_fork() {
+    let world = world();
+    let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
+    let good = world.forged_package(lines, &signed);
+    let altered = |package: &Package| {
+        let mut package = package.clone();
+        let sealed = package.entries.iter().position(|line| line.contains("\"sealed\"")).unwrap();
+        package.entries[sealed] =
+            package.entries[sealed].replace("\"made\":\"typed\"", "\"made\":\"imported\"");
+        package
+    };
+    assert_ne!(altered(&good), good);
+    let refused = world.refusal(&altered(&good), None);
+    assert!(matches!(refused, ReviewError::Checkpoint(_)), "{refused:?}");
+    // Under the host's own signature it is one: the operator saw another log.
+    let mut signed_over = altered(&good);
+    signed_over.checkpoint = world.checkpoint(&signed_over.entries);
+    let refused = world.refusal(&signed_over, None);
+    assert!(matches!(refused, ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. }), "{refused:?}");
+}
+
+#[test]
 fn a_log_that_the_operator_has_not_seen_is_refused() {
     let world = world();
     for change in
@@ -261,9 +289,25 @@ fn a_log_that_the_operator_has_not_seen_is_refused() {
         }]
     {
         let (lines, signed) = opened(&world, change, |_| {}, world.now);
-        let refused = world.refusal(&world.forged_package(lines, &signed), None);
-        assert!(matches!(refused, ReviewError::OtherHistory { .. }), "{refused:?}");
+        let refused = world.refusal(&world.forged_package(lines.clone(), &signed), None);
+        let (who, size) = (world.operator.name().to_string(), signed.request.size);
+        assert_eq!(refused, invalid(&lines, 2, Invalid::OtherLog { who, size }));
+        // A fork is a fork, whoever has seen the other log.
+        assert_eq!(CliError::from(refused).exit(), Exit::Tampered);
     }
+}
+
+#[test]
+fn a_log_with_facts_that_this_program_cannot_read_is_refused() {
+    let world = world();
+    let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
+    let newer = |kind: &str| {
+        let text = line(world.now, Actor::Host, pad("pad", 1));
+        text.replacen("project-created", kind, 1)
+    };
+    let after = [&lines[..], &[newer("version-destroyed")]].concat();
+    let refused = world.refusal(&world.forged_package(after, &signed), None);
+    assert_eq!(refused, ReviewError::UnknownKinds(vec!["version-destroyed".to_owned()]));
 }
 
 #[test]
@@ -400,6 +444,35 @@ fn an_error_about_a_file_prints_nothing_of_the_terminals() {
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     }
     assert_eq!(printable("a\u{1b}[2J\u{202e}b\u{200b}\n"), "a·[2J·b··");
+}
+
+/// Whoever carries a package can write under its checkpoint, which custodians
+/// are shown where it is not what they saw before.
+#[test]
+fn what_is_written_under_a_checkpoint_is_neither_shown_nor_kept() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let honest = world.package(&ceremony);
+    let with = |name: &str| {
+        let mut package = honest.clone();
+        package.checkpoint.push_str(&format!("— {name} AAAAAGFs\n"));
+        package
+    };
+    let package = with("all.is.well");
+    let review = world.review(&package, 0).unwrap();
+    assert_eq!(review.seen().checkpoint, honest.checkpoint);
+    let mut before = seen(&world);
+    before.root = Bytes([1; 32]);
+    let ReviewError::Forked { offered, .. } = world.refusal(&package, Some(&before)) else { panic!() };
+    assert_eq!(offered, honest.checkpoint);
+    before.size += 1;
+    let ReviewError::RolledBack { offered, .. } = world.refusal(&package, Some(&before)) else { panic!() };
+    assert_eq!(offered, honest.checkpoint);
+    for evil in ["a\u{9b}2J", "a\u{1b}[2J", "a\u{202e}b", "a\u{85}b", "a\u{200b}b"] {
+        let refused = world.refusal(&with(evil), None);
+        let ReviewError::Checkpoint(why) = &refused else { panic!("{refused:?}") };
+        assert!(!why.to_string().chars().any(warifu::name::unprintable), "{why:?}");
+    }
 }
 
 #[test]

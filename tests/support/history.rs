@@ -6,19 +6,19 @@ use crate::support::{World, bytes};
 use std::ops::Range;
 use warifu::audit::{BATCH, Source, SourceError};
 use warifu::event::{
-    Acceptance, Actor, Ending, Entry, Event, Hash, Line, Made, Mode, Opening, SCHEMA, Sealing, Shown,
+    Acceptance, Actor, Ending, Entry, Event, Hash, Line, Made, Mode, Purpose, SCHEMA, Sealing, Shown,
 };
 use warifu::hex::Bytes;
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::{Frontier, Hash as Leaf};
 use warifu::log::note::LogSigner;
-use warifu::message::{Notice, operator_notice};
+use warifu::message::{Notice, Request, Target, operator_notice};
 use warifu::name::{AccountId, Factor, OrganisationId, ProjectId, Provider};
 use warifu::pvss;
 use warifu::state::{Claim, Organisation};
 use warifu::time::{Span, Time};
-use warifu::transcript::{Transcript, label};
+use warifu::transcript::Transcript;
 
 pub struct History {
     pub world: World,
@@ -48,7 +48,8 @@ impl History {
     pub fn push(&mut self, actor: Actor, event: Event) {
         let entry = Entry { v: SCHEMA, time: self.now, actor, event };
         let line = entry.to_line().unwrap();
-        self.state.apply_claiming(&Line::Known(Box::new(entry)), &mut self.claims).unwrap();
+        let leaf = line.leaf_hash();
+        self.state.apply_claiming(&Line::Known(Box::new(entry)), &leaf, &mut self.claims).unwrap();
         self.entries.push(line);
     }
 
@@ -103,25 +104,31 @@ impl History {
     /// A whole ceremony: eight entries with five signatures.
     pub fn ceremony(&mut self, credential: Hash) {
         self.now = self.now + Span::minutes(1);
-        let (ceremony, operator) = (self.fresh(), self.world.operator.name());
-        let host_of = Actor::Card(operator.clone());
-        let signed = Transcript::new(label::REQUEST_SIGNATURE).part(ceremony).finish();
-        let opening = Opening {
-            ceremony,
-            operator,
-            targets: self.fresh(),
-            count: 1,
+        let host_of = self.world.operator.actor();
+        let request = Request {
+            vault: self.state.vault,
+            organisation: self.state.id,
+            nonce: Bytes(*self.fresh().0.first_chunk().unwrap()),
+            purpose: Purpose::Open,
+            mode: Mode::Room,
+            operator: self.world.operator.name(),
+            operator_key: self.state.people[&self.world.operator.name()].sign_key,
+            targets: vec![Target::from(&*self.state.versions[&credential].sealing)],
             reason: self.fresh(),
             ticket: None,
+            size: self.state.size,
+            root: self.state.root_at(self.state.size).unwrap(),
+            asked: self.now,
             expires: self.now + Span::minutes(15),
-            mode: Mode::Room,
             requester_key: Bytes([7; 32]),
-            gate_key: Bytes([8; 32]),
-            signature: self.world.operator.sign(&signed),
         };
+        let ceremony = request.hash();
+        let signature = self.world.operator.sign(&request.signed_digest());
+        let opening = request.opening(Bytes([8; 32]), signature);
         self.push(host_of.clone(), Event::Opened(opening));
         self.push(host_of.clone(), Event::Targeted { ceremony, first: 0, credentials: vec![credential] });
         let size = self.state.size;
+        let root = self.state.root_at(size).unwrap();
         for who in 0..3 {
             let mut acceptance = Acceptance {
                 ceremony,
@@ -130,7 +137,7 @@ impl History {
                 at: self.now,
                 step: self.now.unix_seconds() / 30,
                 size,
-                root: Bytes([9; 32]),
+                root,
                 shares: vec![self.fresh()],
                 ciphertexts: vec![self.fresh()],
                 code: self.fresh(),

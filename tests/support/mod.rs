@@ -14,15 +14,16 @@ use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::LogSigner;
-use warifu::message::{Contribution, Package, Request, SignedRequest};
+use warifu::message::{Contribution, Package, Release, Request, SignedRequest};
 use warifu::name::{AccountAddress, Factor, Provider, Pseudonym, Slug};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::record::Payload;
+use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::seal::words;
 use warifu::secret::SecretBytes;
 use warifu::state::{Invalid, Organisation};
-use warifu::store::Store;
+use warifu::store::{Append, Batch, RecordKey, Store, sqlite::SqliteStore};
 use warifu::time::{Span, Time};
 use warifu::vault::ceremony::Ask;
 use warifu::vault::hierarchy::NewAccount;
@@ -260,6 +261,19 @@ impl World {
         forge_on(&self.log.state, time, actor, event)
     }
 
+    /// A hostile host enters whatever it likes, with records, under its own good
+    /// signature; its program would have refused.
+    pub fn force(&self, events: Vec<(Actor, Event)>, records: Vec<(String, Vec<u8>)>) {
+        let log = self.log.state.id;
+        let new: Vec<_> = events.into_iter().map(|(actor, event)| line(self.now, actor, event)).collect();
+        let checkpoint = self.checkpoint(&[self.lines(), new.clone()].concat());
+        let entries = new.iter().map(|line| bytes(line)).collect();
+        let append = Append { log, expected_size: self.log.state.size, entries, checkpoint };
+        let records = records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes));
+        let batch = Batch { appends: vec![append], put_records: records.collect(), ..Batch::default() };
+        let _durable = SqliteStore::open(self.vault.dir()).unwrap().commit(batch).unwrap();
+    }
+
     /// A hostile host's package: whatever lines, under its own good signature.
     pub fn forged_package(&self, lines: Vec<String>, signed: &SignedRequest) -> Package {
         let honest: Vec<_> = signed
@@ -297,6 +311,12 @@ impl World {
         checkpoint::sign(&body, &signer).unwrap().to_string()
     }
 
+    /// A hostile host signs a release, whatever is in it.
+    pub fn host_signs(&self, release: &mut Release) {
+        let seed = self.vault.gate().log_seed(&self.log.state.id, 1).unwrap();
+        release.signature = SigningKey::new(seed).sign(&release.digest());
+    }
+
     /// The request of an open ceremony, to be altered and signed again.
     pub fn request(&self, ceremony: &Hash) -> Request {
         self.vault.signed_request(&self.log, ceremony).unwrap().request
@@ -324,25 +344,13 @@ pub fn forge_on(
 ) -> Result<Organisation, Invalid> {
     let mut next = state.clone();
     let entry = Entry { v: SCHEMA, time, actor, event };
-    next.apply(&Line::Known(Box::new(entry))).map(|()| next)
+    let leaf = entry.to_line().unwrap().leaf_hash();
+    next.apply(&Line::Known(Box::new(entry)), &leaf).map(|()| next)
 }
 
 /// The opening that belongs to a request.
 pub fn opening(signed: &SignedRequest) -> Opening {
-    let request = &signed.request;
-    Opening {
-        ceremony: request.hash(),
-        operator: request.operator.clone(),
-        targets: request.targets_hash(),
-        count: request.targets.len() as u64,
-        reason: request.reason,
-        ticket: request.ticket,
-        expires: request.expires,
-        mode: request.mode,
-        requester_key: request.requester_key,
-        gate_key: request.requester_key,
-        signature: signed.signature,
-    }
+    signed.request.opening(signed.request.requester_key, signed.signature)
 }
 
 pub fn targeted(request: &Request) -> Event {

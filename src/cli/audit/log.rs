@@ -1,75 +1,77 @@
 //! `audit log`: what an officer asks of the log.
 
+use super::filter::Filter;
+use super::timeline;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
-use crate::cli::table::table;
+use crate::cli::table::{Column, table};
 use crate::event::{Event, Hash};
-use crate::name::{AccountId, Pseudonym};
+use crate::report::csv;
 use crate::state::Organisation;
+use crate::time::Time;
+use crate::vault::PublicVault;
 use crate::vault::audit::Read;
-use crate::vault::hierarchy::account;
-use crate::vault::{PublicVault, VaultError};
 use serde_json::{Value, json};
 
+/// Columns of a listing.
+const COLUMNS: [Column; 5] = [
+    Column::whole("entry"),
+    Column::whole("time"),
+    Column::whole("actor"),
+    Column::whole("kind"),
+    Column::text("what"),
+];
+
 /// `audit log`.
-pub fn log(app: &mut App<'_>, filter: &LogArgs) -> Result<(), CliError> {
-    let organisation = &filter.organisation;
-    if let Some(unknown) = filter.kind.iter().find(|k| !crate::event::KINDS.contains(&k.as_str())) {
-        let fact = format!(
-            "there is no kind of entry '{unknown}'; the kinds are {}",
-            crate::event::KINDS.join(", ")
-        );
-        return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
+pub fn log(app: &mut App<'_>, args: &LogArgs) -> Result<(), CliError> {
+    if args.csv && app.json {
+        let fact = "--csv and --json are two forms of one list".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Leave one of them out." });
     }
+    Filter::check(args)?;
     let vault = app.read_vault()?;
-    let log = vault.log(organisation)?;
-    let account = match &filter.account {
-        Some(address) if address.organisation != *organisation => {
-            let name = address.to_string();
-            return Err(VaultError::NotFound { what: "account", name, near: Vec::new() }.into());
-        }
-        Some(address) => Some(account(&log.state, address)?.0),
-        None => None,
-    };
-    let mut entries = vault.read_log(&log.state.id)?;
-    entries.retain(|entry| keeps(&log.state, filter, account.as_ref(), entry));
-    let rows: Vec<_> = entries.iter().map(|entry| row(&vault, &log.state, entry)).collect();
-    app.emit(json!(rows), || {
-        let cells = |r: &Value| {
-            ["index", "time", "actor", "kind", "summary"].map(|k| crate::cli::hierarchy::text(&r[k])).to_vec()
-        };
-        table(&["entry", "time", "actor", "kind", "what"], rows.iter().map(cells))
-    });
-    Ok(())
-}
-
-fn keeps(state: &Organisation, filter: &LogArgs, account: Option<&AccountId>, entry: &Read) -> bool {
-    let in_time = filter.since.is_none_or(|t| entry.time >= t) && filter.until.is_none_or(|t| entry.time < t);
-    let of_kind = filter.kind.is_empty() || filter.kind.contains(&entry.kind);
-    let names = |who: &Pseudonym| entry.line.as_str().contains(&format!("\"{who}\""));
-    let of_account = |id: &AccountId| entry.event.as_ref().is_some_and(|event| concerns(state, event, id));
-    in_time && of_kind && filter.who.as_ref().is_none_or(names) && account.is_none_or(of_account)
-}
-
-/// Whether an event concerns an account: by itself, or through its ceremony.
-fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
-    let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
-    let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
-    match event {
-        Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
-        Event::Sealed(sealing) => sealing.account == *id,
-        Event::Bound(binding) => binding.scope == crate::event::Scope::Account(*id),
-        Event::Opened(opening) => held(&opening.ceremony),
-        Event::Accepted(acceptance) => held(&acceptance.ceremony),
-        Event::Targeted { ceremony, .. }
-        | Event::Refused { ceremony, .. }
-        | Event::Released { ceremony, .. }
-        | Event::ShareRejected { ceremony, .. }
-        | Event::Revealed { ceremony, .. }
-        | Event::Ended { ceremony, .. } => held(ceremony),
-        _ => false,
+    let log = vault.log(&args.organisation)?;
+    let filter = Filter::new(args, &log.state)?;
+    if args.timeline {
+        let rows = timeline::rows(app, &vault, &log.state, &filter)?;
+        return show(app, args, rows, &timeline::COLUMNS, timeline::cells);
     }
+    let mut rows = Vec::new();
+    for entry in vault.walk(&log.state.id, 0..log.state.size) {
+        let entry = entry?;
+        if filter.keeps(&entry) {
+            rows.push(row(&vault, &log.state, &entry));
+        }
+    }
+    let minutes = !args.csv;
+    let cells = move |r: &Value| {
+        let cell = |key: &str| crate::cli::hierarchy::text(&r[key]);
+        let time = cell("time");
+        let minute = Time::parse(&time).map(Time::to_minute).ok().filter(|_| minutes);
+        vec![cell("index"), minute.unwrap_or(time), cell("actor"), cell("kind"), cell("summary")]
+    };
+    show(app, args, rows, &COLUMNS, cells)
+}
+
+/// Rows in the form that was asked for.
+fn show(
+    app: &mut App<'_>,
+    args: &LogArgs,
+    rows: Vec<Value>,
+    columns: &[Column],
+    cells: impl Fn(&Value) -> Vec<String>,
+) -> Result<(), CliError> {
+    if args.csv {
+        let head: Vec<_> = columns.iter().map(Column::head).collect();
+        let text = csv::table(&head, rows.iter().map(cells));
+        app.ui.say(text.trim_end_matches('\n'));
+        return Ok(());
+    }
+    let shown = json!(rows);
+    let room = app.ui.columns();
+    app.emit(shown, || table(columns, rows.iter().map(cells), room));
+    Ok(())
 }
 
 fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
@@ -155,14 +157,22 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
             let names: Vec<_> = credentials.iter().take(3).map(address_of).collect();
             format!("ceremony {}: {}", ceremony.short(), names.join(", "))
         }
-        Event::Accepted(a) => format!("ceremony {}", a.ceremony.short()),
+        Event::Accepted(a) => {
+            let targets = state.ceremonies.get(&a.ceremony).map(|c| c.targets.as_slice()).unwrap_or_default();
+            let held = a.targets.iter().filter_map(|t| targets.get(usize::try_from(*t).ok()?));
+            let names: Vec<_> = held.take(3).map(address_of).collect();
+            format!("ceremony {}: {}", a.ceremony.short(), names.join(", "))
+        }
         Event::Refused { ceremony, why, .. } => format!("ceremony {}: {}", ceremony.short(), why.as_str()),
         Event::Released { ceremony, credential, custodians, .. } => {
             let names: Vec<_> = custodians.iter().map(ToString::to_string).collect();
             format!("ceremony {}: {} by {}", ceremony.short(), address_of(credential), names.join(", "))
         }
         Event::ShareRejected { ceremony, custodian, .. } => {
-            format!("ceremony {}: the share of {custodian}", ceremony.short())
+            let claim = format!("says that the share of {custodian} does not prove itself");
+            let found = state.ceremonies.get(ceremony);
+            let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
+            format!("ceremony {}: operator {operator} {claim}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))

@@ -1,16 +1,37 @@
-//! `audit`: reading and verifying the log.
+//! `audit`: reading, exporting and verifying the log.
 
+mod collector;
+mod cursor;
+mod export;
+mod filter;
+mod hours;
 mod log;
+mod proof;
+mod siem;
+mod timeline;
 mod verify;
 
+pub use collector::Collector;
+pub use hours::Hours;
+
 use super::App;
-use super::args::AuditCommand;
+use super::args::{AuditCommand, ExportFormat};
 use super::error::CliError;
 
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify(args) => verify::verify(app, &args),
+        AuditCommand::Verify(args) => match &args.export {
+            Some(dir) => export::verify(app, dir, args.key.as_deref()),
+            None => verify::verify(app, &args),
+        },
+        AuditCommand::Export(args) => match args.format {
+            ExportFormat::Tiles => export::write(app, &args),
+            ExportFormat::Ocsf => siem::export(app, &args),
+        },
+        AuditCommand::Key { organisation } => export::key(app, &organisation),
+        AuditCommand::Prove(args) => proof::prove(app, &args),
+        AuditCommand::CheckProof(args) => proof::check(app, &args),
         AuditCommand::Log(args) => log::log(app, &args),
     }
 }

@@ -1,5 +1,6 @@
 //! `audit verify`.
 
+use super::export::verifier_key;
 use crate::audit::Options;
 use crate::cli::App;
 use crate::cli::args::VerifyArgs;
@@ -27,12 +28,9 @@ pub fn verify(app: &mut App<'_>, args: &VerifyArgs) -> Result<(), CliError> {
             shown.set(true);
         }
     };
-    let options = Options {
-        key: args.key.as_ref(),
-        against: against.as_deref(),
-        policy: None,
-        progress: Some(&progress),
-    };
+    let key = args.key.as_deref().map(verifier_key).transpose()?;
+    let options =
+        Options { key: key.as_ref(), against: against.as_deref(), policy: None, progress: Some(&progress) };
     let report = match app.read_vault() {
         Ok(vault) => vault.verify_against(args.organisation.as_ref(), &options)?,
         Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,

@@ -62,11 +62,12 @@ pub struct Cast<'a> {
     pub noted: Vec<String>,
     /// The last password that was shown.
     pub shown: Option<SecretBytes>,
+    columns: Option<usize>,
 }
 
 impl<'a> Cast<'a> {
-    /// Nobody yet.
-    pub fn new(clock: &'a StageClock) -> Self {
+    /// Nobody yet; what is said should keep within so many columns.
+    pub fn new(clock: &'a StageClock, columns: Option<usize>) -> Self {
         Self {
             clock,
             people: Vec::new(),
@@ -75,6 +76,7 @@ impl<'a> Cast<'a> {
             said: Vec::new(),
             noted: Vec::new(),
             shown: None,
+            columns,
         }
     }
 
@@ -158,6 +160,10 @@ impl Ui for Cast<'_> {
             newcomer.totp = seed.and_then(TotpSecret::from_bytes);
         }
         Ok(())
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.columns
     }
 
     fn say(&mut self, text: &str) {

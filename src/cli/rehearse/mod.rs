@@ -27,6 +27,9 @@ use std::rc::Rc;
 /// has no entry from the future.
 const HEAD_START: Span = Span::hours(1);
 
+/// How far what a command says is indented.
+const INDENT: usize = 4;
+
 /// Keys that were derived once: by hash of passphrase, salt and parameters.
 type Memo = Rc<RefCell<HashMap<[u8; 32], SecretKey>>>;
 
@@ -51,12 +54,14 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
         }
         None => {
             throw_away = tempfile::tempdir().map_err(|why| CliError::file("a temporary directory", why))?;
+            remove_when_interrupted(throw_away.path());
             throw_away.path().to_owned()
         }
     };
     let start = app.now() + Span(-HEAD_START.0);
     let clock = StageClock::new(start + Span(-(start.millis().rem_euclid(30_000))));
-    let cast = Cast::new(&clock);
+    let columns = app.ui.columns().map(|columns| columns.saturating_sub(INDENT));
+    let cast = Cast::new(&clock, columns);
     let mut rehearsal =
         Rehearsal { app, clock: &clock, cast, dir: dir.clone(), memo: Memo::default(), step: 0 };
     rehearsal.play()?;
@@ -70,6 +75,18 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+/// Nothing else removes a throw-away vault, with its people's cards, when a
+/// signal ends the program. Nobody is asked at the terminal meanwhile, so no
+/// question wants the signal.
+fn remove_when_interrupted(dir: &Path) {
+    let dir = dir.to_owned();
+    let _ = ctrlc::set_handler(move || {
+        // A file that is being written may be in the way once.
+        let _ = std::fs::remove_dir_all(&dir).or_else(|_| std::fs::remove_dir_all(&dir));
+        std::process::exit(i32::from(Exit::Interrupted as u8));
+    });
 }
 
 impl Rehearsal<'_, '_> {
@@ -119,7 +136,7 @@ impl Rehearsal<'_, '_> {
     fn must_refuse_in(&mut self, vault: &Path, arguments: &[&str], exit: Exit) -> Result<String, CliError> {
         match self.run(vault, arguments) {
             (said, Err(error)) if error.exit() == exit => {
-                let told = format!("{said}{error}.");
+                let told = format!("{said}{error}.\n{}", error.remedy());
                 self.tell(arguments, &told, Some(exit));
                 Ok(told)
             }

@@ -185,7 +185,7 @@ impl Rehearsal<'_, '_> {
         self.cast.false_code = Some(replayed_until);
         let answer = self.contribute(&file, 1, "second-1-replayed.contribution")?;
         let told = self.must_refuse(&["ceremony", "accept", &text(&answer)], Exit::Denied)?;
-        self.require("the replayed code is named", told.contains("Each code counts once"))?;
+        self.require("the replayed code is named", told.contains("refused (replayed-code)"))?;
         let right = self.code_now(2)?;
         self.cast.false_code = Some(another_code(&right));
         let answer = self.contribute(&file, 2, "second-2-wrong.contribution")?;

@@ -2,10 +2,12 @@
 //! the standard library's buffers, which nobody wipes.
 
 use super::super::ui::Reveal;
+use crate::name::unprintable;
 use crate::secret::SecretBytes;
 use qrcode::{Color, EcLevel, QrCode};
 use rustix::termios;
-use std::io;
+use std::io::{self, IsTerminal};
+use unicode_width::UnicodeWidthStr;
 
 /// Columns and rows, where the terminal does not say.
 const USUAL: (usize, usize) = (80, 24);
@@ -25,9 +27,21 @@ pub fn size() -> (usize, usize) {
     }
 }
 
-/// Columns that a text takes: wide scripts count twice, roughly.
+/// Columns that a result may take: none where standard output is no terminal.
+pub fn columns() -> Option<usize> {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    match termios::tcgetwinsize(out) {
+        Ok(size) if size.ws_col > 0 => Some(size.ws_col.into()),
+        _ => Some(USUAL.0),
+    }
+}
+
+/// Columns that a text takes: wide scripts count twice.
 pub fn width(text: &str) -> usize {
-    text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum()
+    text.width()
 }
 
 /// The alternate screen; wiped and left when dropped, whatever happened.
@@ -84,13 +98,15 @@ impl Frame {
         }
     }
 
-    /// Text of somebody: control characters are shown as a dot.
+    /// Text of somebody: what is not printable is shown as a dot. Nothing is
+    /// copied on the way that would not be wiped.
     fn add_visible(&mut self, text: &[u8]) {
-        for byte in text {
-            match byte {
-                0..32 | 127 => self.add("·".as_bytes()),
-                _ => self.add(&[*byte]),
+        for part in text.utf8_chunks() {
+            for (at, c) in part.valid().char_indices() {
+                let shown = part.valid().get(at..at + c.len_utf8()).unwrap_or_default();
+                self.add(if unprintable(c) { "·" } else { shown }.as_bytes());
             }
+            part.invalid().iter().for_each(|_| self.add("·".as_bytes()));
         }
     }
 }
@@ -304,12 +320,12 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_secret_do_not_reach_the_terminal() {
-        let password = SecretBytes::new(b"a\x1b[2Jb\x07\x7f".to_vec());
+        let password = SecretBytes::new("a\x1b[2Jb\x07\x7fé\u{9b}2J\u{202e}割".as_bytes().to_vec());
         let revealed =
             Reveal { title: "t\x1b".to_owned(), fields: vec![("password", &password)], seconds: 1 };
         let frame = reveal(&revealed, 0, 9, USUAL);
         let text = frame.bytes.expose()[..frame.length].to_vec();
         let text = String::from_utf8(text).unwrap();
-        assert!(text.contains("a·[2Jb··") && text.contains("t·"), "{text:?}");
+        assert!(text.contains("a·[2Jb··é·2J·割") && text.contains("t·"), "{text:?}");
     }
 }

@@ -4,6 +4,7 @@
 use super::super::schema::{self, Format};
 use super::super::{Damage, StoreError, erasable};
 use super::{FILE_NAME, WAIT, newest};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,16 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Stor
     // One handle is used by one thread at a time, which Rust checks.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| failed(error, path))?;
+    // What somebody may have planted in the file is not obeyed; that it is there
+    // is found out next.
+    [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ]
+    .into_iter()
+    .try_for_each(|(config, on)| connection.set_db_config(config, on).map(|_| ()))
+    .map_err(|error| failed(error, path))?;
     connection
         .busy_timeout(WAIT)
         .and_then(|()| connection.pragma_update(None, "trusted_schema", false))

@@ -68,6 +68,32 @@ fn settings_are_what_durability_and_erasure_rest_on() {
     for (name, value) in [("synchronous", 2), ("secure_delete", 1), ("foreign_keys", 1), ("temp_store", 2)] {
         assert_eq!(get(name), value.into(), "{name}");
     }
+    use rusqlite::config::DbConfig;
+    for (config, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ] {
+        assert_eq!(store.connection.db_config(config).unwrap(), on);
+    }
+}
+
+/// A trigger that was planted after the opening, when nobody looks any more.
+#[test]
+fn a_trigger_that_hoards_destroyed_records_is_not_obeyed() {
+    let (dir, mut store) = new();
+    let batch = entries(&store, &["{}"]);
+    let _ = store.commit(batch).unwrap();
+    let _ = store.commit(put("key", b"a key to be destroyed")).unwrap();
+    let other = Connection::open(dir.path().join(FILE_NAME)).unwrap();
+    let hoard = "CREATE TABLE hoard (bytes);
+        CREATE TRIGGER keep BEFORE DELETE ON body BEGIN INSERT INTO hoard VALUES (old.bytes); END;";
+    other.execute_batch(hoard).unwrap();
+    assert_eq!(store.commit(delete("key")).unwrap().erasure(), Erasure::Done);
+    let kept: i64 = other.query_row("SELECT count(*) FROM hoard", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0);
+    drop(other);
+    assert!(!found_in_files(&dir, b"a key to be destroyed"));
 }
 
 #[cfg(unix)]

@@ -1,0 +1,112 @@
+//! Which entries an officer asked for. Every filter that is given must let an
+//! entry through.
+
+use super::hours;
+use crate::cli::args::LogArgs;
+use crate::cli::error::CliError;
+use crate::event::{Event, Hash, KINDS, Scope};
+use crate::name::{AccountId, Pseudonym};
+use crate::state::Organisation;
+use crate::vault::VaultError;
+use crate::vault::audit::Read;
+use crate::vault::hierarchy::account;
+use jiff::tz::TimeZone;
+
+/// What was asked for, with the names looked up.
+pub struct Filter<'a> {
+    args: &'a LogArgs,
+    state: &'a Organisation,
+    account: Option<AccountId>,
+    zone: TimeZone,
+}
+
+impl<'a> Filter<'a> {
+    /// What can be refused without a vault.
+    pub fn check(args: &LogArgs) -> Result<(), CliError> {
+        if let Some(unknown) = args.kind.iter().find(|k| !KINDS.contains(&k.as_str())) {
+            let fact = format!("there is no kind of entry '{unknown}'; the kinds are {}", KINDS.join(", "));
+            return Err(CliError::Argument { fact, remedy: "Name one of those with --kind." });
+        }
+        hours::zone(args.zone.as_deref()).map(|_| ())
+    }
+
+    /// Refused is what names nothing that exists.
+    pub fn new(args: &'a LogArgs, state: &'a Organisation) -> Result<Self, CliError> {
+        let account = match &args.account {
+            Some(address) if address.organisation != args.organisation => {
+                let name = address.to_string();
+                return Err(VaultError::NotFound { what: "account", name, near: Vec::new() }.into());
+            }
+            Some(address) => Some(account(state, address)?.0),
+            None => None,
+        };
+        Ok(Self { args, state, account, zone: hours::zone(args.zone.as_deref())? })
+    }
+
+    /// Whether every filter lets this entry through.
+    pub fn keeps(&self, entry: &Read) -> bool {
+        let args = self.args;
+        let event = entry.event.as_ref();
+        let is = |asked: bool, what: &dyn Fn(&Event) -> bool| !asked || event.is_some_and(what);
+        args.since.is_none_or(|t| entry.time >= t)
+            && args.until.is_none_or(|t| entry.time < t)
+            && (args.kind.is_empty() || args.kind.contains(&entry.kind))
+            && args.who.as_ref().is_none_or(|who| self.names(who, entry))
+            && is(self.account.is_some(), &|e| self.account.is_some_and(|id| concerns(self.state, e, &id)))
+            && is(args.contributions, &|e| contributor(e).is_some())
+            && is(args.refusals, &|e| matches!(e, Event::Refused { .. } | Event::ShareRejected { .. }))
+            && is(args.no_ticket, &|e| matches!(e, Event::Opened(opening) if opening.ticket.is_none()))
+            && args.unusual_hours.is_none_or(|hours| {
+                matches!(event, Some(Event::Opened(_))) && hours.leave_out(entry.time, &self.zone)
+            })
+    }
+
+    /// Whether an entry names somebody; among contributions: is that one's.
+    fn names(&self, who: &Pseudonym, entry: &Read) -> bool {
+        match entry.event.as_ref().and_then(contributor) {
+            Some(contributor) if self.args.contributions => contributor == who,
+            _ => entry.line.as_str().contains(&format!("\"{who}\"")),
+        }
+    }
+}
+
+/// Whose contribution an entry is about.
+fn contributor(event: &Event) -> Option<&Pseudonym> {
+    match event {
+        Event::Accepted(acceptance) => Some(&acceptance.custodian),
+        Event::Refused { custodian, .. } | Event::ShareRejected { custodian, .. } => Some(custodian),
+        _ => None,
+    }
+}
+
+/// The ceremony that an entry belongs to.
+pub fn ceremony_of(event: &Event) -> Option<&Hash> {
+    match event {
+        Event::Opened(opening) => Some(&opening.ceremony),
+        Event::Accepted(acceptance) => Some(&acceptance.ceremony),
+        Event::Targeted { ceremony, .. }
+        | Event::Refused { ceremony, .. }
+        | Event::Released { ceremony, .. }
+        | Event::ShareRejected { ceremony, .. }
+        | Event::Revealed { ceremony, .. }
+        | Event::Ended { ceremony, .. } => Some(ceremony),
+        _ => None,
+    }
+}
+
+/// Whether an event concerns an account: by itself, through what binds it, or
+/// through its ceremony.
+fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
+    let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
+    let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
+    match event {
+        Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
+        Event::Sealed(sealing) => sealing.account == *id,
+        Event::Bound(binding) => match &binding.scope {
+            Scope::Organisation => true,
+            Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
+            Scope::Account(account) => account == id,
+        },
+        other => ceremony_of(other).is_some_and(held),
+    }
+}

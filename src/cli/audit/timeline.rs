@@ -1,0 +1,156 @@
+//! `audit log --timeline`: one line a ceremony.
+
+use super::filter::{Filter, ceremony_of};
+use crate::cli::App;
+use crate::cli::error::CliError;
+use crate::cli::table::Column;
+use crate::event::{Ending, Event, Hash};
+use crate::state::{Ceremony, Organisation, Standing};
+use crate::time::Time;
+use crate::vault::PublicVault;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Targets that are named in a line before the rest is only counted.
+const NAMED: usize = 3;
+
+/// Column heads.
+pub const COLUMNS: [Column; 7] = [
+    Column::whole("ceremony"),
+    Column::whole("when"),
+    Column::whole("what"),
+    Column::whole("who"),
+    Column::whole("how long").spare(1),
+    Column::whole("outcome"),
+    Column::text("marks"),
+];
+
+/// The ceremonies that entries which pass the filter belong to, the oldest
+/// first, as JSON.
+pub fn rows(
+    app: &App<'_>,
+    vault: &PublicVault,
+    state: &Organisation,
+    filter: &Filter<'_>,
+) -> Result<Vec<Value>, CliError> {
+    let (mut asked, mut ends) = (BTreeSet::<Hash>::new(), BTreeMap::<Hash, Time>::new());
+    for entry in vault.walk(&state.id, 0..state.size) {
+        let entry = entry?;
+        let Some(event) = &entry.event else { continue };
+        if let Event::Ended { ceremony, .. } = event {
+            ends.insert(*ceremony, entry.time);
+        }
+        asked.extend(ceremony_of(event).filter(|_| filter.keeps(&entry)));
+    }
+    let mut found: Vec<_> = state.ceremonies.iter().filter(|(hash, _)| asked.contains(*hash)).collect();
+    found.sort_by_key(|(_, ceremony)| ceremony.opened_size);
+    let now = app.now();
+    Ok(found.into_iter().map(|(hash, c)| row(state, hash, c, ends.get(hash).copied(), now)).collect())
+}
+
+fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, ended: Option<Time>, now: Time) -> Value {
+    let targets: Vec<_> = ceremony
+        .targets
+        .iter()
+        .map(|credential| match state.begun.get(credential) {
+            Some(begun) => json!({ "address": state.address(&begun.account), "version": begun.version }),
+            None => json!({ "credential": credential }),
+        })
+        .collect();
+    let outcome = match ceremony.standing {
+        Standing::Open if now > ceremony.expires => "overdue",
+        Standing::Open => "open",
+        Standing::Ended(Ending::Closed) => "closed",
+        Standing::Ended(Ending::Aborted) => "aborted",
+        Standing::Ended(Ending::Expired) => "expired",
+    };
+    let lasted = ended.unwrap_or(now) - ceremony.opened;
+    json!({
+        "ceremony": hash, "opened": ceremony.opened, "ended": ended, "seconds": lasted.0 / 1000,
+        "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
+        "accepted": ceremony.accepted.len(), "refused": ceremony.refused.len(),
+        "bad_shares": ceremony.rejected.len(), "exposed": !ceremony.released.is_empty(),
+        "ticket": ceremony.ticket.is_some(), "outcome": outcome,
+    })
+}
+
+/// A row as cells, in the order of [`COLUMNS`].
+pub fn cells(row: &Value) -> Vec<String> {
+    let text = |key: &str| crate::cli::hierarchy::text(&row[key]);
+    let opened = Time::parse(&text("opened")).map(Time::to_minute).unwrap_or_default();
+    let seconds = row["seconds"].as_i64().unwrap_or_default();
+    let so_far = if row["ended"].is_null() { " so far" } else { "" };
+    vec![
+        text("ceremony").chars().take(8).collect(),
+        opened,
+        targets(&row["targets"]),
+        text("operator"),
+        format!("{}{so_far}", crate::time::Span::seconds(seconds)),
+        text("outcome"),
+        marks(row).join(", "),
+    ]
+}
+
+fn targets(list: &Value) -> String {
+    let all = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let name = |target: &Value| match target["address"].as_str() {
+        Some(address) => format!("{address} v{}", target["version"]),
+        None => crate::cli::hierarchy::text(&target["credential"]).chars().take(8).collect(),
+    };
+    let mut names: Vec<String> = all.iter().take(NAMED).map(name).collect();
+    if all.len() > NAMED {
+        names.push(format!("{} more", all.len() - NAMED));
+    }
+    names.join(", ")
+}
+
+/// What an officer should notice.
+fn marks(row: &Value) -> Vec<String> {
+    let count = |key: &str| row[key].as_u64().unwrap_or_default();
+    let (accepted, refused, bad) = (count("accepted"), count("refused"), count("bad_shares"));
+    let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
+    let marks = [
+        exposed.then(|| "EXPOSED".to_owned()),
+        // Shares were given, and nothing came of it.
+        (over && !exposed && accepted > 0).then(|| format!("weakened by {accepted}")),
+        (refused > 0).then(|| format!("{refused} refused")),
+        (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),
+        (row["ticket"] == false).then(|| "no ticket".to_owned()),
+    ];
+    marks.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_an_officer_should_notice() {
+        let targets: Vec<_> =
+            (1..=5).map(|n| json!({ "address": format!("a/b/c{n}"), "version": n })).collect();
+        let row = json!({
+            "ceremony": "0123456789ab", "opened": "2026-03-01T09:00:00.000Z", "ended": null, "seconds": 125,
+            "operator": "brisk-tern-door", "outcome": "open", "exposed": true, "refused": 2, "bad_shares": 0,
+            "ticket": false, "targets": targets,
+        });
+        let expected = [
+            "01234567",
+            "2026-03-01 09:00:00Z",
+            "a/b/c1 v1, a/b/c2 v2, a/b/c3 v3, 2 more",
+            "brisk-tern-door",
+            "2 min 05 s so far",
+            "open",
+            "EXPOSED, 2 refused, no ticket",
+        ];
+        assert_eq!(cells(&row), expected);
+        assert_eq!(cells(&row).len(), COLUMNS.len());
+    }
+
+    #[test]
+    fn shares_that_were_given_for_nothing_are_marked() {
+        let row = |ended: Value, exposed: bool| json!({ "ended": ended, "exposed": exposed, "accepted": 1, "refused": 0, "bad_shares": 1, "ticket": true });
+        assert_eq!(marks(&row(json!("later"), false)), ["weakened by 1", "1 bad share"]);
+        assert_eq!(marks(&row(json!("later"), true)), ["EXPOSED", "1 bad share"]);
+        assert_eq!(marks(&row(Value::Null, false)), ["1 bad share"], "it may still come to something");
+    }
+}

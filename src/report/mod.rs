@@ -1,0 +1,6 @@
+//! The log in the forms that other programs read. Pure: entries in, text out;
+//! no files, sockets or clock.
+
+pub mod csv;
+pub mod ocsf;
+pub mod syslog;

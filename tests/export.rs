@@ -1,0 +1,223 @@
+//! Exports and receipts as the program makes them.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "support/cli.rs"]
+mod cli;
+
+use cli::World;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every file below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn export(world: &World) -> PathBuf {
+    world.host(&["audit", "export", "acme", "copy"]).good();
+    world.host_dir().join("copy")
+}
+
+#[test]
+fn an_export_verifies_and_grows_with_the_log() {
+    let world = World::new();
+    let dir = export(&world);
+    let first = world.host(&["--json", "audit", "verify", "--export", "copy"]).good().json();
+    assert_eq!((first["findings"].as_array().unwrap().len(), &first["key_given"]), (0, &false.into()));
+    assert_eq!(first["entries"], world.log_size());
+    world.request("request.warifu");
+    let again = world.host(&["--json", "audit", "export", "acme", "copy"]).good().json();
+    assert_eq!((&again["before"], &again["entries"]), (&first["entries"], &world.log_size().into()));
+    let key = world.host(&["audit", "key", "acme"]).good().out;
+    let key = key.trim();
+    assert_eq!(fs::read_to_string(dir.join("log.vkey")).unwrap().trim(), key);
+    assert_eq!(fs::read_to_string(dir.join("policy")).unwrap(), format!("log {key}\nquorum none\n"));
+    assert!(fs::read_to_string(dir.join("README")).unwrap().contains(key));
+    let said = world.host(&["audit", "verify", "--export", "copy", "--key", key]).good();
+    assert!(said.out.contains("good") && !said.out.contains("Compare it"), "{}", said.out);
+    world.host(&["audit", "verify", "--export", "copy", "--key", "copy/log.vkey"]).good();
+}
+
+#[test]
+fn nothing_of_a_neighbouring_organisation_is_exported() {
+    let world = World::new();
+    let dir = export(&world);
+    let neighbour = world.host(&["--json", "org", "show", "globex"]).good().json();
+    let key = world.host(&["audit", "key", "globex"]).good().out;
+    let foreign = [
+        "globex",
+        "Globex",
+        "vault-seventeen",
+        "ledger",
+        "999988887777",
+        neighbour["id"].as_str().unwrap(),
+        key.trim(),
+        &world.stranger.name,
+    ];
+    let all = files(&dir);
+    assert!(all.len() >= 6);
+    for path in all {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        for name in foreign {
+            assert!(!text.contains(name), "{} has {name}", path.display());
+        }
+    }
+    world.host_refused(&["audit", "export", "globex", "copy"], 3, &["copy holds the log of"]);
+    world.host_refused(&["audit", "export", "nobody", "new"], 3, &["there is no organisation 'nobody'"]);
+}
+
+#[test]
+fn exporting_needs_neither_the_gate_nor_a_writable_vault() {
+    let world = World::new();
+    fs::remove_file(world.vault().join("gate.key")).unwrap();
+    export(&world);
+    world.host(&["audit", "prove", "acme", "--entry", "0", "--out", "first.tlog-proof"]).good();
+}
+
+#[test]
+fn a_changed_export_is_named_with_file_and_entry() {
+    let world = World::new();
+    let dir = export(&world);
+    let bundle = files(&dir).into_iter().find(|path| path.display().to_string().contains("entries")).unwrap();
+    let mut bytes = fs::read(&bundle).unwrap();
+    let at = bytes.windows(5).position(|at| at == b"spare").unwrap();
+    bytes[at] = b'S';
+    fs::write(&bundle, &bytes).unwrap();
+    let ran = world.host_refused(&["audit", "verify", "--export", "copy"], 6, &["1 findings"]);
+    assert!(
+        ran.out.contains("WRONG tile/entries/000.p/") && ran.out.contains("is not the one that was signed")
+    );
+    let found = world.host(&["--json", "audit", "verify", "--export", "copy"]).json();
+    assert!(found["findings"][0]["entry"].as_u64().unwrap() > 0, "{found}");
+}
+
+#[test]
+fn exports_that_cannot_be_read_are_refused() {
+    let world = World::new();
+    world.host_refused(&["audit", "verify", "--export", "nowhere"], 7, &["checkpoint: it is missing"]);
+    world.host_refused(&["audit", "verify", "acme", "--export", "copy"], 2, &[]);
+    world.host_refused(&["audit", "verify", "--key", "x"], 2, &[]);
+    export(&world);
+    world.host_refused(
+        &["audit", "verify", "--export", "copy", "--key", "nonsense"],
+        3,
+        &["not a verifier key"],
+    );
+    let other = world.host(&["audit", "key", "globex"]).good().out;
+    world.host_refused(
+        &["audit", "verify", "--export", "copy", "--key", other.trim()],
+        6,
+        &["no known key has signed"],
+    );
+}
+
+#[test]
+fn another_vaults_export_is_not_continued() {
+    let world = World::new();
+    let dir = export(&world);
+    fs::write(dir.join("log.vkey"), "else+00000000+AAAA\n").unwrap();
+    world.host_refused(
+        &["audit", "export", "acme", "copy"],
+        3,
+        &["copy holds the log of else", "Name a new"],
+    );
+    fs::create_dir(world.host_dir().join("letters")).unwrap();
+    fs::write(world.host_dir().join("letters/one"), "x").unwrap();
+    world.host_refused(&["audit", "export", "acme", "letters"], 3, &["neither empty nor an exported log"]);
+    let ran = ["audit", "export", "acme", "evidence", "--since", "2999-01-01"];
+    world.host_refused(&ran, 3, &["there is no entry since 2999-01-01"]);
+    assert!(!world.host_dir().join("evidence").exists());
+}
+
+#[test]
+fn a_vault_that_was_rolled_back_does_not_cut_its_export() {
+    let world = World::new();
+    let backup = cli::Backup::of(&world.vault());
+    world.request("request.warifu");
+    export(&world);
+    backup.restore();
+    world.host_refused(&["audit", "export", "acme", "copy"], 6, &["the vault only", "rolled back"]);
+    world.host(&["audit", "verify", "--export", "copy"]).good();
+    // Two entries more, but others than those that were exported.
+    world.request("other.warifu");
+    world.host_refused(&["audit", "export", "acme", "copy"], 6, &["are not those of the vault"]);
+    world.host(&["audit", "verify", "--export", "copy"]).good();
+}
+
+#[test]
+fn a_ceremonys_receipt_verifies_on_a_machine_without_the_vault() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    let short = &ceremony[..8];
+    let opened = world.host(&["--json", "audit", "prove", "acme", short]).good().json();
+    assert_eq!(opened["kind"], "targeted");
+    let said = world.host(&["audit", "prove", "acme", short]).good().err;
+    assert!(said.contains("('targeted')") && said.contains("nothing was released"), "{said}");
+    world.contributed(0, "request.warifu");
+    world.contributed(1, "request.warifu");
+    let finish = ["ceremony", "finish", "acme", short, "--exec", "cat > /dev/null"];
+    world.host(&cli::joined(&finish, &world.card(&world.operator))).good();
+    world.request("next.warifu");
+    let prove = ["audit", "prove", "acme", short, "--out", "billing.tlog-proof"];
+    let said = world.host(&prove).good();
+    assert!(said.out.contains("('released')") && !said.out.contains("nothing was"), "{}", said.out);
+    world.host_refused(&prove, 3, &["exists already"]);
+    let key = world.host(&["audit", "key", "acme"]).good().out;
+    let away = world.custodians[0].clone();
+    world.carry("billing.tlog-proof", &away);
+    let check = ["--json", "audit", "check-proof", "billing.tlog-proof", "--key", key.trim()];
+    let good = world.at(&away, &check).good().json();
+    assert!(good["entry"].as_str().unwrap().contains(&format!("\"released\":{{\"ceremony\":\"{ceremony}\"")));
+    assert_eq!(good["size"], world.log_size());
+    let words = world.at(&away, &["audit", "check-proof", "billing.tlog-proof", "--key", key.trim()]).good();
+    assert!(words.out.starts_with("good: entry ") && words.out.contains(&ceremony));
+
+    // The same entry by hand, and another one.
+    fs::write(world.home(&away).join("entry"), format!("{}\n", good["entry"].as_str().unwrap())).unwrap();
+    let with = |entry| world.at(&away, &[&check[..], &["--entry", entry]].concat());
+    with("entry").good();
+    fs::write(world.home(&away).join("entry"), "{\"an\":\"invention\"}").unwrap();
+    with("entry").refused(6, &["does not lead to the root"]);
+    let stdin = cli::run_with(
+        cli::warifu().current_dir(world.home(&away)),
+        &[&check[..], &["--entry", "-"]].concat(),
+        Some(good["entry"].as_str().unwrap()),
+    );
+    stdin.good();
+}
+
+#[test]
+fn receipts_that_prove_nothing_are_refused() {
+    let world = World::new();
+    let key = world.host(&["audit", "key", "acme"]).good().out;
+    let other = world.host(&["audit", "key", "globex"]).good().out;
+    let proof = world.host(&["audit", "prove", "acme", "--entry", "3"]).good();
+    assert!(proof.err.contains("A receipt of entry 3"), "{}", proof.err);
+    let path = world.host_dir().join("r");
+    let check = |text: &str, key: &str| {
+        fs::write(&path, text).unwrap();
+        world.host(&["audit", "check-proof", "r", "--key", key.trim()])
+    };
+    check(&proof.out, &key).good();
+    check(&proof.out, &other).refused(6, &["no known key has signed"]);
+    check(&proof.out.replace("index 3", "index 4"), &key).refused(6, &["does not lead to the root"]);
+    let extra = proof.out.lines().nth(1).unwrap();
+    check(&proof.out.replace(extra, "extra e30="), &key).refused(6, &["does not lead to the root"]);
+    check(&proof.out.replace(&format!("{extra}\n"), ""), &key).refused(2, &["does not carry its entry"]);
+    check(&proof.out.replace("@v1", "@v2"), &key).refused(3, &["first line"]);
+    check("", &key).refused(3, &["no checkpoint"]);
+    world.host_refused(&["audit", "prove", "acme", "--entry", "1000"], 3, &["there is no entry 1000"]);
+    world.host_refused(
+        &["audit", "prove", "acme", "abcdabcd"],
+        3,
+        &["no entry speaks of a ceremony 'abcdabcd'"],
+    );
+    world.host_refused(&["audit", "prove", "acme", "ab"], 3, &["does not name one ceremony"]);
+    world.host_refused(&["audit", "prove", "acme"], 2, &[]);
+}
