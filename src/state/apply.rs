@@ -121,6 +121,17 @@ pub enum Invalid {
         /// Size of the log that they saw.
         size: u64,
     },
+    /// Somebody signed for a log of which this one may be the continuation, but
+    /// too long ago to tell.
+    #[error("{who} saw the log when it had {size} entries, which is too long ago: it has {now} now")]
+    NotRecent {
+        /// Who.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
+        /// Size of the log.
+        now: u64,
+    },
     /// The log is another one than the vault began for that organisation.
     #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
     OtherLogBegun,
@@ -200,6 +211,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         self.check_listing(line)?;
+        let listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -217,6 +229,11 @@ impl Organisation {
         }
         self.size += 1;
         self.roots.push(*leaf);
+        // The list that was open is complete: this is the log that it was opened in.
+        let complete = listing.filter(|_| self.listing.is_none());
+        if let Some(open) = complete.and_then(|hash| self.ceremonies.get_mut(&hash)) {
+            open.opened_root = self.roots.at(self.size);
+        }
         Ok(())
     }
 
@@ -636,6 +653,7 @@ impl Organisation {
         let ceremony = Ceremony {
             opened: time,
             opened_size: self.size + 1,
+            opened_root: None,
             expires: opening.expires,
             operator: opening.operator.clone(),
             mode: opening.mode,
@@ -683,13 +701,15 @@ impl Organisation {
         })
     }
 
-    /// What somebody signed that they saw is this log, up to there: whoever is
-    /// shown another one is of no use in this.
+    /// What somebody signed that they saw is this log, up to there, and not long
+    /// ago: whoever is shown another one is of no use in this.
     fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
-        if self.root_at(size) == Some(*root) {
-            return Ok(());
+        let (who, now) = (who.to_string(), self.size);
+        match self.root_at(size) {
+            Some(here) if here == *root => Ok(()),
+            None if size <= now => Err(Invalid::NotRecent { who, size, now }),
+            _ => Err(Invalid::OtherLog { who, size }),
         }
-        Err(Invalid::OtherLog { who: who.to_string(), size })
     }
 
     fn targeted(
@@ -778,7 +798,9 @@ impl Organisation {
         if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
-        self.check_seen(who, acceptance.size, &acceptance.root)?;
+        if open.opened_root != Some(acceptance.root) {
+            return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
+        }
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));

@@ -17,6 +17,7 @@ use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
 };
 use crate::hex::Bytes;
+pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
@@ -95,8 +96,8 @@ pub struct Organisation {
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,
-    /// The log's tree. It is no part of the stored state: the checkpoint has its
-    /// root.
+    /// The log's last roots. They are no part of the stored state: the checkpoint
+    /// has the present one.
     #[serde(skip)]
     roots: Roots,
 }
@@ -170,6 +171,9 @@ pub struct Ceremony {
     pub opened: Time,
     /// Log size just after its opening: what every custodian must have checked.
     pub opened_size: u64,
+    /// The log's root at that size, once the list of targets is complete. It stays
+    /// here however much is written while the ceremony is open.
+    pub opened_root: Option<Bytes<32>>,
     /// Until when.
     pub expires: Time,
     /// Who asked.
@@ -221,7 +225,8 @@ pub enum Effective<'a> {
 }
 
 impl Organisation {
-    /// Root of the log's tree over the first entries; `None` if there are fewer.
+    /// Root of the log's tree over the first entries; `None` if there are fewer, or
+    /// more than [`RECENT`] have come since.
     pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
         self.roots.at(size)
     }

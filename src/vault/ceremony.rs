@@ -8,7 +8,6 @@ use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
 use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::merkle::Frontier;
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
@@ -185,14 +184,9 @@ impl Vault {
         now: Time,
     ) -> Result<Event, VaultError> {
         let attempt = judge::attempt(&log.state, contribution)?;
-        let ceremony = self.known(log, &contribution.ceremony)?;
-        let mut tree = Frontier::new();
-        for entry in self.store().entries(&log.state.id, 0..ceremony.opened_size)? {
-            tree.push(entry.leaf_hash());
-        }
         let totp = self.totp_of(log, &contribution.custodian)?;
         let code = self.code_of(log, contribution)?;
-        let event = attempt.judge(&log.state, &tree.root(), &totp, code.as_ref(), now);
+        let event = attempt.judge(&log.state, &totp, code.as_ref(), now);
         let mut records = Records::default();
         if matches!(event, Event::Accepted(_)) {
             let name = contribution_record(&contribution.ceremony, &contribution.custodian);
