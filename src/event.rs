@@ -10,12 +10,14 @@ use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::name::{
-    AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, VaultId,
+    AccountId, Factor, GroupId, NameError, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug,
+    VaultId,
 };
 use crate::seal::card::Role;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::io;
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;
@@ -41,14 +43,30 @@ pub struct Entry {
 }
 
 /// Who made an entry: the host's administration, or a card by its pseudonym.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Actor {
     /// Whoever administers the host: attested by nothing but the checkpoint.
     Host,
     /// A card; the event carries its signature.
-    #[serde(untagged)]
     Card(Pseudonym),
+}
+
+impl TryFrom<String> for Actor {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        if text == "host" { Ok(Self::Host) } else { text.try_into().map(Self::Card) }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Host => to.serialize_str("host"),
+            Self::Card(who) => who.serialize(to),
+        }
+    }
 }
 
 impl std::fmt::Display for Actor {
@@ -759,7 +777,7 @@ pub enum Line {
 }
 
 /// Why a line is not an entry.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum EntryError {
     /// Not JSON of the expected shape, in the JSON reader's words: its own error
     /// can neither be compared nor be printed as it is.
@@ -782,11 +800,35 @@ impl Entry {
 
     /// Reads a line; refuses a known kind in any form but its own.
     pub fn from_line(line: &EntryBytes) -> Result<Line, EntryError> {
-        match serde_json::from_slice::<Self>(line.as_bytes()) {
-            Ok(entry) if entry.to_line()?.as_bytes() == line.as_bytes() => Ok(Line::Known(Box::new(entry))),
+        match serde_json::from_str::<Self>(line.as_str()) {
+            Ok(entry) if entry.is_written_as(line.as_bytes()) => Ok(Line::Known(Box::new(entry))),
             Ok(_) => Err(EntryError::NotCanonical),
             Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(printable(&error.to_string()))),
         }
+    }
+
+    /// Whether these are the bytes that [`Entry::to_line`] writes, without
+    /// writing them.
+    fn is_written_as(&self, bytes: &[u8]) -> bool {
+        let mut same = Same { expected: bytes };
+        serde_json::to_writer(&mut same, self).is_ok() && same.expected.is_empty()
+    }
+}
+
+/// Takes what is expected and fails at anything else.
+struct Same<'a> {
+    expected: &'a [u8],
+}
+
+impl io::Write for Same<'_> {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        let rest = self.expected.strip_prefix(written).ok_or(io::ErrorKind::InvalidData)?;
+        self.expected = rest;
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -4,7 +4,8 @@
 //! is one of these two types, so that there is exactly one text for each value.
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// `N` public bytes; 64 for a transcript hash or a signature, 32 for a key.
@@ -26,9 +27,10 @@ pub struct NotHex {
 impl<const N: usize> Bytes<N> {
     /// Reads exactly `2·N` lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, NotHex> {
-        let wrong = NotHex { expected: 2 * N };
-        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| NotHex { expected: 2 * N })?;
-        bytes.try_into().map(Self).map_err(|_| wrong)
+        let mut bytes = [0; N];
+        // Of another length there would be no room, or some left.
+        let decoded = text.len() == 2 * N && HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).is_ok();
+        if decoded { Ok(Self(bytes)) } else { Err(NotHex { expected: 2 * N }) }
     }
 
     /// Copies exactly `N` bytes, or gives `None` for any other length.
@@ -73,14 +75,28 @@ impl<const N: usize> fmt::Debug for Bytes<N> {
 
 impl<const N: usize> Serialize for Bytes<N> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        let mut digits = [[0; 2]; N];
+        let digits = digits.as_flattened_mut();
+        HEXLOWER.encode_mut(&self.0, digits);
+        to.serialize_str(str::from_utf8(digits).expect("hexadecimal digits are ASCII"))
     }
 }
 
 impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Self::parse(&text).map_err(D::Error::custom)
+        struct Digits<const N: usize>;
+        impl<const N: usize> Visitor<'_> for Digits<N> {
+            type Value = Bytes<N>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{} lower-case hexadecimal digits", 2 * N)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Bytes::parse(text).map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Digits)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::hex::Bytes;
 use rand_core::CryptoRng;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
 /// Why a name was refused.
@@ -107,9 +107,14 @@ impl From<VaultId> for OrganisationId {
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $check:expr, $error:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
+            }
+        }
         impl $name {
             /// The text.
             pub fn as_str(&self) -> &str {
@@ -184,9 +189,8 @@ fn is_slug(text: &str) -> bool {
 }
 
 fn is_pseudonym(text: &str) -> bool {
-    let words: Vec<_> = text.split('-').collect();
-    words.len() == 3
-        && words.iter().all(|w| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase()))
+    let word = |w: &str| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase());
+    text.split('-').count() == 3 && text.split('-').all(word)
 }
 
 /// Characters that a reader does not see, or that turn or hide what stands beside
@@ -204,7 +208,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Whose root user it is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provider {
     /// Amazon Web Services: external ids have 12 digits.

@@ -1,8 +1,9 @@
 //! Points in time, as entries and messages write them. No clock here: the time
 //! is a parameter everywhere above the command line.
 
-use jiff::{Timestamp, Unit};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use jiff::Timestamp;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, ops};
 
 /// Milliseconds since 1970-01-01T00:00:00Z; written as RFC 3339 in UTC with
@@ -94,10 +95,33 @@ impl Time {
 
     /// Reads exactly the form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Result<Self, NotATime> {
-        let wrong = || NotATime(text.to_owned());
-        let stamp: Timestamp = text.parse().map_err(|_| wrong())?;
-        let time = Self::from_millis(stamp.as_millisecond()).ok_or_else(wrong)?;
-        if time.to_string() == text { Ok(time) } else { Err(wrong()) }
+        read_exactly(text).ok_or_else(|| NotATime(text.to_owned()))
+    }
+
+    /// The one text of this time, by the calendar of RFC 3339 (the proleptic
+    /// Gregorian one). Every entry of a log has one or two of them, so this does
+    /// not go through a calendar library; a test compares it with one.
+    fn text(self) -> [u8; 24] {
+        let (days, rest) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = civil_of(days);
+        let fields = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, rest / 3_600_000),
+            (14, 2, rest / 60_000 % 60),
+            (17, 2, rest / 1000 % 60),
+            (20, 3, rest % 1000),
+        ];
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (start, length, value) in fields {
+            let mut value = value;
+            for digit in text.iter_mut().skip(start).take(length).rev() {
+                *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+                value /= 10;
+            }
+        }
+        text
     }
 
     /// Reads a time as a person may write it: RFC 3339 or a date alone.
@@ -130,9 +154,7 @@ impl ops::Sub for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stamp = Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
-        let whole = stamp.round(Unit::Millisecond).unwrap_or(stamp);
-        write!(f, "{whole:.3}")
+        f.write_str(str::from_utf8(&self.text()).expect("digits and signs are ASCII"))
     }
 }
 
@@ -144,20 +166,71 @@ impl fmt::Debug for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(str::from_utf8(&self.text()).expect("digits and signs are ASCII"))
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Self::parse(&text).map_err(D::Error::custom)
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time with three decimals and Z")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+                Time::parse(text).map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Text)
     }
+}
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// `YYYY-MM-DDThh:mm:ss.mmmZ` and nothing else.
+fn read_exactly(text: &str) -> Option<Time> {
+    let number = |range: ops::Range<usize>| {
+        let digits = text.get(range).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse::<i64>().ok()
+    };
+    let date = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let clock = (number(11..13)?, number(14..16)?, number(17..19)?, number(20..23)?);
+    let ((year, month, day), (hour, minute, second, millis)) = (date, clock);
+    let days = days_of(year, month, day);
+    let time = Time::from_millis(days * DAY + ((hour * 60 + minute) * 60 + second) * 1000 + millis)?;
+    // Signs in their places, and no month, day, hour, minute or second too many.
+    (time.text() == text.as_bytes()).then_some(time)
+}
+
+/// Days from 1970-01-01 to a date: years count from March, in cycles of 400 years
+/// that have 146,097 days.
+fn days_of(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (cycle, of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    cycle * 146_097 + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - 719_468
+}
+
+/// The inverse of [`days_of`].
+fn civil_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (cycle, of_cycle) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+    let of_year = of_cycle - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (cycle * 400 + year + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn there_is_one_text_for_each_time() {
@@ -168,6 +241,39 @@ mod tests {
         {
             assert!(Time::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn the_calendar_is_that_of_a_library(millis in -62_167_219_200_000i64..253_402_207_200_000) {
+            let stamp = Timestamp::from_millisecond(millis).unwrap();
+            let text = format!("{stamp:.3}");
+            prop_assert_eq!(Time(millis).to_string(), &text[..]);
+            prop_assert_eq!(Time::parse(&text), Ok(Time(millis)));
+        }
+
+        #[test]
+        fn a_changed_character_never_reads_as_the_same_time(
+            millis in -62_167_219_200_000i64..253_402_207_200_000, at in 0usize..24, with in "[0-9A-Z:+. -]",
+        ) {
+            let mut text = Time(millis).to_string();
+            text.replace_range(at..=at, &with);
+            if let Ok(time) = Time::parse(&text) {
+                prop_assert_eq!(time.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn days_that_are_in_no_calendar_are_refused() {
+        for bad in ["2026-02-29", "2026-04-31", "2026-00-10", "2026-13-01", "2026-01-00", "1900-02-29"] {
+            assert!(Time::parse(&format!("{bad}T00:00:00.000Z")).is_err(), "{bad}");
+        }
+        for bad in ["24:00:00", "00:60:00", "00:00:60", "23:59:60"] {
+            assert!(Time::parse(&format!("2026-03-01T{bad}.000Z")).is_err(), "{bad}");
+        }
+        assert!(Time::parse("2024-02-29T00:00:00.000Z").is_ok());
+        assert!(Time::parse("2000-02-29T00:00:00.000Z").is_ok());
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub mod label {
         RELEASE = "release";
         /// Requester's private HPKE key at rest.
         REQUESTER_KEY = "requester-key";
+        /// Coefficients of a batch of signatures.
+        SIGNATURE_BATCH = "signature-batch";
         /// An operator ends a ceremony or reports its result.
         OPERATOR_NOTICE = "operator-notice";
     }

@@ -535,3 +535,68 @@ fn an_alteration_of_the_vaults_own_log_is_found() {
         backup.restore();
     }
 }
+
+#[test]
+fn swapped_entries_are_called_so() {
+    let world = World::new();
+    let first = "(SELECT min(position) FROM entry WHERE position >> 40 = (SELECT DISTINCT position >> 40 FROM entry WHERE instr(bytes, '111122223333')))";
+    let first: i64 = world.database().query_row(&format!("SELECT {first}"), [], |row| row.get(0)).unwrap();
+    let (one, other) = (first + 2, first + 5);
+    let put = |from: i64, to: i64| {
+        let changed =
+            world.database().execute("UPDATE entry SET position = ?2 WHERE position = ?1", [from, to]);
+        assert_eq!(changed.unwrap(), 1);
+    };
+    put(one, -1);
+    put(other, one);
+    put(-1, other);
+    let ran = world.host(&["audit", "verify", "acme"]);
+    assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("entries 2 and 5 were swapped"), "{}", ran.out);
+}
+
+/// The signed checkpoint of `acme`, as somebody else may keep it.
+fn checkpoint_of_acme(world: &World) -> (String, String) {
+    let sql = "SELECT checkpoint FROM log WHERE number = (SELECT DISTINCT position >> 40 FROM entry WHERE instr(bytes, '111122223333'))";
+    let note: String = world.database().query_row(sql, [], |row| row.get(0)).unwrap();
+    let name = note.lines().next().unwrap().to_owned();
+    (note, name)
+}
+
+#[test]
+fn a_vault_that_was_put_back_is_found_by_who_kept_a_checkpoint() {
+    let world = World::new();
+    let keep = |file: &str| fs::write(world.host_dir().join(file), checkpoint_of_acme(&world).0).unwrap();
+    keep("old");
+    let backup = cli::Backup::of(&world.vault());
+    world.host(&["account", "add", "acme/web/later", "--id", "777777777777"]).good();
+    keep("new");
+    let ran = world.host(&["audit", "verify", "acme", "--against", "old"]).good();
+    assert!(ran.out.contains("extends the checkpoint of"), "{}", ran.out);
+    world.host(&["audit", "verify", "--against", "new"]).good();
+    backup.restore();
+    world.verified();
+    let ran = world.host(&["--json", "audit", "verify", "acme", "--against", "new"]);
+    assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
+    let findings = ran.json()["findings"].clone();
+    assert_eq!(findings[0]["tampering"], serde_json::json!(["rolled-back", "forked"]), "{findings}");
+    // Held against another organisation's log, or none, it says nothing.
+    world.host_refused(&["audit", "verify", "globex", "--against", "new"], INPUT, &["there is no log"]);
+    world.host_refused(&["audit", "verify", "--against", "missing"], STORAGE, &["missing"]);
+    fs::write(world.host_dir().join("new"), "no note").unwrap();
+    assert_eq!(world.host(&["audit", "verify", "--against", "new"]).code, TAMPERED);
+}
+
+#[test]
+fn a_vault_under_another_key_than_the_one_that_is_known_is_found() {
+    let world = World::new();
+    let (_, name) = checkpoint_of_acme(&world);
+    let key = |fill: u8| {
+        let seed = warifu::secret::SecretKey::from_slice(&[fill; 32]).unwrap();
+        warifu::log::LogSigner::new(&name, seed).unwrap().verifier().to_string()
+    };
+    let ran = world.host(&["audit", "verify", "--key", &key(7)]);
+    assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("WRONG acme") && ran.out.contains("good  globex"), "{}", ran.out);
+    world.host_refused(&["audit", "verify", "--key", "acme"], INPUT, &["the key is not usable"]);
+}

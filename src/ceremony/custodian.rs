@@ -231,8 +231,14 @@ pub fn replay(
     let begins = Entry::from_line(first).map_err(damaged(0))?;
     let invalid = |index| move |why| ReviewError::Invalid { index, why };
     let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
+    // What the owner saw may be older than the roots that the state remembers.
+    let seen_at = |tree: &Frontier| before.filter(|b| b.size == tree.size()).map(|_| tree.root());
     let mut tree = Frontier::new();
-    tree.extend(lines.iter().map(EntryBytes::leaf_hash));
+    let mut then = seen_at(&tree);
+    for leaf in lines.iter().map(EntryBytes::leaf_hash) {
+        tree.push(leaf);
+        then = then.or_else(|| seen_at(&tree));
+    }
     let (size, root) = (tree.size(), tree.root());
     let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
     seen.checkpoint = check_checkpoint(&state, &seen)?;
@@ -241,7 +247,7 @@ pub fn replay(
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
     }
     if let Some(before) = before {
-        compare(&seen, before, state.root_at(before.size))?;
+        compare(&seen, before, then)?;
     }
     Ok(Replayed { state, seen })
 }
@@ -295,7 +301,7 @@ pub fn review(
         return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
     }
     let found = check_ceremony(state, package, &ceremony, now)?;
-    let root = state.root_at(found.opened_size).ok_or(ReviewError::NoCeremony)?;
+    let root = found.opened_root.ok_or(ReviewError::NoCeremony)?;
     let mut held = Vec::new();
     let mut targets = Vec::new();
     for (index, target) in (0u64..).zip(&request.targets) {
@@ -364,7 +370,7 @@ fn check_target(
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
     let version = state.versions.get(&target.credential).ok_or(not_current("version"))?;
-    if Target::from(&version.sealing) != *target {
+    if Target::from(&*version.sealing) != *target {
         return Err(not_current("version"));
     }
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);

@@ -72,17 +72,16 @@ pub fn attempt<'a>(
 }
 
 impl Attempt<'_> {
-    /// Judges the attempt. `root` is the root of the log at the ceremony's
-    /// opening; `code` is the decrypted code, `None` if it did not decrypt.
+    /// Judges the attempt. `code` is the decrypted code, `None` if it did not
+    /// decrypt.
     pub fn judge(
         &self,
         state: &Organisation,
-        root: &Bytes<32>,
         totp: &TotpSecret,
         code: Option<&SecretBytes>,
         now: Time,
     ) -> Event {
-        let verdict = self.check(state, root, now).and_then(|()| self.check_code(state, totp, code));
+        let verdict = self.check(state, now).and_then(|()| self.check_code(state, totp, code));
         match verdict {
             Ok(step) => Event::Accepted(self.acceptance(step)),
             Err(why) => Event::Refused {
@@ -96,7 +95,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn check(&self, state: &Organisation, root: &Bytes<32>, now: Time) -> Result<(), Refusal> {
+    fn check(&self, state: &Organisation, now: Time) -> Result<(), Refusal> {
         let Self { contribution, ceremony } = self;
         if now > ceremony.expires {
             return Err(Refusal::Expired);
@@ -107,7 +106,8 @@ impl Attempt<'_> {
         if ceremony.accepted.contains_key(&contribution.custodian) {
             return Err(Refusal::Twice);
         }
-        if contribution.size != ceremony.opened_size || contribution.root != *root {
+        let checked = (contribution.size, Some(contribution.root));
+        if checked != (ceremony.opened_size, ceremony.opened_root) {
             return Err(Refusal::OtherCheckpoint);
         }
         let seen = (contribution.size, &contribution.root);

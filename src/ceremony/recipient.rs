@@ -204,7 +204,7 @@ impl<'a> Facts<'a> {
             return Err(FinishError::NotReleased);
         }
         let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
-        if Target::from(sealing) != *target {
+        if Target::from(&**sealing) != *target {
             return Err(not("version"));
         }
         let group = state.groups.get(&target.group).ok_or(not("group"))?;

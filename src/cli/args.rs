@@ -5,7 +5,9 @@
 mod audit;
 mod witness;
 
-pub use audit::{AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs};
+pub use audit::{
+    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
+};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{

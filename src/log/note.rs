@@ -452,7 +452,8 @@ impl NamedSeed {
     }
 }
 
-fn cosigned_message(text: &NoteText, seconds: u64) -> String {
+/// What a cosignature of a text at a time signs (tlog-cosignature).
+pub fn cosigned_message(text: &NoteText, seconds: u64) -> String {
     format!("cosignature/v1\ntime {seconds}\n{}", text.as_str())
 }
 

@@ -1,35 +1,50 @@
-//! A growing tree that remembers its root at every size, so that what somebody
-//! says they saw of a log can be held against the log itself.
+//! A growing tree that remembers its roots at the last sizes, so that what
+//! somebody says they saw of a log just now can be held against the log itself.
 //!
-//! 32 bytes for each entry; no proof is needed where all entries are at hand.
+//! Memory does not grow with the tree; what is older is forgotten, and needs the
+//! leaves.
 
 use super::merkle::{EMPTY_ROOT, Frontier, Hash};
+use std::collections::VecDeque;
 
-/// A tree with its root at every size so far.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// How many leaves back a root is remembered.
+pub const RECENT: u64 = 4096;
+
+/// A tree with its roots at its present size and at the [`RECENT`] sizes before.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roots {
     tree: Frontier,
-    roots: Vec<Hash>,
+    /// The last is of the present size.
+    recent: VecDeque<Hash>,
 }
 
 impl Roots {
     /// The tree without leaves.
     pub fn new() -> Self {
-        Self::default()
+        Self { tree: Frontier::new(), recent: VecDeque::from([EMPTY_ROOT]) }
     }
 
     /// Appends one leaf.
     pub fn push(&mut self, leaf: Hash) {
         self.tree.push(leaf);
-        self.roots.push(self.tree.root());
+        self.recent.push_back(self.tree.root());
+        if self.recent.len() as u64 > RECENT + 1 {
+            self.recent.pop_front();
+        }
     }
 
-    /// Root over the first `size` leaves; `None` if there are fewer.
+    /// Root over the first `size` leaves; `None` if there are fewer, or if that
+    /// was too long ago.
     pub fn at(&self, size: u64) -> Option<Hash> {
-        match usize::try_from(size).ok()?.checked_sub(1) {
-            None => Some(EMPTY_ROOT),
-            Some(last) => self.roots.get(last).copied(),
-        }
+        let back = usize::try_from(self.tree.size().checked_sub(size)?).ok()?;
+        let place = self.recent.len().checked_sub(back.checked_add(1)?)?;
+        self.recent.get(place).copied()
+    }
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -39,7 +54,7 @@ mod tests {
     use crate::log::merkle::{leaf_hash, root};
 
     #[test]
-    fn every_size_has_the_root_of_its_leaves() {
+    fn every_recent_size_has_the_root_of_its_leaves() {
         let leaves: Vec<_> = (0..70u8).map(|n| leaf_hash(&[n])).collect();
         let mut roots = Roots::new();
         leaves.iter().for_each(|leaf| roots.push(*leaf));
@@ -48,5 +63,20 @@ mod tests {
         }
         assert_eq!(roots.at(71), None);
         assert_eq!(roots.at(u64::MAX), None);
+    }
+
+    #[test]
+    fn what_is_no_longer_recent_is_forgotten() {
+        let mut roots = Roots::new();
+        let mut at_seven = None;
+        for n in 0..RECENT + 7 {
+            roots.push(leaf_hash(&n.to_be_bytes()));
+            at_seven = if n == 6 { Some(roots.tree.root()) } else { at_seven };
+        }
+        assert_eq!(roots.at(7), at_seven);
+        assert_eq!(roots.at(6), None);
+        assert_eq!(roots.recent.len() as u64, RECENT + 1);
+        roots.push(leaf_hash(b"one more"));
+        assert_eq!(roots.at(7), None);
     }
 }

@@ -1,15 +1,22 @@
 //! How each entry changes the state of an organisation, and which are refused.
 //!
-//! Every signature that an entry carries is verified here, so that state can
-//! only come from entries whose actors agreed to them.
+//! Every signature that an entry carries goes to a [`Claims`]: the vault's own
+//! way in verifies each at once, so that state can only come from entries whose
+//! actors agreed to them; `audit` verifies many together.
 
-use super::{AHEAD, Account, Begun, Ceremony, Organisation, Project, ROOM_AGE, Standing, Version};
+use super::claims::{Claim, Claims, Said, Signer, Strict};
+use super::index::{self, Index};
+use super::{
+    AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
+};
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
     GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
     WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::Checkpoint;
+use crate::log::note::cosigned_message;
 use crate::log::policy::Policy;
 use crate::log::roots::Roots;
 use crate::message::{
@@ -18,7 +25,7 @@ use crate::message::{
 };
 use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
 use crate::pvss::{self, GroupError, GroupKeys};
-use crate::seal::{card::Role, sign};
+use crate::seal::card::Role;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,6 +128,17 @@ pub enum Invalid {
         /// Size of the log that they saw.
         size: u64,
     },
+    /// Somebody signed for a log of which this one may be the continuation, but
+    /// too long ago to tell.
+    #[error("{who} saw the log when it had {size} entries, which is too long ago: it has {now} now")]
+    NotRecent {
+        /// Who.
+        who: String,
+        /// Size of the log that they saw.
+        size: u64,
+        /// Size of the log.
+        now: u64,
+    },
     /// The log is another one than the vault began for that organisation.
     #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
     OtherLogBegun,
@@ -138,8 +156,13 @@ pub enum Invalid {
 }
 
 impl Organisation {
-    /// Begins with the log's first line and its leaf hash.
+    /// Begins with the log's first line and its leaf hash; verifies its signature.
     pub fn begin(line: &Line, leaf: &Bytes<32>) -> Result<Self, Invalid> {
+        Self::begin_claiming(line, leaf, &mut Strict)
+    }
+
+    /// As [`Organisation::begin`], but signatures go to `claims`.
+    pub fn begin_claiming(line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
         let Entry { v: 1, time, actor: Actor::Host, event } = &**entry else {
             return Err(Invalid::FirstEntry);
@@ -147,7 +170,7 @@ impl Organisation {
         let Event::OrganisationCreated { vault, organisation, slug, origin, name, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
-        check_gate_epoch(organisation, gate, 1)?;
+        check_gate_epoch(organisation, gate, 1, claims)?;
         let mut roots = Roots::new();
         roots.push(*leaf);
         Ok(Self {
@@ -176,13 +199,27 @@ impl Organisation {
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            index: Index::default(),
             roots,
         })
     }
 
-    /// Adds a line, which has this leaf hash. On an error the state is as before.
+    /// Adds a line, which has this leaf hash, and verifies its signatures. On an
+    /// error the state is as before.
     pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>) -> Result<(), Invalid> {
+        self.apply_claiming(line, leaf, &mut Strict)
+    }
+
+    /// As [`Organisation::apply`], but signatures go to `claims`: the state is
+    /// good for something only once all of them were verified.
+    pub fn apply_claiming(
+        &mut self,
+        line: &Line,
+        leaf: &Bytes<32>,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         self.check_listing(line)?;
+        let listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -194,12 +231,17 @@ impl Organisation {
                     return Err(Invalid::Schema(entry.v));
                 }
                 self.check_time(entry.time)?;
-                self.apply_event(entry)?;
+                self.apply_event(entry, claims)?;
                 self.last = entry.time;
             }
         }
         self.size += 1;
         self.roots.push(*leaf);
+        // The list that was open is complete: this is the log that it was opened in.
+        let complete = listing.filter(|_| self.listing.is_none());
+        if let Some(open) = complete.and_then(|hash| self.ceremonies.get_mut(&hash)) {
+            open.opened_root = self.roots.at(self.size);
+        }
         Ok(())
     }
 
@@ -222,7 +264,7 @@ impl Organisation {
         if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
-    fn apply_event(&mut self, entry: &Entry) -> Result<(), Invalid> {
+    fn apply_event(&mut self, entry: &Entry, claims: &mut dyn Claims) -> Result<(), Invalid> {
         let actor = &entry.actor;
         match &entry.event {
             Event::VaultCreated { .. }
@@ -231,40 +273,52 @@ impl Organisation {
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
+                self.index.projects.insert(slug.clone(), *project);
                 self.projects.insert(*project, Project { slug: slug.clone(), name: *name });
                 Ok(())
             }
             Event::AccountCreated { .. } => self.account_created(entry),
-            Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment),
-            Event::GroupFormed(statement) => self.group_formed(actor, statement),
-            Event::OperatorAdmitted(admission) => self.operator_admitted(actor, admission, entry.time),
-            Event::AdmissionRevoked { admission, custodian, signature } => {
-                self.admission_revoked(actor, admission, custodian, signature)
+            Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
+            Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
+            Event::OperatorAdmitted(admission) => {
+                self.operator_admitted(actor, admission, entry.time, claims)
             }
-            Event::Bound(binding) => self.bound(actor, binding),
-            Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy),
+            Event::AdmissionRevoked { admission, custodian, signature } => {
+                by_card(actor, custodian)?;
+                self.admission_revoked(admission, custodian, signature, claims)
+            }
+            Event::Bound(binding) => self.bound(actor, binding, claims),
+            Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
                 self.seal_begun(credential, begun)
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
-            Event::Opened(opening) => self.opened(actor, opening, entry.time),
+            Event::Opened(opening) => self.opened(actor, opening, entry.time, claims),
             Event::Targeted { ceremony, first, credentials } => {
                 self.targeted(actor, ceremony, *first, credentials)
             }
-            Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time),
+            Event::Accepted(acceptance) => self.accepted(actor, acceptance, entry.time, claims),
             Event::Refused { ceremony, custodian, why, at, body, signature } => {
                 by_card(actor, custodian)?;
+                let key = self.card(custodian, Role::Custodian)?.sign_key;
                 let message = Bytes(contribution_digest(ceremony, custodian, *at, body));
-                self.refused(ceremony, custodian, *why, &message, signature, entry.time)
+                claims.take(claim(custodian, &key, message.as_bytes(), signature))?;
+                self.refused(ceremony, custodian, *why, &message, entry.time)
             }
             Event::Released { ceremony, target, credential, custodians } => {
                 by_host(actor)?;
                 self.released(ceremony, *target, credential, custodians, entry.time)
             }
             Event::ShareRejected { ceremony, target, custodian, signature } => {
-                self.check_notice(actor, ceremony, *target, Notice::ShareRejected(custodian), signature)?;
+                self.check_notice(
+                    actor,
+                    (ceremony, *target),
+                    Notice::ShareRejected(custodian),
+                    signature,
+                    claims,
+                )?;
                 let open = self.open_ceremony(ceremony, "share-rejected")?;
                 let covers = open.accepted.get(custodian).is_some_and(|covered| covered.contains(target));
                 if !covers
@@ -276,7 +330,7 @@ impl Organisation {
                 Ok(())
             }
             Event::Revealed { ceremony, target, shown, signature } => {
-                self.check_notice(actor, ceremony, *target, Notice::Revealed(*shown), signature)?;
+                self.check_notice(actor, (ceremony, *target), Notice::Revealed(*shown), signature, claims)?;
                 let open = self.open_ceremony(ceremony, "revealed")?;
                 if !open.released.contains(target) || !open.revealed.insert(*target) {
                     return Err(Invalid::CeremonyState("revealed"));
@@ -290,6 +344,11 @@ impl Organisation {
                     return Err(Invalid::CeremonyState("ended"));
                 }
                 open.standing = Standing::Ended(*how);
+                // What was sent is of use to an open ceremony alone: in an ended
+                // one every message is refused, known or not.
+                open.accepted_messages.clear();
+                open.refused.clear();
+                self.index.open.remove(ceremony);
                 Ok(())
             }
         }
@@ -304,12 +363,15 @@ impl Organisation {
         if !self.projects.contains_key(project) {
             return Err(Invalid::Unknown { what: "project", id: project.to_string() });
         }
-        let taken = self.accounts.values().any(|a| a.project == *project && a.slug == *slug);
-        fresh(&self.accounts, account, slug, taken)?;
-        if self.accounts.values().any(|a| a.provider == *provider && a.external_id == *id) {
+        let named = index::name_of(project, slug);
+        fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
+        let provided = index::identifier_of(provider, id);
+        if self.index.external.contains(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
         }
         external_id(provider, id).map_err(|_| Invalid::Mismatch("external id"))?;
+        self.index.accounts.insert(named, *account);
+        self.index.external.insert(provided);
         let kept = Account {
             project: *project,
             slug: slug.clone(),
@@ -321,21 +383,33 @@ impl Organisation {
         Ok(())
     }
 
-    fn card_enrolled(&mut self, actor: &Actor, enrolment: &Enrolment) -> Result<(), Invalid> {
+    fn card_enrolled(
+        &mut self,
+        actor: &Actor,
+        enrolment: &Enrolment,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         let who = &enrolment.pseudonym;
-        let same = |p: &Enrolment| p.sign_key == enrolment.sign_key || p.cosign_key == enrolment.cosign_key;
-        let key_taken = self.people.values().any(same);
+        let key_taken = self.index.sign_keys.contains(&enrolment.sign_key)
+            || self.index.cosign_keys.contains(&enrolment.cosign_key);
         if self.people.contains_key(who) || key_taken {
             return Err(Invalid::Duplicate(who.to_string()));
         }
         let digest = enrolment.digest(&self.vault, &self.id, &self.first_entry);
-        check_signature(who, &enrolment.sign_key, &digest, &enrolment.signature)?;
+        claims.take(claim(who, &enrolment.sign_key, &digest, &enrolment.signature))?;
+        self.index.sign_keys.insert(enrolment.sign_key);
+        self.index.cosign_keys.insert(enrolment.cosign_key);
         self.people.insert(who.clone(), enrolment.clone());
         Ok(())
     }
 
-    fn group_formed(&mut self, actor: &Actor, statement: &GroupStatement) -> Result<(), Invalid> {
+    fn group_formed(
+        &mut self,
+        actor: &Actor,
+        statement: &GroupStatement,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
@@ -355,7 +429,7 @@ impl Organisation {
             pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
                 |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
             )?;
-            check_signature(&member.pseudonym, &member.sign_key, &digest, signature)?;
+            claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
         }
         self.groups.insert(statement.group, statement.clone());
         Ok(())
@@ -367,7 +441,13 @@ impl Organisation {
         Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
     }
 
-    fn operator_admitted(&mut self, actor: &Actor, admission: &Admission, time: Time) -> Result<(), Invalid> {
+    fn operator_admitted(
+        &mut self,
+        actor: &Actor,
+        admission: &Admission,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         let group = self.group(&admission.group, admission.epoch)?;
         let operator = self.card(&admission.operator, Role::Operator)?;
@@ -380,28 +460,27 @@ impl Organisation {
             _ => {}
         }
         let digest = admission.digest(&self.g(group));
-        check_quorum(group, &digest, &admission.signatures)?;
+        check_quorum(group, &digest, &admission.signatures, claims)?;
         self.admissions.insert(Bytes(digest), admission.clone());
         Ok(())
     }
 
     fn admission_revoked(
         &mut self,
-        actor: &Actor,
         admission: &Hash,
         custodian: &Pseudonym,
         signature: &Bytes<64>,
+        claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
-        by_card(actor, custodian)?;
         let unknown = || Invalid::Unknown { what: "admission", id: admission.short() };
         let given = self.admissions.get(admission).ok_or_else(unknown)?;
         let group = self.group(&given.group, given.epoch)?;
         let member = member_key(group, custodian)?;
-        check_signature(custodian, member, &Admission::revocation_digest(admission), signature)?;
+        claims.take(claim(custodian, member, &Admission::revocation_digest(admission), signature))?;
         let (group, operator) = (given.group, given.operator.clone());
         self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
-        for ceremony in self.ceremonies.values_mut().filter(|c| c.operator == operator) {
-            if ceremony.standing == Standing::Open {
+        for open in &self.index.open {
+            if let Some(ceremony) = self.ceremonies.get_mut(open).filter(|c| c.operator == operator) {
                 ceremony.stopped.insert(group);
             }
         }
@@ -409,7 +488,7 @@ impl Organisation {
         Ok(())
     }
 
-    fn bound(&mut self, actor: &Actor, binding: &Binding) -> Result<(), Invalid> {
+    fn bound(&mut self, actor: &Actor, binding: &Binding, claims: &mut dyn Claims) -> Result<(), Invalid> {
         by_host(actor)?;
         match &binding.scope {
             Scope::Project(id) if !self.projects.contains_key(id) => {
@@ -425,13 +504,13 @@ impl Organisation {
         }
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
-        check_quorum(group, &digest, &binding.signatures)?;
+        check_quorum(group, &digest, &binding.signatures, claims)?;
         let losing = self.must_agree(binding);
         for holder in &losing {
             let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
             let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
             let signatures = agreed.ok_or_else(|| Invalid::NotGivenUp(holding.slug.to_string()))?;
-            check_quorum(holding, &digest, &signatures.signatures)?;
+            check_quorum(holding, &digest, &signatures.signatures, claims)?;
         }
         if binding.given_up.len() != losing.len() {
             return Err(Invalid::Mismatch("list of groups that give it up"));
@@ -443,13 +522,18 @@ impl Organisation {
     }
 
     /// The group's own quorum alone changes what its releases wait for.
-    fn witness_policy_set(&mut self, actor: &Actor, set: &WitnessPolicy) -> Result<(), Invalid> {
+    fn witness_policy_set(
+        &mut self,
+        actor: &Actor,
+        set: &WitnessPolicy,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         if let Some(why) = self.policy_refused(set) {
             return Err(why);
         }
         let group = self.group(&set.group, set.epoch)?;
-        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures)?;
+        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures, claims)?;
         self.witness_policies.insert(set.group, set.clone());
         Ok(())
     }
@@ -553,6 +637,7 @@ impl Organisation {
         {
             return Err(Invalid::Mismatch("credential"));
         }
+        self.index.versions.insert((begun.account, begun.factor), begun.version);
         self.begun.insert(*credential, begun);
         Ok(())
     }
@@ -581,20 +666,30 @@ impl Organisation {
                     && self.gate().epoch == sealing.gate_epoch => {}
             _ => return Err(Invalid::Mismatch("binding")),
         }
-        let version =
-            Version { sealing: sealing.clone(), sealed: time, exposed: None, loose_shares: BTreeSet::new() };
+        let version = Version {
+            sealing: Box::new(sealing.clone()),
+            sealed: time,
+            exposed: None,
+            loose_shares: BTreeSet::new(),
+        };
         self.versions.insert(sealing.credential, version);
         Ok(())
     }
 
-    fn opened(&mut self, actor: &Actor, opening: &Opening, time: Time) -> Result<(), Invalid> {
+    fn opened(
+        &mut self,
+        actor: &Actor,
+        opening: &Opening,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_card(actor, &opening.operator)?;
         let operator = self.card(&opening.operator, Role::Operator)?;
         if self.request_of(opening, operator) != opening.ceremony {
             return Err(Invalid::Mismatch("request"));
         }
         let signed = request_digest(&opening.ceremony);
-        check_signature(&opening.operator, &operator.sign_key, &signed, &opening.signature)?;
+        claims.take(claim(&opening.operator, &operator.sign_key, &signed, &opening.signature))?;
         if self.ceremonies.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
@@ -605,6 +700,7 @@ impl Organisation {
         let ceremony = Ceremony {
             opened: time,
             opened_size: self.size + 1,
+            opened_root: None,
             expires: opening.expires,
             operator: opening.operator.clone(),
             mode: opening.mode,
@@ -624,6 +720,7 @@ impl Organisation {
             stopped: BTreeSet::new(),
             standing: Standing::Open,
         };
+        self.index.open.insert(opening.ceremony);
         self.ceremonies.insert(opening.ceremony, ceremony);
         self.listing = Some(opening.ceremony);
         Ok(())
@@ -651,13 +748,15 @@ impl Organisation {
         })
     }
 
-    /// What somebody signed that they saw is this log, up to there: whoever is
-    /// shown another one is of no use in this.
+    /// What somebody signed that they saw is this log, up to there, and not long
+    /// ago: whoever is shown another one is of no use in this.
     fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
-        if self.root_at(size) == Some(*root) {
-            return Ok(());
+        let (who, now) = (who.to_string(), self.size);
+        match self.root_at(size) {
+            Some(here) if here == *root => Ok(()),
+            None if size <= now => Err(Invalid::NotRecent { who, size, now }),
+            _ => Err(Invalid::OtherLog { who, size }),
         }
-        Err(Invalid::OtherLog { who: who.to_string(), size })
     }
 
     fn targeted(
@@ -712,19 +811,40 @@ impl Organisation {
     fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
         let listed = ceremony.targets.iter().chain(rest);
         let versions = listed.filter_map(|credential| self.versions.get(credential));
-        targets_hash(&versions.map(|v| Target::from(&v.sealing)).collect::<Vec<_>>())
+        targets_hash(&versions.map(|v| Target::from(&*v.sealing)).collect::<Vec<_>>())
     }
 
-    fn accepted(&mut self, actor: &Actor, acceptance: &Acceptance, time: Time) -> Result<(), Invalid> {
+    /// What the custodian says to have cosigned: the checkpoint that was checked,
+    /// at the time of the contribution.
+    fn cosigned(&self, acceptance: &Acceptance, key: &Bytes<32>) -> Result<Claim, Invalid> {
+        let who = Signer::Cosigner(acceptance.custodian.clone());
+        let (size, root) = (acceptance.size, acceptance.root);
+        let text = Checkpoint { origin: self.origin.to_string(), size, root }.text();
+        let text = text.map_err(|_| Invalid::Mismatch("origin"))?;
+        let (seconds, signature) = acceptance.cosignature.0.split_at(8);
+        let at = acceptance.at.unix_seconds();
+        let signature = Bytes::from_slice(signature).expect("72 bytes are 8 and 64");
+        let claim = Claim { key: *key, said: Said::Text(cosigned_message(&text, at)), signature, who };
+        if seconds == at.to_be_bytes() { Ok(claim) } else { Err(claim.wrong()) }
+    }
+
+    fn accepted(
+        &mut self,
+        actor: &Actor,
+        acceptance: &Acceptance,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         let who = &acceptance.custodian;
         by_card(actor, who)?;
-        let sign_key = self.card(who, Role::Custodian)?.sign_key;
+        let card = self.card(who, Role::Custodian)?;
+        let (sign_key, cosign_key) = (card.sign_key, card.cosign_key);
         let message = Bytes(acceptance.digest());
-        check_signature(who, &sign_key, message.as_bytes(), &acceptance.signature)?;
+        claims.take(claim(who, &sign_key, message.as_bytes(), &acceptance.signature))?;
         if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
             return Err(Invalid::StepReused(who.to_string()));
         }
-        let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / 30) <= 1;
+        let step_fits = acceptance.step.abs_diff(acceptance.at.unix_seconds() / STEP) <= 1;
         let open = self.ceremonies.get(&acceptance.ceremony).ok_or(Invalid::CeremonyState("accepted"))?;
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
@@ -740,11 +860,10 @@ impl Organisation {
         if open.standing != Standing::Open || !timely || !same_log || !new || !counts {
             return Err(Invalid::CeremonyState("accepted"));
         }
-        self.check_seen(who, acceptance.size, &acceptance.root)?;
-        let seen = (acceptance.size, &acceptance.root);
-        if self.cosignature(who, seen, acceptance.at, &acceptance.cosignature).is_none() {
-            return Err(Invalid::Signature { who: format!("{who} on the checkpoint") });
+        if open.opened_root != Some(acceptance.root) {
+            return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
+        claims.take(self.cosigned(acceptance, &cosign_key)?)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -755,17 +874,31 @@ impl Organisation {
             check_admitted(open, group)?;
             covered.push(version.sealing.credential);
         }
-        for credential in covered {
-            if let Some(version) = self.versions.get_mut(&credential) {
-                version.loose_shares.insert((acceptance.ceremony, who.clone()));
-            }
-        }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
         open.accepted.insert(who.clone(), acceptance.targets.clone());
         open.accepted_messages.insert(message);
-        self.used_steps.entry(who.clone()).or_default().insert(acceptance.step);
+        let released = open.released.clone();
+        for (target, credential) in acceptance.targets.iter().zip(covered) {
+            let version = self.versions.get_mut(&credential).filter(|_| !released.contains(target));
+            if let Some(version) = version {
+                version.loose_shares.insert((acceptance.ceremony, who.clone()));
+            }
+        }
+        self.use_up(who, acceptance.step, time);
         self.wrong_codes.remove(who);
         Ok(())
+    }
+
+    /// Remembers a step, and forgets those that no acceptance can name any more:
+    /// its `at` is not before its ceremony's opening, its step at most one before
+    /// its `at`, and a ceremony that is not open now opens now at the earliest.
+    fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
+        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get(hash));
+        let earliest = open.filter(|c| c.expires >= time).map(|c| c.opened).min().unwrap_or(time).min(time);
+        let needed = (earliest.unix_seconds() / STEP).saturating_sub(1);
+        let used = self.used_steps.entry(who.clone()).or_default();
+        used.insert(step);
+        *used = used.split_off(&needed);
     }
 
     fn refused(
@@ -774,11 +907,8 @@ impl Organisation {
         who: &Pseudonym,
         why: Refusal,
         message: &Hash,
-        signature: &Bytes<64>,
         time: Time,
     ) -> Result<(), Invalid> {
-        let sign_key = self.card(who, Role::Custodian)?.sign_key;
-        check_signature(who, &sign_key, message.as_bytes(), signature)?;
         let open = self.open_ceremony(ceremony, "refused")?;
         if open.accepted_messages.contains(message) {
             return Err(Invalid::Duplicate(format!("contribution {}", message.short())));
@@ -787,7 +917,10 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
         }
         if why == Refusal::WrongCode {
-            self.wrong_codes.entry(who.clone()).or_default().push(time);
+            let wrong = self.wrong_codes.entry(who.clone()).or_default();
+            // Those that no longer count beside the latest never will again.
+            wrong.retain(|at| time - *at <= LOCKOUT);
+            wrong.push(time);
         }
         Ok(())
     }
@@ -826,6 +959,7 @@ impl Organisation {
         self.open_ceremony(ceremony, "released")?.released.insert(target);
         if let Some(version) = self.versions.get_mut(credential) {
             version.exposed.get_or_insert(time);
+            version.loose_shares.retain(|(opened, _)| opened != ceremony);
         }
         Ok(())
     }
@@ -833,16 +967,16 @@ impl Organisation {
     fn check_notice(
         &self,
         actor: &Actor,
-        ceremony: &Hash,
-        target: u64,
+        (ceremony, target): (&Hash, u64),
         notice: Notice<'_>,
         signature: &Bytes<64>,
+        claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         let unknown = Invalid::CeremonyState(notice.kind());
         let operator = &self.ceremonies.get(ceremony).ok_or(unknown)?.operator;
         by_card(actor, operator)?;
         let key = self.card(operator, Role::Operator)?.sign_key;
-        check_signature(operator, &key, &operator_notice(ceremony, target, notice), signature)
+        claims.take(claim(operator, &key, &operator_notice(ceremony, target, notice), signature))
     }
 
     fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
@@ -887,13 +1021,14 @@ pub(super) fn check_gate_epoch(
     organisation: &OrganisationId,
     gate: &GateEpoch,
     epoch: u64,
+    claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
     let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
-    let signed = sign::verify(&gate.log_key, &digest, &gate.signature);
     if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
-    if signed { Ok(()) } else { Err(Invalid::Signature { who: "the gate".to_owned() }) }
+    let (key, signature) = (gate.log_key, gate.signature);
+    claims.take(Claim { key, said: Said::Digest(digest), signature, who: Signer::Gate })
 }
 
 /// An admission that was taken back stops the ceremonies opened under it.
@@ -906,10 +1041,16 @@ fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Inv
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.
-fn check_quorum(group: &GroupStatement, digest: &[u8; 64], signatures: &[Signed]) -> Result<(), Invalid> {
+fn check_quorum(
+    group: &GroupStatement,
+    digest: &[u8; 64],
+    signatures: &[Signed],
+    claims: &mut dyn Claims,
+) -> Result<(), Invalid> {
     let mut signers = BTreeSet::new();
     for signed in signatures {
-        check_signature(&signed.pseudonym, member_key(group, &signed.pseudonym)?, digest, &signed.signature)?;
+        let key = member_key(group, &signed.pseudonym)?;
+        claims.take(claim(&signed.pseudonym, key, digest, &signed.signature))?;
         signers.insert(&signed.pseudonym);
     }
     let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
@@ -926,17 +1067,9 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn check_signature(
-    who: &Pseudonym,
-    key: &Bytes<32>,
-    digest: &[u8; 64],
-    signature: &Bytes<64>,
-) -> Result<(), Invalid> {
-    if sign::verify(key, digest, signature) {
-        Ok(())
-    } else {
-        Err(Invalid::Signature { who: who.to_string() })
-    }
+fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
+    let who = Signer::Card(who.clone());
+    Claim { key: *key, said: Said::Digest(*digest), signature: *signature, who }
 }
 
 pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {

@@ -5,9 +5,12 @@
 //! say. `apply.rs` says which entries are refused, and why.
 
 mod apply;
+mod claims;
+mod index;
 mod vault;
 
 pub use apply::Invalid;
+pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use vault::VaultState;
 
 use crate::event::{
@@ -17,6 +20,7 @@ use crate::event::{
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::log::policy::Policy;
+pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
 use crate::log::{Checkpoint, Cosignature};
 use crate::name::{
@@ -34,6 +38,8 @@ pub const ATTEMPTS: usize = 5;
 pub const LOCKOUT: Span = Span::minutes(15);
 /// How far a custodian's clock may be ahead of the host's.
 pub const AHEAD: Span = Span::seconds(30);
+/// Seconds of a TOTP step.
+const STEP: u64 = 30;
 /// How old a code may be on arrival in a ceremony in the room.
 pub const ROOM_AGE: Span = Span::seconds(90);
 
@@ -86,14 +92,18 @@ pub struct Organisation {
     /// The ceremony just opened whose list of targets is not complete: nothing but
     /// the rest of the list may follow.
     pub listing: Option<Hash>,
-    /// TOTP steps used up, by custodian.
+    /// TOTP steps used up, by custodian, as long as they could be used again.
     pub used_steps: BTreeMap<Pseudonym, BTreeSet<u64>>,
-    /// Times of wrong codes, by custodian, since the last right one.
+    /// Times of wrong codes, by custodian, since the last right one, as long as
+    /// they count.
     pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
-    /// The log's tree. It is no part of the stored state: the checkpoint has its
-    /// root.
+    /// What the rules look up, kept beside what it is made of.
+    #[serde(skip)]
+    index: index::Index,
+    /// The log's last roots. They are no part of the stored state: the checkpoint
+    /// has the present one.
     #[serde(skip)]
     roots: Roots,
 }
@@ -139,14 +149,14 @@ pub struct Begun {
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Version {
     /// As it was sealed.
-    pub sealing: Sealing,
+    pub sealing: Box<Sealing>,
     /// When.
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
-    /// Every ceremony and custodian whose share of it was accepted;
-    /// [`Organisation::weakened`] counts the custodians in those that no release
-    /// came of.
+    /// Ceremonies and custodians whose share of it was accepted and which no
+    /// release came of so far: [`Organisation::weakened`] counts the custodians
+    /// of those whose ceremony has ended.
     pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
 }
 
@@ -167,6 +177,9 @@ pub struct Ceremony {
     pub opened: Time,
     /// Log size just after its opening: what every custodian must have checked.
     pub opened_size: u64,
+    /// The log's root at that size, once the list of targets is complete. It stays
+    /// here however much is written while the ceremony is open.
+    pub opened_root: Option<Bytes<32>>,
     /// Until when.
     pub expires: Time,
     /// Who asked.
@@ -189,11 +202,13 @@ pub struct Ceremony {
     pub targets: Vec<Hash>,
     /// Accepted contributions: custodian and the targets it covers.
     pub accepted: BTreeMap<Pseudonym, Vec<u64>>,
-    /// What accepted custodians signed, so that a repetition is known.
+    /// What accepted custodians signed, so that a repetition is known while the
+    /// ceremony is open.
     pub accepted_messages: BTreeSet<Hash>,
     /// Custodians whose share is bad by the operator's word, by target.
     pub rejected: BTreeSet<(u64, Pseudonym)>,
-    /// Messages that were refused, so that a repetition changes nothing.
+    /// Messages that were refused, so that a repetition changes nothing while the
+    /// ceremony is open.
     pub refused: BTreeMap<Hash, Refusal>,
     /// Targets that were released.
     pub released: BTreeSet<u64>,
@@ -216,7 +231,8 @@ pub enum Effective<'a> {
 }
 
 impl Organisation {
-    /// Root of the log's tree over the first entries; `None` if there are fewer.
+    /// Root of the log's tree over the first entries; `None` if there are fewer, or
+    /// more than [`RECENT`] have come since.
     pub fn root_at(&self, size: u64) -> Option<Bytes<32>> {
         self.roots.at(size)
     }
@@ -233,13 +249,13 @@ impl Organisation {
 
     /// A project by the name in its address.
     pub fn project_by_slug(&self, slug: &Slug) -> Option<(&ProjectId, &Project)> {
-        self.projects.iter().find(|(_, p)| p.slug == *slug)
+        self.projects.get_key_value(self.index.projects.get(slug)?)
     }
 
     /// An account by the names in its address.
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
-        self.accounts.iter().find(|(_, a)| a.project == *id && a.slug == *account)
+        self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?)
     }
 
     /// `org/group`.
@@ -293,8 +309,7 @@ impl Organisation {
 
     /// The number of the next version: never one that was begun before.
     pub fn next_version(&self, account: &AccountId, factor: Factor) -> u64 {
-        let begun = self.begun.values().filter(|b| b.account == *account && b.factor == factor);
-        begun.map(|b| b.version).max().unwrap_or(0) + 1
+        self.index.versions.get(&(*account, factor)).map_or(1, |last| last + 1)
     }
 
     /// The admission under which an operator may ask a group now.
@@ -316,7 +331,8 @@ impl Organisation {
 
     /// The ceremony that is open for a version, if there is one.
     pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
-        self.ceremonies.iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
+        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get_key_value(hash));
+        open.into_iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
     }
 
     /// Distinct custodians who contributed to a version in ceremonies that ended

@@ -1,7 +1,7 @@
 //! What the vault's own log adds up to.
 
 use super::apply::{by_host, check_gate_epoch};
-use super::{Invalid, Organisation};
+use super::{Claims, Invalid, Organisation, Strict};
 use crate::event::{Actor, Entry, Event, GateEpoch, Line, SCHEMA};
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Origin, Slug, VaultId};
@@ -29,8 +29,13 @@ pub struct VaultState {
 }
 
 impl VaultState {
-    /// Begins with the log's first line.
+    /// Begins with the log's first line; verifies its signature.
     pub fn begin(line: &Line) -> Result<Self, Invalid> {
+        Self::begin_claiming(line, &mut Strict)
+    }
+
+    /// As [`VaultState::begin`], but the signature goes to `claims`.
+    pub fn begin_claiming(line: &Line, claims: &mut dyn Claims) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
         let Entry { v: SCHEMA, time, actor: Actor::Host, event } = &**entry else {
             return Err(Invalid::FirstEntry);
@@ -38,7 +43,7 @@ impl VaultState {
         let Event::VaultCreated { vault, origin, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
-        check_gate_epoch(&(*vault).into(), gate, 1)?;
+        check_gate_epoch(&(*vault).into(), gate, 1, claims)?;
         Ok(Self {
             size: 1,
             last: *time,

@@ -9,7 +9,6 @@ use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
 use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::merkle::Frontier;
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
@@ -102,7 +101,7 @@ impl Vault {
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
         let (_, version) = version_of(log, ask.address, ask.version)?;
-        let target = Target::from(&version.sealing);
+        let target = Target::from(&*version.sealing);
         let group = log.state.groups.get(&target.group);
         let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
@@ -186,19 +185,16 @@ impl Vault {
         now: Time,
     ) -> Result<Event, VaultError> {
         let attempt = judge::attempt(&log.state, contribution)?;
-        let ceremony = self.known(log, &contribution.ceremony)?;
-        let mut tree = Frontier::new();
-        for entry in self.store().entries(&log.state.id, 0..ceremony.opened_size)? {
-            tree.push(entry.leaf_hash());
-        }
         let totp = self.totp_of(log, &contribution.custodian)?;
         let code = self.code_of(log, contribution)?;
-        let event = attempt.judge(&log.state, &tree.root(), &totp, code.as_ref(), now);
+        let event = attempt.judge(&log.state, &totp, code.as_ref(), now);
         let mut records = Records::default();
         if matches!(event, Event::Accepted(_)) {
             let name = contribution_record(&contribution.ceremony, &contribution.custodian);
             records.put.push((name, contribution.encode()));
-            let note = commit::sign(self.gate(), &log.state.id, &log.state.origin, &tree)?;
+            // It is the log's own, up to the opening: else it were not accepted.
+            let checked = (contribution.size, contribution.root);
+            let note = commit::sign_at(self.gate(), &log.state.id, &log.state.origin, checked)?;
             records.projections = self.cosigned_by(log, contribution, &note)?;
         }
         let actor = Actor::Card(contribution.custodian.clone());

@@ -1,7 +1,9 @@
 //! The one way to write: events become entries, entries a signed checkpoint,
 //! and all of it one transaction of the store.
 
+use super::verify::StoredLog;
 use super::{Vault, VaultError};
+use crate::audit::{self, Options, State};
 use crate::event::{Actor, Entry, EntryError, Event, Hash, Line, SCHEMA};
 use crate::gate::Gate;
 use crate::hex::Bytes;
@@ -98,6 +100,19 @@ pub enum EntryFault {
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
+    let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
+    match (verdict.state, verdict.checkpoint) {
+        (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
+            Ok(Log { state: *state, tree: verdict.tree, checkpoint })
+        }
+        // Something is wrong, or others append meanwhile: entry by entry it shows.
+        _ => load_strictly(store, id),
+    }
+}
+
+/// As [`load`], one entry and one signature after the other, up to the first
+/// that is wrong.
+fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let mut replay: Option<Log> = None;
     let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
     // Size and checkpoint of one moment: others may append while this reads.
@@ -208,7 +223,29 @@ pub fn begin_vault(
 }
 
 /// Commits events to an organisation's log.
+///
+/// The state is not copied, which would cost more than all the rest in a large
+/// organisation. If the commit fails after the state has gone on, the log is read
+/// again: after some failures only that tells whether it was written. Should that
+/// fail too, the log at hand is ahead of the stored one; a commit from there is
+/// refused by its size, and nothing is released without a [`Committed`].
 pub fn commit(
+    store: &mut dyn Store,
+    gate: &dyn Gate,
+    log: &mut Log,
+    now: Time,
+    events: Vec<(Actor, Event)>,
+    records: Records,
+) -> Result<Committed, VaultError> {
+    let size = log.state.size;
+    let committed = commit_in_place(store, gate, log, now, events, records);
+    if committed.is_err() && log.state.size != size {
+        *log = load(store, &log.state.id)?;
+    }
+    committed
+}
+
+fn commit_in_place(
     store: &mut dyn Store,
     gate: &dyn Gate,
     log: &mut Log,
@@ -225,7 +262,6 @@ pub fn commit(
         return Err(VaultError::ClockBack { now, last: log.state.last });
     }
     let expected_size = log.state.size;
-    let mut next = log.clone();
     let mut entries = Vec::with_capacity(events.len());
     let mut released = Vec::new();
     for (actor, event) in events {
@@ -234,22 +270,21 @@ pub fn commit(
         }
         let (line, entry) = line_of(actor, event, now)?;
         let leaf = entry.leaf_hash();
-        next.state.apply(&line, &leaf)?;
-        next.tree.push(leaf);
+        log.state.apply(&line, &leaf)?;
+        log.tree.push(leaf);
         entries.push(entry);
     }
-    let checkpoint = sign(gate, &id, &next.state.origin, &next.tree)?;
-    next.checkpoint.clone_from(&checkpoint);
+    let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
+    log.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
-    let projections = keyed(id, records.projections).into_iter().chain([projection(&id, &next.state)]);
+    let due = state_is_due(expected_size, log.state.size).then(|| projection(&id, &log.state));
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: projections.collect(),
+        projections: keyed(id, records.projections).into_iter().chain(due).collect(),
     })?;
-    *log = next;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
 
@@ -334,22 +369,46 @@ fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey
     records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
 }
 
-pub(super) fn sign(
+fn sign(
     gate: &dyn Gate,
     id: &OrganisationId,
     origin: &Origin,
     tree: &Frontier,
 ) -> Result<String, VaultError> {
+    sign_at(gate, id, origin, (tree.size(), tree.root()))
+}
+
+/// The log's own signature over a checkpoint with this size and root.
+pub(super) fn sign_at(
+    gate: &dyn Gate,
+    id: &OrganisationId,
+    origin: &Origin,
+    (size, root): (u64, Bytes<32>),
+) -> Result<String, VaultError> {
     let seed = gate.log_seed(id, gate.epoch())?;
     let bad = |e: &dyn std::fmt::Display| VaultError::RecordGone(format!("log key ({e})"));
     let signer = LogSigner::new(origin.as_str(), seed).map_err(|e| bad(&e))?;
-    let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+    let body = Checkpoint { origin: origin.to_string(), size, root };
     Ok(checkpoint::sign(&body, &signer).map_err(|e| bad(&e))?.to_string())
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
 fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
     (state_key(id), state_bytes(state))
+}
+
+/// Logs below this size have their state written at every commit.
+const SMALL: u64 = 256;
+
+/// Whether a commit that takes a log from one size to another writes its state
+/// too: in a small log always, in others when a multiple of a power of two is
+/// reached that is at most an eighth of the size. So the stored state is never
+/// more than an eighth of the log behind, and the writing of it costs an entry the
+/// same however long the log is. `audit verify` knows the rule, and replays up to
+/// the stored state's size to compare.
+pub(super) fn state_is_due(from: u64, to: u64) -> bool {
+    let step = if to < SMALL { 1 } else { 1 << (to / 8).ilog2() };
+    from == 0 || from / step != to / step
 }
 
 /// Where a log's state is kept.
@@ -360,4 +419,33 @@ pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
 /// A state in the one form in which it is kept, so that bytes can be compared.
 pub(super) fn state_bytes(state: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_state_is_never_an_eighth_behind_and_seldom_written() {
+        for by in [1, 3, 50, 1000] {
+            let (mut size, mut stored, mut written) = (1u64, 1u64, 0u64);
+            while size < 200_000 {
+                let next = size + by;
+                if state_is_due(size, next) {
+                    (stored, written) = (next, written + 1);
+                }
+                size = next;
+                assert!(stored == size || (size - stored) * 8 <= size, "{stored} of {size}");
+                assert!(!state_is_due(stored, size) || stored == size, "{stored} of {size} is too old");
+            }
+            assert!(written < SMALL + 16 * 12, "{written} times");
+        }
+    }
+
+    #[test]
+    fn a_stored_state_that_was_put_back_is_too_old() {
+        assert!(state_is_due(254, 255), "in a small log every commit writes it");
+        assert!(state_is_due(1000, 1100));
+        assert!(!state_is_due(1024, 1100));
+    }
 }

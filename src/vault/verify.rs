@@ -1,18 +1,18 @@
-//! Verifying a vault against its own logs.
+//! Verifying a vault against its own logs: each log by `audit`, then what lies
+//! beside it against what the log adds up to.
 
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
-use super::commit::{state_bytes, state_key};
+use super::commit::{state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
 use super::seal::{dealing_record, sealed_record};
 use super::{PublicVault, VaultError};
-use crate::event::{Entry, Hash, Line, SaltedText, TextHash, record_hash};
+use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
+use crate::event::{Hash, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
-use crate::log::checkpoint;
 use crate::log::cosignature::Cosignature;
-use crate::log::entry::EntryBytes;
-use crate::log::merkle::Frontier;
-use crate::log::note::{KeyType, Note, NoteError, VerifierKey};
+use crate::log::note::{Note, NoteError};
+use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint, merkle};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
@@ -20,8 +20,9 @@ use crate::seal::{aead, record::SealedPayload};
 use crate::state::{Organisation, Standing, VaultState};
 use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What verification found.
 #[derive(Debug, Serialize)]
@@ -42,8 +43,15 @@ impl Report {
             VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
-        let findings = vec![Finding { log: "vault".to_owned(), entry, what: error.to_string() }];
+        let tampering = Vec::new();
+        let findings = vec![Finding { log: "vault".to_owned(), entry, tampering, what: error.to_string() }];
         Some(Self { logs: Vec::new(), findings })
+    }
+
+    /// Of a log that lies elsewhere than in a vault, and has nothing beside it.
+    pub fn of_copy(log: &str, verdict: &Verdict) -> Self {
+        let findings = verdict.findings.iter().map(|finding| Finding::of_log(log, finding)).collect();
+        Self { logs: vec![LogReport::new(log, verdict, 0)], findings }
     }
 }
 
@@ -60,8 +68,27 @@ pub struct LogReport {
     pub to: Option<Time>,
     /// Root over them.
     pub root: Bytes<32>,
+    /// Actors' signatures that were verified.
+    pub signatures: u64,
+    /// Size of the older checkpoint that it extends, if one was given.
+    pub extends: Option<u64>,
     /// Records whose bytes were checked.
     pub records: u64,
+}
+
+impl LogReport {
+    fn new(log: &str, verdict: &Verdict, records: u64) -> Self {
+        Self {
+            log: log.to_owned(),
+            entries: verdict.entries - verdict.first.min(verdict.entries),
+            from: verdict.from,
+            to: verdict.to,
+            root: verdict.root,
+            signatures: verdict.signatures,
+            extends: verdict.extends,
+            records,
+        }
+    }
 }
 
 /// One thing that is wrong.
@@ -71,8 +98,60 @@ pub struct Finding {
     pub log: String,
     /// Which entry, from 0, where it can be told.
     pub entry: Option<u64>,
+    /// What may have been done to the log; nothing for what lies beside it.
+    pub tampering: Vec<Tampering>,
     /// What is wrong.
     pub what: String,
+}
+
+impl Finding {
+    fn of_log(log: &str, finding: &audit::Finding) -> Self {
+        let (log, tampering) = (log.to_owned(), finding.tampering.clone());
+        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()) }
+    }
+}
+
+/// A vault's log as a source of entries.
+pub struct StoredLog<'a> {
+    store: &'a dyn Store,
+    id: OrganisationId,
+}
+
+impl<'a> StoredLog<'a> {
+    /// That log of that store.
+    pub fn new(store: &'a dyn Store, id: OrganisationId) -> Self {
+        Self { store, id }
+    }
+}
+
+impl Source for StoredLog<'_> {
+    fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
+        let note = self.store.checkpoint(&self.id).map_err(|why| why.to_string());
+        let note = note.and_then(|note| note.ok_or_else(|| "it is not in the store".to_owned()));
+        let failed = |why| SourceError::File { file: "the checkpoint".to_owned(), why };
+        note.map(String::into_bytes).map_err(failed)
+    }
+
+    fn entries(&self, range: Range<u64>) -> Result<Vec<EntryBytes>, SourceError> {
+        self.store.entries(&self.id, range.clone()).map_err(|why| not_there(range.start, why))
+    }
+
+    fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<LeafHash>, SourceError> {
+        self.store.leaf_hashes(&self.id, range.clone()).map_err(|why| not_there(range.start, why))
+    }
+}
+
+fn not_there(start: u64, why: StoreError) -> SourceError {
+    match why {
+        StoreError::Damaged { what: Damage::Entry(_, index) } => {
+            let why = "it is absent, no entry, or not what its stored leaf hash says".to_owned();
+            SourceError::Entry { index, why }
+        }
+        StoreError::Outside { size, .. } => {
+            SourceError::Entry { index: size, why: "it is absent".to_owned() }
+        }
+        other => SourceError::Entry { index: start, why: other.to_string() },
+    }
 }
 
 struct Check<'a> {
@@ -84,9 +163,16 @@ struct Check<'a> {
 }
 
 impl PublicVault {
-    /// Verifies every log, or one organisation's: leaves and root, checkpoint,
-    /// actors' signatures, replayed state against stored state, every record.
+    /// As [`PublicVault::verify_against`], with nothing else to hold it against.
     pub fn verify(&self, only: Option<&Slug>) -> Result<Report, VaultError> {
+        self.verify_against(only, &Options::default())
+    }
+
+    /// Verifies every log, or one organisation's: leaves and root, checkpoint,
+    /// actors' signatures, replayed state against stored state, every record. An
+    /// older checkpoint and a key are held against the log whose name they bear,
+    /// which must be among them.
+    pub fn verify_against(&self, only: Option<&Slug>, options: &Options<'_>) -> Result<Report, VaultError> {
         // Others may append meanwhile: entries, checkpoint and state must be of one moment.
         let _moment = self.store().moment()?;
         let mut report = Report { logs: Vec::new(), findings: Vec::new() };
@@ -95,14 +181,27 @@ impl PublicVault {
         if let (Some(slug), true) = (only, chosen.is_empty()) {
             return Err(no_organisation(slug));
         }
-        if only.is_none() {
-            let mut check = self.check("vault".to_owned(), self.state().vault.into());
-            report.logs.push(check.vault_log());
-            report.findings.append(&mut check.findings);
+        let own = only.is_none().then(|| ("vault".to_owned(), self.state().vault.into()));
+        let logs: Vec<_> =
+            own.into_iter().chain(chosen.into_iter().map(|(id, s)| (s.to_string(), *id))).collect();
+        let older = options.against.and_then(|note| Checkpoint::unverified(note).ok()).map(|old| old.origin);
+        let named = [older.clone(), options.key.map(|key| key.name().to_owned())];
+        for name in named.iter().flatten() {
+            let origins = logs.iter().map(|(_, id)| Origin::of_log(&self.state().origin, id));
+            let near: Vec<_> = origins.map(|origin| origin.to_string()).collect();
+            if !near.contains(name) {
+                return Err(VaultError::NotFound { what: "log", name: name.clone(), near });
+            }
         }
-        for (id, slug) in chosen {
-            let mut check = self.check(slug.to_string(), *id);
-            report.logs.push(check.organisation_log());
+        for (log, id) in logs {
+            let origin = Origin::of_log(&self.state().origin, &id).to_string();
+            let own = Options {
+                key: options.key.filter(|key| key.name() == origin),
+                against: options.against.filter(|_| older.as_ref().is_none_or(|older| *older == origin)),
+                ..*options
+            };
+            let mut check = self.check(log, id);
+            report.logs.push(check.log(&own));
             report.findings.append(&mut check.findings);
         }
         Ok(report)
@@ -116,77 +215,76 @@ impl PublicVault {
 impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
         // Names come from the database, which anybody may have written.
-        let what = printable(&what.into());
-        self.findings.push(Finding { log: self.log.clone(), entry, what });
+        let (log, tampering, what) = (self.log.clone(), Vec::new(), printable(&what.into()));
+        self.findings.push(Finding { log, entry, tampering, what });
     }
 
-    /// Reads the entries one by one, so that the first damaged one is named.
-    fn lines(&mut self) -> Vec<(EntryBytes, Line)> {
+    fn log(&mut self, options: &Options<'_>) -> LogReport {
         let store = self.vault.store();
-        let size = store.size(&self.id).unwrap_or_else(|why| {
-            self.found(None, format!("the log's size cannot be read: {why}"));
-            0
-        });
-        let mut lines = Vec::new();
-        for index in 0..size {
-            let read = store.entries(&self.id, index..index + 1).map(|mut one| one.pop());
-            let parsed = match read {
-                Ok(Some(bytes)) => {
-                    Entry::from_line(&bytes).map(|line| (bytes, line)).map_err(|e| e.to_string())
-                }
-                Ok(None) => Err("it is missing".to_owned()),
-                Err(why) => Err(why.to_string()),
-            };
-            match parsed {
-                Ok(pair) => lines.push(pair),
-                Err(why) => {
-                    self.found(Some(index), format!("entry {index} is damaged: {why}"));
-                    break;
-                }
+        let stored = store.projection(&state_key(&self.id));
+        // The stored state is of the size that it states.
+        let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
+        let mut same = None;
+        let mut compare = |state: &State| {
+            if Some(state.size()) == stored_size {
+                same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
-        }
-        lines
-    }
-
-    fn report(&self, lines: &[(EntryBytes, Line)], tree: &Frontier) -> LogReport {
-        let time = |pair: Option<&(EntryBytes, Line)>| {
-            pair.map(|(_, line)| match line {
-                Line::Known(entry) => entry.time,
-                Line::Unknown { time, .. } => *time,
-            })
         };
-        LogReport {
-            log: self.log.clone(),
-            entries: lines.len() as u64,
-            from: time(lines.first()),
-            to: time(lines.last()),
-            root: tree.root(),
-            records: self.records,
+        let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
+        self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
+        if let Err(why) = &stored {
+            self.found(None, format!("the stored state cannot be read: {why}"));
+        } else if let Some(state) = &verdict.state {
+            let fresh =
+                stored_size.is_some_and(|size| size <= state.size() && !state_is_due(size, state.size()));
+            if same != Some(true) || !fresh {
+                self.found(None, "the stored state is not what the entries add up to");
+            }
+        }
+        self.head(&verdict);
+        match &verdict.state {
+            Some(State::Vault(state)) => self.vault_log(state),
+            Some(State::Organisation(state)) => self.organisation_log(state),
+            None => {}
+        }
+        LogReport::new(&self.log, &verdict, self.records)
+    }
+
+    /// The stored frontier, to which the next commit appends, is the log's.
+    fn head(&mut self, verdict: &Verdict) {
+        match self.vault.store().head(&self.id) {
+            Err(why) => self.found(None, format!("the log's size cannot be read: {why}")),
+            Ok(Some(head)) if verdict.is_good() => {
+                let stored = (head.frontier.size(), head.frontier.root());
+                if stored != (verdict.entries, verdict.root) {
+                    self.found(
+                        None,
+                        format!("the store says that the log has {} entries, of another root", stored.0),
+                    );
+                }
+            }
+            Ok(_) => {}
         }
     }
 
-    fn vault_log(&mut self) -> LogReport {
-        let lines = self.lines();
-        let tree = grow(&lines);
-        let mut state: Option<VaultState> = None;
-        for (index, (bytes, line)) in (0u64..).zip(&lines) {
-            let applied = match &mut state {
-                None => VaultState::begin(line).map(|begun| state = Some(begun)),
-                Some(state) => state.apply(line, &bytes.leaf_hash()),
-            };
-            if let Err(why) = applied {
-                self.found(Some(index), format!("entry {index} is not valid: {why}"));
-                break;
-            }
+    fn vault_log(&mut self, state: &VaultState) {
+        if OrganisationId::from(state.vault) != self.id {
+            self.found(Some(0), "the log is another vault's");
         }
-        if let Some(state) = &state {
-            if let Some(gate) = state.gates.last() {
-                self.checkpoint(&Origin::of_log(&state.origin, &self.id), &gate.log_key, &tree);
-            }
-            self.projection(state);
-            self.same_organisations(state);
+        self.same_organisations(state);
+    }
+
+    fn organisation_log(&mut self, state: &Organisation) {
+        if let Err(why) = self.vault.state().check_organisation(state) {
+            self.found(Some(0), format!("entry 0 is not valid: {why}"));
+        } else if state.id != self.id {
+            self.found(Some(0), "the log is another organisation's");
         }
-        self.report(&lines, &tree)
+        if state.listing.is_some() {
+            self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
+        }
+        self.cosignatures(state);
+        self.all_records(state);
     }
 
     /// The vault's log names exactly the logs that the store has.
@@ -205,66 +303,9 @@ impl Check<'_> {
         }
     }
 
-    fn organisation_log(&mut self) -> LogReport {
-        let lines = self.lines();
-        let tree = grow(&lines);
-        let mut state: Option<Organisation> = None;
-        for (index, (bytes, line)) in (0u64..).zip(&lines) {
-            let applied = match &mut state {
-                None => Organisation::begin(line, &bytes.leaf_hash()).map(|begun| state = Some(begun)),
-                Some(state) => state.apply(line, &bytes.leaf_hash()),
-            };
-            if let Err(why) = applied {
-                self.found(Some(index), format!("entry {index} is not valid: {why}"));
-                break;
-            }
-        }
-        if let Some(state) = &state {
-            if let Err(why) = self.vault.state().check_organisation(state) {
-                self.found(Some(0), format!("entry 0 is not valid: {why}"));
-            } else if state.id != self.id {
-                self.found(Some(0), "the log is another organisation's");
-            }
-            if state.listing.is_some() {
-                self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
-            }
-            self.checkpoint(&state.origin, &state.gate().log_key, &tree);
-            self.cosignatures(state, &lines);
-            self.projection(state);
-            self.all_records(state);
-        }
-        self.report(&lines, &tree)
-    }
-
-    fn checkpoint(&mut self, origin: &Origin, log_key: &Bytes<32>, tree: &Frontier) {
-        let note = match self.vault.store().checkpoint(&self.id) {
-            Ok(Some(note)) => note,
-            Ok(None) => return self.found(None, "the checkpoint is missing"),
-            Err(why) => return self.found(None, format!("the checkpoint cannot be read: {why}")),
-        };
-        let key = match VerifierKey::new(origin.as_str(), KeyType::Ed25519, log_key) {
-            Ok(key) => key,
-            Err(why) => return self.found(None, format!("the log's key is not acceptable: {why}")),
-        };
-        match checkpoint::open(note.as_bytes(), &key) {
-            Err(why) => self.found(None, format!("the checkpoint's signature is wrong: {why}")),
-            Ok(signed) if signed.size != tree.size() => {
-                let (found, signed) = (tree.size(), signed.size);
-                self.found(None, format!("the log has {found} entries, its signed checkpoint {signed}"));
-            }
-            Ok(signed) if signed.root != tree.root() => {
-                self.found(
-                    None,
-                    "the entries do not add up to the root of the signed checkpoint: one was changed",
-                );
-            }
-            Ok(_) => {}
-        }
-    }
-
     /// Cosignatures of enrolled cards are theirs; the kept note states a log that
     /// this one extends. Those of others mean nothing here.
-    fn cosignatures(&mut self, state: &Organisation, lines: &[(EntryBytes, Line)]) {
+    fn cosignatures(&mut self, state: &Organisation) {
         if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
             self.cosigned(state, &note, "the checkpoint");
         }
@@ -281,8 +322,9 @@ impl Check<'_> {
                 return self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}"));
             }
         };
-        let first = usize::try_from(stated.size).ok().and_then(|size| lines.get(..size));
-        if first.map(|first| grow(first).root()) != Some(stated.root) {
+        // The entries are those of the signed root by now, and their hashes too.
+        let leaves = self.vault.store().leaf_hashes(&self.id, 0..stated.size).ok();
+        if leaves.map(|leaves| merkle::root(&leaves)) != Some(stated.root) {
             let size = stated.size;
             self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
         }
@@ -299,15 +341,6 @@ impl Check<'_> {
                     self.found(None, format!("the cosignature of {who} on {what} is wrong"));
                 }
             }
-        }
-    }
-
-    fn projection(&mut self, state: &impl Serialize) {
-        let replayed = state_bytes(state);
-        match self.vault.store().projection(&state_key(&self.id)) {
-            Ok(Some(stored)) if stored == replayed => {}
-            Ok(_) => self.found(None, "the stored state is not what the entries add up to"),
-            Err(why) => self.found(None, format!("the stored state cannot be read: {why}")),
         }
     }
 
@@ -414,10 +447,21 @@ fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool 
     dealing.and_then(|d| d.verify(&context, &keys).ok()).is_some_and(|d| *d.id() == version.sealing.dealing)
 }
 
-fn grow(lines: &[(EntryBytes, Line)]) -> Frontier {
-    let mut tree = Frontier::new();
-    lines.iter().for_each(|(bytes, _)| tree.push(bytes.leaf_hash()));
-    tree
+/// A state in the form in which it is stored.
+fn bytes_of(state: &State) -> Vec<u8> {
+    match state {
+        State::Organisation(state) => state_bytes(state),
+        State::Vault(state) => state_bytes(state),
+    }
+}
+
+/// Of how many entries a stored state says that it is.
+fn size_of_state(stored: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Size {
+        size: u64,
+    }
+    serde_json::from_slice::<Size>(stored).ok().map(|stored| stored.size)
 }
 
 /// A record's name with its hash cut to eight digits.

@@ -424,7 +424,7 @@ impl Scene {
 
     /// Two right answers, a code of the wrong step before the second.
     fn contribute(&mut self, package: &Package) -> (SecretBytes, Vec<Contribution>) {
-        let (at, root) = (self.now, self.tree.root());
+        let at = self.now;
         let code = |step: u64| self.totp.code_at(step_of(at.unix_seconds()) + step);
         let answers = [(0, code(0)), (1, code(9)), (1, code(0))];
         let (mut accepted, mut share) = (Vec::new(), None);
@@ -434,7 +434,7 @@ impl Scene {
             let mut shares = review.open_shares(card, &mut self.rng).expect("a member's key");
             let answer = review.assemble(card, &shares, &code, at, &mut self.rng).expect("good keys");
             let attempt = judge::attempt(&self.state, &answer).expect("a custodian's message");
-            let event = attempt.judge(&self.state, &root, &self.totp, Some(&code), at);
+            let event = attempt.judge(&self.state, &self.totp, Some(&code), at);
             match &event {
                 Event::Accepted(_) => accepted.push(answer.clone()),
                 other => assert!(matches!(other, Event::Refused { why: Refusal::WrongCode, .. })),

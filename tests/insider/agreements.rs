@@ -377,7 +377,7 @@ fn the_gate_answers_once_for_a_version() {
 fn a_seal_that_was_not_begun_so_is_refused() {
     let mut world = World::new();
     let credential = world.seal();
-    let sealing = world.log.state.versions[&credential].sealing.clone();
+    let sealing = world.log.state.versions[&credential].sealing.as_ref().clone();
     let mut before = world.log.state.clone();
     before.versions.remove(&credential);
     let enter = |change: &dyn Fn(&mut warifu::event::Sealing)| {

@@ -7,10 +7,11 @@ use warifu::event::{Actor, Ending, EntryError, Event, Mode, Opening, printable};
 use warifu::hex::Bytes;
 use warifu::log::entry::EntryBytes;
 use warifu::message::{Contribution, Message, MessageError, Package, Request, SignedRequest};
-use warifu::state::Invalid;
+use warifu::state::{Invalid, RECENT};
 use warifu::store::{Append, Batch, Store, memory::MemoryStore};
 use warifu::time::{Span, Time};
-use warifu::vault::{VaultError, commit};
+use warifu::transcript::Transcript;
+use warifu::vault::{Records, VaultError, commit};
 
 /// A hostile host with a willing operator: any request, opened by hand.
 fn opened(
@@ -197,8 +198,13 @@ fn a_seal_whose_dealing_never_existed_is_found_by_custodian_and_audit() {
     let (account, factor) = (sealing.account, sealing.factor);
     let begun = Event::SealBegun { credential, origin: fake, account, factor, version: 2 };
     let (dealing, origin) = (fake, fake);
-    let sealed =
-        Event::Sealed(warifu::event::Sealing { credential, version: 2, dealing, origin, ..sealing.clone() });
+    let sealed = Event::Sealed(warifu::event::Sealing {
+        credential,
+        version: 2,
+        dealing,
+        origin,
+        ..(*sealing).clone()
+    });
     let records = warifu::vault::Records::default();
     world.vault.commit_host(&mut world.log, world.now, vec![begun, sealed], records).unwrap();
     let change = |r: &mut Request| {
@@ -290,6 +296,47 @@ fn a_log_that_the_operator_has_not_seen_is_refused() {
         // A fork is a fork, whoever has seen the other log.
         assert_eq!(CliError::from(refused).exit(), Exit::Tampered);
     }
+}
+
+/// Entries of no consequence, as many as are wanted.
+fn pads(count: u64) -> Vec<Event> {
+    let pad = |n: u64| {
+        let project =
+            warifu::name::ProjectId(Bytes(*Transcript::new("test").int(n).finish().first_chunk().unwrap()));
+        Event::ProjectCreated { project, slug: format!("pad-{n}").parse().unwrap(), name: None }
+    };
+    (0..count).map(pad).collect()
+}
+
+#[test]
+fn an_opening_over_what_the_log_was_long_ago_is_refused() {
+    let mut world = world();
+    let old = opened(&world, |_| {}, |_| {}, world.now).1;
+    let now = world.now;
+    world.vault.commit_host(&mut world.log, now, pads(RECENT), Records::default()).unwrap();
+    let enter = |world: &World| world.forge(world.operator.actor(), Event::Opened(opening(&old)));
+    assert!(enter(&world).is_ok(), "{RECENT} entries later it is recent");
+    world.vault.commit_host(&mut world.log, now, vec![pad("pad", 1)], Records::default()).unwrap();
+    let (who, size) = (world.operator.name().to_string(), old.request.size);
+    assert_eq!(enter(&world).err(), Some(Invalid::NotRecent { who, size, now: size + RECENT + 1 }));
+}
+
+#[test]
+fn a_ceremony_stays_open_and_a_sight_comparable_however_much_is_written() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let before = seen(&world);
+    world.contribute(&ceremony, 0);
+    let now = world.now;
+    world.vault.commit_host(&mut world.log, now, pads(RECENT + 1), Records::default()).unwrap();
+    let package = world.package(&ceremony);
+    let reviewed = review(&package, &world.custodians[1].card, Some(&before), world.now);
+    assert!(reviewed.is_ok(), "{:?}", reviewed.err());
+    let other = Seen { root: Bytes([1; 32]), ..before };
+    assert!(matches!(world.refusal(&package, Some(&other)), ReviewError::Forked { .. }));
+    world.contribute(&ceremony, 1);
+    world.contribute(&ceremony, 2);
+    assert!(world.vault.release(&mut world.log, &ceremony, 0, now, &mut world.rng).is_ok());
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl Fork {
             mode: Mode::Files,
             operator: world.operator.name(),
             operator_key: world.operator.card.signing_key().public(),
-            targets: vec![Target::from(sealing)],
+            targets: vec![Target::from(&**sealing)],
             reason: self.reason().hash(),
             ticket: None,
             size: tree.size(),

@@ -18,18 +18,9 @@ pub enum AuditCommand {
     #[command(after_help = "\
 Examples:
   warifu audit verify
+  warifu audit verify acme --against acme-in-march.checkpoint
   warifu audit verify --export /srv/audit/acme --key acme.vkey")]
-    Verify {
-        /// One organisation alone
-        #[arg(conflicts_with = "export")]
-        organisation: Option<Slug>,
-        /// The files of an exported log instead; no vault is needed
-        #[arg(long, value_name = "DIR")]
-        export: Option<PathBuf>,
-        /// The log's verifier key, or a file that holds it [default: the one in the export]
-        #[arg(long, value_name = "KEY", requires = "export")]
-        key: Option<String>,
-    },
+    Verify(VerifyArgs),
     /// Export an organisation's log: as public files that other tools verify, or to a SIEM
     #[command(after_help = "\
 Examples:
@@ -70,6 +61,23 @@ Examples:
     /// Verify a receipt; no vault is needed
     #[command(after_help = "Example:\n  warifu audit check-proof billing.tlog-proof --key acme.vkey")]
     CheckProof(CheckProofArgs),
+}
+
+/// `audit verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// One organisation alone
+    #[arg(conflicts_with = "export")]
+    pub organisation: Option<Slug>,
+    /// The files of an exported log instead; no vault is needed
+    #[arg(long, value_name = "DIR", conflicts_with = "against")]
+    pub export: Option<PathBuf>,
+    /// An older signed checkpoint of the log, which it must extend
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+    /// The log's verifier key, or a file that holds it, as you know it from elsewhere
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
 /// `audit prove`.

@@ -23,13 +23,15 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify { export: Some(dir), key, .. } => export::verify(app, &dir, key.as_deref()),
-        AuditCommand::Verify { organisation, .. } => verify::verify(app, organisation.as_ref()),
         AuditCommand::Checkpoint { organisation, cosigned } => {
             cosign::checkpoint(app, &organisation, cosigned)
         }
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
+        AuditCommand::Verify(args) => match &args.export {
+            Some(dir) => export::verify(app, dir, args.key.as_deref()),
+            None => verify::verify(app, &args),
+        },
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),

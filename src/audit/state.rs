@@ -1,0 +1,69 @@
+//! What a log's entries add up to, of whichever kind the log is: its first entry
+//! says.
+
+use crate::event::{Event, GateEpoch, Line};
+use crate::hex::Bytes;
+use crate::name::Origin;
+use crate::state::{Claims, Invalid, Organisation, VaultState};
+use std::collections::BTreeMap;
+
+/// State of an organisation's log, or of the vault's own.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// An organisation's.
+    Organisation(Box<Organisation>),
+    /// The vault's own.
+    Vault(Box<VaultState>),
+}
+
+impl State {
+    /// Begins with the log's first line.
+    pub fn begin(line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<Self, Invalid> {
+        let of_vault = matches!(line, Line::Known(e) if matches!(e.event, Event::VaultCreated { .. }));
+        if of_vault {
+            VaultState::begin_claiming(line, claims).map(|state| Self::Vault(Box::new(state)))
+        } else {
+            Organisation::begin_claiming(line, leaf, claims).map(|state| Self::Organisation(Box::new(state)))
+        }
+    }
+
+    /// Adds a line. On an error the state is as before.
+    pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<(), Invalid> {
+        match self {
+            Self::Organisation(state) => state.apply_claiming(line, leaf, claims),
+            Self::Vault(state) => state.apply(line, leaf),
+        }
+    }
+
+    /// Entries so far.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Organisation(state) => state.size,
+            Self::Vault(state) => state.size,
+        }
+    }
+
+    /// Name of the log.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Organisation(state) => state.origin.clone(),
+            Self::Vault(state) => Origin::of_log(&state.origin, &state.vault.into()),
+        }
+    }
+
+    /// The gate's epochs: the keys that sign checkpoints, the present one last.
+    pub fn gates(&self) -> &[GateEpoch] {
+        match self {
+            Self::Organisation(state) => &state.gates,
+            Self::Vault(state) => &state.gates,
+        }
+    }
+
+    /// Kinds of entries that a newer version wrote, and how many.
+    pub fn unknown(&self) -> BTreeMap<String, u64> {
+        match self {
+            Self::Organisation(state) => state.unknown.clone(),
+            Self::Vault(_) => BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The signatures that entries carry, apart from what the entries change.
+//!
+//! Applying an entry checks who must have signed what, and hands each signature
+//! that must verify to a [`Claims`]. Whoever writes takes [`Strict`]; whoever
+//! verifies a whole log collects them and verifies many at once. A state whose
+//! claims were only collected is nobody's word yet.
+
+use super::Invalid;
+use crate::hex::Bytes;
+use crate::name::Pseudonym;
+use crate::seal::sign;
+use std::fmt;
+
+/// Whose signature it must be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Signer {
+    /// The gate, by its epoch's log key.
+    Gate,
+    /// A card, by its signing key.
+    Card(Pseudonym),
+    /// A card, by its cosignature key.
+    Cosigner(Pseudonym),
+}
+
+/// What was signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// A transcript hash.
+    Digest([u8; 64]),
+    /// The message of a cosignature (C2SP tlog-cosignature).
+    Text(String),
+}
+
+impl Said {
+    /// The bytes under the signature.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Digest(digest) => digest,
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gate => f.write_str("the gate"),
+            Self::Card(who) => who.fmt(f),
+            Self::Cosigner(who) => write!(f, "{who} on the checkpoint"),
+        }
+    }
+}
+
+/// That somebody signed something. Not verified yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// The Ed25519 key.
+    pub key: Bytes<32>,
+    /// What it must have signed.
+    pub said: Said,
+    /// The signature that the entry carries.
+    pub signature: Bytes<64>,
+    /// Whose key it is.
+    pub who: Signer,
+}
+
+impl Claim {
+    /// Whether the signature is right, by [`sign::verify_message`].
+    pub fn holds(&self) -> bool {
+        sign::verify_message(&self.key, self.said.as_bytes(), &self.signature)
+    }
+
+    /// The error that names whose signature is wrong.
+    pub fn wrong(&self) -> Invalid {
+        Invalid::Signature { who: self.who.to_string() }
+    }
+}
+
+/// Takes every signature that must verify for the entry at hand to be valid.
+pub trait Claims {
+    /// Takes one; an error refuses the entry.
+    fn take(&mut self, claim: Claim) -> Result<(), Invalid>;
+}
+
+/// Verifies each signature at once, strictly.
+#[derive(Debug)]
+pub struct Strict;
+
+impl Claims for Strict {
+    fn take(&mut self, claim: Claim) -> Result<(), Invalid> {
+        if claim.holds() { Ok(()) } else { Err(claim.wrong()) }
+    }
+}
+
+/// Collects them. Nothing is verified: whoever collects must.
+impl Claims for Vec<Claim> {
+    fn take(&mut self, claim: Claim) -> Result<(), Invalid> {
+        self.push(claim);
+        Ok(())
+    }
+}

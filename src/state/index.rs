@@ -1,0 +1,45 @@
+//! Lookups that the rules need for every entry, so that replaying a long log
+//! takes time in proportion to its length. Made of the state beside it, by
+//! `apply.rs` alone; it is no part of what is stored.
+
+use crate::event::Hash;
+use crate::hex::Bytes;
+use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Stands for texts of any length; shorter than keeping them twice.
+pub(super) type Digest = Bytes<32>;
+
+/// A name within a project, whose id is always as long.
+pub(super) fn name_of(project: &ProjectId, slug: &Slug) -> Digest {
+    digest(project.as_ref(), slug.as_str())
+}
+
+/// An identifier at its provider, whose name has no zero byte.
+pub(super) fn identifier_of(provider: &Provider, id: &str) -> Digest {
+    digest(provider.to_string().as_bytes(), id)
+}
+
+fn digest(first: &[u8], second: &str) -> Digest {
+    Bytes(Sha256::new().chain_update(first).chain_update([0]).chain_update(second).finalize().into())
+}
+
+/// What is looked up by something else than its id.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Index {
+    /// Projects by name.
+    pub(super) projects: BTreeMap<Slug, ProjectId>,
+    /// Accounts by [`name_of`].
+    pub(super) accounts: BTreeMap<Digest, AccountId>,
+    /// [`identifier_of`] each account.
+    pub(super) external: BTreeSet<Digest>,
+    /// Cards' signing keys.
+    pub(super) sign_keys: BTreeSet<Bytes<32>>,
+    /// Cards' cosignature keys.
+    pub(super) cosign_keys: BTreeSet<Bytes<32>>,
+    /// The last version that was begun.
+    pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
+    /// Ceremonies that have not ended.
+    pub(super) open: BTreeSet<Hash>,
+}
