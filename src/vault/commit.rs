@@ -103,7 +103,8 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
     match (verdict.state, verdict.checkpoint) {
         (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
-            Ok(Log { state: *state, tree: verdict.tree, checkpoint })
+            let own = covered(&checkpoint, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;
+            Ok(Log { state: *state, tree: verdict.tree, checkpoint: own.to_string() })
         }
         // Something is wrong, or others append meanwhile: entry by entry it shows.
         _ => load_strictly(store, id),
