@@ -108,8 +108,7 @@ fn three_people_open_in_the_room_and_each_mistake_costs_only_that_attempt() {
     hear(&mut session, "Check the spelling");
     say(&mut session, "Card file of custodian 1 of 3", text(custodians[0], "card"));
     say(&mut session, "Passphrase", "not the passphrase");
-    hear(&mut session, "wrong");
-    say(&mut session, "Card file of custodian 1 of 3", text(custodians[0], "card"));
+    hear(&mut session, "takes another card");
     say(&mut session, "Passphrase", text(custodians[0], "passphrase"));
     hear(&mut session, "a test");
     say(&mut session, "do you agree", "no");
@@ -117,6 +116,10 @@ fn three_people_open_in_the_room_and_each_mistake_costs_only_that_attempt() {
     say(&mut session, "Passphrase", text(custodians[0], "passphrase"));
     say(&mut session, "do you agree", "yes");
     say(&mut session, "TOTP code", "nonsense");
+    hear(&mut session, "six digits");
+    let right = code(custodians[0]);
+    let wrong: String = right.bytes().map(|d| if d == b'9' { '0' } else { char::from(d + 1) }).collect();
+    say(&mut session, "TOTP code", &wrong);
     hear(&mut session, "wrong-code");
     say(&mut session, "TOTP code", &code(custodians[0]));
     hear(&mut session, "1 of 3");

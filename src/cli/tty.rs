@@ -8,6 +8,7 @@ mod keys;
 mod screen;
 
 use super::clock::{Clock, SystemClock};
+use super::table::fit;
 use super::ui::{Prompt, Reveal, Ui, UiError};
 use crate::name::printable;
 use crate::secret::SecretBytes;
@@ -16,12 +17,18 @@ use keys::Key;
 use screen::{AlternateScreen, Page, Picture};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 pub use keys::release;
 
 /// Longest line that is read, in bytes.
 const CAP: usize = 4096;
+
+/// How long a pipe on standard input may say nothing before it counts as one
+/// that somebody will write to, in seconds.
+const PATIENCE: i64 = 2;
 
 /// Columns that a typed line should have beside its question.
 const TYPING: usize = 16;
@@ -42,6 +49,11 @@ impl Terminal {
     /// Whether everything that was said arrived; asked once the command is done.
     pub fn all_said(&mut self) -> std::io::Result<()> {
         self.unsaid.take().map_or(Ok(()), Err)
+    }
+
+    /// An error for a program: on one line, however narrow the terminal is.
+    pub fn report(&mut self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{}", lines(line));
     }
 
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
@@ -144,7 +156,8 @@ impl Drawing {
         if screen::width(&question) + beside < screen::size().0 {
             return Self { text: question, echo, last: None };
         }
-        put(&format!("{question}\r\n"));
+        let above = fit(&question, screen::columns_of(std::io::stderr()));
+        put(&format!("{}\r\n", above.replace('\n', "\r\n")));
         Self { text: String::new(), echo, last: None }
     }
 
@@ -267,8 +280,26 @@ impl Ui for Terminal {
     }
 
     fn note(&mut self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", lines(text));
+        let text = fit(&lines(text), screen::columns_of(std::io::stderr()));
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
+
+    fn input_waits(&self) -> bool {
+        waits()
+    }
+}
+
+/// Whether something lies on standard input that somebody means to be read: a
+/// file that is not empty, or a pipe. A pipe that ends empty is none; one that
+/// says nothing for a while may still be written to.
+fn waits() -> bool {
+    let own = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let Ok(about) = own.and_then(|file| file.metadata()) else { return false };
+    let kind = about.file_type();
+    if kind.is_file() {
+        return about.len() > 0;
+    }
+    (kind.is_fifo() || kind.is_socket()) && keys::not_at_its_end(PATIENCE)
 }
 
 /// Lines for people. Wherever a text comes from, nothing but the end of a line

@@ -96,6 +96,8 @@ pub trait Ui {
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError>;
     /// Whether [`Ui::reveal`] can work here: asked before anything is released.
     fn can_reveal(&self) -> Result<(), UiError>;
+    /// Whether something was put on standard input that nobody has asked for.
+    fn input_waits(&self) -> bool;
     /// Shows a secret where it leaves no trace, until a key or the time.
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError>;
     /// Shows a new authenticator secret as a QR code and as text.

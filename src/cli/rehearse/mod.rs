@@ -9,6 +9,7 @@ mod play;
 use super::args::RehearseArgs;
 use super::clock::Clock;
 use super::error::{CliError, Exit};
+use super::table::fit;
 use super::{App, Cli, Stretch, files};
 use crate::seal::passphrase::derive;
 use crate::secret::SecretKey;
@@ -69,10 +70,14 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
     if args.keep.is_some() {
         rehearsal.write_people()?;
         rehearsal.narrate(&format!(
-            "Kept in {}. Its people.json holds the cast's passphrases and TOTP seeds.\nTry: warifu --vault {} status",
+            "Kept in {}. Its people.json holds the cast's passphrases and TOTP seeds.\nTry: warifu --vault {} status\nThe README shows more to try with it, under 'Without five friends'.",
             dir.display(),
-            dir.join("vault").display()
+            files::as_argument(&dir.join("vault"))
         ));
+    } else {
+        rehearsal.narrate(
+            "Next: 'warifu rehearse --keep DIR' keeps such a vault to try commands on; the README has a tour of five minutes on a real one.",
+        );
     }
     Ok(())
 }
@@ -93,7 +98,8 @@ impl Rehearsal<'_, '_> {
     /// Something for a person to read; nothing for a machine.
     fn narrate(&mut self, text: &str) {
         if !self.app.json {
-            self.app.ui.say(text);
+            let text = fit(text, self.app.ui.columns());
+            self.app.ui.say(&text);
         }
     }
 
@@ -185,9 +191,12 @@ impl Rehearsal<'_, '_> {
             true => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
             false => ("", "", ""),
         };
-        self.app.ui.say(&format!("  {dim}{} $ {command}{plain}", self.clock.now().to_minute()));
+        let room = self.app.ui.columns();
+        let line = fit(&format!("  {} $ {command}", self.clock.now().to_minute()), room);
+        line.lines().for_each(|line| self.app.ui.say(&format!("{dim}{line}{plain}")));
         let colour = if refused.is_some() { red } else { "" };
-        for line in said.trim_end().lines() {
+        let said = fit(said.trim_end(), room.map(|room| room.saturating_sub(INDENT)));
+        for line in said.lines() {
             self.app.ui.say(&format!("    {colour}{line}{plain}"));
         }
     }
