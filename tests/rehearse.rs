@@ -173,3 +173,29 @@ fn ctrl_c_aborts_the_ceremony_and_the_log_says_so() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--exec"));
     assert_eq!(json(&vault, &["ceremony", "list", "demo", "--all"]).as_array().unwrap().len(), all.len());
 }
+
+/// The size must be there before the program looks: a shell waits for it.
+#[test]
+fn on_a_terminal_the_rehearsal_fits_and_its_colours_are_colours() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("read go; '{WARIFU}' rehearse")]);
+    let mut session = Session::spawn(command).unwrap();
+    session.get_process_mut().set_window_size(80, 40).unwrap();
+    session.get_process_mut().set_echo(false, None).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(60)));
+    session.send("\n").unwrap();
+    let found = session.expect(expectrl::Eof).unwrap();
+    let text = String::from_utf8_lossy(found.as_bytes()).into_owned();
+    assert!(text.contains("\x1b[1;36m1. A vault") && !text.contains("·["), "{text}");
+    let mut plain = text;
+    for colour in ["\x1b[1;36m", "\x1b[2m", "\x1b[33m", "\x1b[0m", "\r"] {
+        plain = plain.replace(colour, "");
+    }
+    assert!(!plain.contains('\x1b'), "{plain}");
+    // A word that is wider than the terminal stays whole: a list of five pseudonyms.
+    let wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > 80 && !line.contains(',');
+    let wide: Vec<_> = plain.lines().filter(wide).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(plain.contains("Some commands are refused: that is meant"), "{plain}");
+    assert!(plain.contains("warifu rehearse --keep DIR"), "{plain}");
+}

@@ -9,7 +9,7 @@ mod screen;
 
 use super::clock::{Clock, SystemClock};
 use super::table::fit;
-use super::ui::{Prompt, Reveal, Ui, UiError};
+use super::ui::{Look, Prompt, Reveal, Ui, UiError};
 use crate::name::printable;
 use crate::secret::SecretBytes;
 use crate::time::Span;
@@ -49,6 +49,14 @@ impl Terminal {
     /// Whether everything that was said arrived; asked once the command is done.
     pub fn all_said(&mut self) -> std::io::Result<()> {
         self.unsaid.take().map_or(Ok(()), Err)
+    }
+
+    fn write_out(&mut self, text: &str) {
+        match writeln!(std::io::stdout().lock(), "{text}") {
+            // A reader who has read enough (`warifu … | head`) is no failure.
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
+            _ => {}
+        }
     }
 
     /// An error for a program: on one line, however narrow the terminal is.
@@ -271,12 +279,22 @@ impl Ui for Terminal {
     }
 
     fn say(&mut self, text: &str) {
-        let said = writeln!(std::io::stdout().lock(), "{}", lines(text));
-        match said {
-            // A reader who has read enough (`warifu … | head`) is no failure.
-            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
-            _ => {}
+        self.write_out(&lines(text));
+    }
+
+    fn say_as(&mut self, look: Look, text: &str) {
+        if !std::io::stdout().is_terminal() {
+            return self.say(text);
         }
+        // The colours are ours; what stands between them is made harmless first.
+        let colour = match look {
+            Look::Title => "\x1b[1;36m",
+            Look::Command => "\x1b[2m",
+            Look::Refused => "\x1b[33m",
+        };
+        let line = |line| if line == "" { String::new() } else { format!("{colour}{line}\x1b[0m") };
+        let text = lines(text).split('\n').map(line).collect::<Vec<_>>().join("\n");
+        self.write_out(&text);
     }
 
     fn note(&mut self, text: &str) {

@@ -78,6 +78,17 @@ impl Prompt {
     }
 }
 
+/// How a text looks on a terminal that has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// A headline.
+    Title,
+    /// A command, as it was run.
+    Command,
+    /// What a command said that was refused.
+    Refused,
+}
+
 /// A secret to be shown once.
 pub struct Reveal<'a> {
     /// Headline.
@@ -106,6 +117,10 @@ pub trait Ui {
     fn columns(&self) -> Option<usize>;
     /// A result, for standard output: text, or one JSON value.
     fn say(&mut self, text: &str);
+    /// A result that looks otherwise on a terminal.
+    fn say_as(&mut self, _look: Look, text: &str) {
+        self.say(text);
+    }
     /// A remark, for standard error.
     fn note(&mut self, text: &str);
 }

@@ -10,6 +10,7 @@ use super::args::RehearseArgs;
 use super::clock::Clock;
 use super::error::{CliError, Exit};
 use super::table::fit;
+use super::ui::Look;
 use super::{App, Cli, Stretch, files};
 use crate::seal::passphrase::derive;
 use crate::secret::SecretKey;
@@ -20,7 +21,6 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -114,9 +114,10 @@ impl Rehearsal<'_, '_> {
     /// A headline.
     fn scene(&mut self, title: &str) {
         self.step += 1;
-        let title = format!("{}. {title}", self.step);
-        let bold = std::io::stdout().is_terminal();
-        self.narrate(&if bold { format!("\n\x1b[1;36m{title}\x1b[0m") } else { format!("\n{title}") });
+        if !self.app.json {
+            let title = fit(&format!("\n{}. {title}", self.step), self.app.ui.columns());
+            self.app.ui.say_as(Look::Title, &title);
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -187,17 +188,16 @@ impl Rehearsal<'_, '_> {
             self.app.ui.say(&value.to_string());
             return;
         }
-        let (dim, red, plain) = match std::io::stdout().is_terminal() {
-            true => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
-            false => ("", "", ""),
-        };
         let room = self.app.ui.columns();
         let line = fit(&format!("  {} $ {command}", self.clock.now().to_minute()), room);
-        line.lines().for_each(|line| self.app.ui.say(&format!("{dim}{line}{plain}")));
-        let colour = if refused.is_some() { red } else { "" };
+        self.app.ui.say_as(Look::Command, &line);
         let said = fit(said.trim_end(), room.map(|room| room.saturating_sub(INDENT)));
         for line in said.lines() {
-            self.app.ui.say(&format!("    {colour}{line}{plain}"));
+            let line = format!("{:INDENT$}{line}", "");
+            match refused {
+                Some(_) => self.app.ui.say_as(Look::Refused, line.trim_end()),
+                None => self.app.ui.say(line.trim_end()),
+            }
         }
     }
 
