@@ -151,9 +151,6 @@ pub enum CliError {
     /// Verification of an export found something.
     #[error("the export is not what was signed: {0} findings")]
     ExportWrong(usize),
-    /// A checkpoint that the given key did not sign.
-    #[error("the checkpoint is not signed as it must be: {0}")]
-    NotSigned(CheckpointError),
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
     Key(NoteError),
@@ -274,9 +271,6 @@ impl CliError {
             Self::ExportWrong(_) => {
                 "Keep this copy as it is; fetch or export the log again into another directory, and compare."
             }
-            Self::NotSigned(_) => {
-                "Check that key and log belong together; if they do, keep both and tell the security officers."
-            }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
@@ -314,9 +308,7 @@ impl CliError {
             Self::Source { .. } => Exit::Storage,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
-            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) | Self::NotSigned(_) => {
-                Exit::Tampered
-            }
+            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }

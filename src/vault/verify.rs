@@ -41,8 +41,8 @@ impl Report {
             VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
-        let tampering = Vec::new();
-        let findings = vec![Finding { log: "vault".to_owned(), entry, tampering, what: error.to_string() }];
+        let (log, tampering, what) = ("vault".to_owned(), Vec::new(), error.to_string());
+        let findings = vec![Finding { log, entry, tampering, what, file: None }];
         Some(Self { logs: Vec::new(), findings })
     }
 
@@ -56,8 +56,10 @@ impl Report {
 /// A log that was verified as far as it goes.
 #[derive(Debug, Serialize)]
 pub struct LogReport {
-    /// Organisation's name, or `vault`.
+    /// Organisation's name, `vault`, or a copy's directory.
     pub log: String,
+    /// First entry that was read: 0, unless it is a period's evidence.
+    pub first: u64,
     /// Entries that were read.
     pub entries: u64,
     /// Time of the first.
@@ -78,6 +80,7 @@ impl LogReport {
     fn new(log: &str, verdict: &Verdict, records: u64) -> Self {
         Self {
             log: log.to_owned(),
+            first: verdict.first,
             entries: verdict.entries - verdict.first.min(verdict.entries),
             from: verdict.from,
             to: verdict.to,
@@ -92,7 +95,7 @@ impl LogReport {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Organisation's name, or `vault`.
+    /// Organisation's name, `vault`, or a copy's directory.
     pub log: String,
     /// Which entry, from 0, where it can be told.
     pub entry: Option<u64>,
@@ -100,12 +103,15 @@ pub struct Finding {
     pub tampering: Vec<Tampering>,
     /// What is wrong.
     pub what: String,
+    /// Which file of an exported copy is wrong, where that is what was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl Finding {
     fn of_log(log: &str, finding: &audit::Finding) -> Self {
         let (log, tampering) = (log.to_owned(), finding.tampering.clone());
-        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()) }
+        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()), file: None }
     }
 }
 
@@ -214,7 +220,7 @@ impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
         // Names come from the database, which anybody may have written.
         let (log, tampering, what) = (self.log.clone(), Vec::new(), printable(&what.into()));
-        self.findings.push(Finding { log, entry, tampering, what });
+        self.findings.push(Finding { log, entry, tampering, what, file: None });
     }
 
     fn log(&mut self, options: &Options<'_>) -> LogReport {

@@ -21,10 +21,7 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify(args) => match &args.export {
-            Some(dir) => export::verify(app, dir, args.key.as_deref()),
-            None => verify::verify(app, &args),
-        },
+        AuditCommand::Verify(args) => verify::verify(app, &args),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),
