@@ -8,6 +8,11 @@ mod cli;
 use cli::World;
 use std::fs;
 use std::path::{Path, PathBuf};
+use warifu::event::Event;
+use warifu::hex::Bytes;
+use warifu::name::ProjectId;
+use warifu::time::Span;
+use warifu::vault::{Records, Vault};
 
 /// Every file below a directory.
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -28,20 +33,27 @@ fn export(world: &World) -> PathBuf {
 fn an_export_verifies_and_grows_with_the_log() {
     let world = World::new();
     let dir = export(&world);
-    let first = world.host(&["--json", "audit", "verify", "--export", "copy"]).good().json();
+    let first = world.host(&["--json", "audit", "verify", "copy"]).good().json();
     assert_eq!((first["findings"].as_array().unwrap().len(), &first["key_given"]), (0, &false.into()));
-    assert_eq!(first["entries"], world.log_size());
+    assert_eq!(
+        (&first["logs"][0]["entries"], &first["logs"][0]["first"]),
+        (&world.log_size().into(), &0.into())
+    );
+    assert!(first["logs"][0]["signatures"].as_u64().unwrap() > 10, "{first}");
     world.request("request.warifu");
     let again = world.host(&["--json", "audit", "export", "acme", "copy"]).good().json();
-    assert_eq!((&again["before"], &again["entries"]), (&first["entries"], &world.log_size().into()));
+    assert_eq!(
+        (&again["before"], &again["entries"]),
+        (&first["logs"][0]["entries"], &world.log_size().into())
+    );
     let key = world.host(&["audit", "key", "acme"]).good().out;
     let key = key.trim();
     assert_eq!(fs::read_to_string(dir.join("log.vkey")).unwrap().trim(), key);
     assert_eq!(fs::read_to_string(dir.join("policy")).unwrap(), format!("log {key}\nquorum none\n"));
     assert!(fs::read_to_string(dir.join("README")).unwrap().contains(key));
-    let said = world.host(&["audit", "verify", "--export", "copy", "--key", key]).good();
+    let said = world.host(&["audit", "verify", "copy", "--key", key]).good();
     assert!(said.out.contains("good") && !said.out.contains("Compare it"), "{}", said.out);
-    world.host(&["audit", "verify", "--export", "copy", "--key", "copy/log.vkey"]).good();
+    world.host(&["audit", "verify", "copy", "--key", "copy/log.vkey"]).good();
 }
 
 #[test]
@@ -89,32 +101,87 @@ fn a_changed_export_is_named_with_file_and_entry() {
     let at = bytes.windows(5).position(|at| at == b"spare").unwrap();
     bytes[at] = b'S';
     fs::write(&bundle, &bytes).unwrap();
-    let ran = world.host_refused(&["audit", "verify", "--export", "copy"], 6, &["1 findings"]);
-    assert!(
-        ran.out.contains("WRONG tile/entries/000.p/") && ran.out.contains("is not the one that was signed")
-    );
-    let found = world.host(&["--json", "audit", "verify", "--export", "copy"]).json();
-    assert!(found["findings"][0]["entry"].as_u64().unwrap() > 0, "{found}");
+    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["2 findings"]);
+    assert!(ran.out.contains("tile/entries/000.p/") && ran.out.contains("is not the one that was signed"));
+    let found = world.host(&["--json", "audit", "verify", "copy"]).json();
+    let [by_engine, by_tiles] = found["findings"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    assert_eq!(by_engine["tampering"], serde_json::json!(["changed"]), "{found}");
+    assert!(by_engine["entry"].as_u64().unwrap() > 0 && by_engine["entry"] == by_tiles["entry"], "{found}");
+    assert!(by_tiles["file"].as_str().unwrap().starts_with("tile/entries/000.p/"), "{found}");
 }
 
 #[test]
 fn exports_that_cannot_be_read_are_refused() {
     let world = World::new();
-    world.host_refused(&["audit", "verify", "--export", "nowhere"], 7, &["checkpoint: it is missing"]);
-    world.host_refused(&["audit", "verify", "acme", "--export", "copy"], 2, &[]);
-    world.host_refused(&["audit", "verify", "--key", "x"], 2, &[]);
-    export(&world);
-    world.host_refused(
-        &["audit", "verify", "--export", "copy", "--key", "nonsense"],
-        3,
-        &["not a verifier key"],
-    );
+    world.host_refused(&["audit", "verify", "./nowhere"], 7, &["checkpoint: it is missing"]);
+    world.host_refused(&["audit", "verify", "nowhere"], 3, &["there is no organisation 'nowhere'"]);
+    world.host_refused(&["audit", "verify", "--key", "x"], 3, &["not a verifier key"]);
+    let dir = export(&world);
+    world.host_refused(&["audit", "verify", "copy", "--key", "nonsense"], 3, &["not a verifier key"]);
     let other = world.host(&["audit", "key", "globex"]).good().out;
-    world.host_refused(
-        &["audit", "verify", "--export", "copy", "--key", other.trim()],
-        6,
-        &["no known key has signed"],
-    );
+    world.host_refused(&["audit", "verify", "copy", "--key", other.trim()], 6, &["1 findings"]);
+    fs::remove_file(dir.join("checkpoint")).unwrap();
+    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 findings"]);
+    assert!(ran.out.contains("WRONG copy: checkpoint: it is missing"), "{}", ran.out);
+}
+
+#[test]
+fn an_export_is_held_against_an_older_checkpoint() {
+    let world = World::new();
+    let dir = export(&world);
+    fs::copy(dir.join("checkpoint"), world.host_dir().join("old")).unwrap();
+    let size = world.log_size();
+    world.request("request.warifu");
+    export(&world);
+    let said = world.host(&["audit", "verify", "copy", "--against", "old"]).good();
+    assert!(said.out.contains(&format!("extends the checkpoint of {size}")), "{}", said.out);
+    world.host(&["audit", "verify", "acme", "--against", "copy/checkpoint"]).good();
+    // Another organisation's: nothing can be held against it.
+    world.host(&["audit", "export", "globex", "other"]).good();
+    let ran = world.host_refused(&["audit", "verify", "copy", "--against", "other/checkpoint"], 6, &[]);
+    assert!(ran.out.contains("the older checkpoint is of another log"), "{}", ran.out);
+}
+
+#[test]
+fn of_a_periods_evidence_it_is_said_what_cannot_be_verified() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy"]).good();
+    fs::copy(world.host_dir().join("copy/checkpoint"), world.host_dir().join("old")).unwrap();
+    let mut vault = Vault::open(&world.vault(), &mut || None).unwrap();
+    let mut log = vault.log(&"acme".parse().unwrap()).unwrap();
+    let now = log.state.last + Span::days(1);
+    let project = |n: u16| Event::ProjectCreated {
+        project: ProjectId(Bytes(std::array::from_fn(|at| n.to_be_bytes()[at % 2]))),
+        slug: format!("new-{n}").parse().unwrap(),
+        name: None,
+    };
+    vault.commit_host(&mut log, now, (0..300).map(project).collect(), Records::default()).unwrap();
+    drop(vault);
+    let since = now.to_string();
+    world.host(&["audit", "export", "acme", "evidence", "--since", &since]).good();
+    assert!(!world.host_dir().join("evidence/first").exists(), "the period begins in the first bundle");
+    let (mut vault, later) = (Vault::open(&world.vault(), &mut || None).unwrap(), now + Span::days(1));
+    vault.commit_host(&mut log, later, (300..310).map(project).collect(), Records::default()).unwrap();
+    let since = later.to_string();
+    world.host(&["audit", "export", "acme", "later", "--since", &since]).good();
+    let said = world.host(&["audit", "verify", "later", "--against", "old"]).good().out;
+    for part in
+        ["0 signatures", "extends the checkpoint of", "Of the entries before 256 only hashes are here"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    let whole = world.host(&["audit", "verify", "evidence"]).good().out;
+    assert!(whole.contains("All is well: every entry") && !whole.contains("only hashes"), "{whole}");
+}
+
+#[test]
+fn a_key_that_was_replaced_in_an_export_is_found_in_its_entries() {
+    let world = World::new();
+    let dir = export(&world);
+    let other = world.host(&["audit", "key", "globex"]).good().out;
+    fs::write(dir.join("log.vkey"), &other).unwrap();
+    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 findings"]);
+    assert!(ran.out.contains("its entries state another name or key"), "{}", ran.out);
 }
 
 #[test]
@@ -143,12 +210,12 @@ fn a_vault_that_was_rolled_back_does_not_cut_its_export() {
     export(&world);
     backup.restore();
     world.host_refused(&["audit", "export", "acme", "copy"], 6, &["the vault only", "rolled back"]);
-    world.host(&["audit", "verify", "--export", "copy"]).good();
-    // Two entries more, but others than those that were exported.
-    fs::remove_file(world.home(&world.operator).join("card.seen")).unwrap();
-    world.request("other.warifu");
+    world.host(&["audit", "verify", "copy"]).good();
+    // As many entries, but others than those that were exported.
+    world.host(&["project", "add", "acme/other"]).good();
+    world.host(&["project", "add", "acme/another"]).good();
     world.host_refused(&["audit", "export", "acme", "copy"], 6, &["are not those of the vault"]);
-    world.host(&["audit", "verify", "--export", "copy"]).good();
+    world.host(&["audit", "verify", "copy"]).good();
 }
 
 #[test]

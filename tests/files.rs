@@ -472,7 +472,7 @@ fn a_contribution_counts_once_and_for_its_ceremony_alone() {
     let size = world.log_size();
     world
         .host(&["ceremony", "accept", "answer"])
-        .refused(4, &["judged before: it was accepted", "Nothing need be done: that ceremony is over."]);
+        .refused(4, &["the ceremony has ended", "Nothing need be done"]);
     assert_eq!(world.log_size(), size);
     let rows = world.host(&["--json", "ceremony", "list", "acme"]).good().json();
     assert_eq!(

@@ -33,7 +33,7 @@ fn one_organisation_is_never_named_to_another() {
         &["audit", "export", "acme", "--format", "ocsf"],
         &["audit", "verify", "acme"],
         &["audit", "export", "acme", "copy"],
-        &["audit", "verify", "--export", "copy"],
+        &["audit", "verify", "copy"],
         &["audit", "key", "acme"],
         &["audit", "key", "nobody"],
         &["audit", "prove", "acme", "--entry", "0"],

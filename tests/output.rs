@@ -209,6 +209,11 @@ fn every_field_of_the_json_is_documented() {
             fields_are_documented("audit verify", &value["logs"]);
         }
     }
+    world.host(&["audit", "export", "acme", "copy"]).good();
+    std::fs::write(world.host_dir().join("copy/tile/stray"), "").unwrap();
+    let copy = world.host(&["--json", "audit", "verify", "copy"]).json();
+    fields_are_documented("audit verify", &copy);
+    fields_are_documented("audit verify", &copy["findings"]);
     let package = ["--json", "ceremony", "package", "acme", &request, "--out", "again.warifu"];
     fields_are_documented("ceremony package", &world.host(&package).good().json());
     world.carry("request.warifu", &world.custodians[0]);

@@ -245,7 +245,7 @@ fn cosigned_the_end(world: &World, present: &[&Person]) {
     let dir = format!("{}.exported", world.vault.display());
     json(world, &["audit", "export", "acme", &dir]);
     assert_eq!(std::fs::read_to_string(format!("{dir}/checkpoint")).unwrap(), note);
-    assert!(json(world, &["audit", "verify", "--export", &dir])["findings"].as_array().unwrap().is_empty());
+    assert!(json(world, &["audit", "verify", &dir])["findings"].as_array().unwrap().is_empty());
 }
 
 /// Runs `open` until just before the questions, then `steps`, then Ctrl-C.

@@ -165,9 +165,6 @@ pub enum CliError {
     /// Verification of an export found something.
     #[error("the export is not what was signed: {0} findings")]
     ExportWrong(usize),
-    /// A checkpoint that the given key did not sign.
-    #[error("the checkpoint is not signed as it must be: {0}")]
-    NotSigned(CheckpointError),
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
     Key(NoteError),
@@ -354,9 +351,6 @@ impl CliError {
             Self::ExportWrong(_) => {
                 "Keep this copy as it is; fetch or export the log again into another directory, and compare."
             }
-            Self::NotSigned(_) => {
-                "Check that key and log belong together; if they do, keep both and tell the security officers."
-            }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
@@ -399,9 +393,7 @@ impl CliError {
             Self::Source { .. } => Exit::Storage,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
-            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) | Self::NotSigned(_) => {
-                Exit::Tampered
-            }
+            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -529,6 +521,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         }
         VaultError::OtherRole { .. } => "Use a card with that role.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
+        VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
@@ -700,7 +693,9 @@ fn receipt_exit(error: &ProofFileError) -> Exit {
 
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Conflict { .. } => "Another process wrote at the same moment; run the command again.",
+        StoreError::Conflict { .. } => {
+            "Other processes write to this log all the time, or its entries are not what they were; run the command again, and 'warifu audit verify' if it goes on."
+        }
         StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
         StoreError::DiskFull => "Free some space on the disk; nothing was changed.",
         StoreError::ReadOnly => "Make the vault's directory writable; nothing was changed.",

@@ -3,7 +3,7 @@
 //! verifier's matter.
 
 use super::write::declared_first;
-use super::{CHECKPOINT, ExportError, FIRST, KEY};
+use super::{CHECKPOINT, ExportError, FIRST, KEY, TILES};
 use crate::audit::{Source, SourceError};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::merkle::Hash;
@@ -31,9 +31,9 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Whether a directory looks like an exported log.
+    /// Whether a directory looks like an exported log, or what was left of one.
     pub fn is_one(path: &Path) -> bool {
-        path.join(CHECKPOINT).is_file()
+        path.join(CHECKPOINT).is_file() || path.join(TILES).is_dir()
     }
 
     /// Reads the checkpoint and sees which entries there are.

@@ -13,8 +13,8 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Receipt, RecordKey, Store};
-use crate::time::Time;
+use crate::store::{Append, Batch, Receipt, RecordKey, Store, StoreError};
+use crate::time::{Span, Time};
 
 /// Name of the projection that holds the whole state as JSON.
 pub const STATE: &str = "state";
@@ -40,8 +40,14 @@ impl Log {
     }
 }
 
+/// Times that a commit is tried when others append to the same log meanwhile.
+const ATTEMPTS: usize = 16;
+/// How far an entry of another process may be dated after `now`, which was read
+/// just before it.
+const JUST_NOW: Span = Span::minutes(1);
+
 /// Records to put and delete in the same transaction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Records {
     /// Name and bytes.
     pub put: Vec<(String, Vec<u8>)>,
@@ -223,7 +229,8 @@ pub fn begin_vault(
     Ok(state)
 }
 
-/// Commits events to an organisation's log.
+/// Commits events to an organisation's log, whatever others have appended to it
+/// since it was read: then the events are applied to the log as it is now.
 ///
 /// The state is not copied, which would cost more than all the rest in a large
 /// organisation. If the commit fails after the state has gone on, the log is read
@@ -238,12 +245,26 @@ pub fn commit(
     events: Vec<(Actor, Event)>,
     records: Records,
 ) -> Result<Committed, VaultError> {
-    let size = log.state.size;
-    let committed = commit_in_place(store, gate, log, now, events, records);
-    if committed.is_err() && log.state.size != size {
-        *log = load(store, &log.state.id)?;
+    let (id, mut now, mut left) = (log.state.id, now, ATTEMPTS);
+    loop {
+        left -= 1;
+        let (size, root) = (log.state.size, log.root());
+        let committed = commit_in_place(store, gate, log, now, events.clone(), records.clone());
+        if committed.is_err() && log.state.size != size {
+            *log = load(store, &id)?;
+        }
+        match committed {
+            // Others have appended since the log was read, perhaps while a person
+            // was typing. The events are facts still; whether they follow from
+            // what is there now, the rules decide anew.
+            Err(VaultError::Store(StoreError::Conflict { .. }))
+                if left > 0 && log.state.root_at(size) == Some(root) => {}
+            done => return done,
+        }
+        if log.state.last - now <= JUST_NOW {
+            now = now.max(log.state.last);
+        }
     }
-    committed
 }
 
 fn commit_in_place(

@@ -2,10 +2,11 @@
 //! beside it against what the log adds up to.
 
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
-use super::commit::{state_bytes, state_is_due, state_key};
+use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
 use super::seal::{dealing_record, sealed_record};
+use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Hash, SaltedText, TextHash, record_hash};
@@ -43,8 +44,8 @@ impl Report {
             VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
             _ => return None,
         };
-        let tampering = Vec::new();
-        let findings = vec![Finding { log: "vault".to_owned(), entry, tampering, what: error.to_string() }];
+        let (log, tampering, what) = ("vault".to_owned(), Vec::new(), error.to_string());
+        let findings = vec![Finding { log, entry, tampering, what, file: None }];
         Some(Self { logs: Vec::new(), findings })
     }
 
@@ -58,8 +59,10 @@ impl Report {
 /// A log that was verified as far as it goes.
 #[derive(Debug, Serialize)]
 pub struct LogReport {
-    /// Organisation's name, or `vault`.
+    /// Organisation's name, `vault`, or a copy's directory.
     pub log: String,
+    /// First entry that was read: 0, unless it is a period's evidence.
+    pub first: u64,
     /// Entries that were read.
     pub entries: u64,
     /// Time of the first.
@@ -80,6 +83,7 @@ impl LogReport {
     fn new(log: &str, verdict: &Verdict, records: u64) -> Self {
         Self {
             log: log.to_owned(),
+            first: verdict.first,
             entries: verdict.entries - verdict.first.min(verdict.entries),
             from: verdict.from,
             to: verdict.to,
@@ -94,7 +98,7 @@ impl LogReport {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Organisation's name, or `vault`.
+    /// Organisation's name, `vault`, or a copy's directory.
     pub log: String,
     /// Which entry, from 0, where it can be told.
     pub entry: Option<u64>,
@@ -102,12 +106,15 @@ pub struct Finding {
     pub tampering: Vec<Tampering>,
     /// What is wrong.
     pub what: String,
+    /// Which file of an exported copy is wrong, where that is what was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl Finding {
     fn of_log(log: &str, finding: &audit::Finding) -> Self {
         let (log, tampering) = (log.to_owned(), finding.tampering.clone());
-        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()) }
+        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()), file: None }
     }
 }
 
@@ -216,7 +223,7 @@ impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
         // Names come from the database, which anybody may have written.
         let (log, tampering, what) = (self.log.clone(), Vec::new(), printable(&what.into()));
-        self.findings.push(Finding { log, entry, tampering, what });
+        self.findings.push(Finding { log, entry, tampering, what, file: None });
     }
 
     fn log(&mut self, options: &Options<'_>) -> LogReport {
@@ -242,6 +249,7 @@ impl Check<'_> {
             }
         }
         self.head(&verdict);
+        self.nothing_more();
         match &verdict.state {
             Some(State::Vault(state)) => self.vault_log(state),
             Some(State::Organisation(state)) => self.organisation_log(state),
@@ -267,7 +275,32 @@ impl Check<'_> {
         }
     }
 
+    /// Beside entries and records there are the stored state and the kept note, and
+    /// nothing else: whoever writes the database could keep things there.
+    fn nothing_more(&mut self) {
+        let store = self.vault.store();
+        match store.entries_beyond(&self.id) {
+            Ok(0) => {}
+            Ok(more) => {
+                self.found(None, format!("the store has {more} more after the last entry of the log"))
+            }
+            Err(why) => self.found(None, format!("the entries cannot be counted: {why}")),
+        }
+        let names = store.projection_names(&self.id).unwrap_or_default();
+        for name in names.iter().filter(|name| ![STATE, COSIGNED].contains(&name.as_str())) {
+            self.found(None, format!("projection {} belongs to nothing", shorten(name)));
+        }
+    }
+
     fn vault_log(&mut self, state: &VaultState) {
+        match self.vault.store().strays() {
+            Ok(0) => {}
+            Ok(strays) => self.found(None, format!("{strays} rows of the database belong to no log")),
+            Err(why) => self.found(None, format!("the database cannot be counted: {why}")),
+        }
+        for name in self.vault.store().record_names(&self.id).unwrap_or_default() {
+            self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+        }
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
         }
@@ -354,6 +387,8 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        // Texts may have been erased; those that are there are named by an entry.
+        let texts = texts(state);
         for (hash, ceremony) in &state.ceremonies {
             expected.insert(request_record(hash), Expected::Request(*hash));
             // At its end the rest is destroyed, in the same commit: nothing may be left.
@@ -373,7 +408,7 @@ impl Check<'_> {
             self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
-            let expectation = expected.get(&name).copied().or_else(|| text_by_name(&name));
+            let expectation = expected.get(&name).copied().or_else(|| texts.get(&name).copied());
             let Some(expectation) = expectation else {
                 self.found(None, format!("record {} belongs to no entry", shorten(&name)));
                 continue;
@@ -433,9 +468,14 @@ enum Expected {
 }
 
 /// What a text's record must hold: its name alone says so, and it may be gone.
-fn text_by_name(name: &str) -> Option<Expected> {
-    let hash = Bytes::parse(name.strip_prefix("text/")?).ok()?;
-    (text_record(&hash) == name).then_some(Expected::Text(hash))
+/// Every text that an entry names, by its record.
+fn texts(state: &Organisation) -> BTreeMap<String, Expected> {
+    let named = state.name.into_iter();
+    let projects = state.projects.values().filter_map(|project| project.name);
+    let accounts = state.accounts.values().filter_map(|account| account.name);
+    let spoken = state.ceremonies.values().flat_map(|c| [Some(c.reason), c.ticket]).flatten();
+    let all = named.chain(projects).chain(accounts).chain(spoken);
+    all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 
 fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {

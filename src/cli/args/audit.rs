@@ -16,12 +16,12 @@ pub enum AuditCommand {
         after_help = "Examples:\n  warifu audit log acme --last 20\n  warifu audit log acme --kind released --since 2026-01-01"
     )]
     Log(LogArgs),
-    /// Verify everything: leaves, root, checkpoint, signatures, state, records
+    /// Verify everything: leaves, root, checkpoint, signatures, state, records, files
     #[command(after_help = "\
 Examples:
   warifu audit verify
   warifu audit verify acme --against acme-in-march.checkpoint
-  warifu audit verify --export /srv/audit/acme --key acme.vkey")]
+  warifu audit verify /srv/audit/acme --key acme.vkey")]
     Verify(VerifyArgs),
     /// Export an organisation's log: as public files that other tools verify, or to a SIEM
     #[command(after_help = "\
@@ -68,18 +68,18 @@ Examples:
 /// `audit verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// One organisation alone
-    #[arg(conflicts_with = "export")]
-    pub organisation: Option<Slug>,
-    /// The files of an exported log instead; no vault is needed
-    #[arg(long, value_name = "DIR", conflicts_with = "against")]
-    pub export: Option<PathBuf>,
+    /// One organisation alone, or the directory of an exported log, for which no vault is needed
+    #[arg(value_name = "ORG|DIR")]
+    pub target: Option<PathBuf>,
     /// An older signed checkpoint of the log, which it must extend
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
     /// The log's verifier key, or a file that holds it, as you know it from elsewhere
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "VKEY|FILE")]
     pub key: Option<String>,
+    /// A policy (C2SP tlog-policy): the cosignatures that the checkpoint must have
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub policy: Option<PathBuf>,
 }
 
 /// `audit prove`.

@@ -28,10 +28,7 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
         }
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
-        AuditCommand::Verify(args) => match &args.export {
-            Some(dir) => export::verify(app, dir, args.key.as_deref()),
-            None => verify::verify(app, &args),
-        },
+        AuditCommand::Verify(args) => verify::verify(app, &args),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),

@@ -1,66 +1,171 @@
-//! `audit verify`.
+//! `audit verify`: the logs of a vault, or an exported copy of one. Both by the same
+//! engine; what else there is differs: state and records, or files.
 
+use super::cosign::read_policy;
 use super::export::verifier_key;
-use crate::audit::Options;
-use crate::cli::App;
+use crate::audit::{self, Options, Source, SourceError};
 use crate::cli::args::VerifyArgs;
 use crate::cli::error::CliError;
-use crate::log::note::MAX_NOTE;
+use crate::cli::progress::Progress;
+use crate::cli::{App, files};
+use crate::export::{Directory, check_tiles_and_tell};
+use crate::log::VerifierKey;
+use crate::log::checkpoint;
+use crate::log::note::{MAX_NOTE, Note};
+use crate::name::{Slug, printable};
 use crate::time::Time;
-use crate::vault::verify::Report;
-use std::cell::Cell;
-use std::io::{IsTerminal, Read};
+use crate::vault::verify::{Finding, LogReport, Report};
+use serde_json::json;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// How often progress is shown.
-const TICK: Duration = Duration::from_secs(1);
 
 /// `audit verify`.
 pub fn verify(app: &mut App<'_>, args: &VerifyArgs) -> Result<(), CliError> {
-    let against = args.against.as_deref().map(older_checkpoint).transpose()?;
-    // Nothing is shown in the first second, nor where nobody looks.
-    let (last, shown) = (Cell::new(Instant::now()), Cell::new(false));
-    let progress = |done: u64, of: u64| {
-        if last.get().elapsed() >= TICK && std::io::stderr().is_terminal() {
-            eprint!("\r{done} of {of} entries");
-            last.set(Instant::now());
-            shown.set(true);
-        }
-    };
     let key = args.key.as_deref().map(verifier_key).transpose()?;
-    let options =
-        Options { key: key.as_ref(), against: against.as_deref(), policy: None, progress: Some(&progress) };
+    let against =
+        args.against.as_deref().map(|path| files::read_capped(path, MAX_NOTE as u64)).transpose()?;
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let judge = |note: &Note| match &policy {
+        Some(policy) => policy.check(note).map(|_| ()).map_err(|why| why.to_string()),
+        None => Ok(()),
+    };
+    let options = Options {
+        key: key.as_ref(),
+        against: against.as_deref(),
+        policy: policy.is_some().then_some(&judge),
+        ..Options::default()
+    };
+    // A slug is a path as well; what lies there decides.
+    let organisation = args.target.as_deref().map(|target| {
+        let slug = target.to_str().and_then(|text| text.parse::<Slug>().ok());
+        slug.filter(|_| !Directory::is_one(target)).ok_or(target)
+    });
+    match organisation {
+        Some(Err(dir)) => of_copy(app, dir, &options),
+        Some(Ok(slug)) => of_vault(app, Some(&slug), &options),
+        None => of_vault(app, None, &options),
+    }
+}
+
+fn of_vault(app: &mut App<'_>, only: Option<&Slug>, options: &Options<'_>) -> Result<(), CliError> {
+    let bar = Progress::new("entries");
+    let progress = |done: u64, of: u64| bar.at(done, of);
     let report = match app.read_vault() {
-        Ok(vault) => vault.verify_against(args.organisation.as_ref(), &options)?,
+        Ok(vault) => vault.verify_against(only, &Options { progress: Some(&progress), ..*options })?,
         Err(CliError::Vault(error)) => Report::of_unreadable(&error).ok_or(error)?,
         Err(error) => return Err(error),
     };
-    if shown.get() {
-        // The line is cleared for what comes.
-        eprint!("\r\u{1b}[K");
-    }
+    drop(bar);
     let value = serde_json::to_value(&report).expect("a report is plain values");
     let found = report.findings.len();
-    app.emit(value, || words(&report));
+    app.emit(value, || {
+        let mut lines = words(&report, |log| format!(", {} records", log.records));
+        if report.logs.is_empty() {
+            lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
+        }
+        if found == 0 {
+            lines
+                .push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
+        }
+        lines.join("\n")
+    });
     if found == 0 { Ok(()) } else { Err(CliError::Tampered(found)) }
 }
 
-/// The file that `--against` names; a checkpoint has a greatest length.
-fn older_checkpoint(path: &Path) -> Result<Vec<u8>, CliError> {
-    let mut note = Vec::new();
-    let file = std::fs::File::open(path).map_err(|why| CliError::file(path, why))?;
-    file.take(MAX_NOTE as u64 + 1).read_to_end(&mut note).map_err(|why| CliError::file(path, why))?;
-    Ok(note)
+/// A copy: entries, signatures and checkpoint by the engine, then every file
+/// against the checkpoint.
+fn of_copy(app: &mut App<'_>, dir: &Path, options: &Options<'_>) -> Result<(), CliError> {
+    let name = printable(&dir.display().to_string());
+    let read = match Directory::open(dir) {
+        Ok(read) => read,
+        Err(why) if !Directory::is_one(dir) => return Err(CliError::Source { dir: dir.to_owned(), why }),
+        Err(why) => return unreadable(app, &name, &why),
+    };
+    // Without a key from elsewhere its own must at least be the one that signed.
+    let own = if options.key.is_none() { Some(read.key()) } else { None };
+    let key = options.key.or(own.as_ref().and_then(|own| own.as_ref().ok()));
+    let mut report = engine(&name, &read, &Options { key, ..*options });
+    if let Some(Err(why)) = &own {
+        report.findings.push(of_file(&name, why));
+    }
+    let signed = key.is_some_and(|key| is_signed(&read, key));
+    if signed {
+        let bar = Progress::new("entries in files");
+        let found = check_tiles_and_tell(&read, read.stated(), &mut |done, of| bar.at(done, of));
+        report.findings.extend(found.into_iter().map(|one| Finding {
+            log: name.clone(),
+            entry: one.entry,
+            tampering: Vec::new(),
+            what: one.to_string(),
+            file: Some(one.file),
+        }));
+    }
+    let mut value = serde_json::to_value(&report).expect("a report is plain values");
+    if let Some(object) = value.as_object_mut() {
+        object.insert("directory".to_owned(), json!(name));
+        object.insert("origin".to_owned(), json!(read.stated().origin));
+        object.insert("key".to_owned(), json!(key.map(ToString::to_string)));
+        object.insert("key_given".to_owned(), json!(options.key.is_some()));
+    }
+    let found = report.findings.len();
+    app.emit(value, || copy_words(&report, read.first(), key.filter(|_| own.is_some())));
+    if found == 0 { Ok(()) } else { Err(CliError::ExportWrong(found)) }
 }
 
-fn words(report: &Report) -> String {
+fn engine(name: &str, read: &Directory, options: &Options<'_>) -> Report {
+    let bar = Progress::new("entries");
+    let progress = |done: u64, of: u64| bar.at(done, of);
+    let verdict = audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_| {});
+    Report::of_copy(name, &verdict)
+}
+
+fn is_signed(read: &Directory, key: &VerifierKey) -> bool {
+    read.checkpoint().is_ok_and(|note| checkpoint::open(&note, key).is_ok())
+}
+
+/// A copy of which nothing can be verified.
+fn unreadable(app: &mut App<'_>, name: &str, why: &SourceError) -> Result<(), CliError> {
+    let report = Report { logs: Vec::new(), findings: vec![of_file(name, why)] };
+    let value = serde_json::to_value(&report).expect("a report is plain values");
+    app.emit(value, || format!("WRONG {name}: {}", printable(&why.to_string())));
+    Err(CliError::ExportWrong(1))
+}
+
+fn of_file(name: &str, why: &SourceError) -> Finding {
+    let file = match why {
+        SourceError::File { file, .. } => Some(file.clone()),
+        SourceError::Entry { .. } => None,
+    };
+    let (log, what) = (name.to_owned(), printable(&why.to_string()));
+    Finding { log, entry: None, tampering: Vec::new(), what, file }
+}
+
+fn copy_words(report: &Report, first: u64, own: Option<&VerifierKey>) -> String {
+    let mut lines = words(report, |_| String::new());
+    if report.findings.is_empty() {
+        lines.push(if first == 0 {
+            "All is well: every entry, signature and tile agrees with the checkpoint.".to_owned()
+        } else {
+            format!(
+                "All is well as far as a period's evidence goes: entries and tiles agree with the checkpoint.\nOf the entries before {first} only hashes are here: signatures and rules cannot be verified without them."
+            )
+        });
+    }
+    if let Some(key) = own {
+        let remark =
+            "The key was taken from the directory itself. Compare it with one from somebody you trust:";
+        lines.push(format!("{remark}\n      {}", printable(&key.to_string())));
+    }
+    lines.join("\n")
+}
+
+/// One line a log, with what is wrong with it below.
+fn words(report: &Report, more: impl Fn(&LogReport) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for log in &report.logs {
         let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
         let wrong = report.findings.iter().filter(|f| f.log == log.log).count();
         lines.push(format!(
-            "{} {}: {} entries, {} to {}, root {}, {} signatures, {} records{}",
+            "{} {}: {} entries, {} to {}, root {}, {} signatures{}{}",
             if wrong == 0 { "good " } else { "WRONG" },
             log.log,
             log.entries,
@@ -68,17 +173,11 @@ fn words(report: &Report) -> String {
             time(log.to),
             log.root.short(),
             log.signatures,
-            log.records,
+            more(log),
             log.extends.map(|size| format!(", extends the checkpoint of {size}")).unwrap_or_default()
         ));
         lines
             .extend(report.findings.iter().filter(|f| f.log == log.log).map(|f| format!("      {}", f.what)));
     }
-    if report.logs.is_empty() {
-        lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
-    }
-    if report.findings.is_empty() {
-        lines.push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
-    }
-    lines.join("\n")
+    lines
 }
