@@ -230,7 +230,7 @@ fn people_read_minutes_and_whole_words_and_programs_milliseconds() {
     let json = world.host(&["--json", "account", "show", "acme/web/prod"]).good().json();
     assert!(json["versions"][0]["sealed"].as_str().unwrap().contains('T'));
     let group = world.host(&["group", "show", "acme/keepers"]).good().out;
-    assert!(group.contains("1 of 3 members may be lost before nothing can be opened"), "{group}");
+    assert!(group.contains("1 of 3 members may be lost; with one more nothing can be opened"), "{group}");
     let status = world.host(&["status"]).good().out;
     assert!(status.contains("globex: 1 project, 1 account, 1 custodian, 0 operators"), "{status}");
     assert!(status.contains("1 sealed as typed or given on this host"), "{status}");

@@ -39,7 +39,7 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
             if let Some(margin) = for_people.get_mut("margin") {
                 let (lost, all) = (super::hierarchy::text(margin), group.members.len());
                 *margin = json!(format!(
-                    "{lost} of {all} members may be lost before nothing can be opened any more"
+                    "{lost} of {all} members may be lost; with one more nothing can be opened"
                 ));
             }
             show_as(app, value, &for_people);

@@ -292,7 +292,8 @@ impl Ui for Terminal {
             Look::Command => "\x1b[2m",
             Look::Refused => "\x1b[33m",
         };
-        let line = |line| if str::is_empty(line) { String::new() } else { format!("{colour}{line}\x1b[0m") };
+        let line =
+            |line: &str| if line.is_empty() { String::new() } else { format!("{colour}{line}\x1b[0m") };
         let text = lines(text).split('\n').map(line).collect::<Vec<_>>().join("\n");
         self.write_out(&text);
     }
