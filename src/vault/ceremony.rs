@@ -17,7 +17,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Ceremony, Standing, Version};
+use crate::state::{Ceremony, Organisation, Standing, Version};
 use crate::store::Store;
 use crate::time::{Span, Time};
 use crate::transcript::label;
@@ -350,10 +350,7 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        let mut delete = vec![gate_key_record(ceremony), requester_key_record(ceremony)];
-        delete.extend(found.accepted.keys().map(|who| contribution_record(ceremony, who)));
-        let records = Records { delete, ..Records::default() };
-        self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], records)?;
+        self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], Records::default())?;
         Ok(())
     }
 
@@ -362,7 +359,11 @@ impl Vault {
         let over = |c: &Ceremony| c.standing == Standing::Open && now > c.expires;
         let due: Vec<_> = log.state.ceremonies.iter().filter(|(_, c)| over(c)).map(|(h, _)| *h).collect();
         for ceremony in &due {
-            self.end_ceremony(log, ceremony, Ending::Expired, now)?;
+            let ended = self.end_ceremony(log, ceremony, Ending::Expired, now);
+            // Another process may have closed it in the same moment.
+            if self.known(log, ceremony)?.standing == Standing::Open {
+                ended?;
+            }
         }
         Ok(due)
     }
@@ -382,6 +383,13 @@ impl Vault {
         let signed = SignedRequest::decode(&bytes).ok().filter(|s| s.request.hash() == *ceremony);
         signed.ok_or(VaultError::RecordGone(name))
     }
+}
+
+/// Keys and contributions of a ceremony, which its end destroys.
+pub(super) fn records_of(state: &Organisation, ceremony: &Hash) -> Vec<String> {
+    let accepted = state.ceremonies.get(ceremony).into_iter().flat_map(|c| c.accepted.keys());
+    let held = accepted.map(|who| contribution_record(ceremony, who));
+    [gate_key_record(ceremony), requester_key_record(ceremony)].into_iter().chain(held).collect()
 }
 
 /// The requester's HPKE key, which only the operator's card opens.
