@@ -1,5 +1,6 @@
 //! A custodian's side: nothing touches the share key before everything here
-//! has been checked, from the package and the card alone.
+//! has been checked, from the package and the card alone. Long, because all of
+//! these checks stand together, in the order in which they are made.
 
 use crate::event::{Entry, EntryError, Hash, TextHash, cosigner_name};
 use crate::hex::{Bytes, HexBytes};

@@ -1,4 +1,5 @@
-//! Errors as a person sees them: a fact, then what to do; and exit codes.
+//! Errors as a person sees them: a fact, then what to do; and exit codes. Long,
+//! because every error with its remedy stands in one place, to be read at once.
 
 use super::ui::UiError;
 use crate::audit::SourceError;

@@ -3,6 +3,8 @@
 //! Every signature that an entry carries goes to a [`Claims`]: the vault's own
 //! way in verifies each at once, so that state can only come from entries whose
 //! actors agreed to them; `audit` verifies many together.
+//!
+//! Long, because every rule of the log stands in this one file.
 
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::index::{self, Index};

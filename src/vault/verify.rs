@@ -1,5 +1,6 @@
 //! Verifying a vault against its own logs: each log by `audit`, then what lies
-//! beside it against what the log adds up to.
+//! beside it against what the log adds up to. Long, because everything that is
+//! compared stands in one place.
 
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
