@@ -14,8 +14,10 @@ use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::{Cosigner, LogSigner, Note, VerifierKey};
+use warifu::log::policy::Policy;
 use warifu::log::proof_file::ProofFile;
 use warifu::log::tile::{self, Tile};
+use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
@@ -28,6 +30,7 @@ pub type Body = fn(&[u8]) -> bool;
 /// Every target by its name: that of its file in `fuzz_targets/` and of its
 /// folder in `corpus/`.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("add_checkpoint", add_checkpoint),
     ("bundle", bundle),
     ("card_file", card_file),
     ("checkpoint", checkpoint),
@@ -38,6 +41,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("note", note),
     ("notice", notice),
     ("package", package),
+    ("policy", policy),
     ("proof_file", proof_file),
     ("record", record),
     ("release", release),
@@ -45,6 +49,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("share", share),
     ("tile_path", tile_path),
     ("verifier_key", verifier_key),
+    ("witness_answer", witness_answer),
 ];
 
 /// Origin of the log whose key the note target knows.
@@ -174,6 +179,38 @@ pub fn entry(bytes: &[u8]) -> bool {
         Line::Known(entry) => same(bytes, entry.to_line().expect("what was read can be written").as_bytes()),
         Line::Unknown { kind, .. } => !KINDS.contains(&kind.as_str()),
     }
+}
+
+/// What a log asks of a witness; one that knows [`LOG`] and holds nothing decides.
+pub fn add_checkpoint(bytes: &[u8]) -> bool {
+    static KEYS: LazyLock<(VerifierKey, Cosigner)> = LazyLock::new(|| {
+        let log = LogSigner::new(LOG, key()).expect("a good name");
+        (log.verifier().clone(), Cosigner::new(WITNESS, key()).expect("a good name"))
+    });
+    let Ok(read) = AddCheckpoint::parse(bytes) else { return false };
+    let (log, cosigner) = &*KEYS;
+    let _ = decide(None, &read, std::slice::from_ref(log), cosigner, 1);
+    same(bytes, read.to_string().as_bytes())
+}
+
+/// What a witness answers; the first three digits are the status.
+pub fn witness_answer(bytes: &[u8]) -> bool {
+    let Some((status, body)) = bytes.split_at_checked(3) else { return false };
+    let status = std::str::from_utf8(status).ok().and_then(|text| text.parse().ok());
+    let Some(Ok(read)) = status.map(|status| Answer::read(status, body)) else { return false };
+    match read {
+        Answer::Cosigned(_) | Answer::Conflict(_) => same(body, read.body().as_bytes()),
+        _ => true,
+    }
+}
+
+/// A policy. White space and comments are not kept: the printed form is read
+/// back instead.
+pub fn policy(bytes: &[u8]) -> bool {
+    let Ok(read) = Policy::parse(bytes) else { return false };
+    let printed = read.to_string();
+    assert_eq!(Policy::parse(printed.as_bytes()), Ok(read), "printed otherwise than it was read");
+    true
 }
 
 /// The frontier of a tree.

@@ -8,6 +8,7 @@
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
+use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::name::{
     AccountId, Factor, GroupId, NameError, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug,
     VaultId,
@@ -160,6 +161,8 @@ pub enum Event {
     },
     /// `t` custodians agreed to hold what a scope seals.
     Bound(Binding),
+    /// `t` custodians decided which witnesses a release waits for.
+    WitnessPolicySet(WitnessPolicy),
     /// The gate is about to give its ingredient for a new version.
     SealBegun {
         /// What is being sealed.
@@ -292,6 +295,13 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
+    /// The key that the card's cosignatures verify with: its name is the log's
+    /// origin, `/` and the pseudonym.
+    pub fn cosigner(&self, origin: &Origin) -> Result<VerifierKey, NoteError> {
+        let name = cosigner_name(origin, &self.pseudonym);
+        VerifierKey::new(&name, KeyType::Cosignature, &self.cosign_key)
+    }
+
     /// What the new card signs.
     pub fn digest(
         &self,
@@ -310,6 +320,11 @@ impl Enrolment {
             .part(self.totp)
             .finish()
     }
+}
+
+/// Name under which a card cosigns checkpoints of a log.
+pub fn cosigner_name(origin: &Origin, pseudonym: &Pseudonym) -> String {
+    format!("{origin}/{pseudonym}")
 }
 
 /// A member of a group.
@@ -473,6 +488,38 @@ impl Binding {
             Scope::Account(id) => begun.part("account").part(id),
         };
         scoped.part(self.factor.as_str()).part(g).finish()
+    }
+}
+
+/// Longest witness policy in an entry, in bytes.
+pub const MAX_WITNESS_POLICY: usize = 4096;
+
+/// Which witnesses must have cosigned before the gate releases what a group holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessPolicy {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Number of the policy of this group, from 1: an old one's signatures are
+    /// of no use again.
+    pub serial: u64,
+    /// The policy, as [`crate::log::policy`] reads it.
+    pub policy: String,
+    /// At least `t` members.
+    pub signatures: Vec<Signed>,
+}
+
+impl WitnessPolicy {
+    /// What members sign: `H("witness-policy", organisation, g, serial, policy)`.
+    pub fn digest(&self, organisation: &OrganisationId, g: &Hash) -> [u8; 64] {
+        Transcript::new(label::WITNESS_POLICY)
+            .part(organisation)
+            .part(g)
+            .int(self.serial)
+            .part(&self.policy)
+            .finish()
     }
 }
 
@@ -642,6 +689,8 @@ pub struct Acceptance {
     pub size: u64,
     /// Its root.
     pub root: Bytes<32>,
+    /// The custodian's cosignature of that checkpoint: seconds, then Ed25519.
+    pub cosignature: Bytes<72>,
     /// Hash of each share's plaintext.
     pub shares: Vec<Hash>,
     /// Hash of each share's ciphertext.
@@ -674,6 +723,8 @@ pub enum Refusal {
     Twice,
     /// It speaks of another checkpoint than the ceremony's.
     OtherCheckpoint,
+    /// Its cosignature is not the card's of that checkpoint and time.
+    WrongCosignature,
     /// It names targets that the custodian does not hold.
     NotAHolder,
 }
@@ -691,6 +742,7 @@ impl Refusal {
             Self::LockedOut => "locked-out",
             Self::Twice => "twice",
             Self::OtherCheckpoint => "other-checkpoint",
+            Self::WrongCosignature => "wrong-cosignature",
             Self::NotAHolder => "not-a-holder",
         }
     }
@@ -809,6 +861,7 @@ pub const KINDS: &[&str] = &[
     "operator-admitted",
     "admission-revoked",
     "bound",
+    "witness-policy-set",
     "seal-begun",
     "sealed",
     "opened",
@@ -835,6 +888,7 @@ impl Event {
             Self::OperatorAdmitted(_) => "operator-admitted",
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
+            Self::WitnessPolicySet(_) => "witness-policy-set",
             Self::SealBegun { .. } => "seal-begun",
             Self::Sealed(_) => "sealed",
             Self::Opened(_) => "opened",

@@ -23,4 +23,5 @@ pub mod report;
 pub mod store;
 pub mod vault;
 pub mod export;
+pub mod http;
 pub mod cli;

@@ -454,6 +454,8 @@ pub struct Contribution {
     pub size: u64,
     /// Its root.
     pub root: Bytes<32>,
+    /// The card's cosignature of the checkpoint with that size and root.
+    pub cosignature: Bytes<72>,
     /// Hash of each share's plaintext.
     pub shares: Vec<Hash>,
     /// Each share, encrypted for the requester.
@@ -477,6 +479,7 @@ impl Contribution {
             targets: &self.targets,
             size: self.size,
             root: &self.root,
+            cosignature: &self.cosignature,
             shares: &self.shares,
             ciphertexts: &hashes,
             code: &ciphertext_hash(&self.code),
@@ -492,6 +495,8 @@ pub struct ContributionFacts<'a> {
     pub size: u64,
     /// Log root.
     pub root: &'a Bytes<32>,
+    /// Cosignature of the checkpoint.
+    pub cosignature: &'a Bytes<72>,
     /// Hashes of plaintexts.
     pub shares: &'a [Hash],
     /// Hashes of ciphertexts.
@@ -500,12 +505,14 @@ pub struct ContributionFacts<'a> {
     pub code: &'a Hash,
 }
 
-/// `H("contribution-body", targets, size, root, shares, ciphertexts, code)`.
+/// `H("contribution-body", targets, size, root, cosignature, shares, ciphertexts,
+/// code)`.
 pub fn contribution_body(facts: &ContributionFacts<'_>) -> Hash {
     let body = Transcript::new(label::CONTRIBUTION_BODY)
         .list(facts.targets.iter().map(|t| t.to_be_bytes()).collect::<Vec<_>>())
         .int(facts.size)
         .part(facts.root)
+        .part(facts.cosignature)
         .list(facts.shares)
         .list(facts.ciphertexts)
         .part(facts.code);

@@ -41,6 +41,8 @@ pub mod label {
         ADMISSION_REVOCATION = "admission-revocation";
         /// Binding of a scope to a group.
         BINDING = "binding";
+        /// A group's demand for witnesses.
+        WITNESS_POLICY = "witness-policy";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
         /// Gate: `γ` of an organisation and epoch.

@@ -350,6 +350,40 @@ fn a_log_that_is_shorter_than_what_was_seen_is_refused() {
     world.contribute(custodian, "first.warifu", "another").refused(6, &says);
 }
 
+#[test]
+fn yesterdays_copy_of_the_vault_is_refused_by_everyone_who_saw_today() {
+    let world = World::new();
+    let yesterday = Backup::of(&world.vault());
+    let ceremony = world.request("today.warifu");
+    world.contributed(0, "today.warifu");
+    world.contributed(1, "today.warifu");
+    let card = world.card(&world.operator);
+    let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > opened"];
+    world.host(&joined(&finish, &card)).good();
+    yesterday.restore();
+    // The operator signs nothing for it: the log lacks what was opened today.
+    let checkpoint = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text).unwrap()["checkpoint"].as_str().unwrap().to_owned()
+    };
+    let seen = world.home(&world.operator).join("card.seen");
+    let today = checkpoint(&fs::read_to_string(&seen).unwrap());
+    let offered = world.host(&["audit", "checkpoint", "acme"]).good().out;
+    let ask = ["ceremony", "request", "acme/web/prod", "--reason", "again", "--out", "again.warifu"];
+    let ran =
+        world.host_refused(&joined(&ask, &card), 6, &["rolled back", "Nothing was signed", "are above"]);
+    assert!(ran.err.contains(&today) && ran.err.contains(&offered), "both are shown:\n{}", ran.err);
+    // An operator without scruples gets no further than the custodians.
+    fs::remove_file(seen).unwrap();
+    world.host(&joined(&ask, &card)).good();
+    for custodian in &world.custodians[..2] {
+        world.carry("again.warifu", custodian);
+        let seen = fs::read_to_string(world.home(custodian).join("card.seen")).unwrap();
+        let ran = world.contribute(custodian, "again.warifu", "answer").refused(6, &["both checkpoints"]);
+        assert!(ran.err.contains(&checkpoint(&seen)), "what was seen is shown:\n{}", ran.err);
+        assert!(!world.home(custodian).join("answer").exists());
+    }
+}
+
 fn ceremony_of(world: &World) -> String {
     let rows = world.host(&["--json", "ceremony", "list", "acme"]).good().json();
     rows[0]["ceremony"].as_str().unwrap().to_owned()

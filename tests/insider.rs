@@ -17,3 +17,5 @@ mod packages;
 #[path = "insider/releases.rs"]
 mod releases;
 mod support;
+#[path = "insider/witnesses.rs"]
+mod witnesses;

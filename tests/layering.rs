@@ -83,12 +83,14 @@ fn everything_above_the_store_is_pure() {
 }
 
 #[test]
-fn released_needs_a_quorum_and_a_commit() {
+fn released_needs_a_quorum_a_commit_and_its_witnesses() {
     // The one function that gives the gate's ingredient out for a ceremony
-    // takes both proofs as arguments; neither type can be made elsewhere.
+    // takes the three proofs as arguments; none of the types can be made elsewhere.
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let ceremony = fs::read_to_string(src.join("vault/ceremony.rs")).unwrap();
     let give = ceremony.split("fn give(").nth(1).unwrap().split(')').next().unwrap();
-    assert!(give.contains("&QuorumAccepted") && give.contains("&Committed"));
+    for proof in ["&QuorumAccepted", "&Committed", "&Witnessed"] {
+        assert!(give.contains(proof), "given out without {proof}");
+    }
     assert_eq!(ceremony.matches(".ingredient(").count(), 1);
 }

@@ -107,6 +107,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("operator-admitted", 300_406),
         ("admission-revoked", 300_407),
         ("bound", 300_403),
+        ("witness-policy-set", 300_403),
         ("seal-begun", 300_401),
         ("sealed", 300_103),
         ("opened", 300_401),

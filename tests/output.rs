@@ -180,6 +180,8 @@ fn every_field_of_the_json_is_documented() {
         "ceremony list acme",
         "audit log acme",
         "audit verify",
+        "audit checkpoint acme",
+        "audit policy show acme/keepers",
         "status",
         "org add globe",
         "project add acme/new",
@@ -189,6 +191,7 @@ fn every_field_of_the_json_is_documented() {
         let value = world.host(&words).good().json();
         let name = match command {
             "status" => "status".to_owned(),
+            "audit policy show acme/keepers" => "audit policy show".to_owned(),
             _ => command.split(' ').take(2).collect::<Vec<_>>().join(" "),
         };
         fields_are_documented(&name, &value);

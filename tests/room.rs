@@ -205,6 +205,29 @@ fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone()
     ];
     let plain: Vec<_> = kinds.iter().map(|k| k.rsplit('-').next().unwrap()).collect();
     assert_eq!(plain, expected.map(|k| k.rsplit('-').next().unwrap()));
+    cosigned_the_end(&world, &all[1..]);
+}
+
+/// The log's latest note carries the cosignature of everyone who was there, who
+/// have seen that checkpoint from then on.
+fn cosigned_the_end(world: &World, present: &[&Person]) {
+    let note = json(world, &["audit", "checkpoint", "acme"])["checkpoint"].as_str().unwrap().to_owned();
+    let cosigned = json(world, &["audit", "checkpoint", "acme", "--cosigned"]);
+    assert_eq!(cosigned["checkpoint"].as_str(), Some(note.as_str()));
+    let text = note.split("\n\n").next().unwrap();
+    for person in present {
+        assert!(note.contains(&format!("/{} ", person.name)), "{} has not cosigned:\n{note}", person.name);
+        let seen = std::fs::read_to_string(format!("{}.seen", person.card())).unwrap();
+        let seen: Value = serde_json::from_str(&seen).unwrap();
+        assert!(seen["checkpoint"].as_str().unwrap().starts_with(text), "{} has seen it", person.name);
+    }
+    assert_eq!(note.matches('\u{2014}').count(), 1 + present.len(), "nobody else has:\n{note}");
+    assert!(json(world, &["audit", "verify"])["findings"].as_array().unwrap().is_empty());
+    // What is exported says so too, and verifies.
+    let dir = format!("{}.exported", world.vault.display());
+    json(world, &["audit", "export", "acme", &dir]);
+    assert_eq!(std::fs::read_to_string(format!("{dir}/checkpoint")).unwrap(), note);
+    assert!(json(world, &["audit", "verify", "--export", &dir])["findings"].as_array().unwrap().is_empty());
 }
 
 /// Runs `open` until just before the questions, then `steps`, then Ctrl-C.

@@ -1,11 +1,16 @@
 //! A custodian's side: nothing touches the share key before everything here
 //! has been checked, from the package and the card alone.
 
-use crate::event::{Entry, EntryError, Hash, TextHash};
+use crate::event::{Entry, EntryError, Hash, TextHash, cosigner_name};
 use crate::hex::{Bytes, HexBytes};
-use crate::log::{checkpoint, entry::EntryBytes, merkle::Frontier};
+use crate::log::{
+    Checkpoint, Cosignature, checkpoint,
+    entry::EntryBytes,
+    merkle::Frontier,
+    note::{Cosigner, NoteError},
+};
 use crate::message::{Contribution, Package, Request, Target};
-use crate::name::{OrganisationId, Provider, Pseudonym};
+use crate::name::{OrganisationId, Origin, Provider, Pseudonym};
 use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
@@ -181,6 +186,7 @@ pub struct Review {
     ceremony: Hash,
     gate_key: Bytes<32>,
     seen: Seen,
+    origin: Origin,
     checked: (u64, Bytes<32>),
     held: Vec<(u64, u8, VerifiedDealing)>,
     /// What would be opened.
@@ -319,6 +325,7 @@ pub fn review(
         reason: text_of(package, &request.reason).ok_or(ReviewError::NoText("reason"))?,
         ticket: ticket_of(package, request)?,
         request: request.clone(),
+        origin: state.origin.clone(),
         seen: replayed.seen,
     })
 }
@@ -432,6 +439,9 @@ pub enum ContributeError {
     /// The card's share key is not the one in the group.
     #[error("the card's share key is not the one in the group statement")]
     ShareKey,
+    /// The card's key cannot cosign this log's checkpoint.
+    #[error("the card cannot cosign the checkpoint of this log")]
+    Cosignature,
     /// A key of the ceremony is not a key.
     #[error("the ceremony's encryption keys are not acceptable")]
     EncryptionKey,
@@ -478,7 +488,24 @@ impl Review {
         self.held.iter().map(open).collect()
     }
 
-    /// Encrypts opened shares and the code, and signs.
+    /// The card's key for cosigning further checkpoints of the log that was reviewed.
+    pub fn cosigner(&self, card: &Card) -> Result<Cosigner, ContributeError> {
+        cosigner(card, &self.origin).map_err(|_| ContributeError::Cosignature)
+    }
+
+    /// Cosigns the checkpoint that was checked: the one just after the opening,
+    /// the same for all contributors.
+    fn cosign(&self, card: &Card, at: Time) -> Result<Bytes<72>, ContributeError> {
+        let (size, root) = self.checked;
+        let failed = |_| ContributeError::Cosignature;
+        let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root };
+        let text = checkpoint.text().map_err(|_| ContributeError::Cosignature)?;
+        let cosigner = self.cosigner(card)?;
+        let line = cosigner.cosign(&text, at.unix_seconds()).map_err(failed)?;
+        Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)?.to_bytes())
+    }
+
+    /// Encrypts opened shares and the code, cosigns what was checked, and signs.
     pub fn assemble(
         &self,
         card: &Card,
@@ -505,6 +532,7 @@ impl Review {
             at,
             size: self.checked.0,
             root: self.checked.1,
+            cosignature: self.cosign(card, at)?,
             shares: shares.iter().map(share_hash).collect(),
             ciphertexts,
             code,
@@ -513,6 +541,11 @@ impl Review {
         contribution.signature = card.signing_key().sign(&contribution.digest());
         Ok(contribution)
     }
+}
+
+/// A card's key for cosigning checkpoints of a log. It is wiped when dropped.
+pub fn cosigner(card: &Card, origin: &Origin) -> Result<Cosigner, NoteError> {
+    Cosigner::new(&cosigner_name(origin, card.pseudonym()), card.cosign_seed())
 }
 
 /// HPKE direction of shares.

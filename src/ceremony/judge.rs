@@ -110,6 +110,11 @@ impl Attempt<'_> {
         if checked != (ceremony.opened_size, ceremony.opened_root) {
             return Err(Refusal::OtherCheckpoint);
         }
+        let seen = (contribution.size, &contribution.root);
+        let at = contribution.at;
+        if state.cosignature(&contribution.custodian, seen, at, &contribution.cosignature).is_none() {
+            return Err(Refusal::WrongCosignature);
+        }
         if !self.holds_all(state) {
             return Err(Refusal::NotAHolder);
         }
@@ -167,6 +172,7 @@ impl Attempt<'_> {
             step,
             size: contribution.size,
             root: contribution.root,
+            cosignature: contribution.cosignature,
             shares: contribution.shares.clone(),
             ciphertexts: contribution.ciphertexts.iter().map(ciphertext_hash).collect(),
             code: ciphertext_hash(&contribution.code),

@@ -5,8 +5,10 @@ use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, rep
 use crate::event::{Enrolment, Entry, GroupStatement, Hash, Sealing, Shown, Signed};
 use crate::hex::Bytes;
 use crate::log::EntryBytes;
+use crate::log::note::Note;
+use crate::log::policy::PolicyError;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
-use crate::name::Pseudonym;
+use crate::name::{GroupId, Pseudonym};
 use crate::pvss::{
     self, Dealing, DealingContext, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing,
     VerifiedShare,
@@ -40,6 +42,9 @@ pub enum FinishError {
     /// The log does not say that the target was released.
     #[error("the log does not say that this was released")]
     NotReleased,
+    /// The checkpoint lacks the witnesses that the group demands.
+    #[error("the release lacks the witnesses that the group's policy demands: {0}")]
+    NotWitnessed(PolicyError),
     /// A contribution is not one that its custodian signed and the log accepted.
     #[error("the host sent a contribution of {0} that the log did not accept, or sent it twice")]
     NotTheirs(Pseudonym),
@@ -141,6 +146,7 @@ pub fn finish(
     let Replayed { state, seen, .. } =
         replay(&release.entries, &release.checkpoint, first_entry, before).map_err(unacceptable)?;
     let facts = Facts::of(&state, &ceremony, release.target, target)?;
+    check_witnesses(release, &state, &target.group)?;
     let dealing = check_dealing(release, target, &facts)?;
     let sealed = SealedPayload::from_bytes(release.sealed.as_ref())?;
     if sealed.payload_hash() != target.payload {
@@ -206,6 +212,14 @@ impl<'a> Facts<'a> {
         let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
         Ok(Self { ceremony, sealing, group, keys, gamma, people: &state.people })
     }
+}
+
+/// The host waited for the witnesses that the group demands.
+fn check_witnesses(release: &Release, state: &Organisation, group: &GroupId) -> Result<(), FinishError> {
+    let Some(policy) = state.policy_of(group) else { return Ok(()) };
+    let note = Note::parse(release.checkpoint.as_bytes()).map_err(PolicyError::from);
+    let satisfied = note.and_then(|note| policy.check(&note));
+    satisfied.map(|_| ()).map_err(FinishError::NotWitnessed)
 }
 
 fn check_dealing(

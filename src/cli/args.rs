@@ -1,11 +1,14 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s.
+//! as it is: the whole grammar can be read at once, but for `audit`'s and
+//! `witness`'s.
 
 mod audit;
+mod witness;
 
 pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
 };
+pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
@@ -102,6 +105,8 @@ In order:
     Ceremony(Sub<CeremonyCommand>),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
+    /// Be a witness: cosign the checkpoints of logs that others keep
+    Witness(Sub<WitnessCommand>),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
     Status(StatusArgs),
@@ -500,6 +505,9 @@ pub struct Open {
     /// Run this and give the password to its standard input instead of showing it
     #[arg(long, value_name = "CMD")]
     pub exec: Option<String>,
+    /// Where the group's policy names witnesses
+    #[command(flatten)]
+    pub wait: WaitArgs,
 }
 
 /// `ceremony …`.
@@ -578,6 +586,9 @@ Examples:
         /// Write the release for the operator's own machine instead of opening it here
         #[arg(long, value_name = "FILE", conflicts_with = "exec")]
         out: Option<PathBuf>,
+        /// Where the group's policy names witnesses
+        #[command(flatten)]
+        wait: WaitArgs,
     },
     /// Open a release on the operator's own machine; no vault is needed
     #[command(after_help = "\

@@ -32,7 +32,8 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             contribute(app, &file, &card, code, out)
         }
         CeremonyCommand::Accept { file } => accept(app, &file),
-        CeremonyCommand::Finish { organisation, ceremony, card, exec, out } => {
+        CeremonyCommand::Finish { organisation, ceremony, card, exec, out, wait } => {
+            app.witness_wait = super::audit::cosign::duration(wait.witness_timeout);
             finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
         }
         CeremonyCommand::Reveal { file, card, exec, notice } => {
@@ -222,7 +223,8 @@ fn release_to_file(
         return Err(CliError::FileExists(out.to_owned()));
     }
     let now = app.now();
-    let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
+    let mut witnesses = room::witnesses(app, log, ceremony);
+    let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
     files::write_message(out, &release)?;
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
     app.emit(value, || {

@@ -6,8 +6,10 @@ use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::recipient::FinishError;
 use crate::event::Refusal;
 use crate::export::ExportError;
+use crate::http::keep::KeepError;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::note::NoteError;
+use crate::log::policy::{PolicyError, PolicyFileError};
 use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
 use crate::name::{NameError, Pseudonym};
@@ -170,6 +172,36 @@ pub enum CliError {
         /// Why.
         why: Refusal,
     },
+    /// A policy file.
+    #[error("{}: {why}", path.display())]
+    Policy {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: PolicyFileError,
+    },
+    /// A witness cannot serve.
+    #[error(transparent)]
+    Witness(#[from] KeepError),
+    /// Nobody can be listened to.
+    #[error("{address}: {why}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// Not every witness that was named has cosigned.
+    #[error("{cosigned} of {asked} witnesses cosigned")]
+    Unanswered {
+        /// Witnesses that have.
+        cosigned: usize,
+        /// Witnesses that were asked.
+        asked: usize,
+    },
+    /// Not enough witnesses for the policy have cosigned.
+    #[error("the policy is not satisfied: {0}")]
+    NotWitnessed(PolicyError),
     /// Somebody whose contribution is accepted came again; nothing was entered.
     #[error("{0} has contributed already; nothing was entered for this")]
     ContributedAlready(Pseudonym),
@@ -260,6 +292,12 @@ impl CliError {
             }
             Self::Refused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) => "Call another custodian.",
+            Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
+            Self::Witness(error) => keep_remedy(error),
+            Self::Listen { .. } => "Choose another address and port with --listen.",
+            Self::Unanswered { .. } | Self::NotWitnessed(_) => {
+                "What was cosigned is kept. Ask again when the others can be reached; if one saw another log, tell the security officers."
+            }
             Self::Cursor { .. } => "Name this log's own cursor with --cursor, or another file to begin anew.",
             Self::Rewound { .. } => {
                 "Keep this vault as it is and compare it with what the SIEM has: entries were removed or replaced."
@@ -289,6 +327,10 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
+            Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
+            Self::Witness(_) | Self::Listen { .. } => Exit::Storage,
+            Self::Unanswered { .. } | Self::NotWitnessed(_) => Exit::Failed,
             Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
             Self::OtherLog(_)
             | Self::Review(
@@ -311,6 +353,22 @@ impl CliError {
             Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
+    }
+}
+
+fn keep_remedy(error: &KeepError) -> &'static str {
+    match error {
+        KeepError::Exists(_) => "Use it as it is, or name another directory with --state DIR.",
+        KeepError::Missing(_) => {
+            "Make one with 'warifu witness init', or name its directory with --state DIR."
+        }
+        KeepError::OpenPermissions { .. } => "Run 'chmod 600' on it, and find out who may have read it.",
+        KeepError::Damaged { .. } => {
+            "Restore it from a copy that is not older; if there is none, make a new witness with another name."
+        }
+        KeepError::InUse(_) => "Stop the other one first.",
+        KeepError::Name(_) => "Choose a name without spaces and '+', like witness.example.org.",
+        KeepError::Io { why, .. } => file_remedy(why),
     }
 }
 
@@ -377,6 +435,12 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
+        VaultError::TooFewWitnesses { .. } => {
+            "Nothing was given out and the ceremony is open: run 'warifu ceremony finish' again when they are reachable."
+        }
+        VaultError::WitnessPolicy(_) => {
+            "Nothing was given out: run 'warifu audit verify', and see 'warifu audit policy show'."
+        }
         VaultError::Finish(FinishError::TooFew { .. }) => {
             "Ask another custodian to contribute while the ceremony is open, then run 'warifu ceremony finish' again."
         }
@@ -416,6 +480,9 @@ pub fn refusal_remedy(why: Refusal) -> &'static str {
         Refusal::Twice => "This custodian's first contribution stands: call another custodian.",
         Refusal::OtherCheckpoint => {
             "The contribution was made for another state of the log: make it again from this ceremony's file."
+        }
+        Refusal::WrongCosignature => {
+            "The contribution was not made by this program and this card: make it again from this ceremony's file."
         }
         Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group.",
     }
@@ -560,6 +627,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
     match error {
         Invalid::Duplicate(_) => "Choose another name, or use what is there.",
         Invalid::TooFewSignatures { .. } => "Let more members of the group sign.",
+        Invalid::WitnessPolicy(_) => {
+            "Correct the policy; its 'log' lines, if there are any, must name this log's own key."
+        }
         Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
@@ -629,9 +699,11 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotPinned(_)
         | VaultError::CeremonyKey
         | VaultError::Card(_) => Exit::Denied,
-        VaultError::CeremonyBusy { .. } | VaultError::NoQuorum { .. } | VaultError::CeremonyEnded(_) => {
-            Exit::Ceremony
-        }
+        VaultError::CeremonyBusy { .. }
+        | VaultError::NoQuorum { .. }
+        | VaultError::CeremonyEnded(_)
+        | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,
+        VaultError::WitnessPolicy(_) => Exit::Tampered,
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,

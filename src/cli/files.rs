@@ -61,6 +61,7 @@ mod tests {
             at: crate::time::Time::default(),
             size: 0,
             root: Bytes([0; 32]),
+            cosignature: Bytes([0; 72]),
             shares: Vec::new(),
             ciphertexts: Vec::new(),
             code: HexBytes(vec![0; length]),

@@ -119,7 +119,7 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
 
 /// Collects signatures of a group's members over a digest, until there are `t`.
 /// Their cards' paths are added to `signers`.
-fn collect(
+pub fn collect(
     app: &mut App<'_>,
     here: (&Vault, &Log),
     (group, digest): (&GroupStatement, &[u8; 64]),

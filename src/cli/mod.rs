@@ -19,6 +19,7 @@ mod status;
 mod table;
 mod tty;
 pub mod ui;
+mod witness;
 
 pub use args::Cli;
 pub use error::{CliError, Exit};
@@ -64,6 +65,8 @@ pub struct App<'a> {
     pub descriptors: BTreeSet<u32>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
+    /// How long a release waits for witnesses.
+    pub witness_wait: std::time::Duration,
 }
 
 /// Derives a card's key from passphrase, salt and parameters: Argon2id, which
@@ -135,6 +138,7 @@ impl<'a> App<'a> {
             yes: cli.global.yes,
             gate_passphrase: cli.global.gate_passphrase_file.clone(),
             stretch: Box::new(derive),
+            witness_wait: crate::http::client::WAIT,
         })
     }
 
@@ -154,6 +158,7 @@ impl<'a> App<'a> {
             Command::Open(args) => open::open(self, args),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Audit(args) => audit::audit(self, args.command),
+            Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),
             Command::Completions { shell } => {
@@ -246,6 +251,12 @@ impl<'a> App<'a> {
     /// A result: text for people, or one JSON value.
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
         let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
+        self.ui.say(&text);
+    }
+
+    /// The same for text that programs read too: its lines are broken nowhere.
+    pub fn emit_whole(&mut self, value: Value, text: impl FnOnce() -> String) {
+        let text = if self.json { escaped(&value) } else { text() };
         self.ui.say(&text);
     }
 

@@ -1,11 +1,11 @@
 //! `open`: the ceremony in one room. It drives exactly the messages of the
 //! file flow.
 
-use super::App;
 use super::args::{AskArgs, Open};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::room::{self, Opened};
+use super::{App, audit};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
 use crate::event::{Hash, Mode};
 use crate::vault::ceremony::{Ask, check_ask};
@@ -17,6 +17,7 @@ pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
     if args.exec.is_none() {
         app.ui.can_reveal()?;
     }
+    app.witness_wait = audit::cosign::duration(args.wait.witness_timeout);
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
@@ -70,8 +71,9 @@ fn hold(
 ) -> Result<(), CliError> {
     let found = vault.known(log, ceremony)?;
     let (_, wanted) = judge::progress(&log.state, found, 0);
+    let mut present = Vec::new();
     let payload = loop {
-        room::collect_in_room(app, vault, log, ceremony, wanted)?;
+        room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
         match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
             Opened::Payload(payload) => break payload,
             Opened::Missing => {}
@@ -81,6 +83,11 @@ fn hold(
     let title = format!("{} version {version}", args.ask.address);
     let exec = args.exec.as_deref();
     room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
+    // What was opened is opened, and on record: this alone may be missing.
+    if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
+        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
+    }
+    drop(present);
     let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
     app.emit(value, || {
         format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")

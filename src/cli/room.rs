@@ -6,19 +6,23 @@ use super::cards::{self, OpenCard};
 use super::error::{CliError, ExecFault, refusal_remedy};
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, review};
+use crate::ceremony::custodian::{Review, Seen, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
+use crate::http::client::HttpWitnesses;
+use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
+use crate::name::Pseudonym;
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
+use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Seconds that a secret stays on the screen.
@@ -117,8 +121,8 @@ pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    ceremony: &Hash,
-    wanted: usize,
+    (ceremony, wanted): (&Hash, usize),
+    present: &mut Vec<Present>,
 ) -> Result<(), CliError> {
     let package = vault.package(log, ceremony)?;
     loop {
@@ -131,7 +135,7 @@ pub fn collect_in_room(
         }
         let who = format!("custodian {} of {wanted}", there + 1);
         match one_in_room(app, vault, log, &package, &who, expires) {
-            Ok(()) => {}
+            Ok(one) => present.extend(one),
             Err(error) if interrupted(&error) => return Err(error),
             Err(CliError::Ui(super::ui::UiError::Deadline)) => {
                 return Err(CliError::Expired { there, needed });
@@ -155,7 +159,7 @@ fn one_in_room(
     package: &Package,
     who: &str,
     expires: Time,
-) -> Result<(), CliError> {
+) -> Result<Option<Present>, CliError> {
     let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
     let open = cards::unlock(app, &none, who, Some(expires))?;
     let custodian = open.card.card().pseudonym().clone();
@@ -172,11 +176,46 @@ fn one_in_room(
         app.ui.note(&format!("Refused ({}), and that is on record. {}", why.as_str(), refusal_remedy(why)));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
-            return Ok(());
+            return Ok(None);
         }
     }
     let (_, there, needed) = standing(vault, log, &ceremony)?;
     app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
+    let cosigner = reviewed.cosigner(open.card.card())?;
+    Ok(Some(Present { who: custodian, cosigner, path: open.path, seen: reviewed.seen().clone() }))
+}
+
+/// A custodian who contributed in the room. Of the card nothing is kept but the
+/// key that cosigns checkpoints, until the ceremony has ended.
+pub struct Present {
+    who: Pseudonym,
+    cosigner: Cosigner,
+    path: PathBuf,
+    seen: Seen,
+}
+
+/// Each contributor's card cosigns the log as it is now, after the ceremony,
+/// where it extends what the card saw. What it cosigns it has then seen.
+pub fn cosign_the_end(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &Log,
+    present: &[Present],
+) -> Result<(), CliError> {
+    let (shown, now) = (vault.shown(log)?, app.now());
+    let mut cosigned = Vec::new();
+    for one in present {
+        if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
+            app.ui.note(&format!("{} does not cosign: {why}.", one.who));
+            continue;
+        }
+        if let Err(why) = cards::write_seen(&one.path, &shown) {
+            app.ui.note(&format!("{} does not cosign, for what it has seen cannot be kept: {why}.", one.who));
+            continue;
+        }
+        cosigned.push(cosign_note(&shown.checkpoint, &one.cosigner, now)?);
+    }
+    vault.add_cosignatures(log, &cosigned)?;
     Ok(())
 }
 
@@ -194,6 +233,16 @@ pub enum Opened {
     Missing,
 }
 
+/// Those who can be asked to cosign a release, and a word to whoever waits.
+pub fn witnesses(app: &mut App<'_>, log: &Log, ceremony: &Hash) -> HttpWitnesses {
+    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.first());
+    let version = found.and_then(|credential| log.state.versions.get(credential));
+    if let Some(policy) = version.and_then(|v| log.state.policy_of(&v.sealing.group)) {
+        super::audit::cosign::asking(app, policy.witnesses());
+    }
+    HttpWitnesses::new(app.witness_wait)
+}
+
 /// Releases, verifies every share, names the bad ones and opens the record.
 pub fn open_record(
     app: &mut App<'_>,
@@ -203,7 +252,8 @@ pub fn open_record(
     ceremony: &Hash,
 ) -> Result<Opened, CliError> {
     let now = app.now();
-    let release = vault.release(log, ceremony, 0, now, &mut app.rng)?;
+    let mut witnesses = witnesses(app, log, ceremony);
+    let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
     let key = requester_secret(operator, &release)?;
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {

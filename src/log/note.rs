@@ -185,7 +185,7 @@ impl VerifierKey {
     }
 
     /// Checks one signature by this key; gives a cosignature's seconds.
-    fn check(&self, text: &NoteText, signature: &[u8]) -> Result<Option<u64>, NoteError> {
+    pub(super) fn check(&self, text: &NoteText, signature: &[u8]) -> Result<Option<u64>, NoteError> {
         let wrong = || NoteError::BadSignature { name: self.name.clone() };
         let verify = |message: &[u8], signature: &[u8]| {
             let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| wrong())?;
@@ -251,8 +251,29 @@ impl Signature {
         filled.then(|| Self { name: name.to_owned(), id: Bytes(*id), signature: signature.to_vec() })
     }
 
-    fn is_by(&self, key: &VerifierKey) -> bool {
+    /// A line from its parts.
+    pub(super) fn by(key: &VerifierKey, signature: Vec<u8>) -> Self {
+        Self { name: key.name.clone(), id: key.id, signature }
+    }
+
+    /// Whether it says that it is this key's.
+    pub(super) fn is_by(&self, key: &VerifierKey) -> bool {
         self.id == key.id && self.name == key.name
+    }
+
+    /// Whether both say that they are the same key's.
+    pub(super) fn is_by_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.name == other.name
+    }
+
+    /// Name of the key that it says it is by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The signature's bytes, unverified.
+    pub fn bytes(&self) -> &[u8] {
+        &self.signature
     }
 }
 
@@ -314,6 +335,11 @@ impl Note {
     /// The text, which nobody may have signed.
     pub fn unverified_text(&self) -> &NoteText {
         &self.text
+    }
+
+    /// The signature lines, unverified.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
     }
 
     /// The note with the first of this key's signature lines alone; `None` if
@@ -426,7 +452,8 @@ impl NamedSeed {
     }
 }
 
-fn cosigned_message(text: &NoteText, seconds: u64) -> String {
+/// What a cosignature signs (tlog-cosignature).
+pub(super) fn cosigned_message(text: &NoteText, seconds: u64) -> String {
     format!("cosignature/v1\ntime {seconds}\n{}", text.as_str())
 }
 

@@ -427,6 +427,24 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::WitnessPolicySet(set) => {
+            let name = source.group(&set.group);
+            let shown = name.as_deref().unwrap_or("a group");
+            Mapped {
+                taken: &["group", "epoch", "serial"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!("Releases of what {shown} holds wait for its witness policy {}", set.serial),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": set.group, "name": name,
+                        "version": set.epoch.to_string(),
+                        "group": { "name": name, "uid": set.group },
+                        "data": { "witness_policy": set.serial },
+                    }),
+                )
+            }
+        }
         Event::SealBegun { origin, account, version, .. } => {
             let address = source.address(account);
             Mapped {
@@ -616,9 +634,11 @@ fn severity_of(why: Refusal) -> Severity {
             Severity::Low
         }
         Refusal::WrongCode => Severity::Medium,
-        Refusal::ReplayedCode | Refusal::LockedOut | Refusal::OtherCheckpoint | Refusal::NotAHolder => {
-            Severity::High
-        }
+        Refusal::ReplayedCode
+        | Refusal::LockedOut
+        | Refusal::OtherCheckpoint
+        | Refusal::WrongCosignature
+        | Refusal::NotAHolder => Severity::High,
     }
 }
 

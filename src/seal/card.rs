@@ -165,7 +165,12 @@ impl Card {
     /// The Ed25519 key that cosigns checkpoints: `KDF(k, "cosign-key",
     /// organisation)`.
     pub fn cosign_key(&self) -> SigningKey {
-        SigningKey::new(kdf(&self.seed, label::COSIGN_KEY, &[self.organisation.as_ref()]))
+        SigningKey::new(self.cosign_seed())
+    }
+
+    /// The seed of [`Card::cosign_key`], for cosigning a note.
+    pub fn cosign_seed(&self) -> SecretKey {
+        kdf(&self.seed, label::COSIGN_KEY, &[self.organisation.as_ref()])
     }
 
     /// The share key `x` of the group in the epoch that `g` stands for: 64

@@ -49,10 +49,15 @@ impl fmt::Debug for SigningKey {
 /// small order, non-canonical scalars and non-canonical keys are refused, so
 /// that no signature counts for some verifiers only.
 pub fn verify(public: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> bool {
+    verify_bytes(public, digest, signature)
+}
+
+/// As [`verify`], over bytes of any length: a cosigned checkpoint's text.
+pub fn verify_bytes(public: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(public.as_bytes()) else { return false };
     // dalek remembers the encoding that it was given: compress to compare.
     let canonical = key.to_edwards().compress().to_bytes() == public.0;
-    canonical && key.verify_strict(digest, &Signature::from_bytes(signature.as_bytes())).is_ok()
+    canonical && key.verify_strict(message, &Signature::from_bytes(signature.as_bytes())).is_ok()
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@ use super::{
 };
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::policy::Policy;
 use crate::log::roots::Roots;
 use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
@@ -90,6 +92,9 @@ pub enum Invalid {
     /// not agree.
     #[error("group '{0}' holds versions, would lose this scope, and has not agreed")]
     NotGivenUp(String),
+    /// A witness policy cannot be used.
+    #[error("the witness policy is not acceptable: {0}")]
+    WitnessPolicy(String),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
@@ -182,6 +187,7 @@ impl Organisation {
             groups: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
+            witness_policies: BTreeMap::new(),
             admissions: BTreeMap::new(),
             revocations: BTreeMap::new(),
             versions: BTreeMap::new(),
@@ -280,6 +286,7 @@ impl Organisation {
                 self.admission_revoked(admission, custodian, signature, claims)
             }
             Event::Bound(binding) => self.bound(actor, binding, claims),
+            Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -382,12 +389,15 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         by_host(actor)?;
         let who = &enrolment.pseudonym;
-        if self.people.contains_key(who) || self.index.sign_keys.contains(&enrolment.sign_key) {
+        let key_taken = self.index.sign_keys.contains(&enrolment.sign_key)
+            || self.index.cosign_keys.contains(&enrolment.cosign_key);
+        if self.people.contains_key(who) || key_taken {
             return Err(Invalid::Duplicate(who.to_string()));
         }
         let digest = enrolment.digest(&self.vault, &self.id, &self.first_entry);
         claims.take(claim(who, &enrolment.sign_key, &digest, &enrolment.signature))?;
         self.index.sign_keys.insert(enrolment.sign_key);
+        self.index.cosign_keys.insert(enrolment.cosign_key);
         self.people.insert(who.clone(), enrolment.clone());
         Ok(())
     }
@@ -507,6 +517,41 @@ impl Organisation {
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
         Ok(())
+    }
+
+    /// The group's own quorum alone changes what its releases wait for.
+    fn witness_policy_set(
+        &mut self,
+        actor: &Actor,
+        set: &WitnessPolicy,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        by_host(actor)?;
+        if let Some(why) = self.policy_refused(set) {
+            return Err(why);
+        }
+        let group = self.group(&set.group, set.epoch)?;
+        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures, claims)?;
+        self.witness_policies.insert(set.group, set.clone());
+        Ok(())
+    }
+
+    /// Why a witness policy cannot be entered, whoever signs it. One that names
+    /// logs but not this one could never be satisfied.
+    pub fn policy_refused(&self, set: &WitnessPolicy) -> Option<Invalid> {
+        let before = self.witness_policies.get(&set.group).map_or(0, |before| before.serial);
+        if set.serial != before + 1 {
+            return Some(Invalid::Mismatch("serial number"));
+        }
+        if set.policy.len() > MAX_WITNESS_POLICY {
+            return Some(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+        }
+        let policy = match Policy::parse(set.policy.as_bytes()) {
+            Ok(policy) => policy,
+            Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
+        };
+        let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
+        (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
     }
 
     /// Groups other than the new one from which this binding takes something:
@@ -801,6 +846,10 @@ impl Organisation {
         if open.opened_root != Some(acceptance.root) {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
+        let seen = (acceptance.size, &acceptance.root);
+        let cosigned = self.cosignature_claim(who, seen, acceptance.at, &acceptance.cosignature);
+        claims
+            .take(cosigned.ok_or_else(|| Invalid::Signature { who: format!("{who} on the checkpoint") })?)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -944,6 +993,7 @@ impl Acceptance {
             targets: &self.targets,
             size: self.size,
             root: &self.root,
+            cosignature: &self.cosignature,
             shares: &self.shares,
             ciphertexts: &self.ciphertexts,
             code: &self.code,
@@ -963,7 +1013,7 @@ pub(super) fn check_gate_epoch(
     if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
-    let (key, message, signature) = (gate.log_key, Bytes(digest), gate.signature);
+    let (key, message, signature) = (gate.log_key, digest.to_vec(), gate.signature);
     claims.take(Claim { key, message, signature, who: Signer::Gate })
 }
 
@@ -1005,7 +1055,7 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
 
 fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
     let who = Signer::Card(who.clone());
-    Claim { key: *key, message: Bytes(*digest), signature: *signature, who }
+    Claim { key: *key, message: digest.to_vec(), signature: *signature, who }
 }
 
 pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {

@@ -18,6 +18,8 @@ pub enum Signer {
     Gate,
     /// A card.
     Card(Pseudonym),
+    /// A card, as one that cosigns checkpoints.
+    Cosigner(Pseudonym),
 }
 
 impl fmt::Display for Signer {
@@ -25,17 +27,18 @@ impl fmt::Display for Signer {
         match self {
             Self::Gate => f.write_str("the gate"),
             Self::Card(who) => who.fmt(f),
+            Self::Cosigner(who) => write!(f, "{who} on the checkpoint"),
         }
     }
 }
 
-/// That somebody signed a transcript hash. Not verified yet.
+/// That somebody signed a transcript hash, or cosigned a text. Not verified yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Claim {
     /// The Ed25519 key.
     pub key: Bytes<32>,
     /// What it must have signed.
-    pub message: Bytes<64>,
+    pub message: Vec<u8>,
     /// The signature that the entry carries.
     pub signature: Bytes<64>,
     /// Whose key it is.
@@ -43,9 +46,9 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether the signature is right, by [`sign::verify`].
+    /// Whether the signature is right, by [`sign::verify_bytes`].
     pub fn holds(&self) -> bool {
-        sign::verify(&self.key, self.message.as_bytes(), &self.signature)
+        sign::verify_bytes(&self.key, &self.message, &self.signature)
     }
 
     /// The error that names whose signature is wrong.

@@ -36,6 +36,8 @@ pub(super) struct Index {
     pub(super) external: BTreeSet<Digest>,
     /// Cards' signing keys.
     pub(super) sign_keys: BTreeSet<Bytes<32>>,
+    /// Cards' cosignature keys.
+    pub(super) cosign_keys: BTreeSet<Bytes<32>>,
     /// The last version that was begun.
     pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
     /// Ceremonies that have not ended.

@@ -15,10 +15,14 @@ pub use vault::VaultState;
 
 use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::note::{KeyType, NoteError, VerifierKey};
+use crate::log::policy::Policy;
 pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
+use crate::log::{Checkpoint, Cosignature, cosignature};
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -72,6 +76,8 @@ pub struct Organisation {
     pub bindings: Vec<Binding>,
     /// Bindings ever made.
     pub binding_serial: u64,
+    /// Which witnesses the groups' releases wait for.
+    pub witness_policies: BTreeMap<GroupId, WitnessPolicy>,
     /// Admissions by digest, in force until they expire.
     pub admissions: BTreeMap<Hash, Admission>,
     /// How often one custodian took back what an operator was admitted to, by
@@ -347,6 +353,47 @@ impl Organisation {
         let recent = wrong.iter().filter(|at| last - **at <= LOCKOUT).count();
         let until = last + LOCKOUT;
         (recent >= ATTEMPTS && now < until).then_some(until)
+    }
+
+    /// The policy that a release of what a group holds must satisfy, if there is one.
+    pub fn policy_of(&self, group: &GroupId) -> Option<Policy> {
+        let set = self.witness_policies.get(group)?;
+        Some(Policy::parse(set.policy.as_bytes()).expect("a policy is parsed before it is entered"))
+    }
+
+    /// A custodian's cosignature of this log's checkpoint with a size and root,
+    /// made at a time: verified, or nothing.
+    pub fn cosignature(
+        &self,
+        who: &Pseudonym,
+        (size, root): (u64, &Bytes<32>),
+        at: Time,
+        cosignature: &Bytes<72>,
+    ) -> Option<Cosignature> {
+        let key = self.people.get(who)?.cosigner(&self.origin).ok()?;
+        let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root: *root };
+        let verified = Cosignature::from_bytes(&key, &checkpoint.text().ok()?, cosignature).ok()?;
+        (verified.seconds() == at.unix_seconds()).then_some(verified)
+    }
+
+    /// The claim that a custodian cosigned this log's checkpoint with a size and
+    /// root at a time; `None` if it cannot be one.
+    fn cosignature_claim(
+        &self,
+        who: &Pseudonym,
+        (size, root): (u64, &Bytes<32>),
+        at: Time,
+        cosignature: &Bytes<72>,
+    ) -> Option<Claim> {
+        let key = self.people.get(who)?.cosign_key;
+        let text = Checkpoint { origin: self.origin.to_string(), size, root: *root }.text().ok()?;
+        let (message, signature) = cosignature::claimed(&text, at.unix_seconds(), cosignature)?;
+        Some(Claim { key, message, signature, who: Signer::Cosigner(who.clone()) })
+    }
+
+    /// The key that signs this log's checkpoints.
+    pub fn log_key(&self) -> Result<VerifierKey, NoteError> {
+        VerifierKey::new(self.origin.as_str(), KeyType::Ed25519, &self.gate().log_key)
     }
 
     /// The gate's present epoch.

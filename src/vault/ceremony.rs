@@ -3,6 +3,7 @@
 use super::hierarchy::{account, text_record};
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
+use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
@@ -191,6 +192,9 @@ impl Vault {
         if matches!(event, Event::Accepted(_)) {
             let name = contribution_record(&contribution.ceremony, &contribution.custodian);
             records.put.push((name, contribution.encode()));
+            let seen = (contribution.size, contribution.root);
+            let note = commit::sign(self.gate(), &log.state.id, &log.state.origin, seen)?;
+            records.projections = self.cosigned_by(log, contribution, &note)?;
         }
         let actor = Actor::Card(contribution.custodian.clone());
         self.commit(log, now, vec![(actor, event.clone())], records)?;
@@ -206,10 +210,8 @@ impl Vault {
         Ok(hpke::open(&secret, label::HPKE_CODE, ceremony, TO_GATE, who, contribution.code.as_ref()).ok())
     }
 
-    /// Releases a target whose quorum is complete: the entry first, durable and
-    /// under a signed checkpoint, then the gate's ingredient. Again on retry,
-    /// for which the log is read anew: others may have written since it was, and
-    /// the recipient must not take that for a rollback.
+    /// [`Vault::release_witnessed`] without asking any witness: what a group holds
+    /// whose policy demands some is not released.
     pub fn release(
         &mut self,
         log: &mut Log,
@@ -217,6 +219,22 @@ impl Vault {
         target: u64,
         now: Time,
         rng: &mut impl CryptoRng,
+    ) -> Result<Release, VaultError> {
+        self.release_witnessed(log, (ceremony, target), now, rng, &mut Nobody)
+    }
+
+    /// Releases a target whose quorum is complete: the entry first, durable and
+    /// under a signed checkpoint, then the witnesses that the group's policy
+    /// demands, then the gate's ingredient. Again on retry, for which the log is
+    /// read anew: others may have written since it was, and the recipient must
+    /// not take that for a rollback.
+    pub fn release_witnessed(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        now: Time,
+        rng: &mut impl CryptoRng,
+        witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
         if self.known(log, ceremony)?.released.contains(&target) {
             *log = self.load(&log.state.id)?;
@@ -235,20 +253,23 @@ impl Vault {
         } else {
             self.commit_host(log, now, vec![quorum.event()], Records::default())?
         };
-        self.give(log, &quorum, &committed, rng)
+        let witnessed = self.witnessed(log, &quorum, &committed, witnesses, now)?;
+        self.give(log, &quorum, &committed, &witnessed, rng)
     }
 
-    /// Gives the gate's ingredient out. Needs the quorum and the proof that the
-    /// log says so.
+    /// Gives the gate's ingredient out. Needs the quorum, the proof that the log
+    /// says so, and the one that the group's witnesses have seen it.
     fn give(
         &self,
         log: &Log,
         quorum: &QuorumAccepted,
         committed: &Committed,
+        witnessed: &Witnessed,
         rng: &mut impl CryptoRng,
     ) -> Result<Release, VaultError> {
         let (state, ceremony) = (&log.state, quorum.ceremony());
-        if !committed.says_released(&state.id, ceremony, quorum.target()) {
+        let target = quorum.target();
+        if !committed.says_released(&state.id, ceremony, target) || !witnessed.covers(ceremony, target) {
             return Err(VaultError::NoQuorum { there: 0, needed: quorum.custodians().len() });
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
@@ -274,7 +295,7 @@ impl Vault {
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
             contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
-            checkpoint: committed.checkpoint().to_owned(),
+            checkpoint: witnessed.note().to_owned(),
             entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
             signature: Bytes([0; 64]),
@@ -330,7 +351,7 @@ impl Vault {
         }
         let mut delete = vec![gate_key_record(ceremony), requester_key_record(ceremony)];
         delete.extend(found.accepted.keys().map(|who| contribution_record(ceremony, who)));
-        let records = Records { put: Vec::new(), delete };
+        let records = Records { delete, ..Records::default() };
         self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], records)?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint, CoverError};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
-use crate::log::note::LogSigner;
+use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store};
@@ -34,7 +34,7 @@ impl Log {
         self.tree.root()
     }
 
-    /// The signed checkpoint that covers just these entries.
+    /// The checkpoint that covers just these entries, signed by the log alone.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
     }
@@ -47,6 +47,8 @@ pub struct Records {
     pub put: Vec<(String, Vec<u8>)>,
     /// Names.
     pub delete: Vec<String>,
+    /// Projections beside the state: name and bytes.
+    pub projections: Vec<(String, Vec<u8>)>,
 }
 
 /// Proof that entries are durable and covered by a signed checkpoint. Only the
@@ -100,8 +102,9 @@ pub enum EntryFault {
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
     match (verdict.state, verdict.checkpoint) {
-        (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
-            Ok(Log { state: *state, tree: verdict.tree, checkpoint })
+        (Some(State::Organisation(state)), Some(note)) if state.id == *id => {
+            let own = covered(&note, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;
+            Ok(Log { state: *state, tree: verdict.tree, checkpoint: own.to_string() })
         }
         // Something is wrong, or others append meanwhile: entry by entry it shows.
         _ => load_strictly(store, id),
@@ -131,24 +134,26 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
             log.tree.push(leaf);
         }
     }
-    let log = replay.ok_or_else(missing)?;
+    let mut log = replay.ok_or_else(missing)?;
     if log.state.id != *id {
         return Err(VaultError::BadEntry { log: *id, index: 0, why: EntryFault::AnotherOrganisation });
     }
-    covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    let own = covered(&log.checkpoint, id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    log.checkpoint = own.to_string();
     Ok(log)
 }
 
 /// The stored checkpoint is signed by the log's key and covers just this tree.
+/// Gives it with the log's own signature line alone: cosignatures that came since
+/// are the store's, and nobody here has verified them.
 fn covered(
     note: &str,
     id: &OrganisationId,
     (origin, key): (&Origin, &Bytes<32>),
     tree: &Frontier,
-) -> Result<(), VaultError> {
+) -> Result<Note, VaultError> {
     let index = tree.size().saturating_sub(1);
     checkpoint::covers(note.as_bytes(), (origin.as_str(), key), (tree.size(), &tree.root()))
-        .map(|_| ())
         .map_err(|why| VaultError::BadEntry { log: *id, index, why: why.into() })
 }
 
@@ -168,8 +173,8 @@ pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
         log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
         log.tree.push(bytes.leaf_hash());
     }
-    log.checkpoint.clone_from(&head.checkpoint);
-    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    let own = covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    log.checkpoint = own.to_string();
     Ok(log)
 }
 
@@ -270,18 +275,17 @@ fn commit_in_place(
         log.tree.push(leaf);
         entries.push(entry);
     }
-    let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
+    let checkpoint = sign(gate, &id, &log.state.origin, (log.tree.size(), log.tree.root()))?;
     log.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
+    let due = state_is_due(expected_size, log.state.size).then(|| projection(&id, &log.state));
+    let projections = keyed(id, records.projections).into_iter().chain(due);
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: state_is_due(expected_size, log.state.size)
-            .then(|| projection(&id, &log.state))
-            .into_iter()
-            .collect(),
+        projections: projections.collect(),
     })?;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
@@ -359,7 +363,7 @@ fn append_one(
     entry: EntryBytes,
     tree: &Frontier,
 ) -> Result<Append, VaultError> {
-    let checkpoint = sign(gate, &log, origin, tree)?;
+    let checkpoint = sign(gate, &log, origin, (tree.size(), tree.root()))?;
     Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
 }
 
@@ -371,12 +375,12 @@ pub(super) fn sign(
     gate: &dyn Gate,
     id: &OrganisationId,
     origin: &Origin,
-    tree: &Frontier,
+    (size, root): (u64, Bytes<32>),
 ) -> Result<String, VaultError> {
     let seed = gate.log_seed(id, gate.epoch())?;
     let bad = |e: &dyn std::fmt::Display| VaultError::RecordGone(format!("log key ({e})"));
     let signer = LogSigner::new(origin.as_str(), seed).map_err(|e| bad(&e))?;
-    let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+    let body = Checkpoint { origin: origin.to_string(), size, root };
     Ok(checkpoint::sign(&body, &signer).map_err(|e| bad(&e))?.to_string())
 }
 

@@ -3,7 +3,9 @@
 
 use super::hierarchy::some;
 use super::{Log, Records, Vault, VaultError, people::check_card};
-use crate::event::{Actor, Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Scope, Signed};
+use crate::event::{
+    Actor, Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Scope, Signed, WitnessPolicy,
+};
 use crate::hex::Bytes;
 use crate::name::{Factor, GroupId, Pseudonym, Slug, Threshold};
 use crate::pvss::{self, ShareKeyPair};
@@ -179,6 +181,12 @@ pub fn binding(
     (binding, losing)
 }
 
+/// A witness policy without signatures.
+pub fn witness_policy(state: &Organisation, group: &GroupStatement, policy: String) -> WitnessPolicy {
+    let serial = state.witness_policies.get(&group.group).map_or(0, |before| before.serial) + 1;
+    WitnessPolicy { group: group.group, epoch: group.epoch, serial, policy, signatures: Vec::new() }
+}
+
 impl Vault {
     /// Enters a group that every member signed.
     pub fn form_group(
@@ -212,6 +220,17 @@ impl Vault {
         let actor = Actor::Card(custodian.clone());
         let event = Event::AdmissionRevoked { admission, custodian, signature };
         self.commit(log, now, vec![(actor, event)], Records::default())?;
+        Ok(())
+    }
+
+    /// Enters a witness policy with its signatures.
+    pub fn set_witness_policy(
+        &mut self,
+        log: &mut Log,
+        policy: WitnessPolicy,
+        now: Time,
+    ) -> Result<(), VaultError> {
+        self.commit_host(log, now, vec![Event::WitnessPolicySet(policy)], Records::default())?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ pub mod people;
 pub mod seal;
 pub mod status;
 pub mod verify;
+pub mod witness;
 
 pub use commit::{Committed, EntryFault, Log, Records};
 
@@ -30,7 +31,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A vault as anybody can read it who may read its files: without the gate, so
-/// nothing can be written, sealed or released.
+/// nothing can be entered, sealed or released. Cosignatures of others can be
+/// added where its files can be written.
 pub struct PublicVault {
     dir: PathBuf,
     store: SqliteStore,
@@ -196,6 +198,19 @@ pub enum VaultError {
     /// The ceremony has ended.
     #[error("the ceremony has ended: {0}")]
     CeremonyEnded(&'static str),
+    /// The witnesses that the group's policy demands have not cosigned.
+    #[error("{found} of {needed} witnesses answered{}", because(.missing))]
+    TooFewWitnesses {
+        /// Members of the policy's quorum that have cosigned.
+        found: usize,
+        /// How many are needed.
+        needed: usize,
+        /// Who is missing, and why.
+        missing: String,
+    },
+    /// The checkpoint cannot satisfy the group's witness policy.
+    #[error("the group's witness policy cannot be satisfied: {0}")]
+    WitnessPolicy(crate::log::policy::PolicyError),
     /// The release could not be opened.
     #[error(transparent)]
     Finish(#[from] FinishError),
@@ -222,6 +237,10 @@ pub enum VaultError {
     /// Encryption for a ceremony's key failed.
     #[error("a ceremony key is not acceptable")]
     CeremonyKey,
+}
+
+fn because(missing: &str) -> String {
+    if missing.is_empty() { String::new() } else { format!(": {missing}") }
 }
 
 fn suggestions(names: &[String]) -> String {

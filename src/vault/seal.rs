@@ -107,7 +107,7 @@ impl Vault {
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),
         ];
-        self.commit_host(log, now, vec![event], Records { put, delete: Vec::new() })?;
+        self.commit_host(log, now, vec![event], Records { put, ..Records::default() })?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
     }
 

@@ -10,7 +10,9 @@ use super::{PublicVault, VaultError};
 use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Hash, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
-use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash};
+use crate::log::cosignature::Cosignature;
+use crate::log::note::{Note, NoteError};
+use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
@@ -228,10 +230,17 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let mut same = None;
+        let kept = self.vault.cosigned(&self.id);
+        let kept_size = kept.as_ref().ok().and_then(|k| k.as_ref()).and_then(|note| stated_size(note));
+        let (mut same, mut kept_root) = (None, None);
         let mut compare = |state: &State| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
+            }
+            if let State::Organisation(state) = state
+                && Some(state.size) == kept_size
+            {
+                kept_root = state.root_at(state.size);
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
@@ -248,7 +257,10 @@ impl Check<'_> {
         self.head(&verdict);
         match &verdict.state {
             Some(State::Vault(state)) => self.vault_log(state),
-            Some(State::Organisation(state)) => self.organisation_log(state),
+            Some(State::Organisation(state)) => {
+                self.organisation_log(state);
+                self.cosignatures(state, &kept, kept_root);
+            }
             None => {}
         }
         LogReport::new(&self.log, &verdict, self.records)
@@ -302,6 +314,51 @@ impl Check<'_> {
         for (id, slug) in &state.organisations {
             if !stored.contains(id) {
                 self.found(None, format!("the log of organisation '{slug}' is missing"));
+            }
+        }
+    }
+
+    /// Cosignatures of enrolled cards are theirs; the kept note states a log that
+    /// this one extends: `then` is its root at that size. Those of others mean
+    /// nothing here.
+    fn cosignatures(
+        &mut self,
+        state: &Organisation,
+        kept: &Result<Option<String>, VaultError>,
+        then: Option<LeafHash>,
+    ) {
+        if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
+            self.cosigned(state, &note, "the checkpoint");
+        }
+        let kept = match kept {
+            Ok(None) => return,
+            Ok(Some(kept)) => kept,
+            Err(why) => return self.found(None, format!("the cosigned checkpoint cannot be read: {why}")),
+        };
+        self.cosigned(state, kept, "the cosigned checkpoint");
+        let Ok(key) = state.log_key() else { return };
+        let stated = match checkpoint::open(kept.as_bytes(), &key) {
+            Ok(stated) => stated,
+            Err(why) => {
+                return self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}"));
+            }
+        };
+        if then != Some(stated.root) {
+            let size = stated.size;
+            self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
+        }
+    }
+
+    fn cosigned(&mut self, state: &Organisation, note: &str, what: &str) {
+        let Ok(note) = Note::parse(note.as_bytes()) else { return };
+        for enrolment in state.people.values() {
+            let Ok(key) = enrolment.cosigner(&state.origin) else { continue };
+            match Cosignature::among(&key, note.unverified_text(), note.signatures()) {
+                Ok(_) | Err(NoteError::NotSigned) => {}
+                Err(_) => {
+                    let who = &enrolment.pseudonym;
+                    self.found(None, format!("the cosignature of {who} on {what} is wrong"));
+                }
             }
         }
     }
@@ -424,6 +481,11 @@ fn size_of_state(stored: &[u8]) -> Option<u64> {
         size: u64,
     }
     serde_json::from_slice::<Size>(stored).ok().map(|stored| stored.size)
+}
+
+/// Of how many entries a note says that it is.
+fn stated_size(note: &str) -> Option<u64> {
+    Checkpoint::unverified(note.as_bytes()).ok().map(|stated| stated.size)
 }
 
 /// A record's name with its hash cut to eight digits.

@@ -15,6 +15,7 @@ use warifu::log::merkle::{Frontier, inclusion_proof, leaf_hash, root};
 use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
 use warifu::log::proof_file::ProofFile;
 use warifu::log::tile;
+use warifu::log::witness::{AddCheckpoint, Answer};
 use warifu::message::Message;
 use warifu::seal::card_file::UnlockedCard;
 use warifu::seal::passphrase::KdfParams;
@@ -42,6 +43,8 @@ pub fn all() -> Vec<Seed> {
     seeds.verifier_keys();
     seeds.checkpoints(&story);
     seeds.frontiers();
+    seeds.policies();
+    seeds.witness();
     seeds.tile_paths();
     seeds.bundles(&story);
     seeds.proof_files(&story);
@@ -288,6 +291,79 @@ impl Seeds {
                 ("bad-trailing-byte", [&good[..], &[0]].concat()),
                 ("bad-one-peak-too-many", [&good[..], &[0; 32]].concat()),
                 ("bad-one-peak-too-few", good.get(..good.len() - 32).expect("three peaks").to_vec()),
+            ],
+        );
+    }
+
+    fn policies(&mut self) {
+        let log = LogSigner::new(LOG, key()).expect("a good name").verifier().to_string();
+        let witness = Cosigner::new(WITNESS, key()).expect("a good name").verifier().to_string();
+        let one = format!("witness w {witness} https://witness.example/\n");
+        let whole = format!("# ours\nlog {log}\n\n{one}group\tg 1 w\n quorum g \n");
+        self.many(
+            "policy",
+            [
+                ("ok-whole", whole.clone().into_bytes()),
+                ("ok-none", b"quorum none\n".to_vec()),
+                ("bad-empty", Vec::new()),
+                ("bad-last-line", whole.trim_end().as_bytes().to_vec()),
+                ("bad-carriage-return", whole.replace('\n', "\r\n").into_bytes()),
+                ("bad-second-quorum", format!("{whole}quorum w\n").into_bytes()),
+                ("bad-log-as-witness", format!("witness l {log}\nquorum l\n").into_bytes()),
+                ("bad-key-twice", format!("{one}witness v {witness}\nquorum v\n").into_bytes()),
+                ("bad-threshold", whole.replace("g 1 w", "g 2 w").into_bytes()),
+                ("bad-member-twice", whole.replace("g 1 w", "g 1 w w").into_bytes()),
+                ("bad-later-definition", format!("quorum w\n{one}").into_bytes()),
+                ("bad-unknown-line", format!("{whole}relay r\n").into_bytes()),
+            ],
+        );
+    }
+
+    fn witness(&mut self) {
+        let mut tree = Frontier::new();
+        tree.extend((0..7u8).map(|entry| leaf_hash(&[entry])));
+        let signer = LogSigner::new(LOG, key()).expect("a good name");
+        let text =
+            NoteText::new(format!("{LOG}\n7\n{}\n", BASE64.encode(tree.root().as_ref()))).expect("a text");
+        let note = Note::new(text.clone(), signer.sign(&text));
+        let good =
+            AddCheckpoint::new(4, vec![Bytes([7; 32]); 3], note.clone()).expect("a checkpoint").to_string();
+        let with = |from: &str, to: &str| {
+            assert!(good.contains(from));
+            good.replacen(from, to, 1).into_bytes()
+        };
+        let line = format!("{}\n", BASE64.encode(&[7; 32]));
+        self.many(
+            "add_checkpoint",
+            [
+                ("ok-extension", good.clone().into_bytes()),
+                (
+                    "ok-first",
+                    AddCheckpoint::new(0, Vec::new(), note).expect("a checkpoint").to_string().into_bytes(),
+                ),
+                ("bad-empty", Vec::new()),
+                ("bad-leading-zero", with("old 4", "old 04")),
+                ("bad-no-old", with("old 4\n", "")),
+                ("bad-hash", with("=\n", "\n")),
+                ("bad-64-lines", with(&line, &line.repeat(62))),
+                ("bad-no-empty-line", with("\n\n", "\n")),
+                ("bad-extension-line", with(&format!("{LOG}\n7\n"), &format!("{LOG}\n7\nmore\n"))),
+                ("bad-trailing-line", format!("{good}\n").into_bytes()),
+            ],
+        );
+        let cosigner = Cosigner::new(WITNESS, key()).expect("a good name");
+        let cosigned = Answer::Cosigned(vec![cosigner.cosign(&text, 1).expect("a time")]).body();
+        self.many(
+            "witness_answer",
+            [
+                ("ok-cosigned", format!("200{cosigned}").into_bytes()),
+                ("ok-conflict", b"4097\n".to_vec()),
+                ("ok-not-extended", b"422in other words".to_vec()),
+                ("bad-no-lines", b"200".to_vec()),
+                ("bad-last-line", format!("200{}", cosigned.trim_end()).into_bytes()),
+                ("bad-hyphen", format!("200{}", cosigned.replace('\u{2014}', "-")).into_bytes()),
+                ("bad-size", b"40907\n".to_vec()),
+                ("bad-status", b"500\n".to_vec()),
             ],
         );
     }

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, record_hash,
+    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -309,6 +309,15 @@ impl Scene {
             binding.signatures = self.signed_by_all(&digest);
             self.by_host(Event::Bound(binding));
         }
+        let mut policy = WitnessPolicy {
+            group: group.group,
+            epoch: group.epoch,
+            serial: 1,
+            policy: "quorum none\n".to_owned(),
+            signatures: Vec::new(),
+        };
+        policy.signatures = self.signed_by_all(&policy.digest(&self.organisation, &self.state.g(group)));
+        self.by_host(Event::WitnessPolicySet(policy));
     }
 
     fn seal(&mut self, group: &GroupStatement, account: AccountId) -> (VerifiedDealing, SealedPayload) {

@@ -5,10 +5,12 @@
 use crate::support::{World, bytes};
 use std::ops::Range;
 use warifu::audit::{BATCH, Source, SourceError};
+use warifu::ceremony::custodian::cosigner;
 use warifu::event::{
     Acceptance, Actor, Ending, Entry, Event, Hash, Line, Made, Mode, Purpose, SCHEMA, Sealing, Shown,
 };
 use warifu::hex::Bytes;
+use warifu::log::Cosignature;
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::{Frontier, Hash as Leaf};
@@ -101,7 +103,7 @@ impl History {
         credential
     }
 
-    /// A whole ceremony: eight entries with five signatures.
+    /// A whole ceremony: eight entries with eight signatures.
     pub fn ceremony(&mut self, credential: Hash) {
         self.now = self.now + Span::minutes(1);
         let host_of = self.world.operator.actor();
@@ -129,7 +131,11 @@ impl History {
         self.push(host_of.clone(), Event::Targeted { ceremony, first: 0, credentials: vec![credential] });
         let size = self.state.size;
         let root = self.state.root_at(size).unwrap();
+        let text = Checkpoint { origin: self.state.origin.to_string(), size, root }.text().unwrap();
         for who in 0..3 {
+            let cosigner = cosigner(&self.world.custodians[who].card, &self.state.origin).unwrap();
+            let line = cosigner.cosign(&text, self.now.unix_seconds()).unwrap();
+            let cosignature = Cosignature::verify(cosigner.verifier(), &text, &line).unwrap().to_bytes();
             let mut acceptance = Acceptance {
                 ceremony,
                 custodian: self.world.custodians[who].name(),
@@ -138,6 +144,7 @@ impl History {
                 step: self.now.unix_seconds() / 30,
                 size,
                 root,
+                cosignature,
                 shares: vec![self.fresh()],
                 ciphertexts: vec![self.fresh()],
                 code: self.fresh(),

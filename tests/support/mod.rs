@@ -368,6 +368,7 @@ pub fn acceptance(contribution: &Contribution, step: u64) -> Acceptance {
         step,
         size: contribution.size,
         root: contribution.root,
+        cosignature: contribution.cosignature,
         shares: contribution.shares.clone(),
         ciphertexts: contribution.ciphertexts.iter().map(ciphertext_hash).collect(),
         code: ciphertext_hash(&contribution.code),

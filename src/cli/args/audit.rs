@@ -1,5 +1,7 @@
 //! Arguments of `audit`.
 
+use super::Sub;
+use super::witness::{CosignArgs, PolicyCommand};
 use crate::cli::audit::{Collector, Hours};
 use crate::name::{AccountAddress, Pseudonym, Slug};
 use crate::time::{Span, Time};
@@ -25,9 +27,25 @@ Examples:
   warifu audit export acme /srv/audit/acme
   warifu audit export acme evidence-2026 --since 2026-01-01
   warifu audit export acme --format ocsf --out acme.jsonl
-  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601 \\
-    --cursor acme.cursor")]
+  warifu audit export acme --format ocsf --follow --syslog tcp://siem:601")]
     Export(ExportArgs),
+    /// Print the signed checkpoint of an organisation's log
+    #[command(after_help = "Example:\n  warifu audit checkpoint acme --cosigned")]
+    Checkpoint {
+        /// Organisation
+        organisation: Slug,
+        /// The newest one that custodians or witnesses have cosigned
+        #[arg(long)]
+        cosigned: bool,
+    },
+    /// Ask witnesses to cosign the latest checkpoint, and keep what they sign
+    #[command(after_help = "\
+Examples:
+  warifu audit cosign acme --witness \"$(cat witness.vkey) https://witness.example.org\"
+  warifu audit cosign acme --policy policy")]
+    Cosign(CosignArgs),
+    /// Which witnesses a group's releases wait for
+    Policy(Sub<PolicyCommand>),
     /// Print the verifier key of an organisation's log
     #[command(after_help = "Example:\n  warifu audit key acme > acme.vkey")]
     Key {

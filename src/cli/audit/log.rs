@@ -134,6 +134,10 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
                 binding.signatures.len()
             )
         }
+        Event::WitnessPolicySet(set) => {
+            let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: policy {}, {} signed", set.serial, set.signatures.len())
+        }
         Event::SealBegun { credential, .. } => address_of(credential),
         Event::Sealed(s) => {
             let word = |value: Value| crate::cli::hierarchy::text(&value);

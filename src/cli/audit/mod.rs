@@ -1,11 +1,13 @@
-//! `audit`: reading, exporting and verifying the log.
+//! `audit`: reading, exporting and verifying the log, and having it witnessed.
 
 mod collector;
+pub mod cosign;
 mod cursor;
 mod export;
 mod filter;
 mod hours;
 mod log;
+mod policy;
 mod proof;
 mod siem;
 mod timeline;
@@ -22,6 +24,11 @@ use super::error::CliError;
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
         AuditCommand::Verify(args) => verify::verify(app, &args),
+        AuditCommand::Checkpoint { organisation, cosigned } => {
+            cosign::checkpoint(app, &organisation, cosigned)
+        }
+        AuditCommand::Cosign(args) => cosign::cosign(app, &args),
+        AuditCommand::Policy(args) => policy::policy(app, args.command),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),

@@ -1,0 +1,103 @@
+//! `audit cosign` and `audit checkpoint`: the log's checkpoint for others, and
+//! cosigned by others.
+
+use crate::cli::args::CosignArgs;
+use crate::cli::error::CliError;
+use crate::cli::{App, files};
+use crate::http::client::HttpWitnesses;
+use crate::log::policy::{MAX_POLICY, Policy, Witness};
+use crate::name::Slug;
+use crate::store::Store;
+use crate::time::Span;
+use crate::vault::{PublicVault, VaultError};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+/// `audit cosign`.
+pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
+    let mut witnesses = args.witnesses.clone();
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let listed = policy.iter().flat_map(|policy| policy.witnesses()).filter(|w| w.url.is_some());
+    for witness in listed {
+        if witnesses.iter().all(|other| other.key != witness.key) {
+            witnesses.push(witness.clone());
+        }
+    }
+    if witnesses.is_empty() {
+        let fact = "the policy has no witness with an address".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Name a witness with --witness 'VKEY URL'." });
+    }
+    let mut vault = PublicVault::open_to_cosign(&app.vault)?;
+    let log = vault.log(&args.organisation)?;
+    asking(app, &witnesses);
+    let mut asker = HttpWitnesses::new(duration(args.wait.witness_timeout));
+    let clock = app.clock;
+    let done = vault.cosign(&log, &witnesses, &mut asker, &|| clock.now())?;
+    let rows: Vec<_> = done
+        .answers
+        .iter()
+        .map(|(name, answer)| {
+            let why = answer.as_ref().err().map(ToString::to_string);
+            json!({ "witness": name, "cosigned": why.is_none(), "why": why })
+        })
+        .collect();
+    let (cosigned, asked) = (done.cosigned(), witnesses.len());
+    let satisfied = policy.map(|policy| policy.check(&done.note));
+    let value = json!({
+        "organisation": args.organisation, "size": log.state.size, "witnesses": rows,
+        "checkpoint": done.note.to_string(), "satisfied": satisfied.as_ref().map(Result::is_ok),
+    });
+    app.emit(value, || {
+        let line = |(name, answer): &(String, Result<_, crate::vault::witness::Unanswered>)| match answer {
+            Ok(_) => format!("{name} has cosigned"),
+            Err(why) => format!("{name} has NOT cosigned: {why}"),
+        };
+        let mut lines: Vec<_> = done.answers.iter().map(line).collect();
+        lines.push(format!("{cosigned} of {asked} witnesses cosigned {} entries.", log.state.size));
+        lines.join("\n")
+    });
+    match satisfied {
+        Some(Err(why)) => Err(CliError::NotWitnessed(why)),
+        None if cosigned < asked => Err(CliError::Unanswered { cosigned, asked }),
+        _ => Ok(()),
+    }
+}
+
+/// `audit checkpoint`.
+pub fn checkpoint(app: &mut App<'_>, organisation: &Slug, cosigned: bool) -> Result<(), CliError> {
+    let (vault, log) = app.read_log(organisation)?;
+    let note = match cosigned {
+        true => vault.cosigned(&log.state.id)?,
+        false => vault.store().checkpoint(&log.state.id).map_err(VaultError::from)?,
+    };
+    let Some(note) = note else {
+        let fact = format!("nobody has cosigned the log of {organisation} yet");
+        let remedy =
+            "Ask witnesses with 'warifu audit cosign', or hold a ceremony: custodians cosign with it.";
+        return Err(CliError::Argument { fact, remedy });
+    };
+    let key = log.state.log_key().map(|key| key.to_string()).ok();
+    app.emit_whole(json!({ "checkpoint": note, "key": key }), || note.trim_end().to_owned());
+    Ok(())
+}
+
+/// Reads a policy file.
+pub fn read_policy(path: &Path) -> Result<Policy, CliError> {
+    let bytes = files::read_capped(path, MAX_POLICY as u64)?;
+    Policy::parse(&bytes).map_err(|why| CliError::Policy { path: path.to_owned(), why })
+}
+
+/// Says on a terminal that others are waited for.
+pub fn asking(app: &mut App<'_>, witnesses: &[Witness]) {
+    if std::io::stderr().is_terminal() {
+        let names: Vec<_> = witnesses.iter().map(|w| w.name.as_str()).collect();
+        app.ui.note(&format!("Asking {} …", names.join(", ")));
+    }
+}
+
+/// As the system's clock counts.
+pub fn duration(span: Span) -> Duration {
+    Duration::from_millis(u64::try_from(span.0).unwrap_or(0))
+}

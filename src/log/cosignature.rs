@@ -1,0 +1,226 @@
+//! Cosignatures that were verified, and notes that carry several of them. Whose
+//! cosignatures are wanted, and how many suffice, is not known here.
+
+use super::note::{Note, NoteError, NoteText, Signature, VerifierKey, cosigned_message};
+use crate::hex::Bytes;
+
+/// Most cosignatures that a kept note carries; the newest stay.
+pub const MAX_COSIGNATURES: usize = 15;
+
+/// Seconds (8 bytes) and Ed25519 signature.
+pub const LENGTH: usize = 72;
+
+/// A cosignature of one text by one key, verified: nothing else makes one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cosignature {
+    key: VerifierKey,
+    text: NoteText,
+    seconds: u64,
+    line: Signature,
+}
+
+impl Cosignature {
+    /// Verifies a line that says it is by this key.
+    pub fn verify(key: &VerifierKey, text: &NoteText, line: &Signature) -> Result<Self, NoteError> {
+        if !line.is_by(key) {
+            return Err(NoteError::NotSigned);
+        }
+        // A key of another type gives no time, and is no cosigner's.
+        let seconds = key.check(text, line.bytes())?.ok_or(NoteError::NotSigned)?;
+        Ok(Self { key: key.clone(), text: text.clone(), seconds, line: line.clone() })
+    }
+
+    /// Verifies what [`Cosignature::to_bytes`] gives.
+    pub fn from_bytes(key: &VerifierKey, text: &NoteText, bytes: &Bytes<LENGTH>) -> Result<Self, NoteError> {
+        Self::verify(key, text, &Signature::by(key, bytes.0.to_vec()))
+    }
+
+    /// Verifies the lines of a witness's answer: those of other keys are ignored;
+    /// one by this key that is wrong refuses all. The latest of several counts.
+    pub fn among(key: &VerifierKey, text: &NoteText, lines: &[Signature]) -> Result<Self, NoteError> {
+        let own = lines.iter().filter(|line| line.is_by(key)).map(|line| Self::verify(key, text, line));
+        let verified = own.collect::<Result<Vec<_>, _>>()?;
+        verified.into_iter().max_by_key(|one| one.seconds).ok_or(NoteError::NotSigned)
+    }
+
+    /// `u64 seconds ‖ signature`, without name and key id.
+    pub fn to_bytes(&self) -> Bytes<LENGTH> {
+        Bytes::from_slice(self.line.bytes()).expect("what verified has a time and a signature")
+    }
+
+    /// Whose.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// What was cosigned.
+    pub fn text(&self) -> &NoteText {
+        &self.text
+    }
+
+    /// When, in seconds since 1970, by the cosigner's clock.
+    pub fn seconds(&self) -> u64 {
+        self.seconds
+    }
+}
+
+/// What `u64 seconds ‖ signature` says was signed, and the signature, to be verified
+/// with many others; `None` if it says another time.
+pub fn claimed(text: &NoteText, seconds: u64, bytes: &Bytes<LENGTH>) -> Option<(Vec<u8>, Bytes<64>)> {
+    let (time, signature) = bytes.0.split_first_chunk::<8>()?;
+    let signature = Bytes(*signature.first_chunk::<64>()?);
+    let fits = u64::from_be_bytes(*time) == seconds;
+    fits.then(|| (cosigned_message(text, seconds).into_bytes(), signature))
+}
+
+/// A note with these cosignatures added. Those of other texts are left out; a
+/// key has one line, with its latest time; of all lines but the log's own the
+/// [`MAX_COSIGNATURES`] newest stay, oldest first.
+pub fn with(note: &Note, log: &VerifierKey, new: &[Cosignature]) -> Note {
+    let fitting = new.iter().filter(|c| c.text() == note.unverified_text());
+    add(note, log, fitting.map(|c| &c.line))
+}
+
+/// The same with the lines of another note of this text, which were verified
+/// when they were put there.
+pub fn joined(note: &Note, log: &VerifierKey, kept: &Note) -> Note {
+    let fits = kept.unverified_text() == note.unverified_text();
+    add(note, log, kept.signatures().iter().filter(|line| fits && !line.is_by(log)))
+}
+
+fn add<'a>(note: &Note, log: &VerifierKey, new: impl Iterator<Item = &'a Signature>) -> Note {
+    let mut own = note.signatures().iter().filter(|line| line.is_by(log)).cloned();
+    let mut others: Vec<_> = note.signatures().iter().filter(|line| !line.is_by(log)).cloned().collect();
+    for added in new {
+        match others.iter_mut().find(|line| line.is_by_same(added)) {
+            Some(line) if time(line) < time(added) => *line = added.clone(),
+            Some(_) => {}
+            None => others.push(added.clone()),
+        }
+    }
+    others.sort_by_key(time);
+    let kept = others.split_off(others.len().saturating_sub(MAX_COSIGNATURES));
+    let mut lines = own.next().into_iter().chain(own).chain(kept);
+    let Some(first) = lines.next() else { return note.clone() };
+    let mut made = Note::new(note.unverified_text().clone(), first);
+    // At most the lines that there were, and a few: below what a note may have.
+    lines.all(|line| made.add(line).is_ok());
+    made
+}
+
+/// A line's time; what is no cosignature counts as oldest.
+fn time(line: &Signature) -> u64 {
+    match line.bytes().split_first_chunk::<8>() {
+        Some((seconds, rest)) if rest.len() == LENGTH - 8 => u64::from_be_bytes(*seconds),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::note::{Cosigner, LogSigner};
+    use crate::secret::SecretKey;
+
+    fn seed(fill: u8) -> SecretKey {
+        SecretKey::from_slice(&[fill; 32]).unwrap()
+    }
+
+    fn text(size: u64) -> NoteText {
+        NoteText::new(format!("o\n{size}\n{}\n", "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=")).unwrap()
+    }
+
+    fn log() -> LogSigner {
+        LogSigner::new("o", seed(1)).unwrap()
+    }
+
+    fn witness(fill: u8) -> Cosigner {
+        Cosigner::new(&format!("w{fill}"), seed(fill)).unwrap()
+    }
+
+    fn cosigned(fill: u8, size: u64, seconds: u64) -> Cosignature {
+        let (witness, text) = (witness(fill), text(size));
+        Cosignature::verify(witness.verifier(), &text, &witness.cosign(&text, seconds).unwrap()).unwrap()
+    }
+
+    fn note() -> Note {
+        Note::new(text(3), log().sign(&text(3)))
+    }
+
+    #[test]
+    fn what_was_verified_reads_back_from_its_bytes() {
+        let made = cosigned(2, 3, 77);
+        let read = Cosignature::from_bytes(witness(2).verifier(), &text(3), &made.to_bytes());
+        assert_eq!(read, Ok(made));
+    }
+
+    #[test]
+    fn cosignature_of_another_text_time_or_key_is_refused() {
+        let (made, key) = (cosigned(2, 3, 77), witness(2));
+        let wrong = Err(NoteError::BadSignature { name: "w2".into() });
+        assert_eq!(Cosignature::from_bytes(key.verifier(), &text(4), &made.to_bytes()), wrong);
+        let mut later = made.to_bytes();
+        later.0[7] += 1;
+        assert_eq!(Cosignature::from_bytes(key.verifier(), &text(3), &later), wrong);
+        let other = witness(3);
+        assert!(Cosignature::from_bytes(other.verifier(), &text(3), &made.to_bytes()).is_err());
+        let named = Cosignature::verify(other.verifier(), &text(3), &key.cosign(&text(3), 1).unwrap());
+        assert_eq!(named, Err(NoteError::NotSigned));
+    }
+
+    #[test]
+    fn signature_of_a_log_is_no_cosignature() {
+        let line = log().sign(&text(3));
+        assert_eq!(Cosignature::verify(log().verifier(), &text(3), &line), Err(NoteError::NotSigned));
+    }
+
+    #[test]
+    fn of_an_answer_the_latest_counts_and_a_wrong_line_refuses_all() {
+        let (key, other) = (witness(2), witness(3));
+        let good = [5, 9, 7].map(|seconds| key.cosign(&text(3), seconds).unwrap());
+        let stray = other.cosign(&text(9), 1).unwrap();
+        let lines = [&good[..], std::slice::from_ref(&stray)].concat();
+        assert_eq!(Cosignature::among(key.verifier(), &text(3), &lines).unwrap().seconds(), 9);
+        let bad = [&good[..], &[key.cosign(&text(4), 10).unwrap()]].concat();
+        let wrong = NoteError::BadSignature { name: "w2".into() };
+        assert_eq!(Cosignature::among(key.verifier(), &text(3), &bad), Err(wrong));
+        assert_eq!(Cosignature::among(key.verifier(), &text(3), &[stray]), Err(NoteError::NotSigned));
+    }
+
+    #[test]
+    fn a_key_has_one_line_with_its_latest_time() {
+        let once = with(&note(), log().verifier(), &[cosigned(2, 3, 50)]);
+        let older = with(&once, log().verifier(), &[cosigned(2, 3, 40)]);
+        assert_eq!(older, once);
+        let newer = with(&once, log().verifier(), &[cosigned(2, 3, 60)]);
+        let (_, signed) = newer.verify(&[witness(2).verifier().clone()]).unwrap();
+        assert_eq!(signed.first().unwrap().seconds, Some(60));
+        assert_eq!(newer.signatures().len(), 2);
+    }
+
+    #[test]
+    fn cosignatures_of_another_text_are_left_out() {
+        assert_eq!(with(&note(), log().verifier(), &[cosigned(2, 4, 50)]), note());
+        let kept = with(&Note::new(text(4), log().sign(&text(4))), log().verifier(), &[cosigned(2, 4, 50)]);
+        assert_eq!(joined(&note(), log().verifier(), &kept), note());
+    }
+
+    #[test]
+    fn notes_of_one_text_are_joined() {
+        let [one, two] = [2, 3].map(|fill| with(&note(), log().verifier(), &[cosigned(fill, 3, 50)]));
+        let both = joined(&one, log().verifier(), &two);
+        assert_eq!(both.signatures().len(), 3);
+        assert_eq!(joined(&both, log().verifier(), &one), both);
+    }
+
+    #[test]
+    fn the_fifteen_newest_stay_beside_the_logs_own() {
+        let many: Vec<_> = (2..=21).map(|fill| cosigned(fill, 3, 1000 - u64::from(fill))).collect();
+        let full = with(&note(), log().verifier(), &many);
+        assert_eq!(full.signatures().len(), 1 + MAX_COSIGNATURES);
+        let names: Vec<_> = full.signatures().iter().map(Signature::name).collect();
+        assert_eq!(names.first(), Some(&"o"));
+        assert!(names.contains(&"w2") && names.contains(&"w16") && !names.contains(&"w17"));
+        assert!(full.verify(&[log().verifier().clone()]).is_ok());
+    }
+}
