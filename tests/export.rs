@@ -211,9 +211,9 @@ fn a_vault_that_was_rolled_back_does_not_cut_its_export() {
     backup.restore();
     world.host_refused(&["audit", "export", "acme", "copy"], 6, &["the vault only", "rolled back"]);
     world.host(&["audit", "verify", "copy"]).good();
-    // Two entries more, but others than those that were exported.
-    fs::remove_file(world.home(&world.operator).join("card.seen")).unwrap();
-    world.request("other.warifu");
+    // As many entries, but others than those that were exported.
+    world.host(&["project", "add", "acme/other"]).good();
+    world.host(&["project", "add", "acme/another"]).good();
     world.host_refused(&["audit", "export", "acme", "copy"], 6, &["are not those of the vault"]);
     world.host(&["audit", "verify", "copy"]).good();
 }

@@ -108,8 +108,7 @@ fn three_people_open_in_the_room_and_each_mistake_costs_only_that_attempt() {
     hear(&mut session, "Check the spelling");
     say(&mut session, "Card file of custodian 1 of 3", text(custodians[0], "card"));
     say(&mut session, "Passphrase", "not the passphrase");
-    hear(&mut session, "wrong");
-    say(&mut session, "Card file of custodian 1 of 3", text(custodians[0], "card"));
+    hear(&mut session, "takes another card");
     say(&mut session, "Passphrase", text(custodians[0], "passphrase"));
     hear(&mut session, "a test");
     say(&mut session, "do you agree", "no");
@@ -117,6 +116,10 @@ fn three_people_open_in_the_room_and_each_mistake_costs_only_that_attempt() {
     say(&mut session, "Passphrase", text(custodians[0], "passphrase"));
     say(&mut session, "do you agree", "yes");
     say(&mut session, "TOTP code", "nonsense");
+    hear(&mut session, "six digits");
+    let right = code(custodians[0]);
+    let wrong: String = right.bytes().map(|d| if d == b'9' { '0' } else { char::from(d + 1) }).collect();
+    say(&mut session, "TOTP code", &wrong);
     hear(&mut session, "wrong-code");
     say(&mut session, "TOTP code", &code(custodians[0]));
     hear(&mut session, "1 of 3");
@@ -169,4 +172,30 @@ fn ctrl_c_aborts_the_ceremony_and_the_log_says_so() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--exec"));
     assert_eq!(json(&vault, &["ceremony", "list", "demo", "--all"]).as_array().unwrap().len(), all.len());
+}
+
+/// The size must be there before the program looks: a shell waits for it.
+#[test]
+fn on_a_terminal_the_rehearsal_fits_and_its_colours_are_colours() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("read go; '{WARIFU}' rehearse")]);
+    let mut session = Session::spawn(command).unwrap();
+    session.get_process_mut().set_window_size(80, 40).unwrap();
+    session.get_process_mut().set_echo(false, None).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(60)));
+    session.send("\n").unwrap();
+    let found = session.expect(expectrl::Eof).unwrap();
+    let text = String::from_utf8_lossy(found.as_bytes()).into_owned();
+    assert!(text.contains("\x1b[1;36m1. A vault") && !text.contains("·["), "{text}");
+    let mut plain = text;
+    for colour in ["\x1b[1;36m", "\x1b[2m", "\x1b[33m", "\x1b[0m", "\r"] {
+        plain = plain.replace(colour, "");
+    }
+    assert!(!plain.contains('\x1b'), "{plain}");
+    // A word that is wider than the terminal stays whole: a list of five pseudonyms.
+    let wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > 80 && !line.contains(',');
+    let wide: Vec<_> = plain.lines().filter(wide).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(plain.contains("Some commands are refused: that is meant"), "{plain}");
+    assert!(plain.contains("warifu rehearse --keep DIR"), "{plain}");
 }

@@ -25,6 +25,8 @@ use warifu::time::Span;
 use warifu::vault::VaultError;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu");
+/// Columns in which no remark is broken.
+const WIDE: u16 = 250;
 const ENTER_SCREEN: &str = "\x1b[?1049h";
 const LEAVE_SCREEN: &str = "\x1b[?1049l";
 
@@ -59,7 +61,7 @@ impl Terminal {
         let mut command = Command::new(PROGRAM);
         command.arg("--vault").arg(&world.vault).args(arguments).env("LC_ALL", "C.UTF-8");
         let mut session = Session::spawn(command).unwrap();
-        session.get_process_mut().set_window_size(100, 40).unwrap();
+        session.get_process_mut().set_window_size(WIDE, 40).unwrap();
         session.set_expect_timeout(Some(Duration::from_secs(20)));
         Self { session, tape: Tape::default() }
     }
@@ -153,7 +155,12 @@ fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone()
     at.types(&first.card());
     at.sees("Passphrase of");
     at.types("not the passphrase");
-    at.sees("a wrong passphrase costs only the attempt");
+    at.sees("Try again; an empty answer takes another card");
+    at.sees("Passphrase of");
+    at.types("");
+    at.sees("custodian 1 of 3");
+    at.types("");
+    at.sees("Type the path of the card's file");
     at.gives_card(&world.stranger);
     at.sees("Use the card that belongs to this organisation and group");
     at.gives_card(first);
@@ -163,10 +170,21 @@ fn mistakes_cost_the_attempt_and_the_password_is_on_the_alternate_screen_alone()
     at.sees("Please answer yes or no");
     at.sees("do you agree?");
     at.types("no");
-    at.gives_card(first);
+    at.sees("Nothing was entered for this. Call another custodian, or press Ctrl-C");
+    at.sees("Card file of");
+    at.types(&format!("'{}'", first.card()));
+    at.sees("Passphrase of");
+    at.types("not the passphrase");
+    at.sees("Passphrase of");
+    at.types(&first.passphrase);
     at.agrees(first);
+    for slip in ["", "12345", "12345a"] {
+        at.gives_code(first, slip);
+        at.sees("A code has six digits");
+    }
     at.gives_code(first, &first.wrong_code());
     at.sees("Check the phone's clock and use the code that it shows now");
+    at.sees("4 more wrong codes lock this custodian out");
     let used = first.code(0);
     at.gives_code(first, &used);
     at.sees("1 of 3");
@@ -227,7 +245,7 @@ fn cosigned_the_end(world: &World, present: &[&Person]) {
     let dir = format!("{}.exported", world.vault.display());
     json(world, &["audit", "export", "acme", &dir]);
     assert_eq!(std::fs::read_to_string(format!("{dir}/checkpoint")).unwrap(), note);
-    assert!(json(world, &["audit", "verify", "--export", &dir])["findings"].as_array().unwrap().is_empty());
+    assert!(json(world, &["audit", "verify", &dir])["findings"].as_array().unwrap().is_empty());
 }
 
 /// Runs `open` until just before the questions, then `steps`, then Ctrl-C.
@@ -257,7 +275,7 @@ impl Terminal {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &script]);
         let mut session = Session::spawn(command).unwrap();
-        session.get_process_mut().set_window_size(100, 40).unwrap();
+        session.get_process_mut().set_window_size(WIDE, 40).unwrap();
         session.set_expect_timeout(Some(Duration::from_secs(20)));
         Self { session, tape: Tape::default() }
     }
@@ -326,16 +344,15 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
     let arguments = ["custodian", "enrol", "acme", "--kdf-floor", "--card", card.to_str().unwrap()];
     let mut at = Terminal::run(&world, &arguments);
     let good = "tallow ember sundial quarry";
-    for (one, two, told) in [
-        (good, "another one altogether", "Type it again, twice"),
-        ("password1234", "password1234", "too weak"),
-    ] {
-        at.sees("New passphrase for the card: ");
-        at.types(one);
-        at.sees("once more: ");
-        at.types(two);
-        at.sees(told);
-    }
+    at.sees("New passphrase for the card: ");
+    at.types(good);
+    at.sees("once more: ");
+    at.types("another one altogether");
+    at.sees("Type it again, twice");
+    // A weak one is told before it has to be typed once more.
+    at.sees("New passphrase for the card: ");
+    at.types("password1234");
+    at.sees("too weak");
     at.sees("New passphrase for the card: ");
     at.types(good);
     at.sees("once more: ");
@@ -358,12 +375,23 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
         seed,
         card_seed: vec![],
     };
+    at.sees("Code that the app shows now (empty: the QR code again): ");
+    at.types("");
+    at.sees(ENTER_SCREEN);
+    at.sees(&base32);
+    at.sees("Press Enter when the app has it");
+    at.types("");
+    at.sees(LEAVE_SCREEN);
+    at.sees("Code that the app shows now");
+    at.types("12 34 56");
+    at.sees("A code has six digits");
     at.sees("Code that the app shows now");
     at.types(&person.wrong_code());
     at.sees("wait for the next code and type that");
     at.sees("Code that the app shows now");
     at.types(&person.code(0));
     at.sees("Enrolled custodian");
+    at.sees(&format!("Their card lies in {}, with new.card.seen beside it", card.display()));
     assert_eq!(at.ends(), 0);
     assert!(!at.tape.text().contains(good), "the passphrase was echoed");
     person.unlock();
@@ -399,4 +427,72 @@ fn a_ceremony_whose_window_is_over_is_closed_on_record_and_releases_nothing() {
     assert!(matches!(released, Err(VaultError::CeremonyEnded(_))));
     assert_eq!(vault.known(&log, &hash).unwrap().standing, Standing::Ended(Ending::Expired));
     assert!(vault.verify(None).unwrap().findings.is_empty());
+}
+
+#[test]
+fn a_typed_password_is_checked_at_once_and_asked_for_again() {
+    let world = World::new();
+    let seal = ["--yes", "seal", ADDRESS, "--login", "root@example.com", "--typed"];
+    let mut at = Terminal::run(&world, &seal);
+    at.sees("has version 1 already");
+    at.sees("Password: ");
+    at.types("short");
+    at.sees("a password has");
+    at.sees("Password: ");
+    at.types("Zk8-wholly-new-words");
+    at.sees("once more: ");
+    at.types("Zk8-wholly-new-wordz");
+    at.sees("the two do not agree. Type it again, twice.");
+    at.sees("Password: ");
+    at.types("Zk8-wholly-new-words");
+    at.sees("once more: ");
+    at.types("Zk8-wholly-new-words");
+    at.sees("version 2");
+    assert_eq!(at.ends(), 0);
+}
+
+#[test]
+fn a_login_without_an_at_sign_is_asked_about() {
+    let world = World::new();
+    let mut at = Terminal::run(&world, &["seal", ADDRESS]);
+    at.sees("Seal version 2? (yes/no): ");
+    at.types("yes");
+    at.sees("Login id (the root user's e-mail address): ");
+    at.types("roott");
+    at.sees("'roott' is no e-mail address. Is it right? (yes/no): ");
+    at.types("no");
+    at.sees("Login id (the root user's e-mail address): ");
+    at.types("root@example.com");
+    at.sees("Sealed acme/web/prod version 2");
+    assert_eq!(at.ends(), 0);
+}
+
+#[test]
+fn remarks_and_questions_are_broken_between_words_alone() {
+    let world = World::new();
+    let script = format!(
+        "read go; '{PROGRAM}' --vault '{}' open {ADDRESS} --reason 'a reason of quite a few words'",
+        world.vault.display()
+    );
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &script]);
+    let mut session = Session::spawn(command).unwrap();
+    session.get_process_mut().set_window_size(44, 40).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(20)));
+    let mut at = Terminal { session, tape: Tape::default() };
+    at.types("");
+    at.gives_card(&world.operator);
+    at.sees("left]: ");
+    at.types("");
+    at.sees("left]: ");
+    at.interrupts();
+    assert_eq!(at.ends(), i32::from(Exit::Ceremony as u8));
+    let tape = at.tape.text();
+    let said = tape.split("Ceremony ").nth(1).unwrap();
+    let lines: Vec<_> = said.lines().filter(|line| !line.contains("left]") && !line.contains('/')).collect();
+    assert!(lines.iter().all(|line| line.trim_end_matches('\r').len() <= 44), "{lines:#?}");
+    for words in ["custodians are needed", "Ctrl-C stops", "see 'warifu status'"] {
+        let all = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(all.contains(words), "no word is broken: {all}");
+    }
 }

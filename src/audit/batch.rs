@@ -87,8 +87,10 @@ fn all_hold(claims: &[Claim]) -> Option<bool> {
         let s: [u8; 32] = response.try_into().ok()?;
         let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s))?;
         commitments.push(point(commitment)?);
-        let hash =
-            Sha512::new().chain_update(commitment).chain_update(claim.key).chain_update(&claim.message);
+        let hash = Sha512::new()
+            .chain_update(commitment)
+            .chain_update(claim.key)
+            .chain_update(claim.said.as_bytes());
         let wide: [u8; 64] = hash.finalize().into();
         // The hash binds R, the key and the message.
         seed = seed.part(wide).part(response);
@@ -139,7 +141,7 @@ mod tests {
     use crate::hex::Bytes;
     use crate::seal::sign::SigningKey;
     use crate::secret::SecretKey;
-    use crate::state::Signer;
+    use crate::state::{Said, Signer};
     use proptest::prelude::*;
 
     fn claims(count: usize) -> Vec<Claim> {
@@ -147,9 +149,9 @@ mod tests {
             (1..=7).map(|fill| SigningKey::new(SecretKey::from_slice(&[fill; 32]).unwrap())).collect();
         let claim = |number: usize| {
             let key = &keys[number % keys.len()];
-            let message = [number as u8; 64];
-            let signature = key.sign(&message);
-            Claim { key: key.public(), message: message.to_vec(), signature, who: Signer::Gate }
+            let digest = [number as u8; 64];
+            let said = Said::Digest(digest);
+            Claim { key: key.public(), said, signature: key.sign(&digest), who: Signer::Gate }
         };
         (0..count).map(claim).collect()
     }
@@ -171,7 +173,7 @@ mod tests {
             let (one, other) = (one.index(count), other.index(count));
             for wrong in [one, other] {
                 claims[wrong].signature.0[bit / 8] |= 1 << (bit % 8);
-                claims[wrong].message[9] ^= 1;
+                claims[wrong].said = Said::Text("another".to_owned());
             }
             prop_assert_eq!(first_wrong(&claims), Some(one.min(other)).filter(|_| one != other || !claims[one].holds()));
         }

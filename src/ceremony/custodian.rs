@@ -110,7 +110,7 @@ pub enum ReviewError {
         group: String,
     },
     /// The window is over by this machine's clock.
-    #[error("the ceremony expired at {expired}; this machine's clock says {now}")]
+    #[error("the ceremony expired at {}; this machine's clock says {}", .expired.to_minute(), .now.to_minute())]
     Expired {
         /// End of the window.
         expired: Time,
@@ -118,7 +118,7 @@ pub enum ReviewError {
         now: Time,
     },
     /// This machine's clock is behind the opening.
-    #[error("the ceremony opened at {opened}; this machine's clock says {now}")]
+    #[error("the ceremony opened at {}; this machine's clock says {}", .opened.to_minute(), .now.to_minute())]
     TooEarly {
         /// Opening.
         opened: Time,
@@ -178,6 +178,8 @@ pub struct ShownTarget {
     pub differences: Vec<String>,
     /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
+    /// Since when it is exposed, if it was released before.
+    pub exposed: Option<Time>,
 }
 
 /// A request that a custodian's machine found to be in order.
@@ -401,7 +403,8 @@ fn check_target(
 fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<ShownTarget, ReviewError> {
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
-    let sealing = &state.versions.get(&target.credential).ok_or_else(gone)?.sealing;
+    let found = state.versions.get(&target.credential).ok_or_else(gone)?;
+    let sealing = &found.sealing;
     let address = state.address(&target.account);
     let newest =
         state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
@@ -421,6 +424,7 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
         newest,
         differences,
         weakened: state.weakened(&target.credential),
+        exposed: found.exposed,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::name::Pseudonym;
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
 pub use crate::state::{AHEAD, ROOM_AGE};
-use crate::state::{Ceremony, Organisation, Standing};
+use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation, Standing};
 use crate::time::{Span, Time};
 
 /// Window of a ceremony in the room, unless another is asked for.
@@ -221,6 +221,12 @@ impl QuorumAccepted {
             custodians: self.custodians.clone(),
         }
     }
+}
+
+/// How many more wrong codes would lock a custodian out, if they came now.
+pub fn tries_left(state: &Organisation, who: &Pseudonym, now: Time) -> usize {
+    let wrong = state.wrong_codes.get(who).map(Vec::as_slice).unwrap_or_default();
+    ATTEMPTS.saturating_sub(wrong.iter().filter(|at| now - **at <= LOCKOUT).count())
 }
 
 /// How many custodians were accepted for a target, and how many are needed.

@@ -97,6 +97,10 @@ fn names(bad: &[Pseudonym]) -> String {
 
 /// What came of a release.
 pub struct Finished {
+    /// Whose it is, `org/project/account` by the replayed log.
+    pub address: String,
+    /// Which version.
+    pub version: u64,
     /// What was sealed.
     pub payload: Payload,
     /// Whose share does not prove itself, although enough others do.
@@ -160,7 +164,8 @@ pub fn finish(
     let quorum = Quorum::gather(&dealing, good).map_err(|_| too_few())?;
     let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
     let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
-    Ok(Finished { payload, bad, seen })
+    let (address, version) = (state.address(&target.account), target.version);
+    Ok(Finished { address, version, payload, bad, seen })
 }
 
 /// Whether the host has signed exactly this. Its key is in the first entry, which

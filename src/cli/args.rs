@@ -84,8 +84,8 @@ Examples:
     /// Seal a root password; no custodian is needed
     #[command(after_help = "\
 Examples:
-  warifu seal acme/web/prod --login root@example.com
   warifu seal acme/web/prod --login root@example.com --hand-over
+  warifu seal acme/web/prod --login root@example.com --typed
   warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
     Seal(Seal),
     /// Open a root password with a quorum, in one room
@@ -460,6 +460,9 @@ pub struct Seal {
     /// Read the password from standard input
     #[arg(long)]
     pub stdin: bool,
+    /// Have the password generated although something else is on standard input
+    #[arg(long, conflicts_with_all = ["typed", "stdin"])]
+    pub generate: bool,
     /// Length of a generated password
     #[arg(long, default_value_t = crate::seal::generate::DEFAULT_LENGTH, conflicts_with_all = ["typed", "stdin"])]
     pub length: usize,

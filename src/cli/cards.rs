@@ -5,11 +5,12 @@ use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use super::{App, files};
 use crate::ceremony::custodian::{ReviewError, Seen, compare};
-use crate::seal::card_file::{CardFile, UnlockedCard};
+use crate::seal::card_file::{CardError, CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::{Log, Vault, VaultError};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -113,41 +114,79 @@ pub fn unlock(
     who: &str,
     deadline: Option<Time>,
 ) -> Result<OpenCard, CliError> {
-    let path = match &args.card {
-        Some(path) => path.clone(),
-        None => ask_path(app, who, deadline)?,
-    };
-    unlock_at(app, path, args.passphrase_file.as_deref(), args.passphrase_fd, deadline)
+    let mut named = args.card.clone();
+    loop {
+        let path = match named.take() {
+            Some(path) => path,
+            None => ask_path(app, who, deadline)?,
+        };
+        let passphrase = (args.passphrase_file.as_deref(), args.passphrase_fd);
+        if let Some(open) = unlock_at(app, path, passphrase, deadline)? {
+            return Ok(open);
+        }
+    }
 }
 
 fn ask_path(app: &mut App<'_>, who: &str, deadline: Option<Time>) -> Result<PathBuf, CliError> {
     let prompt =
         Prompt::new(Kind::CardFile, format!("Card file of {who}"), "Use --card FILE.").until(deadline);
-    Ok(PathBuf::from(app.ui.line(&prompt)?))
+    loop {
+        if let Some(path) = typed_path(&app.ui.line(&prompt)?, std::env::var_os("HOME").as_deref()) {
+            return Ok(path);
+        }
+        app.ui.note("Type the path of the card's file; Ctrl-C stops.");
+    }
 }
 
-/// Unlocks the card at a path.
-pub fn unlock_at(
+/// A path as people type or drop it: perhaps in quotes, perhaps from home on.
+fn typed_path(typed: &str, home: Option<&OsStr>) -> Option<PathBuf> {
+    let quoted = |mark: char| typed.strip_prefix(mark)?.strip_suffix(mark);
+    let bare = quoted('\'').or_else(|| quoted('"')).unwrap_or(typed);
+    if bare.trim().is_empty() {
+        return None;
+    }
+    let from_home = bare.strip_prefix("~/").filter(|_| bare == typed).zip(home);
+    Some(from_home.map_or_else(|| PathBuf::from(bare), |(rest, home)| Path::new(home).join(rest)))
+}
+
+/// Unlocks the card at a path. Where people are asked, a wrong passphrase costs
+/// that attempt alone, and an empty one means another card: `None`.
+fn unlock_at(
     app: &mut App<'_>,
     path: PathBuf,
-    passphrase_file: Option<&Path>,
-    passphrase_fd: Option<u32>,
+    (passphrase_file, passphrase_fd): (Option<&Path>, Option<u32>),
     deadline: Option<Time>,
-) -> Result<OpenCard, CliError> {
+) -> Result<Option<OpenCard>, CliError> {
     let file = read_card(&path)?;
-    let passphrase = match (passphrase_file, passphrase_fd) {
-        (Some(file), _) => secret_from_file(file)?,
-        (None, Some(fd)) => secret_from_fd(app, fd)?,
-        (None, None) => {
-            let shown = path.display().to_string();
-            let text = format!("Passphrase of {shown}");
-            let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
-            app.ui.secret(&Prompt::new(Kind::Passphrase(shown), text, instead).until(deadline))?
-        }
+    let given = match (passphrase_file, passphrase_fd) {
+        (Some(file), _) => Some(secret_from_file(file)?),
+        (None, Some(fd)) => Some(secret_from_fd(app, fd)?),
+        (None, None) => None,
     };
-    let key = (app.stretch)(&passphrase, file.salt(), file.params())?;
-    let card = file.unlock_with(key).map_err(|why| CliError::Card { path: path.clone(), why })?;
-    Ok(OpenCard { path, card })
+    let shown = path.display().to_string();
+    let asked = given.is_none();
+    let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
+    let prompt = Prompt::new(Kind::Passphrase(shown.clone()), format!("Passphrase of {shown}"), instead);
+    let prompt = prompt.until(deadline);
+    let mut given = given;
+    loop {
+        let passphrase = match given.take() {
+            Some(passphrase) => passphrase,
+            None => app.ui.secret(&prompt)?,
+        };
+        if asked && passphrase.is_empty() {
+            return Ok(None);
+        }
+        let key = (app.stretch)(&passphrase, file.salt(), file.params())?;
+        match file.unlock_with(key) {
+            Ok(card) => return Ok(Some(OpenCard { path, card })),
+            Err(CardError::WrongPassphrase) if asked => app.ui.note(&format!(
+                "{shown}: {}. Try again; an empty answer takes another card.",
+                CardError::WrongPassphrase
+            )),
+            Err(why) => return Err(CliError::Card { path, why }),
+        }
+    }
 }
 
 /// Unlocks one card on the vault's host: it meets the log before it signs anything.
@@ -178,8 +217,13 @@ pub fn unlock_several(
     for (position, path) in args.cards.iter().enumerate() {
         let file = args.passphrase_files.get(position).map(PathBuf::as_path);
         let fd = args.passphrase_fds.get(position).copied();
-        let card = unlock_at(app, path.clone(), file, fd, None)?;
-        meet(app, here, &card)?;
+        let who = format!("{who} {} of {needed}", position + 1);
+        let named = CardArgs {
+            card: Some(path.clone()),
+            passphrase_file: file.map(Path::to_owned),
+            passphrase_fd: fd,
+        };
+        let card = unlock_here(app, here, &named, &who)?;
         fits(&card)?;
         unlocked.push(card);
     }
@@ -188,7 +232,10 @@ pub fn unlock_several(
         let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
         let attempt = unlock_here(app, here, &asked, &format!("{who} {count} of {needed}"));
         match attempt.and_then(|card| fits(&card).map(|()| card)) {
-            Ok(card) => unlocked.push(card),
+            Ok(card) => {
+                app.ui.note(&format!("{}: {count} of {needed}.", card.card.card().pseudonym()));
+                unlocked.push(card);
+            }
             Err(error @ (CliError::Ui(_) | CliError::OtherLog(_))) => return Err(error),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
@@ -210,7 +257,8 @@ fn meet(app: &mut App<'_>, (vault, log): (&Vault, &Log), open: &OpenCard) -> Res
     if (card.vault(), card.organisation()) != (state.vault, state.id) {
         return Err(VaultError::ForeignCard(card.pseudonym().to_string()).into());
     }
-    vault.check_newest(log)?;
+    let newest = vault.newest(log)?;
+    let log = newest.as_ref().unwrap_or(log);
     let now = vault.shown(log)?;
     let met = match read_seen(&open.path)? {
         _ if card.first_entry() != state.first_entry => Err(ReviewError::OtherLog),
@@ -265,4 +313,22 @@ pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
 pub fn write_seen(card: &Path, seen: &Seen) -> Result<(), CliError> {
     let bytes = serde_json::to_vec_pretty(seen).expect("what was seen is strings and numbers");
     files::replace(&seen_path(card), &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_understood_in_quotes_and_from_home_on() {
+        let read = |typed| typed_path(typed, Some(OsStr::new("/home/one")));
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(read("a.card"), path("a.card"));
+        assert_eq!(read("'/media/my stick/a.card'"), path("/media/my stick/a.card"));
+        assert_eq!(read("\"my stick/a.card\""), path("my stick/a.card"));
+        assert_eq!(read("~/a.card"), path("/home/one/a.card"));
+        assert_eq!(typed_path("~/a.card", None), path("~/a.card"));
+        assert_eq!(read("'~/a.card'"), path("~/a.card"), "a shell would leave that alone too");
+        assert_eq!([read(""), read("''"), read("\" \"")], [None, None, None]);
+    }
 }

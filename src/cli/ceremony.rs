@@ -12,12 +12,17 @@ use crate::event::{Ending, Event, Hash, Mode, Shown};
 use crate::message::{Contribution, Message, Notices, Package, Release};
 use crate::name::{Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
-use crate::state::Standing;
+use crate::state::{Ceremony, Standing};
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// Ceremonies that an error names.
+const NAMED: usize = 5;
 
 /// `ceremony …`.
 pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliError> {
@@ -68,10 +73,11 @@ fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<
     }
     let found = vault.known(&log, &ceremony)?;
     let expires = found.expires;
+    let (_, needed) = judge::progress(&log.state, found, 0);
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string(), "expires": expires });
     app.emit(value, || {
         format!(
-            "Ceremony {} is open until {}. Give {} to the custodians.",
+            "Ceremony {} is open until {}. Give {} to the custodians: {needed} of them are needed.",
             ceremony.short(),
             expires.to_minute(),
             out.display()
@@ -90,10 +96,11 @@ fn contribute(
     let package: Package = files::read_message(file)?;
     let open = cards::unlock(app, card, "the custodian", None)?;
     let who = open.card.card().pseudonym().clone();
-    let out = out.unwrap_or_else(|| PathBuf::from(format!("{who}.contribution")));
-    if out.exists() {
-        return Err(CliError::FileExists(out));
-    }
+    let out = match out {
+        Some(out) if out.exists() => return Err(CliError::FileExists(out)),
+        Some(out) => out,
+        None => files::unused(&who.to_string(), "contribution"),
+    };
     let reviewed = room::agree(app, &package, &open, None)?;
     let contribution = room::answer(app, &reviewed, &open, code, None)?;
     files::write_message(&out, &contribution)?;
@@ -119,10 +126,20 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let contribution: Contribution = files::read_message(file)?;
     let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;
     let now = app.now();
-    let event = vault.accept(&mut log, &contribution, now)?;
-    if let Event::Refused { why, .. } = event {
-        return Err(CliError::Refused { who: contribution.custodian, why });
-    }
+    // The same file once more is no mistake that anybody has to mend.
+    let before = match vault.accept(&mut log, &contribution, now) {
+        Ok(Event::Refused { why, .. }) => {
+            let left = judge::tries_left(&log.state, &contribution.custodian, now);
+            return Err(CliError::Refused { who: contribution.custodian, why, left });
+        }
+        Ok(_) => "",
+        Err(VaultError::NotCounted(judge::NotCounted::Repeated(None)))
+            if vault.known(&log, &contribution.ceremony)?.standing == Standing::Open =>
+        {
+            " before; nothing need be done"
+        }
+        Err(error) => return Err(error.into()),
+    };
     let found = vault.known(&log, &contribution.ceremony)?;
     let (there, needed) = judge::progress(&log.state, found, 0);
     let who = &contribution.custodian;
@@ -136,7 +153,7 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
         } else {
             String::new()
         };
-        format!("{who} accepted: {there} of {needed}.{next}")
+        format!("{who} accepted{before}: {there} of {needed}.{next}")
     });
     Ok(())
 }
@@ -147,17 +164,34 @@ fn by_prefix(log: &Log, prefix: &str) -> Result<Hash, CliError> {
         log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
     match found.as_slice() {
         [one] if prefix.len() >= 4 => Ok(**one),
-        [] => Err(VaultError::NotFound {
-            what: "ceremony",
-            name: prefix.to_owned(),
-            near: crate::vault::hierarchy::some(log.state.ceremonies.keys().map(crate::hex::Bytes::short)),
+        [] => {
+            let error = VaultError::NotFound {
+                what: "ceremony",
+                name: prefix.to_owned(),
+                near: likely(&log.state.ceremonies),
+            };
+            let organisation = &log.state.slug;
+            Err(CliError::from(error).advised(format!(
+                "Check the digits; 'warifu ceremony list {organisation} --all' lists every ceremony."
+            )))
         }
-        .into()),
         _ => {
             let fact = format!("'{prefix}' does not name one ceremony");
             Err(CliError::Argument { fact, remedy: "Give more of its digits." })
         }
     }
+}
+
+/// Ceremonies that somebody may have meant: those that are open first, the newest
+/// first, and a sign that there are more.
+fn likely(ceremonies: &BTreeMap<Hash, Ceremony>) -> Vec<String> {
+    let mut all: Vec<_> = ceremonies.iter().collect();
+    all.sort_by_key(|(_, c)| (c.standing != Standing::Open, Reverse(c.opened_size)));
+    let mut named: Vec<_> = all.iter().take(NAMED).map(|(hash, _)| hash.short()).collect();
+    if all.len() > NAMED {
+        named.push("…".to_owned());
+    }
+    named
 }
 
 fn finish_here(
@@ -227,10 +261,12 @@ fn release_to_file(
     let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
     files::write_message(out, &release)?;
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
+    let (organisation, short) = (&log.state.slug, ceremony.short());
     app.emit(value, || {
         format!(
-            "Released, on record. Give {} to the operator, who opens it with 'warifu ceremony reveal'.\nIf a share turns out bad, enter the operator's notice ('warifu ceremony notice'), accept another custodian's share and write the release again while the ceremony is open.",
-            out.display()
+            "Released, on record. Give {} to the operator, who opens it with 'warifu ceremony reveal {}'; then run 'warifu ceremony close {organisation} {short}'.\nIf a share turns out bad, enter the operator's notice ('warifu ceremony notice {short}.notice'), accept another custodian's share and write the release again while the ceremony is open.",
+            out.display(),
+            files::as_argument(out)
         )
     });
     Ok(())
@@ -268,12 +304,20 @@ fn reveal(
     let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let written = write_notice(app, card, &release, (&finished.bad, Some(shown)), out)?;
     let ceremony = release.signed.request.hash();
-    let title = format!("Ceremony {}", ceremony.short());
+    let (address, version) = (&finished.address, finished.version);
+    let title = format!("{address} version {version}");
     room::hand_over(app, &title, &finished.payload, exec)?;
     let written = written.map(|path| path.display().to_string());
-    let value = json!({ "ceremony": ceremony, "bad_shares": finished.bad, "notice": written });
+    let value = json!({
+        "ceremony": ceremony, "address": address, "version": version, "bad_shares": finished.bad,
+        "notice": written,
+    });
+    let organisation = address.split('/').next().unwrap_or_default();
     app.emit(value, || {
-        "Opened. It is exposed from now on; tell the vault's host to run 'warifu ceremony close'.".to_owned()
+        format!(
+            "Opened {title}. It is exposed from now on; tell the vault's host to run 'warifu ceremony close {organisation} {}'.",
+            ceremony.short()
+        )
     });
     Ok(())
 }
@@ -306,8 +350,8 @@ fn write_notice(
             path
         }
     };
-    let shown = path.display();
-    app.ui.note(&format!("Wrote {shown}: the vault's host enters it with 'warifu ceremony notice {shown}'."));
+    let (shown, named) = (path.display(), files::as_argument(&path));
+    app.ui.note(&format!("Wrote {shown}: the vault's host enters it with 'warifu ceremony notice {named}'."));
     Ok(Some(path))
 }
 
@@ -340,8 +384,10 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
         }
         lines.push(format!("{there} of {needed} shares are left."));
         if there < needed {
-            lines
-                .push("Next: another custodian contributes, then 'warifu ceremony finish' again.".to_owned());
+            let (organisation, short) = (&log.state.slug, notices.ceremony.short());
+            lines.push(format!(
+                "Next: another custodian contributes, then 'warifu ceremony finish {organisation} {short}' again."
+            ));
         }
         lines.join("\n")
     });
@@ -363,7 +409,8 @@ fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> R
     let ceremony = by_prefix(&log, ceremony)?;
     if how == Ending::Closed && vault.known(&log, &ceremony)?.released.is_empty() {
         let fact = format!("ceremony {} has released nothing that could be closed", ceremony.short());
-        return Err(CliError::Argument { fact, remedy: "Stop it with 'warifu ceremony abort'." });
+        let remedy = format!("Stop it with 'warifu ceremony abort {organisation} {}'.", ceremony.short());
+        return Err(CliError::Argument { fact, remedy: "" }.advised(remedy));
     }
     let now = app.now();
     vault.end_ceremony(&mut log, &ceremony, how, now)?;
@@ -391,7 +438,13 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
         .collect();
     rows.sort_by_key(|row| row["opened"].to_string());
     let room = app.ui.columns();
-    app.emit(json!(rows), || ceremony_table(&rows, room));
+    let empty = match all || state.ceremonies.is_empty() {
+        true => format!(
+            "No ceremonies yet. Next: warifu open ADDRESS --reason WHY, with an account of {organisation}"
+        ),
+        false => "None open; --all shows ended ones.".to_owned(),
+    };
+    app.emit(json!(rows), || if rows.is_empty() { empty } else { ceremony_table(&rows, room) });
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::ui::UiError;
 use crate::audit::SourceError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::event::Refusal;
 use crate::export::ExportError;
@@ -12,6 +13,7 @@ use crate::log::note::NoteError;
 use crate::log::policy::{PolicyError, PolicyFileError};
 use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
+use crate::name::Slug;
 use crate::name::{NameError, Pseudonym};
 use crate::seal::card::StatementError;
 use crate::seal::card_file::CardError;
@@ -21,6 +23,7 @@ use crate::state::Invalid;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::vault::gate_file::GateFileError;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Exit codes; documented in `docs/cli.md`.
@@ -122,6 +125,15 @@ pub enum CliError {
         /// What to do.
         remedy: &'static str,
     },
+    /// An error of which more is known than its kind: what to do, with the names
+    /// that a command has to be run with.
+    #[error("{error}")]
+    Advised {
+        /// What is wrong.
+        error: Box<CliError>,
+        /// What to do.
+        remedy: String,
+    },
     /// The ceremony was aborted.
     #[error("the ceremony was aborted; that is on record")]
     Aborted,
@@ -171,6 +183,8 @@ pub enum CliError {
         who: Pseudonym,
         /// Why.
         why: Refusal,
+        /// How many more wrong codes lock this custodian out.
+        left: usize,
     },
     /// A policy file.
     #[error("{}: {why}", path.display())]
@@ -251,9 +265,37 @@ impl CliError {
         Self::File { path: path.into(), why }
     }
 
+    /// The same error with what to do about it here.
+    #[must_use]
+    pub fn advised(self, remedy: String) -> Self {
+        Self::Advised { error: Box::new(self), remedy }
+    }
+
+    /// The same error with the list in which an unknown name can be looked up.
+    #[must_use]
+    pub fn listed_in(self, organisation: &Slug) -> Self {
+        let list = match &self {
+            Self::Vault(VaultError::NotFound {
+                what: what @ ("custodian" | "operator" | "group"), ..
+            }) => *what,
+            _ => return self,
+        };
+        self.advised(format!("Check the spelling; 'warifu {list} list {organisation}' lists what there is."))
+    }
+
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> Cow<'_, str> {
         match self {
+            Self::Advised { remedy, .. } => Cow::Borrowed(remedy),
+            Self::Vault(error) => named_remedy(error).map_or(Cow::Borrowed(vault_remedy(error)), Cow::Owned),
+            Self::Refused { why: Refusal::WrongCode, left, .. } => Cow::Owned(wrong_code(*left)),
+            other => Cow::Borrowed(other.usual_remedy()),
+        }
+    }
+
+    fn usual_remedy(&self) -> &'static str {
+        match self {
+            Self::Advised { error, .. } => error.usual_remedy(),
             Self::Vault(error) => vault_remedy(error),
             Self::Ui(UiError::NoTerminal { instead, .. }) => instead,
             Self::Ui(UiError::Interrupted) => "Nothing was changed by the question that was interrupted.",
@@ -274,7 +316,7 @@ impl CliError {
             Self::Weak(_) => "Use five or more random words; nothing was written.",
             Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
-            Self::NotTheSame => "Run the command again and type the same twice.",
+            Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
             Self::SeenDamaged(_) => {
@@ -321,6 +363,7 @@ impl CliError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
+            Self::Advised { error, .. } => error.exit(),
             Self::Vault(error) => vault_exit(error),
             Self::Ui(UiError::Interrupted) => Exit::Interrupted,
             Self::Ui(UiError::Deadline) | Self::Aborted | Self::Expired { .. } => Exit::Ceremony,
@@ -370,6 +413,52 @@ fn keep_remedy(error: &KeepError) -> &'static str {
         KeepError::Name(_) => "Choose a name without spaces and '+', like witness.example.org.",
         KeepError::Io { why, .. } => file_remedy(why),
     }
+}
+
+/// What to do, with the names of what it is about, so that it can be typed as
+/// it stands.
+fn named_remedy(error: &VaultError) -> Option<String> {
+    let organisation = |address: &str| address.split('/').next().unwrap_or_default().to_owned();
+    Some(match error {
+        VaultError::CeremonyBusy { ceremony, address, .. } => {
+            let organisation = organisation(address);
+            format!(
+                "Finish that ceremony, or abort it with 'warifu ceremony abort {organisation} {ceremony}'."
+            )
+        }
+        VaultError::NotAdmitted { operator, group } if group.contains('/') => {
+            format!("Let the group admit the operator: warifu operator admit {group} {operator}.")
+        }
+        VaultError::Unbound(address) => {
+            let organisation = organisation(address);
+            format!(
+                "Bind a group first: warifu bind {organisation} --group {organisation}/GROUP; 'warifu group list {organisation}' lists the groups."
+            )
+        }
+        VaultError::NothingSealed(address) => {
+            format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
+        }
+        VaultError::NotCounted(NotCounted::Repeated(None)) => {
+            "Nothing need be done: that ceremony is over.".to_owned()
+        }
+        VaultError::NotFound { what: what @ ("account" | "project" | "group"), name, .. }
+            if name.contains('/') =>
+        {
+            let organisation = organisation(name);
+            format!("Check the spelling; 'warifu {what} list {organisation}' lists what there is.")
+        }
+        _ => return None,
+    })
+}
+
+/// What somebody should do whose code was wrong, who has so many tries left.
+pub fn wrong_code(left: usize) -> String {
+    let more = match left {
+        0 => return refusal_remedy(Refusal::LockedOut).to_owned(),
+        1 => "One more wrong code locks".to_owned(),
+        more => format!("{more} more wrong codes lock"),
+    };
+    format!("{} {more} this custodian out for fifteen minutes.", refusal_remedy(Refusal::WrongCode))
 }
 
 fn vault_remedy(error: &VaultError) -> &'static str {
@@ -432,6 +521,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         }
         VaultError::OtherRole { .. } => "Use a card with that role.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
+        VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
@@ -603,7 +693,9 @@ fn receipt_exit(error: &ProofFileError) -> Exit {
 
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Conflict { .. } => "Another process wrote at the same moment; run the command again.",
+        StoreError::Conflict { .. } => {
+            "Other processes write to this log all the time, or its entries are not what they were; run the command again, and 'warifu audit verify' if it goes on."
+        }
         StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
         StoreError::DiskFull => "Free some space on the disk; nothing was changed.",
         StoreError::ReadOnly => "Make the vault's directory writable; nothing was changed.",

@@ -6,7 +6,7 @@ use crate::vault::seal::replace_file;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads a file of at most `cap` bytes.
 pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, CliError> {
@@ -46,9 +46,35 @@ pub fn write_message<M: Message>(path: &Path, message: &M) -> Result<(), CliErro
     create(path, &bytes)
 }
 
+/// A new file's name that nothing has yet: NAME.END, NAME-2.END and so on.
+pub fn unused(name: &str, end: &str) -> PathBuf {
+    let numbered = (2..).map(|number| format!("{name}-{number}.{end}"));
+    let mut names = std::iter::once(format!("{name}.{end}")).chain(numbered).map(PathBuf::from);
+    names.find(|path| !path.exists()).unwrap_or_default()
+}
+
+/// A path as it is typed in a command: in quotes where a shell would not leave
+/// it whole.
+pub fn as_argument(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_a_printed_command_is_one_argument_of_a_shell() {
+        let typed = |path: &str| as_argument(Path::new(path));
+        assert_eq!(typed("/tmp/割符/a.card"), "/tmp/割符/a.card");
+        assert_eq!(typed("my stick/a"), "'my stick/a'");
+        assert_eq!(typed("it's"), r"'it'\''s'");
+    }
     use crate::hex::{Bytes, HexBytes};
     use crate::message::{Contribution, MessageError};
 

@@ -4,8 +4,9 @@ use super::App;
 use super::args::{Bind, CardsArgs, GroupCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
-use super::hierarchy::show;
-use super::table::{Column, table};
+use super::hierarchy::show_as;
+use super::next;
+use super::table::{Column, counted, table_or};
 use crate::event::{GroupStatement, Scope, Signed};
 use crate::name::{MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
@@ -34,7 +35,14 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
                 let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
                 object.insert("fingerprint".to_owned(), json!(words));
             }
-            show(app, value);
+            let mut for_people = value.clone();
+            if let Some(margin) = for_people.get_mut("margin") {
+                let (lost, all) = (super::hierarchy::text(margin), group.members.len());
+                *margin = json!(format!(
+                    "{lost} of {all} members may be lost; with one more nothing can be opened"
+                ));
+            }
+            show_as(app, value, &for_people);
             Ok(())
         }
     }
@@ -48,7 +56,8 @@ fn form(
     args: &CardsArgs,
 ) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
-    let mut draft = Draft::new(&log.state, &address.name, threshold, members, &mut app.rng)?;
+    let draft = Draft::new(&log.state, &address.name, threshold, members, &mut app.rng);
+    let mut draft = draft.map_err(|error| CliError::from(error).listed_in(&address.organisation))?;
     app.ui.note(&format!("Each of the {} members gives their card in turn.", members.len()));
     let state = log.state.clone();
     let mut rng = rand::rand_core::UnwrapErr(rand::rngs::SysRng);
@@ -80,11 +89,15 @@ fn form(
     let now = app.now();
     vault.form_group(&mut log, draft.finish(), now)?;
     cards.iter().for_each(|open| cards::remember(app, (&vault, &log), &open.path));
+    let next = next::for_organisation(&log.state, now);
     let value = json!({
         "group": address.to_string(), "threshold": threshold, "members": members, "fingerprint": fingerprint.to_string(),
     });
     app.emit(value, || {
-        format!("Formed {address}: {threshold} of {}.\nWrite the twelve words down: whoever seals must type them once.\nNext: warifu operator admit {address} OPERATOR; warifu bind {} --group {address}", members.len(), address.organisation)
+        format!(
+            "Formed {address}: {threshold} of {}.\nWrite the twelve words down: whoever seals must type them once.\nNext: {next}",
+            members.len()
+        )
     });
     Ok(())
 }
@@ -112,7 +125,10 @@ fn list(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
             Column::text("operators"),
             Column::text("members"),
         ];
-        table(&columns, rows.iter().map(row), room)
+        let empty = format!(
+            "No groups yet. Next: warifu group form {organisation}/keepers --threshold T --members A,B,C"
+        );
+        table_or(&empty, &columns, rows.iter().map(row), room)
     });
     Ok(())
 }
@@ -154,11 +170,12 @@ pub fn admit(
     let state = log.state.clone();
     let group = vault_group::group(&state, &address.name)?;
     let expires = app.now() + Span::days(days);
-    let mut admission = vault_group::admission(&state, group, operator, expires)?;
+    let admission = vault_group::admission(&state, group, operator, expires);
+    let mut admission = admission.map_err(|error| CliError::from(error).listed_in(&address.organisation))?;
     app.ui.note(&format!(
-        "{} custodians of {address} let operator {operator} ask for ceremonies until {}.",
-        group.threshold,
-        expires.to_minute()
+        "May operator {operator} ask {address} for ceremonies until {}? {} have to agree: whoever gives their card agrees.",
+        expires.to_minute(),
+        counted(group.needed(), "custodian")
     ));
     let (digest, mut given) = (admission.digest(&state.g(group)), Vec::new());
     admission.signatures = collect(app, (&vault, &log), (group, &digest), cards, &mut given)?;
@@ -166,9 +183,10 @@ pub fn admit(
     let now = app.now();
     vault.admit(&mut log, admission, now)?;
     given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
+    let next = next::for_organisation(&log.state, now);
     let value = json!({ "group": address.to_string(), "operator": operator, "expires": expires, "signed_by": signers });
     app.emit(value, || {
-        format!("Admitted operator {operator} to {address}, signed by {}.", signers.join(", "))
+        format!("Admitted operator {operator} to {address}, signed by {}.\nNext: {next}", signers.join(", "))
     });
     Ok(())
 }
@@ -186,8 +204,11 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
     let digest = binding.digest(&state.id, &state.g(group));
     app.ui.note(&format!(
-        "{} custodians of {} agree to hold the {} of {}.",
-        group.threshold, args.group, args.factor, args.scope
+        "Shall {} hold the {} of {}? {} have to agree: whoever gives their card agrees.",
+        args.group,
+        args.factor,
+        args.scope,
+        counted(group.needed(), "custodian")
     ));
     let signers_needed = group.needed();
     let (own, rest) = split(&args.cards, signers_needed);
@@ -211,11 +232,18 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let now = app.now();
     vault.bind(&mut log, binding, now)?;
     given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
+    let next = next::for_organisation(&log.state, now);
     let value = json!({
         "scope": args.scope.to_string(), "factor": args.factor, "group": args.group.to_string(), "signed_by": signers,
     });
     app.emit(value, || {
-        format!("Bound {} ({}) to {}, signed by {}.", args.scope, args.factor, args.group, signers.join(", "))
+        format!(
+            "Bound {} ({}) to {}, signed by {}.\nNext: {next}",
+            args.scope,
+            args.factor,
+            args.group,
+            signers.join(", ")
+        )
     });
     Ok(())
 }

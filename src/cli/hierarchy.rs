@@ -2,13 +2,15 @@
 
 use super::args::{AccountCommand, Init, OrgCommand, ProjectCommand};
 use super::error::CliError;
-use super::table::{self, Column, table};
+use super::table::{self, Column, table, table_or};
 use super::ui::Kind;
-use super::{App, IDLE, cards};
+use super::{App, IDLE, cards, next};
 use crate::event::{Hash, printable};
 use crate::name::{AccountAddress, DisplayName, Factor, MemberAddress, ScopeAddress, Slug};
 use crate::seal::passphrase::{KdfParams, check_strength};
+use crate::secret::SecretBytes;
 use crate::state::Version;
+use crate::time::Time;
 use crate::vault::hierarchy::{NewAccount, account as find_account, no_project};
 use crate::vault::status::{AccountState, AccountStatus};
 use crate::vault::{Log, PublicVault, Vault};
@@ -16,18 +18,21 @@ use serde_json::json;
 
 /// Makes a vault.
 pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
+    let check = |p: &SecretBytes| check_strength(p, &["warifu"]).map_err(CliError::from);
     let passphrase = match (args.passphrase, app.gate_passphrase.clone()) {
         (false, None) => None,
-        (_, Some(file)) => Some(cards::secret_from_file(&file)?),
-        (true, None) => Some(app.secret_twice(
-            Kind::GatePassphrase,
+        (_, Some(file)) => {
+            let passphrase = cards::secret_from_file(&file)?;
+            check(&passphrase)?;
+            Some(passphrase)
+        }
+        (true, None) => Some(app.new_secret(
+            &Kind::GatePassphrase,
             "New passphrase of the gate's file",
             "Use --gate-passphrase-file FILE.",
+            &check,
         )?),
     };
-    if let Some(passphrase) = &passphrase {
-        check_strength(passphrase, &["warifu"])?;
-    }
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
     let (dir, now) = (app.vault.clone(), app.now());
     let vault = Vault::init(&dir, &args.origin, passphrase.as_ref().map(|p| (p, params)), now, &mut app.rng)?;
@@ -39,8 +44,9 @@ pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
     });
     app.emit(value, || {
         format!(
-            "Made a vault in {}.\nIts gate.key is the host's half of everything that will be sealed: keep a copy apart from this directory.\nNext: warifu org add NAME",
-            dir.display()
+            "Made a vault in {}. Its logs are named under {}.\nIts gate.key is the host's half of everything that will be sealed: keep a copy apart from this directory.\nNext: warifu org add NAME",
+            dir.display(),
+            args.origin
         )
     });
     Ok(())
@@ -74,7 +80,7 @@ pub fn org(app: &mut App<'_>, command: OrgCommand) -> Result<(), CliError> {
                 Column::whole("entries").spare(1),
             ];
             let keys = ["organisation", "name", "projects", "accounts", "custodians", "entries"];
-            emit_rows(app, &rows, &columns, &keys);
+            emit_rows(app, "No organisations yet. Next: warifu org add NAME", &rows, &columns, &keys);
             Ok(())
         }
         OrgCommand::Show { slug } => {
@@ -113,7 +119,8 @@ pub fn project(app: &mut App<'_>, command: ProjectCommand) -> Result<(), CliErro
             let rows: Vec<_> = slugs.iter().filter_map(|slug| project_value(&vault, &log, slug)).collect();
             let columns =
                 [Column::whole("project"), Column::text("name").spare(1), Column::whole("accounts")];
-            emit_rows(app, &rows, &columns, &["project", "name", "accounts"]);
+            let empty = format!("No projects yet. Next: warifu project add {organisation}/NAME");
+            emit_rows(app, &empty, &rows, &columns, &["project", "name", "accounts"]);
             Ok(())
         }
         ProjectCommand::Show { address } => {
@@ -166,18 +173,23 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
             let clock = app.clock;
             vault.add_account(&new, &|| clock.now(), &mut app.rng)?;
             let value = json!({ "address": address.to_string(), "provider": provider, "external_id": id });
-            app.emit(value, || {
-                format!(
-                    "Created account {address} ({provider} {id}).\nNext: warifu seal {address} --login EMAIL"
-                )
-            });
+            let log = vault.log(&address.organisation)?;
+            let next = next::for_account(&log.state, &address, app.now());
+            app.emit(value, || format!("Created account {address} ({provider} {id}).\nNext: {next}"));
             Ok(())
         }
         AccountCommand::List { scope } => {
             let rows = accounts(app, &scope)?;
             let value = serde_json::to_value(&rows).expect("a status has only strings, numbers and lists");
             let room = app.ui.columns();
-            app.emit(value, || account_table(&rows, room));
+            let empty = match &scope.project {
+                Some(project) => format!(
+                    "No accounts yet. Next: warifu account add {}/{project}/NAME --id ID",
+                    scope.organisation
+                ),
+                None => format!("No accounts yet. Next: warifu account add {scope}/PROJECT/NAME --id ID"),
+            };
+            app.emit(value, || if rows.is_empty() { empty } else { account_table(&rows, room) });
             Ok(())
         }
         AccountCommand::Show { address } => {
@@ -271,12 +283,12 @@ fn account_state(row: &AccountStatus) -> String {
     format!("{now}; exposed before: version {older}")
 }
 
-/// A list: these fields of each row, one a column.
-fn emit_rows(app: &mut App<'_>, rows: &[serde_json::Value], columns: &[Column], keys: &[&str]) {
+/// A list: these fields of each row, one a column; or what makes a row.
+fn emit_rows(app: &mut App<'_>, empty: &str, rows: &[serde_json::Value], columns: &[Column], keys: &[&str]) {
     let room = app.ui.columns();
     app.emit(json!(rows), || {
         let cells = |row: &serde_json::Value| keys.iter().map(|key| text(&row[*key])).collect();
-        table(columns, rows.iter().map(cells), room)
+        table_or(empty, columns, rows.iter().map(cells), room)
     });
 }
 
@@ -292,8 +304,14 @@ pub fn text(value: &serde_json::Value) -> String {
 
 /// One object, a field a line.
 pub fn show(app: &mut App<'_>, value: serde_json::Value) {
+    let for_people = value.clone();
+    show_as(app, value, &for_people);
+}
+
+/// One object, with what people read instead of it.
+pub fn show_as(app: &mut App<'_>, value: serde_json::Value, for_people: &serde_json::Value) {
     let room = app.ui.columns().unwrap_or(usize::MAX);
-    let lines = value.as_object().map(|object| {
+    let lines = for_people.as_object().map(|object| {
         let width = object.keys().map(String::len).max().unwrap_or(0) + 2;
         let field = |(key, value): (&String, &serde_json::Value)| {
             let items = nested(value);
@@ -312,8 +330,14 @@ fn nested(value: &serde_json::Value) -> Vec<String> {
         serde_json::Value::Array(items) => items.iter().flat_map(nested).collect(),
         serde_json::Value::Object(fields) => {
             let shown = fields.iter().filter(|(_, v)| !v.is_null());
-            vec![shown.map(|(key, value)| format!("{key} {}", text(value))).collect::<Vec<_>>().join(", ")]
+            vec![shown.map(|(key, value)| format!("{key} {}", minutes(value))).collect::<Vec<_>>().join(", ")]
         }
-        other => vec![text(other)],
+        other => vec![minutes(other)],
     }
+}
+
+/// A JSON value for people, who get times without their milliseconds.
+pub fn minutes(value: &serde_json::Value) -> String {
+    let text = text(value);
+    Time::parse(&text).map_or(text, Time::to_minute)
 }

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod group;
 mod hierarchy;
+mod next;
 mod open;
 mod people;
 mod progress;
@@ -92,16 +93,16 @@ pub fn main() -> u8 {
     match outcome {
         Ok(()) => 0,
         Err(error) => {
-            terminal.note(&report(&error, json));
+            match json {
+                true => terminal.report(&as_json(&error)),
+                false => terminal.note(&format!("error: {error}.\n{}", error.remedy())),
+            }
             error.exit() as u8
         }
     }
 }
 
-fn report(error: &CliError, json: bool) -> String {
-    if !json {
-        return tty::lines(&format!("error: {error}.\n{}", error.remedy()));
-    }
+fn as_json(error: &CliError) -> String {
     let object = serde_json::json!({
         "error": error.to_string(),
         "remedy": error.remedy(),
@@ -275,16 +276,27 @@ impl<'a> App<'a> {
         }
     }
 
-    /// Asks for a secret twice.
-    pub fn secret_twice(
+    /// Asks for a new secret twice, and again until it passes the check and both
+    /// are the same. It is checked before it has to be typed once more.
+    pub fn new_secret(
         &mut self,
-        kind: Kind,
+        kind: &Kind,
         what: &str,
         instead: &'static str,
+        check: &dyn Fn(&SecretBytes) -> Result<(), CliError>,
     ) -> Result<SecretBytes, CliError> {
-        let first = self.ui.secret(&Prompt::new(kind.clone(), what, instead))?;
-        let second = self.ui.secret(&Prompt::new(kind, format!("{what}, once more"), instead))?;
-        if first.same_as(&second) { Ok(first) } else { Err(CliError::NotTheSame) }
+        loop {
+            let first = self.ui.secret(&Prompt::new(kind.clone(), what, instead))?;
+            if let Err(error) = check(&first) {
+                self.ui.note(&format!("{error}. {}", error.remedy()));
+                continue;
+            }
+            let second = self.ui.secret(&Prompt::new(kind.clone(), format!("{what}, once more"), instead))?;
+            if first.same_as(&second) {
+                return Ok(first);
+            }
+            self.ui.note(&format!("{}. Type it again, twice.", CliError::NotTheSame));
+        }
     }
 }
 

@@ -53,11 +53,14 @@ pub fn begin(
     let found = vault.known(log, &ceremony)?;
     let (_, needed) = judge::progress(&log.state, found, 0);
     let expires = found.expires;
-    app.ui.note(&format!(
-        "Ceremony {} is open until {}: {needed} custodians are needed.",
-        ceremony.short(),
-        expires.to_minute()
-    ));
+    // By files the result says it, with the file that the custodians need.
+    if mode == Mode::Room {
+        app.ui.note(&format!(
+            "Ceremony {} is open until {}: {needed} custodians are needed.",
+            ceremony.short(),
+            expires.to_minute()
+        ));
+    }
     Ok((operator, ceremony))
 }
 

@@ -3,9 +3,9 @@
 use super::args::{CustodianCommand, NewCard, OfficerCommand, OperatorCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
-use super::table::{Column, table};
+use super::table::{Column, table_or};
 use super::ui::{Kind, Prompt};
-use super::{App, files, group};
+use super::{App, files, group, next, room};
 use crate::name::{MemberAddress, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::seal::card_file::UnlockedCard;
@@ -74,12 +74,15 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     }
     cards::remember(app, (&vault, &log), &path);
     let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
+    let lies = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    let next = next::for_organisation(&log.state, now);
     app.emit(value, || {
+        let seen = cards::seen_path(&lies);
         format!(
-            "Enrolled {} {pseudonym}.\nTheir card is {}: give it to them with {}, and keep no copy here.",
+            "Enrolled {} {pseudonym}.\nTheir card lies in {}, with {} beside it. Both files are theirs: they take them along, at the latest once their group is formed, and no copy stays here.\nNext: {next}",
             role.as_str(),
-            path.display(),
-            cards::seen_path(&path).display()
+            lies.display(),
+            seen.file_name().unwrap_or_default().display()
         )
     });
     Ok(())
@@ -98,14 +101,7 @@ fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<
         return Ok(passphrase);
     }
     let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
-    loop {
-        let asked = app.secret_twice(Kind::NewPassphrase, "New passphrase for the card", instead);
-        match asked.and_then(|p| check(&p).map(|()| p)) {
-            Err(error @ CliError::Weak(_)) => app.ui.note(&format!("{error}. {}", error.remedy())),
-            Err(error @ CliError::NotTheSame) => app.ui.note(&format!("{error}. Type it again, twice.")),
-            other => return other,
-        }
-    }
+    app.new_secret(&Kind::NewPassphrase, "New passphrase for the card", instead, &check)
 }
 
 fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(), CliError> {
@@ -129,21 +125,30 @@ fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<Se
         return Ok(code);
     }
     let who = pending.card.pseudonym().to_string();
-    let prompt =
-        Prompt::new(Kind::Code(who), "Code that the app shows now", "Use --code-file FILE or --code-fd N.");
-    for _ in 1..CODE_ATTEMPTS {
+    let again = if args.totp_file.is_some() { "" } else { " (empty: the QR code again)" };
+    let text = format!("Code that the app shows now{again}");
+    let prompt = Prompt::new(Kind::Code(who), text, "Use --code-file FILE or --code-fd N.");
+    let mut wrong = 0;
+    loop {
         let code = app.ui.secret(&prompt)?;
+        if code.is_empty() && args.totp_file.is_none() {
+            show_totp(app, args, pending)?;
+            continue;
+        }
+        if !room::is_code(&code) {
+            app.ui.note(room::NO_CODE);
+            continue;
+        }
         match pending.check(&code, app.now()) {
             Ok(()) => return Ok(code),
+            Err(error) if wrong + 1 == CODE_ATTEMPTS => return Err(error.into()),
             Err(error) => {
+                wrong += 1;
                 let error = CliError::from(error);
                 app.ui.note(&format!("{error}. {}", error.remedy()));
             }
         }
     }
-    let code = app.ui.secret(&prompt)?;
-    pending.check(&code, app.now())?;
-    Ok(code)
 }
 
 fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliError> {
@@ -169,9 +174,20 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
         };
-        let columns = [Column::whole("pseudonym"), Column::text("groups")];
-        let cells = |row: &serde_json::Value| vec![super::hierarchy::text(&row["pseudonym"]), groups(row)];
-        table(&columns, rows.iter().map(cells), room)
+        let locked = |row: &serde_json::Value| match &row["locked_until"] {
+            serde_json::Value::Null => String::new(),
+            until => format!("locked out until {}", super::hierarchy::minutes(until)),
+        };
+        let columns = [Column::whole("pseudonym"), Column::text("groups"), Column::text("state")];
+        let shown = if rows.iter().any(|row| !locked(row).is_empty()) { 3 } else { 2 };
+        let cells = |row: &serde_json::Value| {
+            let mut cells = vec![super::hierarchy::text(&row["pseudonym"]), groups(row), locked(row)];
+            cells.truncate(shown);
+            cells
+        };
+        let role = role.as_str();
+        let empty = format!("No {role}s yet. Next: warifu {role} enrol {organisation}");
+        table_or(&empty, columns.get(..shown).unwrap_or(&columns), rows.iter().map(cells), room)
     });
     Ok(())
 }

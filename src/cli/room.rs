@@ -3,7 +3,8 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::{CliError, ExecFault, refusal_remedy};
+use super::error::{CliError, ExecFault, refusal_remedy, wrong_code};
+use super::table::counted;
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, Seen, compare, review};
@@ -49,8 +50,14 @@ pub fn plain_words(review: &Review) -> String {
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
             lines.push(format!(
-                "      note: weakened: shares of {} custodians were given in ceremonies that came to nothing",
-                target.weakened
+                "      note: weakened: shares of {} were given in ceremonies that came to nothing",
+                counted(target.weakened, "custodian")
+            ));
+        }
+        if let Some(since) = target.exposed {
+            lines.push(format!(
+                "      note: EXPOSED already, since {}: it was released before",
+                since.to_minute()
             ));
         }
     }
@@ -93,6 +100,14 @@ pub fn agree(
     Ok(reviewed)
 }
 
+/// What is said to somebody who typed no code.
+pub const NO_CODE: &str = "A code has six digits, without a blank. Nothing was entered; type it again.";
+
+/// Whether something has the form of a code: a slip costs no attempt.
+pub fn is_code(typed: &SecretBytes) -> bool {
+    typed.len() == 6 && typed.expose().iter().all(u8::is_ascii_digit)
+}
+
 /// The code, and the answer.
 pub fn answer(
     app: &mut App<'_>,
@@ -108,7 +123,14 @@ pub fn answer(
             let who = card.pseudonym().to_string();
             let text = format!("TOTP code of {who}");
             let instead = "Use --code-file FILE or --code-fd N.";
-            app.ui.secret(&Prompt::new(Kind::Code(who), text, instead).until(deadline))?
+            let prompt = Prompt::new(Kind::Code(who), text, instead).until(deadline);
+            loop {
+                let code = app.ui.secret(&prompt)?;
+                if is_code(&code) {
+                    break code;
+                }
+                app.ui.note(NO_CODE);
+            }
         }
     };
     let at = app.now();
@@ -141,6 +163,9 @@ pub fn collect_in_room(
                 return Err(CliError::Expired { there, needed });
             }
             Err(error @ (CliError::Vault(VaultError::Store(_)) | CliError::Ui(_))) => return Err(error),
+            Err(CliError::NotConfirmed) => app.ui.note(
+                "Nothing was entered for this. Call another custodian, or press Ctrl-C to abort the ceremony.",
+            ),
             Err(error) => app.ui.note(&format!("{error}. {}", error.remedy())),
         }
     }
@@ -173,7 +198,11 @@ fn one_in_room(
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
         let now = app.now();
         let Event::Refused { why, .. } = vault.accept(log, &contribution, now)? else { break };
-        app.ui.note(&format!("Refused ({}), and that is on record. {}", why.as_str(), refusal_remedy(why)));
+        let remedy = match why {
+            Refusal::WrongCode => wrong_code(judge::tries_left(&log.state, &custodian, now)),
+            why => refusal_remedy(why).to_owned(),
+        };
+        app.ui.note(&format!("Refused ({}), and that is on record. {remedy}", why.as_str()));
         // The card is on the table: a wrong code costs the code alone.
         if !matches!(why, Refusal::WrongCode | Refusal::ReplayedCode | Refusal::Stale) {
             return Ok(None);
@@ -205,7 +234,7 @@ pub fn cosign_the_end(
     let (shown, now) = (vault.shown(log)?, app.now());
     let mut cosigned = Vec::new();
     for one in present {
-        if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
+        if let Err(why) = compare(&shown, &one.seen, log.state.root_at(one.seen.size)) {
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::room::hand_over;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
-use crate::name::{Factor, Provider, unprintable};
+use crate::name::{AccountId, Factor, Provider, unprintable};
 use crate::seal::generate::{PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
@@ -18,6 +18,15 @@ use serde_json::json;
 
 /// `seal`.
 pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
+    // Whoever pipes a password in and forgets to say so would have another one
+    // sealed, and never learn it.
+    if !args.stdin && !args.typed && !args.generate && app.ui.input_waits() {
+        let fact = "something is given on standard input, and nothing says what it is".to_owned();
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Add --stdin to seal it as the password, or --generate to have one generated and leave it unread.",
+        });
+    }
     if args.hand_over && args.exec.is_none() {
         app.ui.can_reveal()?;
     }
@@ -26,13 +35,10 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
     let provider = found.provider.clone();
     let group = holder(&log.state, &id, Factor::Password)?.clone();
     confirm_group(app, &mut vault, &log, &group, args.fingerprint.as_deref())?;
+    confirm_newer(app, &log, &id, &args)?;
     let login = match &args.login {
         Some(login) => login.clone(),
-        None => app.ui.line(&Prompt::new(
-            Kind::Login,
-            "Login id (the root user's e-mail address)",
-            "Use --login EMAIL.",
-        ))?,
+        None => asked_login(app)?,
     };
     if login.is_empty() || login.len() > 320 || login.chars().any(unprintable) {
         let fact = "a login id has 1 to 320 characters, all of which can be seen".to_owned();
@@ -64,6 +70,34 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
         hand_over(app, &title, &payload, args.exec.as_deref())?;
     }
     Ok(())
+}
+
+/// Over a version that is sealed already a newer one goes only on purpose: it is
+/// the newest that must be what the provider has.
+fn confirm_newer(app: &mut App<'_>, log: &Log, id: &AccountId, args: &Seal) -> Result<(), CliError> {
+    let versions = log.state.versions_of(id, Factor::Password);
+    let Some((_, newest)) = versions.last() else { return Ok(()) };
+    let (address, version) = (&args.address, newest.sealing.version);
+    app.ui.note(&format!(
+        "{address} has version {version} already. Its password stays sealed and can still be opened; the newest version must be what the provider has."
+    ));
+    app.confirm(&format!("Seal version {}?", log.state.next_version(id, Factor::Password)), None)
+}
+
+/// The login as it is typed; one without an '@' may be a slip, and is asked about.
+fn asked_login(app: &mut App<'_>) -> Result<String, CliError> {
+    let text = "Login id (the root user's e-mail address)";
+    let prompt = Prompt::new(Kind::Login, text, "Use --login EMAIL.");
+    loop {
+        let login = app.ui.line(&prompt)?;
+        if login.is_empty() || login.contains('@') {
+            return Ok(login);
+        }
+        match app.confirm(&format!("'{login}' is no e-mail address. Is it right?"), None) {
+            Err(CliError::NotConfirmed) => {}
+            answer => return answer.map(|()| login),
+        }
+    }
 }
 
 /// A sealer confirms a group once, by typing the twelve words that its members
@@ -114,8 +148,8 @@ fn password(
         return Ok((password, Made::Imported));
     }
     if args.typed {
-        let password = app.secret_twice(Kind::Password, "Password", "Use --stdin.")?;
-        check_typed_password(&rules, &password, &names)?;
+        let check = |p: &SecretBytes| check_typed_password(&rules, p, &names).map_err(CliError::from);
+        let password = app.new_secret(&Kind::Password, "Password", "Use --stdin.", &check)?;
         return Ok((password, Made::Typed));
     }
     Ok((generate(&rules, args.length, &mut app.rng)?, Made::Generated))

@@ -4,7 +4,7 @@ use super::App;
 use super::args::StatusArgs;
 use super::error::CliError;
 use super::hierarchy::account_table;
-use super::table::{Column, table};
+use super::table::{Column, counted, table};
 use crate::vault::status::{AccountState, GroupStatus, OrganisationStatus, Status};
 use std::fmt::Write;
 
@@ -35,20 +35,21 @@ fn words(status: &Status, room: Option<usize>) -> String {
 fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<usize>) {
     let _ = writeln!(
         text,
-        "\n{}: {} projects, {} accounts, {} custodians, {} operators, {} officers, {} log entries",
+        "\n{}: {}, {}, {}, {}, {}, {} log {}",
         o.organisation,
-        o.projects,
-        o.accounts.len(),
-        o.custodians,
-        o.operators,
-        o.officers,
-        o.entries
+        counted(o.projects, "project"),
+        counted(o.accounts.len(), "account"),
+        counted(o.custodians, "custodian"),
+        counted(o.operators, "operator"),
+        counted(o.officers, "officer"),
+        o.entries,
+        if o.entries == 1 { "entry" } else { "entries" }
     );
     let count = |state: AccountState| o.accounts.iter().filter(|a| a.state == state).count();
     let there = AccountState::ALL.into_iter().filter(|state| count(*state) > 0);
-    let counted: Vec<_> = there.map(|state| format!("{} {}", count(state), state.as_str())).collect();
-    if !counted.is_empty() {
-        let _ = writeln!(text, "  {}", counted.join(", "));
+    let states: Vec<_> = there.map(|state| format!("{} {}", count(state), state.as_str())).collect();
+    if !states.is_empty() {
+        let _ = writeln!(text, "  {}", states.join(", "));
     }
     if !o.accounts.is_empty() {
         let mut accounts = o.accounts.clone();
@@ -58,14 +59,18 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     if !o.groups.is_empty() {
         let _ = writeln!(text, "\n{}", group_table(&o.groups, room));
     }
+    for locked in &o.locked {
+        let until = locked.until.to_minute();
+        let _ = writeln!(text, "\n  {} is locked out after wrong codes until {until}", locked.custodian);
+    }
     for c in &o.ceremonies {
         let _ = writeln!(
             text,
-            "\n  open ceremony {}: {} for {}, {} shares, until {}",
+            "\n  open ceremony {}: {} for {}, {}, until {}",
             c.ceremony.get(..8).unwrap_or_default(),
             c.targets.join(", "),
             c.operator,
-            c.accepted,
+            counted(c.accepted, "share"),
             c.expires.to_minute()
         );
     }

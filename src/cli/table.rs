@@ -71,6 +71,23 @@ pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>, ro
     stacked(&shapes, &rows, room)
 }
 
+/// A table, or what to say where there are no rows: what makes one.
+pub fn table_or(
+    empty: &str,
+    columns: &[Column],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    room: Option<usize>,
+) -> String {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() { empty.to_owned() } else { table(columns, rows, room) }
+}
+
+/// A number and what it counts: 1 project, 2 projects.
+pub fn counted(number: usize, one: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
 /// All columns, then one less each time, with the heads of those left out.
 fn choices(shapes: &[Shape]) -> Vec<(Vec<&Shape>, Vec<&str>)> {
     let mut spare: Vec<&Shape> = shapes.iter().filter(|s| s.spare.is_some()).collect();

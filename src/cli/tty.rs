@@ -8,7 +8,8 @@ mod keys;
 mod screen;
 
 use super::clock::{Clock, SystemClock};
-use super::ui::{Prompt, Reveal, Ui, UiError};
+use super::table::fit;
+use super::ui::{Look, Prompt, Reveal, Ui, UiError};
 use crate::name::printable;
 use crate::secret::SecretBytes;
 use crate::time::Span;
@@ -16,12 +17,18 @@ use keys::Key;
 use screen::{AlternateScreen, Page, Picture};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 pub use keys::release;
 
 /// Longest line that is read, in bytes.
 const CAP: usize = 4096;
+
+/// How long a pipe on standard input may say nothing before it counts as one
+/// that somebody will write to, in seconds.
+const PATIENCE: i64 = 2;
 
 /// Columns that a typed line should have beside its question.
 const TYPING: usize = 16;
@@ -42,6 +49,19 @@ impl Terminal {
     /// Whether everything that was said arrived; asked once the command is done.
     pub fn all_said(&mut self) -> std::io::Result<()> {
         self.unsaid.take().map_or(Ok(()), Err)
+    }
+
+    fn write_out(&mut self, text: &str) {
+        match writeln!(std::io::stdout().lock(), "{text}") {
+            // A reader who has read enough (`warifu … | head`) is no failure.
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
+            _ => {}
+        }
+    }
+
+    /// An error for a program: on one line, however narrow the terminal is.
+    pub fn report(&mut self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{}", lines(line));
     }
 
     fn read(&mut self, prompt: &Prompt, echo: bool) -> Result<SecretBytes, UiError> {
@@ -144,7 +164,8 @@ impl Drawing {
         if screen::width(&question) + beside < screen::size().0 {
             return Self { text: question, echo, last: None };
         }
-        put(&format!("{question}\r\n"));
+        let above = fit(&question, screen::columns_of(std::io::stderr()));
+        put(&format!("{}\r\n", above.replace('\n', "\r\n")));
         Self { text: String::new(), echo, last: None }
     }
 
@@ -258,17 +279,46 @@ impl Ui for Terminal {
     }
 
     fn say(&mut self, text: &str) {
-        let said = writeln!(std::io::stdout().lock(), "{}", lines(text));
-        match said {
-            // A reader who has read enough (`warifu … | head`) is no failure.
-            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => self.unsaid = Some(why),
-            _ => {}
+        self.write_out(&lines(text));
+    }
+
+    fn say_as(&mut self, look: Look, text: &str) {
+        if !std::io::stdout().is_terminal() {
+            return self.say(text);
         }
+        // The colours are ours; what stands between them is made harmless first.
+        let colour = match look {
+            Look::Title => "\x1b[1;36m",
+            Look::Command => "\x1b[2m",
+            Look::Refused => "\x1b[33m",
+        };
+        let line =
+            |line: &str| if line.is_empty() { String::new() } else { format!("{colour}{line}\x1b[0m") };
+        let text = lines(text).split('\n').map(line).collect::<Vec<_>>().join("\n");
+        self.write_out(&text);
     }
 
     fn note(&mut self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", lines(text));
+        let text = fit(&lines(text), screen::columns_of(std::io::stderr()));
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
+
+    fn input_waits(&self) -> bool {
+        waits()
+    }
+}
+
+/// Whether something lies on standard input that somebody means to be read: a
+/// file that is not empty, or a pipe. A pipe that ends empty is none; one that
+/// says nothing for a while may still be written to.
+fn waits() -> bool {
+    let own = std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let Ok(about) = own.and_then(|file| file.metadata()) else { return false };
+    let kind = about.file_type();
+    if kind.is_file() {
+        return about.len() > 0;
+    }
+    (kind.is_fifo() || kind.is_socket()) && keys::not_at_its_end(PATIENCE)
 }
 
 /// Lines for people. Wherever a text comes from, nothing but the end of a line

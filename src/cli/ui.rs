@@ -78,6 +78,17 @@ impl Prompt {
     }
 }
 
+/// How a text looks on a terminal that has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// A headline.
+    Title,
+    /// A command, as it was run.
+    Command,
+    /// What a command said that was refused.
+    Refused,
+}
+
 /// A secret to be shown once.
 pub struct Reveal<'a> {
     /// Headline.
@@ -96,6 +107,8 @@ pub trait Ui {
     fn secret(&mut self, prompt: &Prompt) -> Result<SecretBytes, UiError>;
     /// Whether [`Ui::reveal`] can work here: asked before anything is released.
     fn can_reveal(&self) -> Result<(), UiError>;
+    /// Whether something was put on standard input that nobody has asked for.
+    fn input_waits(&self) -> bool;
     /// Shows a secret where it leaves no trace, until a key or the time.
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError>;
     /// Shows a new authenticator secret as a QR code and as text.
@@ -104,6 +117,10 @@ pub trait Ui {
     fn columns(&self) -> Option<usize>;
     /// A result, for standard output: text, or one JSON value.
     fn say(&mut self, text: &str);
+    /// A result that looks otherwise on a terminal.
+    fn say_as(&mut self, _look: Look, text: &str) {
+        self.say(text);
+    }
     /// A remark, for standard error.
     fn note(&mut self, text: &str);
 }

@@ -1,7 +1,7 @@
 //! Cosignatures that were verified, and notes that carry several of them. Whose
 //! cosignatures are wanted, and how many suffice, is not known here.
 
-use super::note::{Note, NoteError, NoteText, Signature, VerifierKey, cosigned_message};
+use super::note::{Note, NoteError, NoteText, Signature, VerifierKey};
 use crate::hex::Bytes;
 
 /// Most cosignatures that a kept note carries; the newest stay.
@@ -62,15 +62,6 @@ impl Cosignature {
     pub fn seconds(&self) -> u64 {
         self.seconds
     }
-}
-
-/// What `u64 seconds ‖ signature` says was signed, and the signature, to be verified
-/// with many others; `None` if it says another time.
-pub fn claimed(text: &NoteText, seconds: u64, bytes: &Bytes<LENGTH>) -> Option<(Vec<u8>, Bytes<64>)> {
-    let (time, signature) = bytes.0.split_first_chunk::<8>()?;
-    let signature = Bytes(*signature.first_chunk::<64>()?);
-    let fits = u64::from_be_bytes(*time) == seconds;
-    fits.then(|| (cosigned_message(text, seconds).into_bytes(), signature))
 }
 
 /// A note with these cosignatures added. Those of other texts are left out; a

@@ -452,8 +452,8 @@ impl NamedSeed {
     }
 }
 
-/// What a cosignature signs (tlog-cosignature).
-pub(super) fn cosigned_message(text: &NoteText, seconds: u64) -> String {
+/// What a cosignature of a text at a time signs (tlog-cosignature).
+pub fn cosigned_message(text: &NoteText, seconds: u64) -> String {
     format!("cosignature/v1\ntime {seconds}\n{}", text.as_str())
 }
 

@@ -49,11 +49,12 @@ impl fmt::Debug for SigningKey {
 /// small order, non-canonical scalars and non-canonical keys are refused, so
 /// that no signature counts for some verifiers only.
 pub fn verify(public: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> bool {
-    verify_bytes(public, digest, signature)
+    verify_message(public, digest, signature)
 }
 
-/// As [`verify`], over bytes of any length: a cosigned checkpoint's text.
-pub fn verify_bytes(public: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
+/// The same over bytes of any length: what is no transcript hash, such as the
+/// message of a cosignature, must have a form that no hash can be taken for.
+pub fn verify_message(public: &Bytes<32>, message: &[u8], signature: &Bytes<64>) -> bool {
     let Ok(key) = VerifyingKey::from_bytes(public.as_bytes()) else { return false };
     // dalek remembers the encoding that it was given: compress to compare.
     let canonical = key.to_edwards().compress().to_bytes() == public.0;

@@ -4,7 +4,7 @@
 //! way in verifies each at once, so that state can only come from entries whose
 //! actors agreed to them; `audit` verifies many together.
 
-use super::claims::{Claim, Claims, Signer, Strict};
+use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::index::{self, Index};
 use super::{
     AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
@@ -15,6 +15,8 @@ use crate::event::{
     WitnessPolicy,
 };
 use crate::hex::Bytes;
+use crate::log::Checkpoint;
+use crate::log::note::cosigned_message;
 use crate::log::policy::Policy;
 use crate::log::roots::Roots;
 use crate::message::{
@@ -812,6 +814,20 @@ impl Organisation {
         targets_hash(&versions.map(|v| Target::from(&*v.sealing)).collect::<Vec<_>>())
     }
 
+    /// What the custodian says to have cosigned: the checkpoint that was checked,
+    /// at the time of the contribution.
+    fn cosigned(&self, acceptance: &Acceptance, key: &Bytes<32>) -> Result<Claim, Invalid> {
+        let who = Signer::Cosigner(acceptance.custodian.clone());
+        let (size, root) = (acceptance.size, acceptance.root);
+        let text = Checkpoint { origin: self.origin.to_string(), size, root }.text();
+        let text = text.map_err(|_| Invalid::Mismatch("origin"))?;
+        let (seconds, signature) = acceptance.cosignature.0.split_at(8);
+        let at = acceptance.at.unix_seconds();
+        let signature = Bytes::from_slice(signature).expect("72 bytes are 8 and 64");
+        let claim = Claim { key: *key, said: Said::Text(cosigned_message(&text, at)), signature, who };
+        if seconds == at.to_be_bytes() { Ok(claim) } else { Err(claim.wrong()) }
+    }
+
     fn accepted(
         &mut self,
         actor: &Actor,
@@ -821,7 +837,8 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         let who = &acceptance.custodian;
         by_card(actor, who)?;
-        let sign_key = self.card(who, Role::Custodian)?.sign_key;
+        let card = self.card(who, Role::Custodian)?;
+        let (sign_key, cosign_key) = (card.sign_key, card.cosign_key);
         let message = Bytes(acceptance.digest());
         claims.take(claim(who, &sign_key, message.as_bytes(), &acceptance.signature))?;
         if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
@@ -846,10 +863,7 @@ impl Organisation {
         if open.opened_root != Some(acceptance.root) {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
-        let seen = (acceptance.size, &acceptance.root);
-        let cosigned = self.cosignature_claim(who, seen, acceptance.at, &acceptance.cosignature);
-        claims
-            .take(cosigned.ok_or_else(|| Invalid::Signature { who: format!("{who} on the checkpoint") })?)?;
+        claims.take(self.cosigned(acceptance, &cosign_key)?)?;
         let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
@@ -1013,8 +1027,8 @@ pub(super) fn check_gate_epoch(
     if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
-    let (key, message, signature) = (gate.log_key, digest.to_vec(), gate.signature);
-    claims.take(Claim { key, message, signature, who: Signer::Gate })
+    let (key, signature) = (gate.log_key, gate.signature);
+    claims.take(Claim { key, said: Said::Digest(digest), signature, who: Signer::Gate })
 }
 
 /// An admission that was taken back stops the ceremonies opened under it.
@@ -1055,7 +1069,7 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
 
 fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
     let who = Signer::Card(who.clone());
-    Claim { key: *key, message: digest.to_vec(), signature: *signature, who }
+    Claim { key: *key, said: Said::Digest(*digest), signature: *signature, who }
 }
 
 pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {

@@ -16,10 +16,29 @@ use std::fmt;
 pub enum Signer {
     /// The gate, by its epoch's log key.
     Gate,
-    /// A card.
+    /// A card, by its signing key.
     Card(Pseudonym),
-    /// A card, as one that cosigns checkpoints.
+    /// A card, by its cosignature key.
     Cosigner(Pseudonym),
+}
+
+/// What was signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// A transcript hash.
+    Digest([u8; 64]),
+    /// The message of a cosignature (C2SP tlog-cosignature).
+    Text(String),
+}
+
+impl Said {
+    /// The bytes under the signature.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Digest(digest) => digest,
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
 }
 
 impl fmt::Display for Signer {
@@ -32,13 +51,13 @@ impl fmt::Display for Signer {
     }
 }
 
-/// That somebody signed a transcript hash, or cosigned a text. Not verified yet.
+/// That somebody signed something. Not verified yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Claim {
     /// The Ed25519 key.
     pub key: Bytes<32>,
     /// What it must have signed.
-    pub message: Vec<u8>,
+    pub said: Said,
     /// The signature that the entry carries.
     pub signature: Bytes<64>,
     /// Whose key it is.
@@ -46,9 +65,9 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Whether the signature is right, by [`sign::verify_bytes`].
+    /// Whether the signature is right, by [`sign::verify_message`].
     pub fn holds(&self) -> bool {
-        sign::verify_bytes(&self.key, &self.message, &self.signature)
+        sign::verify_message(&self.key, self.said.as_bytes(), &self.signature)
     }
 
     /// The error that names whose signature is wrong.

@@ -10,7 +10,7 @@ mod index;
 mod vault;
 
 pub use apply::Invalid;
-pub use claims::{Claim, Claims, Signer, Strict};
+pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use vault::VaultState;
 
 use crate::event::{
@@ -22,7 +22,7 @@ use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::log::policy::Policy;
 pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
-use crate::log::{Checkpoint, Cosignature, cosignature};
+use crate::log::{Checkpoint, Cosignature};
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -374,21 +374,6 @@ impl Organisation {
         let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root: *root };
         let verified = Cosignature::from_bytes(&key, &checkpoint.text().ok()?, cosignature).ok()?;
         (verified.seconds() == at.unix_seconds()).then_some(verified)
-    }
-
-    /// The claim that a custodian cosigned this log's checkpoint with a size and
-    /// root at a time; `None` if it cannot be one.
-    fn cosignature_claim(
-        &self,
-        who: &Pseudonym,
-        (size, root): (u64, &Bytes<32>),
-        at: Time,
-        cosignature: &Bytes<72>,
-    ) -> Option<Claim> {
-        let key = self.people.get(who)?.cosign_key;
-        let text = Checkpoint { origin: self.origin.to_string(), size, root: *root }.text().ok()?;
-        let (message, signature) = cosignature::claimed(&text, at.unix_seconds(), cosignature)?;
-        Some(Claim { key, message, signature, who: Signer::Cosigner(who.clone()) })
     }
 
     /// The key that signs this log's checkpoints.

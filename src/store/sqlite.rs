@@ -186,6 +186,27 @@ impl SqliteStore {
         rows.map_err(|error| self.failed(error))
     }
 
+    /// Rows that no reader of a log is given: entries after its last one.
+    pub fn entries_beyond(&self, log: &OrganisationId) -> Result<u64, StoreError> {
+        let Some((number, head)) = self.one(SELECT_HEAD, [log.as_ref()], read_head)? else { return Ok(0) };
+        let size = decode_head(log, head)?.frontier.size();
+        let sql = "SELECT count(*) FROM entry WHERE position >= ?1 AND position < ?2";
+        self.count(sql, [position(number, size), position(number, MAX_SIZE)])
+    }
+
+    /// Rows that belong to no log at all: contents without a record, entries and
+    /// projections of a log that does not exist.
+    pub fn strays(&self) -> Result<u64, StoreError> {
+        let bodies = "SELECT count(*) FROM body WHERE number NOT IN (SELECT body FROM record)";
+        let entries = "SELECT count(*) FROM entry WHERE position / ?1 NOT IN (SELECT number FROM log)";
+        let others = "SELECT count(*) FROM (SELECT log FROM record UNION ALL SELECT log FROM projection) WHERE log NOT IN (SELECT number FROM log)";
+        Ok(self.count(bodies, [])? + self.count(entries, [MAX_SIZE as i64])? + self.count(others, [])?)
+    }
+
+    fn count(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
+        Ok(self.one(sql, params, |row| row.get::<_, i64>(0))?.map_or(0, i64::unsigned_abs))
+    }
+
     /// The positions of a range of entries that the log must have.
     fn positions(&self, log: &OrganisationId, range: &Range<u64>) -> Result<Range<i64>, StoreError> {
         let found = self.one(SELECT_HEAD, [log.as_ref()], read_head)?;

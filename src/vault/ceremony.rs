@@ -192,8 +192,9 @@ impl Vault {
         if matches!(event, Event::Accepted(_)) {
             let name = contribution_record(&contribution.ceremony, &contribution.custodian);
             records.put.push((name, contribution.encode()));
-            let seen = (contribution.size, contribution.root);
-            let note = commit::sign(self.gate(), &log.state.id, &log.state.origin, seen)?;
+            // It is the log's own, up to the opening: else it were not accepted.
+            let checked = (contribution.size, contribution.root);
+            let note = commit::sign_at(self.gate(), &log.state.id, &log.state.origin, checked)?;
             records.projections = self.cosigned_by(log, contribution, &note)?;
         }
         let actor = Actor::Card(contribution.custodian.clone());

@@ -13,8 +13,8 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Receipt, RecordKey, Store};
-use crate::time::Time;
+use crate::store::{Append, Batch, Receipt, RecordKey, Store, StoreError};
+use crate::time::{Span, Time};
 
 /// Name of the projection that holds the whole state as JSON.
 pub const STATE: &str = "state";
@@ -40,8 +40,14 @@ impl Log {
     }
 }
 
+/// Times that a commit is tried when others append to the same log meanwhile.
+const ATTEMPTS: usize = 16;
+/// How far an entry of another process may be dated after `now`, which was read
+/// just before it.
+const JUST_NOW: Span = Span::minutes(1);
+
 /// Records to put and delete in the same transaction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Records {
     /// Name and bytes.
     pub put: Vec<(String, Vec<u8>)>,
@@ -102,8 +108,8 @@ pub enum EntryFault {
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
     match (verdict.state, verdict.checkpoint) {
-        (Some(State::Organisation(state)), Some(note)) if state.id == *id => {
-            let own = covered(&note, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;
+        (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
+            let own = covered(&checkpoint, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;
             Ok(Log { state: *state, tree: verdict.tree, checkpoint: own.to_string() })
         }
         // Something is wrong, or others append meanwhile: entry by entry it shows.
@@ -173,8 +179,8 @@ pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
         log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
         log.tree.push(bytes.leaf_hash());
     }
-    let own = covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
-    log.checkpoint = own.to_string();
+    log.checkpoint.clone_from(&head.checkpoint);
+    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
     Ok(log)
 }
 
@@ -223,7 +229,8 @@ pub fn begin_vault(
     Ok(state)
 }
 
-/// Commits events to an organisation's log.
+/// Commits events to an organisation's log, whatever others have appended to it
+/// since it was read: then the events are applied to the log as it is now.
 ///
 /// The state is not copied, which would cost more than all the rest in a large
 /// organisation. If the commit fails after the state has gone on, the log is read
@@ -238,12 +245,26 @@ pub fn commit(
     events: Vec<(Actor, Event)>,
     records: Records,
 ) -> Result<Committed, VaultError> {
-    let size = log.state.size;
-    let committed = commit_in_place(store, gate, log, now, events, records);
-    if committed.is_err() && log.state.size != size {
-        *log = load(store, &log.state.id)?;
+    let (id, mut now, mut left) = (log.state.id, now, ATTEMPTS);
+    loop {
+        left -= 1;
+        let (size, root) = (log.state.size, log.root());
+        let committed = commit_in_place(store, gate, log, now, events.clone(), records.clone());
+        if committed.is_err() && log.state.size != size {
+            *log = load(store, &id)?;
+        }
+        match committed {
+            // Others have appended since the log was read, perhaps while a person
+            // was typing. The events are facts still; whether they follow from
+            // what is there now, the rules decide anew.
+            Err(VaultError::Store(StoreError::Conflict { .. }))
+                if left > 0 && log.state.root_at(size) == Some(root) => {}
+            done => return done,
+        }
+        if log.state.last - now <= JUST_NOW {
+            now = now.max(log.state.last);
+        }
     }
-    committed
 }
 
 fn commit_in_place(
@@ -275,17 +296,16 @@ fn commit_in_place(
         log.tree.push(leaf);
         entries.push(entry);
     }
-    let checkpoint = sign(gate, &id, &log.state.origin, (log.tree.size(), log.tree.root()))?;
+    let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
     log.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
     let due = state_is_due(expected_size, log.state.size).then(|| projection(&id, &log.state));
-    let projections = keyed(id, records.projections).into_iter().chain(due);
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        projections: projections.collect(),
+        projections: keyed(id, records.projections).into_iter().chain(due).collect(),
     })?;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
@@ -363,7 +383,7 @@ fn append_one(
     entry: EntryBytes,
     tree: &Frontier,
 ) -> Result<Append, VaultError> {
-    let checkpoint = sign(gate, &log, origin, (tree.size(), tree.root()))?;
+    let checkpoint = sign(gate, &log, origin, tree)?;
     Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
 }
 
@@ -371,7 +391,17 @@ fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey
     records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
 }
 
-pub(super) fn sign(
+fn sign(
+    gate: &dyn Gate,
+    id: &OrganisationId,
+    origin: &Origin,
+    tree: &Frontier,
+) -> Result<String, VaultError> {
+    sign_at(gate, id, origin, (tree.size(), tree.root()))
+}
+
+/// The log's own signature over a checkpoint with this size and root.
+pub(super) fn sign_at(
     gate: &dyn Gate,
     id: &OrganisationId,
     origin: &Origin,

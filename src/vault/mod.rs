@@ -106,7 +106,7 @@ pub enum VaultError {
         near: Vec<String>,
     },
     /// The clock is behind the log.
-    #[error("the clock says {now}, but the last entry is of {last}")]
+    #[error("the clock says {}, but the last entry is of {}", .now.to_minute(), .last.to_minute())]
     ClockBack {
         /// The clock's time.
         now: Time,
@@ -154,7 +154,7 @@ pub enum VaultError {
     #[error("the record '{0}' is missing or was altered")]
     RecordGone(String),
     /// Another ceremony holds the version.
-    #[error("ceremony {ceremony} for {address} is open until {until}")]
+    #[error("ceremony {ceremony} for {address} is open until {}", .until.to_minute())]
     CeremonyBusy {
         /// The other ceremony, shortened.
         ceremony: String,

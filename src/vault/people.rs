@@ -98,11 +98,18 @@ impl Vault {
         Ok(Some(merkle::root(&self.store().leaf_hashes(&log.state.id, 0..size)?)))
     }
 
-    /// Refuses to go on with a log to which others have appended since it was
-    /// read: a card's owner may have seen more of it by now.
-    pub fn check_newest(&self, log: &Log) -> Result<(), VaultError> {
-        let (log, expected, found) = (log.state.id, log.state.size, self.store().size(&log.state.id)?);
-        if found == expected { Ok(()) } else { Err(StoreError::Conflict { log, expected, found }.into()) }
+    /// A log with what others have appended since it was read, if they have: a
+    /// card's owner may have seen more of it by now. It must go on from there.
+    pub fn newest(&self, log: &Log) -> Result<Option<Log>, VaultError> {
+        if self.store().size(&log.state.id)? == log.state.size {
+            return Ok(None);
+        }
+        let newest = self.load(&log.state.id)?;
+        if self.root_at(&newest, log.state.size)? != Some(log.root()) {
+            let (log, expected, found) = (log.state.id, log.state.size, newest.state.size);
+            return Err(StoreError::Conflict { log, expected, found }.into());
+        }
+        Ok(Some(newest))
     }
 
     /// A person's authenticator secret, decrypted with the gate's key.

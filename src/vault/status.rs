@@ -3,7 +3,7 @@
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
-use crate::event::GroupStatement;
+use crate::event::{GroupStatement, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::{Account, Effective, Organisation, Standing};
@@ -42,6 +42,8 @@ pub struct OrganisationStatus {
     pub operators: usize,
     /// Officers.
     pub officers: usize,
+    /// Custodians who are locked out after wrong codes.
+    pub locked: Vec<LockedOut>,
     /// Open ceremonies.
     pub ceremonies: Vec<CeremonyStatus>,
     /// What the host's administration did with nobody's signature but its own.
@@ -123,6 +125,15 @@ pub struct GroupStatus {
     pub margin: u64,
 }
 
+/// A custodian who is locked out.
+#[derive(Debug, Serialize)]
+pub struct LockedOut {
+    /// Who.
+    pub custodian: String,
+    /// Until when.
+    pub until: Time,
+}
+
 /// An open ceremony.
 #[derive(Debug, Serialize)]
 pub struct CeremonyStatus {
@@ -202,6 +213,7 @@ impl PublicVault {
             custodians: count(Role::Custodian),
             operators: count(Role::Operator),
             officers: count(Role::Officer),
+            locked: locked(state, now),
             ceremonies: ceremonies(state, now),
             host_alone: host_alone(state),
         }
@@ -257,6 +269,11 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
     }
 }
 
+fn locked(state: &Organisation, now: Time) -> Vec<LockedOut> {
+    let until = |who: &Pseudonym| state.locked_until(who, now).map(|until| (who.to_string(), until));
+    state.people.keys().filter_map(until).map(|(custodian, until)| LockedOut { custodian, until }).collect()
+}
+
 fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
     let open = state.ceremonies.iter().filter(|(_, c)| c.standing == Standing::Open && c.expires >= now);
     open.map(|(hash, c)| CeremonyStatus {
@@ -281,16 +298,21 @@ fn host_alone(state: &Organisation) -> Vec<String> {
     let count = |role, vouched: &dyn Fn(&Pseudonym) -> bool| {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };
+    let made = |how: &[Made]| state.versions.values().filter(|v| how.contains(&v.sealing.made)).count();
     let facts = [
         (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
         (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
         (
             state.accounts.len(),
-            "accounts added: name and external id are the host's word until a custodian reads them",
+            "added as account: name and external id are the host's word until a custodian reads them",
         ),
         (
-            state.versions.len(),
-            "versions sealed on this host: whoever administers it could read them while they were typed",
+            made(&[Made::Typed, Made::Imported]),
+            "sealed as typed or given on this host: whoever administers it could read along",
+        ),
+        (
+            made(&[Made::Generated]),
+            "generated and sealed on this host: whoever administers it could read along",
         ),
     ];
     facts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()

@@ -2,17 +2,18 @@
 //! beside it against what the log adds up to.
 
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
-use super::commit::{state_bytes, state_is_due, state_key};
+use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
 use super::seal::{dealing_record, sealed_record};
+use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Hash, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError};
-use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
+use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint, merkle};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
@@ -230,17 +231,10 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let kept = self.vault.cosigned(&self.id);
-        let kept_size = kept.as_ref().ok().and_then(|k| k.as_ref()).and_then(|note| stated_size(note));
-        let (mut same, mut kept_root) = (None, None);
+        let mut same = None;
         let mut compare = |state: &State| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
-            }
-            if let State::Organisation(state) = state
-                && Some(state.size) == kept_size
-            {
-                kept_root = state.root_at(state.size);
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
@@ -255,12 +249,10 @@ impl Check<'_> {
             }
         }
         self.head(&verdict);
+        self.nothing_more();
         match &verdict.state {
             Some(State::Vault(state)) => self.vault_log(state),
-            Some(State::Organisation(state)) => {
-                self.organisation_log(state);
-                self.cosignatures(state, &kept, kept_root);
-            }
+            Some(State::Organisation(state)) => self.organisation_log(state),
             None => {}
         }
         LogReport::new(&self.log, &verdict, self.records)
@@ -283,7 +275,32 @@ impl Check<'_> {
         }
     }
 
+    /// Beside entries and records there are the stored state and the kept note, and
+    /// nothing else: whoever writes the database could keep things there.
+    fn nothing_more(&mut self) {
+        let store = self.vault.store();
+        match store.entries_beyond(&self.id) {
+            Ok(0) => {}
+            Ok(more) => {
+                self.found(None, format!("the store has {more} more after the last entry of the log"))
+            }
+            Err(why) => self.found(None, format!("the entries cannot be counted: {why}")),
+        }
+        let names = store.projection_names(&self.id).unwrap_or_default();
+        for name in names.iter().filter(|name| ![STATE, COSIGNED].contains(&name.as_str())) {
+            self.found(None, format!("projection {} belongs to nothing", shorten(name)));
+        }
+    }
+
     fn vault_log(&mut self, state: &VaultState) {
+        match self.vault.store().strays() {
+            Ok(0) => {}
+            Ok(strays) => self.found(None, format!("{strays} rows of the database belong to no log")),
+            Err(why) => self.found(None, format!("the database cannot be counted: {why}")),
+        }
+        for name in self.vault.store().record_names(&self.id).unwrap_or_default() {
+            self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+        }
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
         }
@@ -299,6 +316,7 @@ impl Check<'_> {
         if state.listing.is_some() {
             self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
         }
+        self.cosignatures(state);
         self.all_records(state);
     }
 
@@ -319,23 +337,17 @@ impl Check<'_> {
     }
 
     /// Cosignatures of enrolled cards are theirs; the kept note states a log that
-    /// this one extends: `then` is its root at that size. Those of others mean
-    /// nothing here.
-    fn cosignatures(
-        &mut self,
-        state: &Organisation,
-        kept: &Result<Option<String>, VaultError>,
-        then: Option<LeafHash>,
-    ) {
+    /// this one extends. Those of others mean nothing here.
+    fn cosignatures(&mut self, state: &Organisation) {
         if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
             self.cosigned(state, &note, "the checkpoint");
         }
-        let kept = match kept {
+        let kept = match self.vault.cosigned(&self.id) {
             Ok(None) => return,
             Ok(Some(kept)) => kept,
             Err(why) => return self.found(None, format!("the cosigned checkpoint cannot be read: {why}")),
         };
-        self.cosigned(state, kept, "the cosigned checkpoint");
+        self.cosigned(state, &kept, "the cosigned checkpoint");
         let Ok(key) = state.log_key() else { return };
         let stated = match checkpoint::open(kept.as_bytes(), &key) {
             Ok(stated) => stated,
@@ -343,7 +355,9 @@ impl Check<'_> {
                 return self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}"));
             }
         };
-        if then != Some(stated.root) {
+        // The entries are those of the signed root by now, and their hashes too.
+        let leaves = self.vault.store().leaf_hashes(&self.id, 0..stated.size).ok();
+        if leaves.map(|leaves| merkle::root(&leaves)) != Some(stated.root) {
             let size = stated.size;
             self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
         }
@@ -373,6 +387,8 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        // Texts may have been erased; those that are there are named by an entry.
+        let texts = texts(state);
         for (hash, ceremony) in &state.ceremonies {
             expected.insert(request_record(hash), Expected::Request(*hash));
             // At its end the rest is destroyed, in the same commit: nothing may be left.
@@ -392,7 +408,7 @@ impl Check<'_> {
             self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
-            let expectation = expected.get(&name).copied().or_else(|| text_by_name(&name));
+            let expectation = expected.get(&name).copied().or_else(|| texts.get(&name).copied());
             let Some(expectation) = expectation else {
                 self.found(None, format!("record {} belongs to no entry", shorten(&name)));
                 continue;
@@ -452,9 +468,14 @@ enum Expected {
 }
 
 /// What a text's record must hold: its name alone says so, and it may be gone.
-fn text_by_name(name: &str) -> Option<Expected> {
-    let hash = Bytes::parse(name.strip_prefix("text/")?).ok()?;
-    (text_record(&hash) == name).then_some(Expected::Text(hash))
+/// Every text that an entry names, by its record.
+fn texts(state: &Organisation) -> BTreeMap<String, Expected> {
+    let named = state.name.into_iter();
+    let projects = state.projects.values().filter_map(|project| project.name);
+    let accounts = state.accounts.values().filter_map(|account| account.name);
+    let spoken = state.ceremonies.values().flat_map(|c| [Some(c.reason), c.ticket]).flatten();
+    let all = named.chain(projects).chain(accounts).chain(spoken);
+    all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 
 fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {
@@ -481,11 +502,6 @@ fn size_of_state(stored: &[u8]) -> Option<u64> {
         size: u64,
     }
     serde_json::from_slice::<Size>(stored).ok().map(|stored| stored.size)
-}
-
-/// Of how many entries a note says that it is.
-fn stated_size(note: &str) -> Option<u64> {
-    Checkpoint::unverified(note.as_bytes()).ok().map(|stated| stated.size)
 }
 
 /// A record's name with its hash cut to eight digits.

@@ -203,7 +203,7 @@ fn signatures(effort: &Effort, claims: &[Claim]) {
         let part = |thread: usize| {
             for (claims, decoded) in claims.chunks(4096).zip(decoded.chunks(4096)).skip(thread).step_by(cores)
             {
-                let messages: Vec<&[u8]> = claims.iter().map(|c| &c.message[..]).collect();
+                let messages: Vec<&[u8]> = claims.iter().map(|c| c.said.as_bytes()).collect();
                 let (signatures, keys): (Vec<_>, Vec<_>) = decoded.iter().copied().unzip();
                 ed25519_dalek::verify_batch(&messages, &signatures, &keys).unwrap();
             }

@@ -103,7 +103,7 @@ impl History {
         credential
     }
 
-    /// A whole ceremony: eight entries with eight signatures.
+    /// A whole ceremony: eight entries with eight signatures, three of them cosignatures.
     pub fn ceremony(&mut self, credential: Hash) {
         self.now = self.now + Span::minutes(1);
         let host_of = self.world.operator.actor();
@@ -144,10 +144,10 @@ impl History {
                 step: self.now.unix_seconds() / 30,
                 size,
                 root,
-                cosignature,
                 shares: vec![self.fresh()],
                 ciphertexts: vec![self.fresh()],
                 code: self.fresh(),
+                cosignature,
                 signature: Bytes([0; 64]),
             };
             acceptance.signature = self.world.custodians[who].sign(&acceptance.digest());

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 #[derive(Subcommand, Debug)]
 pub enum AuditCommand {
     /// Read an organisation's log
-    #[command(after_help = "Example:\n  warifu audit log acme --kind released --since 2026-01-01")]
+    #[command(
+        after_help = "Examples:\n  warifu audit log acme --last 20\n  warifu audit log acme --kind released --since 2026-01-01"
+    )]
     Log(LogArgs),
     /// Verify everything: leaves, root, checkpoint, signatures, state, records, files
     #[command(after_help = "\
@@ -75,6 +77,9 @@ pub struct VerifyArgs {
     /// The log's verifier key, or a file that holds it, as you know it from elsewhere
     #[arg(long, value_name = "VKEY|FILE")]
     pub key: Option<String>,
+    /// A policy (C2SP tlog-policy): the cosignatures that the checkpoint must have
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub policy: Option<PathBuf>,
 }
 
 /// `audit prove`.
@@ -142,6 +147,9 @@ pub struct LogArgs {
     /// Time zone of the working hours, like Europe/Berlin [default: the system's]
     #[arg(long, requires = "unusual_hours")]
     pub zone: Option<String>,
+    /// Only the last so many of what is left
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub last: Option<u64>,
     /// One line for each ceremony that one of the entries belongs to
     #[arg(long)]
     pub timeline: bool,

@@ -5,7 +5,7 @@ use super::timeline;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
-use crate::cli::table::{Column, table};
+use crate::cli::table::{Column, table_or};
 use crate::event::{Event, Hash};
 use crate::report::csv;
 use crate::state::Organisation;
@@ -58,10 +58,14 @@ pub fn log(app: &mut App<'_>, args: &LogArgs) -> Result<(), CliError> {
 fn show(
     app: &mut App<'_>,
     args: &LogArgs,
-    rows: Vec<Value>,
+    mut rows: Vec<Value>,
     columns: &[Column],
     cells: impl Fn(&Value) -> Vec<String>,
 ) -> Result<(), CliError> {
+    if let Some(last) = args.last {
+        let passed_over = rows.len().saturating_sub(usize::try_from(last).unwrap_or(usize::MAX));
+        rows.drain(..passed_over);
+    }
     if args.csv {
         let head: Vec<_> = columns.iter().map(Column::head).collect();
         let text = csv::table(&head, rows.iter().map(cells));
@@ -70,7 +74,8 @@ fn show(
     }
     let shown = json!(rows);
     let room = app.ui.columns();
-    app.emit(shown, || table(columns, rows.iter().map(cells), room));
+    let empty = "No entry is let through; without options every entry is listed.";
+    app.emit(shown, || table_or(empty, columns, rows.iter().map(cells), room));
     Ok(())
 }
 

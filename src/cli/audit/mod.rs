@@ -23,12 +23,12 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Verify(args) => verify::verify(app, &args),
         AuditCommand::Checkpoint { organisation, cosigned } => {
             cosign::checkpoint(app, &organisation, cosigned)
         }
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
+        AuditCommand::Verify(args) => verify::verify(app, &args),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),

@@ -33,22 +33,35 @@ pub fn rows(
     state: &Organisation,
     filter: &Filter<'_>,
 ) -> Result<Vec<Value>, CliError> {
-    let (mut asked, mut ends) = (BTreeSet::<Hash>::new(), BTreeMap::<Hash, Time>::new());
+    let mut asked = BTreeSet::<Hash>::new();
+    // What the state forgets when a ceremony ends.
+    let mut seen = BTreeMap::<Hash, Told>::new();
     for entry in vault.walk(&state.id, 0..state.size) {
         let entry = entry?;
         let Some(event) = &entry.event else { continue };
-        if let Event::Ended { ceremony, .. } = event {
-            ends.insert(*ceremony, entry.time);
+        match event {
+            Event::Ended { ceremony, .. } => seen.entry(*ceremony).or_default().ended = Some(entry.time),
+            Event::Refused { ceremony, .. } => seen.entry(*ceremony).or_default().refused += 1,
+            _ => {}
         }
         asked.extend(ceremony_of(event).filter(|_| filter.keeps(&entry)));
     }
     let mut found: Vec<_> = state.ceremonies.iter().filter(|(hash, _)| asked.contains(*hash)).collect();
     found.sort_by_key(|(_, ceremony)| ceremony.opened_size);
     let now = app.now();
-    Ok(found.into_iter().map(|(hash, c)| row(state, hash, c, ends.get(hash).copied(), now)).collect())
+    let told = |hash| seen.get(hash).copied().unwrap_or_default();
+    Ok(found.into_iter().map(|(hash, c)| row(state, hash, c, told(hash), now)).collect())
 }
 
-fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, ended: Option<Time>, now: Time) -> Value {
+/// What the entries of a ceremony say beyond its state.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    ended: Option<Time>,
+    refused: u64,
+}
+
+fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: Time) -> Value {
+    let Told { ended, refused } = told;
     let targets: Vec<_> = ceremony
         .targets
         .iter()
@@ -68,7 +81,7 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, ended: Option<Tim
     json!({
         "ceremony": hash, "opened": ceremony.opened, "ended": ended, "seconds": lasted.0 / 1000,
         "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
-        "accepted": ceremony.accepted.len(), "refused": ceremony.refused.len(),
+        "accepted": ceremony.accepted.len(), "refused": refused,
         "bad_shares": ceremony.rejected.len(), "exposed": !ceremony.released.is_empty(),
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
     })

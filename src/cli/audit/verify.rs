@@ -1,6 +1,7 @@
 //! `audit verify`: the logs of a vault, or an exported copy of one. Both by the same
 //! engine; what else there is differs: state and records, or files.
 
+use super::cosign::read_policy;
 use super::export::verifier_key;
 use crate::audit::{self, Options, Source, SourceError};
 use crate::cli::args::VerifyArgs;
@@ -10,7 +11,7 @@ use crate::cli::{App, files};
 use crate::export::{Directory, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
-use crate::log::note::MAX_NOTE;
+use crate::log::note::{MAX_NOTE, Note};
 use crate::name::{Slug, printable};
 use crate::time::Time;
 use crate::vault::verify::{Finding, LogReport, Report};
@@ -22,7 +23,17 @@ pub fn verify(app: &mut App<'_>, args: &VerifyArgs) -> Result<(), CliError> {
     let key = args.key.as_deref().map(verifier_key).transpose()?;
     let against =
         args.against.as_deref().map(|path| files::read_capped(path, MAX_NOTE as u64)).transpose()?;
-    let options = Options { key: key.as_ref(), against: against.as_deref(), ..Options::default() };
+    let policy = args.policy.as_deref().map(read_policy).transpose()?;
+    let judge = |note: &Note| match &policy {
+        Some(policy) => policy.check(note).map(|_| ()).map_err(|why| why.to_string()),
+        None => Ok(()),
+    };
+    let options = Options {
+        key: key.as_ref(),
+        against: against.as_deref(),
+        policy: policy.is_some().then_some(&judge),
+        ..Options::default()
+    };
     // A slug is a path as well; what lies there decides.
     let organisation = args.target.as_deref().map(|target| {
         let slug = target.to_str().and_then(|text| text.parse::<Slug>().ok());

@@ -146,6 +146,10 @@ impl Ui for Cast<'_> {
         Ok(())
     }
 
+    fn input_waits(&self) -> bool {
+        false
+    }
+
     fn reveal(&mut self, reveal: &Reveal<'_>) -> Result<(), UiError> {
         let password = reveal.fields.iter().find(|(label, _)| *label == "password");
         self.shown = password.map(|(_, secret)| copy(secret));

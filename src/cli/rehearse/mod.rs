@@ -9,6 +9,8 @@ mod play;
 use super::args::RehearseArgs;
 use super::clock::Clock;
 use super::error::{CliError, Exit};
+use super::table::fit;
+use super::ui::Look;
 use super::{App, Cli, Stretch, files};
 use crate::seal::passphrase::derive;
 use crate::secret::SecretKey;
@@ -19,7 +21,6 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -69,10 +70,14 @@ pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
     if args.keep.is_some() {
         rehearsal.write_people()?;
         rehearsal.narrate(&format!(
-            "Kept in {}. Its people.json holds the cast's passphrases and TOTP seeds.\nTry: warifu --vault {} status",
+            "Kept in {}. Its people.json holds the cast's passphrases and TOTP seeds.\nTry: warifu --vault {} status\nThe README shows more to try with it, under 'Without five friends'.",
             dir.display(),
-            dir.join("vault").display()
+            files::as_argument(&dir.join("vault"))
         ));
+    } else {
+        rehearsal.narrate(
+            "Next: 'warifu rehearse --keep DIR' keeps such a vault to try commands on; the README has a tour of five minutes on a real one.",
+        );
     }
     Ok(())
 }
@@ -93,7 +98,8 @@ impl Rehearsal<'_, '_> {
     /// Something for a person to read; nothing for a machine.
     fn narrate(&mut self, text: &str) {
         if !self.app.json {
-            self.app.ui.say(text);
+            let text = fit(text, self.app.ui.columns());
+            self.app.ui.say(&text);
         }
     }
 
@@ -108,9 +114,10 @@ impl Rehearsal<'_, '_> {
     /// A headline.
     fn scene(&mut self, title: &str) {
         self.step += 1;
-        let title = format!("{}. {title}", self.step);
-        let bold = std::io::stdout().is_terminal();
-        self.narrate(&if bold { format!("\n\x1b[1;36m{title}\x1b[0m") } else { format!("\n{title}") });
+        if !self.app.json {
+            let title = fit(&format!("\n{}. {title}", self.step), self.app.ui.columns());
+            self.app.ui.say_as(Look::Title, &title);
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -181,14 +188,16 @@ impl Rehearsal<'_, '_> {
             self.app.ui.say(&value.to_string());
             return;
         }
-        let (dim, red, plain) = match std::io::stdout().is_terminal() {
-            true => ("\x1b[2m", "\x1b[33m", "\x1b[0m"),
-            false => ("", "", ""),
-        };
-        self.app.ui.say(&format!("  {dim}{} $ {command}{plain}", self.clock.now().to_minute()));
-        let colour = if refused.is_some() { red } else { "" };
-        for line in said.trim_end().lines() {
-            self.app.ui.say(&format!("    {colour}{line}{plain}"));
+        let room = self.app.ui.columns();
+        let line = fit(&format!("  {} $ {command}", self.clock.now().to_minute()), room);
+        self.app.ui.say_as(Look::Command, &line);
+        let said = fit(said.trim_end(), room.map(|room| room.saturating_sub(INDENT)));
+        for line in said.lines() {
+            let line = format!("{:INDENT$}{line}", "");
+            match refused {
+                Some(_) => self.app.ui.say_as(Look::Refused, line.trim_end()),
+                None => self.app.ui.say(line.trim_end()),
+            }
         }
     }
 

@@ -23,7 +23,7 @@ impl Rehearsal<'_, '_> {
     /// The whole play.
     pub(super) fn play(&mut self) -> Result<(), CliError> {
         self.narrate(
-            "A rehearsal in a throw-away vault. Cards, Argon2id, TOTP, proofs, store and log are the real ones;\nonly the clock is simulated, and each passphrase is stretched once and then remembered.",
+            "A rehearsal in a throw-away vault. Cards, Argon2id, TOTP, proofs, store and log are the real ones;\nonly the clock is simulated, and each passphrase is stretched once and then remembered.\nSome commands are refused: that is meant, and shown. The exit code tells whether everything went as it must.",
         );
         self.a_vault()?;
         self.people()?;

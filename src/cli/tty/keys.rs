@@ -130,6 +130,17 @@ fn ready(wait: Timespec) -> Result<bool, UiError> {
     }
 }
 
+/// Whether standard input, a pipe, has something in it, or nothing but is not at
+/// its end after so many seconds.
+pub fn not_at_its_end(seconds: i64) -> bool {
+    let stdin = std::io::stdin();
+    let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
+    let _ = poll(&mut waiting, Some(&Timespec { tv_sec: seconds, tv_nsec: 0 }));
+    let [told] = waiting;
+    let told = told.revents();
+    told.contains(PollFlags::IN) || !told.contains(PollFlags::HUP)
+}
+
 /// One byte; `None` at the end of the input, also when the terminal is gone.
 fn byte() -> Result<Option<Zeroizing<u8>>, UiError> {
     let mut byte = Zeroizing::new([0u8]);

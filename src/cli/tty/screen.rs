@@ -7,6 +7,7 @@ use crate::secret::SecretBytes;
 use qrcode::{Color, EcLevel, QrCode};
 use rustix::termios;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use unicode_width::UnicodeWidthStr;
 
 /// Columns and rows, where the terminal does not say.
@@ -29,7 +30,11 @@ pub fn size() -> (usize, usize) {
 
 /// Columns that a result may take: none where standard output is no terminal.
 pub fn columns() -> Option<usize> {
-    let out = io::stdout();
+    columns_of(io::stdout())
+}
+
+/// The same of another stream.
+pub fn columns_of(out: impl IsTerminal + AsFd) -> Option<usize> {
     if !out.is_terminal() {
         return None;
     }
