@@ -651,6 +651,13 @@ fn a_log_that_grew_since_it_was_read_is_written_to_as_it_is() {
     // The name is taken by now.
     let refused = one.commit_host(&mut first, now(), project("two"), Records::default());
     assert!(matches!(refused, Err(VaultError::Invalid(_))), "{refused:?}");
+    // What a ceremony held is destroyed at its end, also what others entered since.
+    let request = world.request("request.warifu");
+    let (_, open) = (world.contributed(0, "request.warifu"), one.log(&acme).unwrap());
+    let mut stale = open;
+    world.contributed(1, "request.warifu");
+    let hash = warifu::hex::Bytes::parse(&request).unwrap();
+    one.end_ceremony(&mut stale, &hash, warifu::event::Ending::Aborted, now()).unwrap();
     drop((one, other));
     let projects = world.host(&["--json", "project", "list", "acme"]).good().json();
     let slugs: Vec<_> = projects.as_array().unwrap().iter().map(|p| p["project"].as_str().unwrap()).collect();

@@ -723,3 +723,23 @@ fn vault_cosignature_changed() {
     drop(database);
     found_in(&world, &[], &["WRONG acme", "cosignature", &world.custodians[0].name]);
 }
+
+#[test]
+fn vault_signature_in_a_record_changed() {
+    for kind in ["request", "contribution"] {
+        let world = World::new();
+        world.request("request.warifu");
+        world.contributed(0, "request.warifu");
+        let database = world.database();
+        let body = format!("SELECT body FROM record WHERE name LIKE '{kind}/%'");
+        let number: i64 = database.query_row(&body, [], |row| row.get(0)).unwrap();
+        let read = "SELECT bytes FROM body WHERE number = ?1";
+        let mut bytes: Vec<u8> = database.query_row(read, [number], |row| row.get(0)).unwrap();
+        let named = b"\"signature\":\"";
+        let at = bytes.windows(named.len()).rposition(|at| at == named).unwrap() + named.len() + 70;
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        database.execute("UPDATE body SET bytes = ?1 WHERE number = ?2", params![bytes, number]).unwrap();
+        drop(database);
+        found_in(&world, &[], &["WRONG acme", &format!("record {kind}/"), "is not what its entry says"]);
+    }
+}

@@ -16,6 +16,7 @@ use crate::event::{
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
+use crate::log::cosignature::MAX_COSIGNATURES;
 use crate::log::note::cosigned_message;
 use crate::log::policy::Policy;
 use crate::log::roots::Roots;
@@ -552,6 +553,10 @@ impl Organisation {
             Ok(policy) => policy,
             Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
         };
+        // More than a kept note carries could never be satisfied.
+        if policy.witnesses().len() > MAX_COSIGNATURES {
+            return Some(Invalid::WitnessPolicy(format!("it names more than {MAX_COSIGNATURES} witnesses")));
+        }
         let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
         (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
     }

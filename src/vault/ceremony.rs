@@ -17,7 +17,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Ceremony, Standing, Version};
+use crate::state::{Ceremony, Organisation, Standing, Version};
 use crate::store::Store;
 use crate::time::{Span, Time};
 use crate::transcript::label;
@@ -382,10 +382,8 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        let mut delete = vec![gate_key_record(ceremony), requester_key_record(ceremony)];
-        delete.extend(found.accepted.keys().map(|who| contribution_record(ceremony, who)));
-        let records = Records { delete, ..Records::default() };
-        self.commit_once(log, now, vec![(Actor::Host, Event::Ended { ceremony: *ceremony, how })], records)?;
+        let ended = Event::Ended { ceremony: *ceremony, how };
+        self.commit_once(log, now, vec![(Actor::Host, ended)], Records::default())?;
         Ok(())
     }
 
@@ -420,6 +418,13 @@ impl Vault {
         let signed = SignedRequest::decode(&bytes).ok().filter(|s| s.request.hash() == *ceremony);
         signed.ok_or(VaultError::RecordGone(name))
     }
+}
+
+/// Keys and contributions of a ceremony, which its end destroys.
+pub(super) fn records_of(state: &Organisation, ceremony: &Hash) -> Vec<String> {
+    let accepted = state.ceremonies.get(ceremony).into_iter().flat_map(|c| c.accepted.keys());
+    let held = accepted.map(|who| contribution_record(ceremony, who));
+    [gate_key_record(ceremony), requester_key_record(ceremony)].into_iter().chain(held).collect()
 }
 
 /// The requester's HPKE key, which only the operator's card opens.

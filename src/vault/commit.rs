@@ -1,6 +1,7 @@
 //! The one way to write: events become entries, entries a signed checkpoint,
 //! and all of it one transaction of the store.
 
+use super::ceremony::records_of;
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
@@ -297,9 +298,14 @@ fn commit_in_place(
     let expected_size = log.state.size;
     let mut entries = Vec::with_capacity(events.len());
     let mut released = Vec::new();
+    let mut delete = records.delete;
     for (actor, event) in events {
-        if let Event::Released { ceremony, target, .. } = &event {
-            released.push((*ceremony, *target));
+        match &event {
+            Event::Released { ceremony, target, .. } => released.push((*ceremony, *target)),
+            // What there is to destroy the log at hand knows, not the one that the
+            // caller saw: others may have contributed since.
+            Event::Ended { ceremony, .. } => delete.extend(records_of(&log.state, ceremony)),
+            _ => {}
         }
         let (line, entry) = line_of(actor, event, now)?;
         let leaf = entry.leaf_hash();
@@ -315,7 +321,7 @@ fn commit_in_place(
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
-        delete_records: records.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
+        delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
     })?;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })

@@ -19,7 +19,7 @@ pub const COLUMNS: [Column; 7] = [
     Column::whole("ceremony"),
     Column::whole("when"),
     Column::whole("what"),
-    Column::whole("who"),
+    Column::whole("who").spare(2),
     Column::whole("how long").spare(1),
     Column::whole("outcome"),
     Column::text("marks"),
