@@ -22,7 +22,7 @@ use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::SecretBytes;
 use warifu::state::Standing;
 use warifu::time::Span;
-use warifu::vault::VaultError;
+use warifu::vault::{Vault, VaultError};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu");
 /// Columns in which no remark is broken.
@@ -389,12 +389,75 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
     at.types(&person.wrong_code());
     at.sees("wait for the next code and type that");
     at.sees("Code that the app shows now");
+    others_write(&world, "meanwhile");
     at.types(&person.code(0));
     at.sees("Enrolled custodian");
     at.sees(&format!("Their card lies in {}, with new.card.seen beside it", card.display()));
     assert_eq!(at.ends(), 0);
     assert!(!at.tape.text().contains(good), "the passphrase was echoed");
     person.unlock();
+}
+
+/// Another process of the host enters something; nobody at the terminal knows.
+fn others_write(world: &World, project: &str) {
+    json(world, &["project", "add", &format!("acme/{project}")]);
+}
+
+#[test]
+fn a_room_goes_on_though_others_write_at_every_question() {
+    let world = World::new();
+    let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "test"]);
+    at.sees("Card file of");
+    others_write(&world, "before");
+    at.types(&world.operator.card());
+    at.sees("Passphrase of");
+    others_write(&world, "asked");
+    at.types(&world.operator.passphrase);
+    for (number, person) in world.custodians[..3].iter().enumerate() {
+        at.sees(&format!("Card file of custodian {} of 3", number + 1));
+        others_write(&world, &format!("card-{number}"));
+        // Meanwhile they have seen more of the log than the room knows.
+        let vault = Vault::open(&world.vault, &mut || None).unwrap();
+        let seen = vault.shown(&vault.log(&room::slug("acme")).unwrap()).unwrap();
+        std::fs::write(format!("{}.seen", person.card()), serde_json::to_vec(&seen).unwrap()).unwrap();
+        drop(vault);
+        at.types(&person.card());
+        at.sees("Passphrase of");
+        at.types(&person.passphrase);
+        at.sees("do you agree?");
+        others_write(&world, &format!("agreed-{number}"));
+        at.types("yes");
+        at.sees(&format!("TOTP code of {}", person.name));
+        others_write(&world, &format!("code-{number}"));
+        at.types(&person.code(0));
+    }
+    at.sees(ENTER_SCREEN);
+    at.sees(PASSWORD);
+    others_write(&world, "shown");
+    at.types("");
+    at.sees("Opened acme/web/prod version 1");
+    assert_eq!(at.ends(), 0);
+    cosigned_the_end(&world, &world.custodians[..3].iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_group_is_formed_though_others_write_while_the_words_are_compared() {
+    let world = World::new();
+    let [one, two] = &world.custodians[..2] else { panic!() };
+    let members = format!("{},{}", one.name, two.name);
+    let mut at = Terminal::run(&world, &["group", "form", "acme/pair", "-t", "2", "-m", &members]);
+    at.gives_card(one);
+    at.sees("Card file of");
+    others_write(&world, "first");
+    at.types(&two.card());
+    at.sees("Passphrase of");
+    at.types(&two.passphrase);
+    at.sees("Does everyone see the same words");
+    others_write(&world, "second");
+    at.types("yes");
+    at.sees("Formed acme/pair");
+    assert_eq!(at.ends(), 0);
+    assert!(json(&world, &["audit", "verify"])["findings"].as_array().unwrap().is_empty());
 }
 
 /// Through the library: at the terminal the shortest window is a minute.

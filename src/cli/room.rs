@@ -146,7 +146,6 @@ pub fn collect_in_room(
     (ceremony, wanted): (&Hash, usize),
     present: &mut Vec<Present>,
 ) -> Result<(), CliError> {
-    let package = vault.package(log, ceremony)?;
     loop {
         let (expires, there, needed) = standing(vault, log, ceremony)?;
         if there >= wanted {
@@ -156,13 +155,17 @@ pub fn collect_in_room(
             return Err(CliError::Expired { there, needed });
         }
         let who = format!("custodian {} of {wanted}", there + 1);
-        match one_in_room(app, vault, log, &package, &who, expires) {
+        match one_in_room(app, vault, log, ceremony, &who, expires) {
             Ok(one) => present.extend(one),
             Err(error) if interrupted(&error) => return Err(error),
             Err(CliError::Ui(super::ui::UiError::Deadline)) => {
                 return Err(CliError::Expired { there, needed });
             }
-            Err(error @ (CliError::Vault(VaultError::Store(_)) | CliError::Ui(_))) => return Err(error),
+            // Calling somebody else does not mend these.
+            Err(
+                error @ (CliError::Vault(VaultError::Store(_) | VaultError::BadEntry { .. })
+                | CliError::Ui(_)),
+            ) => return Err(error),
             Err(CliError::NotConfirmed) => app.ui.note(
                 "Nothing was entered for this. Call another custodian, or press Ctrl-C to abort the ceremony.",
             ),
@@ -181,18 +184,20 @@ fn one_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    package: &Package,
+    ceremony: &Hash,
     who: &str,
     expires: Time,
 ) -> Result<Option<Present>, CliError> {
     let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
     let open = cards::unlock(app, &none, who, Some(expires))?;
     let custodian = open.card.card().pseudonym().clone();
-    let ceremony = package.signed.request.hash();
-    if vault.known(log, &ceremony)?.accepted.contains_key(&custodian) {
+    // Others may have written while the card was fetched, and its owner have seen that.
+    vault.catch_up(log, app.now())?;
+    if vault.known(log, ceremony)?.accepted.contains_key(&custodian) {
         return Err(CliError::ContributedAlready(custodian));
     }
-    let reviewed = agree(app, package, &open, Some(expires))?;
+    let package = vault.package(log, ceremony)?;
+    let reviewed = agree(app, &package, &open, Some(expires))?;
     check_clock(app, log, Some(expires))?;
     loop {
         let contribution = answer(app, &reviewed, &open, None, Some(expires))?;
@@ -208,7 +213,7 @@ fn one_in_room(
             return Ok(None);
         }
     }
-    let (_, there, needed) = standing(vault, log, &ceremony)?;
+    let (_, there, needed) = standing(vault, log, ceremony)?;
     app.ui.note(&format!("{custodian} accepted: {there} of {needed}."));
     let cosigner = reviewed.cosigner(open.card.card())?;
     Ok(Some(Present { who: custodian, cosigner, path: open.path, seen: reviewed.seen().clone() }))
@@ -228,13 +233,14 @@ pub struct Present {
 pub fn cosign_the_end(
     app: &mut App<'_>,
     vault: &mut Vault,
-    log: &Log,
+    log: &mut Log,
     present: &[Present],
 ) -> Result<(), CliError> {
-    let (shown, now) = (vault.shown(log)?, app.now());
+    let now = vault.catch_up(log, app.now())?;
+    let shown = vault.shown(log)?;
     let mut cosigned = Vec::new();
     for one in present {
-        if let Err(why) = compare(&shown, &one.seen, log.state.root_at(one.seen.size)) {
+        if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }

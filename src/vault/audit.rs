@@ -53,8 +53,9 @@ impl PublicVault {
 
     /// What a log adds up to with everything that was appended since it was
     /// read: it must still be the log that it was then.
-    pub fn advance(&self, log: Log) -> Result<Log, VaultError> {
-        commit::advance(self.store(), log)
+    pub fn advance(&self, mut log: Log) -> Result<Log, VaultError> {
+        commit::advance(self.store(), &mut log)?;
+        Ok(log)
     }
 }
 

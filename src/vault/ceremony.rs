@@ -97,6 +97,7 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Hash, VaultError> {
+        let now = self.catch_up(log, now)?;
         self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
@@ -176,9 +177,19 @@ impl Vault {
         })
     }
 
-    /// Judges a contribution. Acceptance and refusal are entries, durable when
-    /// this returns; what is no attempt at all is an error and no entry.
+    /// Judges a contribution by the log as it now is. Acceptance and refusal are
+    /// entries, durable when this returns; what is no attempt at all is an error and
+    /// no entry.
     pub fn accept(
+        &mut self,
+        log: &mut Log,
+        contribution: &Contribution,
+        now: Time,
+    ) -> Result<Event, VaultError> {
+        self.at_present(log, now, |vault, log, now| vault.try_accept(log, contribution, now))
+    }
+
+    fn try_accept(
         &mut self,
         log: &mut Log,
         contribution: &Contribution,
@@ -198,7 +209,7 @@ impl Vault {
             records.projections = self.cosigned_by(log, contribution, &note)?;
         }
         let actor = Actor::Card(contribution.custodian.clone());
-        self.commit(log, now, vec![(actor, event.clone())], records)?;
+        self.commit_once(log, now, vec![(actor, event.clone())], records)?;
         Ok(event)
     }
 
@@ -226,10 +237,21 @@ impl Vault {
 
     /// Releases a target whose quorum is complete: the entry first, durable and
     /// under a signed checkpoint, then the witnesses that the group's policy
-    /// demands, then the gate's ingredient. Again on retry, for which the log is
-    /// read anew: others may have written since it was, and the recipient must
-    /// not take that for a rollback.
+    /// demands, then the gate's ingredient. Again on retry, from the log as it then
+    /// is: others may have written since, and the recipient must not take that for
+    /// a rollback.
     pub fn release_witnessed(
+        &mut self,
+        log: &mut Log,
+        of: (&Hash, u64),
+        now: Time,
+        rng: &mut impl CryptoRng,
+        witnesses: &mut dyn Witnesses,
+    ) -> Result<Release, VaultError> {
+        self.at_present(log, now, |vault, log, now| vault.try_release(log, of, now, rng, witnesses))
+    }
+
+    fn try_release(
         &mut self,
         log: &mut Log,
         (ceremony, target): (&Hash, u64),
@@ -237,9 +259,6 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
-        if self.known(log, ceremony)?.released.contains(&target) {
-            *log = self.load(&log.state.id)?;
-        }
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
@@ -252,7 +271,7 @@ impl Vault {
         let committed = if released {
             commit::committed_before(log)
         } else {
-            self.commit_host(log, now, vec![quorum.event()], Records::default())?
+            self.commit_once(log, now, vec![(Actor::Host, quorum.event())], Records::default())?
         };
         let witnessed = self.witnessed(log, &quorum, &committed, witnesses, now)?;
         self.give(log, &quorum, &committed, &witnessed, rng)
@@ -314,6 +333,15 @@ impl Vault {
         notices: &Notices,
         now: Time,
     ) -> Result<usize, VaultError> {
+        self.at_present(log, now, |vault, log, now| vault.try_enter_notices(log, notices, now))
+    }
+
+    fn try_enter_notices(
+        &mut self,
+        log: &mut Log,
+        notices: &Notices,
+        now: Time,
+    ) -> Result<usize, VaultError> {
         let Notices { ceremony, target, .. } = *notices;
         let found = self.known(log, &ceremony)?;
         if let Standing::Ended(how) = found.standing {
@@ -333,7 +361,7 @@ impl Vault {
         let events: Vec<_> = rejected.chain(revealed).map(|event| (actor.clone(), event)).collect();
         let count = events.len();
         if count > 0 {
-            self.commit(log, now, events, Records::default())?;
+            self.commit_once(log, now, events, Records::default())?;
         }
         Ok(count)
     }
@@ -346,11 +374,16 @@ impl Vault {
         how: Ending,
         now: Time,
     ) -> Result<(), VaultError> {
+        self.at_present(log, now, |vault, log, now| vault.try_end(log, ceremony, how, now))
+    }
+
+    fn try_end(&mut self, log: &mut Log, ceremony: &Hash, how: Ending, now: Time) -> Result<(), VaultError> {
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        self.commit_host(log, now, vec![Event::Ended { ceremony: *ceremony, how }], Records::default())?;
+        let ended = Event::Ended { ceremony: *ceremony, how };
+        self.commit_once(log, now, vec![(Actor::Host, ended)], Records::default())?;
         Ok(())
     }
 
@@ -358,14 +391,16 @@ impl Vault {
     pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<Vec<Hash>, VaultError> {
         let over = |c: &Ceremony| c.standing == Standing::Open && now > c.expires;
         let due: Vec<_> = log.state.ceremonies.iter().filter(|(_, c)| over(c)).map(|(h, _)| *h).collect();
-        for ceremony in &due {
-            let ended = self.end_ceremony(log, ceremony, Ending::Expired, now);
-            // Another process may have closed it in the same moment.
-            if self.known(log, ceremony)?.standing == Standing::Open {
-                ended?;
+        let mut closed = Vec::new();
+        for ceremony in due {
+            match self.end_ceremony(log, &ceremony, Ending::Expired, now) {
+                Ok(()) => closed.push(ceremony),
+                // Another process was faster.
+                Err(VaultError::CeremonyEnded(_)) => {}
+                Err(error) => return Err(error),
             }
         }
-        Ok(due)
+        Ok(closed)
     }
 
     /// A ceremony of this organisation.

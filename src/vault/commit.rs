@@ -27,6 +27,8 @@ pub struct Log {
     pub state: Organisation,
     tree: Frontier,
     checkpoint: String,
+    /// Whether others have appended since it was first read.
+    shared: bool,
 }
 
 impl Log {
@@ -41,10 +43,11 @@ impl Log {
     }
 }
 
-/// Times that a commit is tried when others append to the same log meanwhile.
+/// How often something is tried when others append to the same log at the same
+/// moment. Each failure means that one of them got on.
 const ATTEMPTS: usize = 16;
-/// How far an entry of another process may be dated after `now`, which was read
-/// just before it.
+/// How far an entry that another process has just written may be dated after a
+/// command's `now`, which it read before it waited.
 const JUST_NOW: Span = Span::minutes(1);
 
 /// Records to put and delete in the same transaction.
@@ -95,6 +98,9 @@ pub enum EntryFault {
     /// The log has fewer entries than it had.
     #[error("the log ends before it: it had {0} entries when it was read before")]
     EndsBefore(u64),
+    /// The log is another one than it was.
+    #[error("the first {0} entries are not those that were read before")]
+    OtherThanBefore(u64),
     /// It announces keys that are not this host's.
     #[error("it announces another gate than this host's")]
     AnotherGate,
@@ -111,7 +117,7 @@ pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
     match (verdict.state, verdict.checkpoint) {
         (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
             let own = covered(&checkpoint, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;
-            Ok(Log { state: *state, tree: verdict.tree, checkpoint: own.to_string() })
+            Ok(Log { state: *state, tree: verdict.tree, checkpoint: own.to_string(), shared: false })
         }
         // Something is wrong, or others append meanwhile: entry by entry it shows.
         _ => load_strictly(store, id),
@@ -133,7 +139,8 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
         match &mut replay {
             None => {
                 let state = Organisation::begin(&line, &leaf).map_err(|e| bad(e.into()))?;
-                replay = Some(Log { state, tree: Frontier::new(), checkpoint: head.checkpoint.clone() });
+                let (tree, checkpoint) = (Frontier::new(), head.checkpoint.clone());
+                replay = Some(Log { state, tree, checkpoint, shared: false });
             }
             Some(log) => log.state.apply(&line, &leaf).map_err(|e| bad(e.into()))?,
         }
@@ -165,9 +172,10 @@ fn covered(
 }
 
 /// Reads and replays what a log has beyond what was read of it before. It must
-/// still begin with just that, and its checkpoint cover all of it.
-pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
-    let (id, mut log) = (read.state.id, read);
+/// still begin with just that, and its checkpoint cover all of it. After an error
+/// the log at hand is as far as it was good, and of no further use.
+pub fn advance(store: &dyn Store, log: &mut Log) -> Result<(), VaultError> {
+    let id = log.state.id;
     let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
     let head = store.head(&id)?.ok_or_else(missing)?;
     let (begin, size) = (log.state.size, head.frontier.size());
@@ -180,9 +188,21 @@ pub fn advance(store: &dyn Store, read: Log) -> Result<Log, VaultError> {
         log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
         log.tree.push(bytes.leaf_hash());
     }
-    log.checkpoint.clone_from(&head.checkpoint);
-    covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
-    Ok(log)
+    let own = covered(&head.checkpoint, &id, (&log.state.origin, &log.state.gate().log_key), &log.tree)?;
+    log.checkpoint = own.to_string();
+    log.shared |= size > begin;
+    Ok(())
+}
+
+/// Goes on to what others have appended to a log since it was read, perhaps while
+/// a person was typing. Gives the time to work at: where they have, and the last
+/// entry is a little later than `now`, that one's.
+pub fn catch_up(store: &dyn Store, log: &mut Log, now: Time) -> Result<Time, VaultError> {
+    if store.size(&log.state.id)? != log.state.size {
+        advance(store, log)?;
+    }
+    let just_now = log.shared && log.state.last - now <= JUST_NOW;
+    Ok(if just_now { now.max(log.state.last) } else { now })
 }
 
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
@@ -230,8 +250,8 @@ pub fn begin_vault(
     Ok(state)
 }
 
-/// Commits events to an organisation's log, whatever others have appended to it
-/// since it was read: then the events are applied to the log as it is now.
+/// Commits events to an organisation's log; [`StoreError::Conflict`] if others have
+/// appended to it since it was read.
 ///
 /// The state is not copied, which would cost more than all the rest in a large
 /// organisation. If the commit fails after the state has gone on, the log is read
@@ -246,26 +266,17 @@ pub fn commit(
     events: Vec<(Actor, Event)>,
     records: Records,
 ) -> Result<Committed, VaultError> {
-    let (id, mut now, mut left) = (log.state.id, now, ATTEMPTS);
-    loop {
-        left -= 1;
-        let (size, root) = (log.state.size, log.root());
-        let committed = commit_in_place(store, gate, log, now, events.clone(), records.clone());
-        if committed.is_err() && log.state.size != size {
-            *log = load(store, &id)?;
-        }
-        match committed {
-            // Others have appended since the log was read, perhaps while a person
-            // was typing. The events are facts still; whether they follow from
-            // what is there now, the rules decide anew.
-            Err(VaultError::Store(StoreError::Conflict { .. }))
-                if left > 0 && log.state.root_at(size) == Some(root) => {}
-            done => return done,
-        }
-        if log.state.last - now <= JUST_NOW {
-            now = now.max(log.state.last);
+    let (id, size, root) = (log.state.id, log.state.size, log.root());
+    let committed = commit_in_place(store, gate, log, now, events, records);
+    if committed.is_err() && log.state.size != size {
+        let shared = log.shared || matches!(committed, Err(VaultError::Store(StoreError::Conflict { .. })));
+        *log = Log { shared, ..load(store, &id)? };
+        if log.state.root_at(size) != Some(root) {
+            let (index, why) = (size.saturating_sub(1), EntryFault::OtherThanBefore(size));
+            return Err(VaultError::BadEntry { log: id, index, why });
         }
     }
+    committed
 }
 
 fn commit_in_place(
@@ -327,6 +338,44 @@ pub fn committed_before(log: &Log) -> Committed {
 }
 
 impl Vault {
+    /// Does something from the log as it now is, at the time that it is given, and
+    /// again where another process was faster. What was signed is a fact still;
+    /// whether it follows from what is there now, the rules decide anew.
+    pub(super) fn at_present<T>(
+        &mut self,
+        log: &mut Log,
+        now: Time,
+        mut attempt: impl FnMut(&mut Self, &mut Log, Time) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        let mut now = now;
+        for _ in 1..ATTEMPTS {
+            now = self.catch_up(log, now)?;
+            match attempt(self, log, now) {
+                Err(VaultError::Store(StoreError::Conflict { .. })) => {}
+                done => return done,
+            }
+        }
+        now = self.catch_up(log, now)?;
+        attempt(self, log, now)
+    }
+
+    /// Goes on to what others have appended to a log since it was read; gives the
+    /// time to work at.
+    pub fn catch_up(&self, log: &mut Log, now: Time) -> Result<Time, VaultError> {
+        catch_up(&self.public.store, log, now)
+    }
+
+    /// Commits events that were made from just this log.
+    pub(super) fn commit_once(
+        &mut self,
+        log: &mut Log,
+        now: Time,
+        events: Vec<(Actor, Event)>,
+        records: Records,
+    ) -> Result<Committed, VaultError> {
+        commit(&mut self.public.store, &self.gate, log, now, events, records)
+    }
+
     /// Creates an organisation: an entry in the vault's log and the first entry
     /// of its own, in one transaction.
     pub fn commit_organisation(
@@ -370,7 +419,7 @@ impl Vault {
             ..Batch::default()
         })?;
         self.public.state = next;
-        Ok(Log { state, tree, checkpoint })
+        Ok(Log { state, tree, checkpoint, shared: false })
     }
 }
 

@@ -321,7 +321,8 @@ impl Vault {
         self.commit(log, now, events, records)
     }
 
-    /// Commits events to an organisation's log: atomic, and durable when it returns.
+    /// Commits events to an organisation's log, whatever others have appended to it
+    /// since it was read: atomic, and durable when it returns.
     pub fn commit(
         &mut self,
         log: &mut Log,
@@ -329,7 +330,9 @@ impl Vault {
         events: Vec<(Actor, Event)>,
         records: Records,
     ) -> Result<Committed, VaultError> {
-        commit::commit(&mut self.public.store, &self.gate, log, now, events, records)
+        self.at_present(log, now, |vault, log, now| {
+            vault.commit_once(log, now, events.clone(), records.clone())
+        })
     }
 }
 

@@ -338,32 +338,45 @@ fn a_policy_of_another_group_is_not_waited_for() {
     assert!(world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng).is_ok());
 }
 
-#[test]
-fn a_log_that_grew_meanwhile_gives_nothing_out() {
-    let (mut world, _, ceremony) = stage(&[Manner::Honest], 1);
-    /// Another process of the host writes while the witnesses are asked.
-    struct Meanwhile(std::path::PathBuf, warifu::time::Time, Cast);
-    impl Witnesses for Meanwhile {
-        fn ask(&mut self, asked: &Asked<'_>, witnesses: &[Witness]) -> Vec<Result<Cosignature, Unanswered>> {
-            let mut other = Vault::open(&self.0, &mut || None).unwrap();
-            let now = self.1;
-            other.add_project(&"acme/other".parse().unwrap(), None, &|| now, &mut rand::rng()).unwrap();
-            self.2.ask(asked, witnesses)
+/// Another process of the host writes each time that the witnesses are asked, so
+/// many times.
+struct Meanwhile {
+    vault: std::path::PathBuf,
+    now: warifu::time::Time,
+    cast: Cast,
+    left: usize,
+}
+
+impl Witnesses for Meanwhile {
+    fn ask(&mut self, asked: &Asked<'_>, witnesses: &[Witness]) -> Vec<Result<Cosignature, Unanswered>> {
+        if self.left > 0 {
+            self.left -= 1;
+            let (mut other, now) = (Vault::open(&self.vault, &mut || None).unwrap(), self.now);
+            let project = format!("acme/other-{}", self.left).parse().unwrap();
+            other.add_project(&project, None, &|| now, &mut rand::rng()).unwrap();
         }
+        self.cast.ask(asked, witnesses)
     }
+}
+
+/// What was cosigned is no longer the latest checkpoint: nothing is given out for
+/// it, and the witnesses are asked for the log as it is now.
+#[test]
+fn a_log_that_grew_while_witnesses_were_asked_is_witnessed_anew() {
+    let (mut world, _, ceremony) = stage(&[Manner::Honest], 1);
     let cast = Cast::new(&world, &[Manner::Honest]);
-    let mut meanwhile = Meanwhile(world.vault.dir().to_owned(), world.now, cast);
-    let refused = world.vault.release_witnessed(
-        &mut world.log,
-        (&ceremony, 0),
-        world.now,
-        &mut world.rng,
-        &mut meanwhile,
-    );
+    let vault = world.vault.dir().to_owned();
+    let mut meanwhile = Meanwhile { vault, now: world.now, cast, left: usize::MAX };
+    let attempt = |world: &mut World, meanwhile: &mut Meanwhile| {
+        let now = world.now;
+        world.vault.release_witnessed(&mut world.log, (&ceremony, 0), now, &mut world.rng, meanwhile)
+    };
+    let refused = attempt(&mut world, &mut meanwhile);
     assert!(matches!(refused, Err(VaultError::Store(warifu::store::StoreError::Conflict { .. }))));
-    // Read anew it is given, for the log as it is now.
-    world.log = world.vault.log(&"acme".parse().unwrap()).unwrap();
-    assert!(release(&mut world, &ceremony, &mut meanwhile.2).is_ok());
+    meanwhile.left = 2;
+    let given = attempt(&mut world, &mut meanwhile).unwrap();
+    assert_eq!(meanwhile.left, 0);
+    assert_eq!(given.entries.len() as u64, world.log.state.size, "for the log as it is");
 }
 
 /// A custodian's own program: the answer is altered and signed anew.

@@ -1,0 +1,214 @@
+//! Others write to the same log between any two steps. A step that was begun
+//! before is taken from the log as it then is; what no longer follows is refused.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use support::{World, slug};
+use warifu::ceremony::judge::NotCounted;
+use warifu::ceremony::recipient::{finish, notices};
+use warifu::event::{Ending, Event, Scope, Shown};
+use warifu::hex::Bytes;
+use warifu::name::ProjectId;
+use warifu::seal::card::Role;
+use warifu::seal::totp::step_of;
+use warifu::state::Invalid;
+use warifu::time::{Span, Time};
+use warifu::vault::ceremony::requester_secret;
+use warifu::vault::{Log, Records, Vault, VaultError, group, people};
+
+/// Another process with the same vault.
+struct Other {
+    vault: Vault,
+    written: u8,
+}
+
+impl Other {
+    fn of(world: &World) -> Self {
+        Self { vault: Vault::open(world.vault.dir(), &mut || None).unwrap(), written: 0 }
+    }
+
+    fn log(&self) -> Log {
+        self.vault.log(&slug("acme")).unwrap()
+    }
+
+    /// Enters something of no consequence.
+    fn writes_at(&mut self, now: Time) {
+        self.written += 1;
+        let (mut log, n) = (self.log(), self.written);
+        let project = ProjectId(Bytes([n; 32]));
+        let event = Event::ProjectCreated { project, slug: slug(&format!("other-{n}")), name: None };
+        self.vault.commit_host(&mut log, now, vec![event], Records::default()).unwrap();
+    }
+
+    fn writes(&mut self, world: &World) {
+        self.writes_at(world.now);
+    }
+}
+
+#[track_caller]
+fn verified(world: &World) {
+    let findings = world.vault.verify(None).unwrap().findings;
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[test]
+fn a_ceremony_releases_and_closes_whatever_is_written_between_its_steps() {
+    let mut world = World::new();
+    let mut other = Other::of(&world);
+    other.writes(&world);
+    let ceremony = world.open();
+    for who in 0..3 {
+        other.writes(&world);
+        let answer = world.answer(&ceremony, who, world.now);
+        other.writes(&world);
+        assert!(matches!(world.accept(&answer), Ok(Event::Accepted(_))), "custodian {who}");
+    }
+    other.writes(&world);
+    let now = world.now;
+    let release = world.vault.release(&mut world.log, &ceremony, 0, now, &mut world.rng).unwrap();
+    let key = requester_secret(&world.operator.card, &release).unwrap();
+    let finished = finish(&release, &key, &world.operator.card.first_entry(), None).unwrap();
+    assert_eq!(finished.payload.password.expose(), b"correct horse");
+    other.writes(&world);
+    let notice = notices(&world.operator.card, (&ceremony, 0), &[], Some(Shown::Screen));
+    assert_eq!(world.vault.enter_notices(&mut world.log, &notice, now).unwrap(), 1);
+    other.writes(&world);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, now).unwrap();
+    assert_eq!(world.log.state.size, other.log().state.size);
+    verified(&world);
+}
+
+/// The quorum, the shares that are destroyed and the cosigned checkpoint are those
+/// of the log as it is, not as it was read.
+#[test]
+fn what_another_process_accepted_is_released_destroyed_and_cosigned_with_the_rest() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let mut other = Other::of(&world);
+    let (mut there, now) = (other.log(), world.now);
+    world.contribute(&ceremony, 0);
+    let theirs = world.answer(&ceremony, 1, now);
+    assert!(matches!(other.vault.accept(&mut there, &theirs, now), Ok(Event::Accepted(_))));
+    world.contribute(&ceremony, 2);
+    let cosigned = world.vault.cosigned(&world.log.state.id).unwrap().unwrap();
+    for who in 0..3 {
+        let name = world.custodians[who].name();
+        assert!(cosigned.contains(&format!("/{name} ")), "{name} cosigned: {cosigned}");
+    }
+    // The other process has not seen the third.
+    let release = other.vault.release(&mut there, &ceremony, 0, now, &mut world.rng).unwrap();
+    assert_eq!(release.contributions.len(), 3);
+    // Nor this one the release, nor a fourth who came too late.
+    let late = world.answer(&ceremony, 3, now);
+    assert!(matches!(other.vault.accept(&mut there, &late, now), Ok(Event::Accepted(_))));
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, now).unwrap();
+    verified(&world);
+}
+
+#[test]
+fn a_contribution_is_judged_by_the_log_as_it_is() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let (answer, second) = (world.answer(&ceremony, 0, world.now), world.answer(&ceremony, 1, world.now));
+    let mut other = Other::of(&world);
+    let (mut there, now) = (other.log(), world.now);
+    assert!(matches!(other.vault.accept(&mut there, &answer, now), Ok(Event::Accepted(_))));
+    let size = there.state.size;
+    let refused = world.accept(&answer);
+    assert!(matches!(refused, Err(VaultError::NotCounted(NotCounted::Repeated(None)))), "{refused:?}");
+    other.vault.end_ceremony(&mut there, &ceremony, Ending::Aborted, now).unwrap();
+    let refused = world.accept(&second);
+    assert!(matches!(refused, Err(VaultError::NotCounted(NotCounted::Ended))), "{refused:?}");
+    let refused = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, now);
+    assert!(matches!(refused, Err(VaultError::CeremonyEnded(_))), "{refused:?}");
+    assert_eq!(other.log().state.size, size + 1, "one entry, by who ended it");
+    verified(&world);
+}
+
+#[test]
+fn an_enrolment_and_agreements_outlive_what_is_written_while_people_type() {
+    let mut world = World::new();
+    let mut other = Other::of(&world);
+    let pending = people::new_person(&world.log.state, Role::Custodian, &mut world.rng);
+    let code = pending.totp.code_at(step_of(world.now.unix_seconds()));
+    other.writes(&world);
+    world.vault.enrol(&mut world.log, &pending, &code, world.now, &mut world.rng).unwrap();
+    let statement = world.draft("second", 2, &[0, 1, 2]);
+    other.writes(&world);
+    world.vault.form_group(&mut world.log, statement.clone(), world.now).unwrap();
+    let admission = world.admission(&statement, world.now + Span::days(3), &[0, 1]);
+    other.writes(&world);
+    world.vault.admit(&mut world.log, admission, world.now).unwrap();
+    other.writes(&world);
+    world.seal();
+    verified(&world);
+}
+
+#[test]
+fn what_no_longer_follows_is_refused() {
+    let mut world = World::new();
+    let mut other = Other::of(&world);
+    let (mine, theirs) = (world.draft("second", 2, &[0, 1]), world.draft("second", 2, &[2, 3]));
+    let mut there = other.log();
+    other.vault.form_group(&mut there, theirs, world.now).unwrap();
+    let refused = world.vault.form_group(&mut world.log, mine, world.now);
+    assert!(matches!(refused, Err(VaultError::Invalid(Invalid::Duplicate(_)))), "{refused:?}");
+    let account = *world.log.state.accounts.keys().next().unwrap();
+    let binding = world.binding(&world.group(), Scope::Account(account), &[0, 1, 2]);
+    other.vault.bind(&mut there, binding.clone(), world.now).unwrap();
+    let refused = world.vault.bind(&mut world.log, binding, world.now);
+    assert!(matches!(refused, Err(VaultError::Invalid(Invalid::Mismatch("serial number")))), "{refused:?}");
+    assert!(group::group(&world.log.state, &slug("second")).is_ok(), "the log at hand is the newer one");
+    verified(&world);
+}
+
+#[test]
+fn an_entry_takes_the_time_of_anothers_that_is_a_little_later_and_of_no_other() {
+    let mut world = World::new();
+    let mut other = Other::of(&world);
+    let just_later = world.now + Span::seconds(20);
+    other.writes_at(just_later);
+    world.seal();
+    assert_eq!(world.log.state.last, just_later);
+    other.writes_at(just_later + Span::minutes(2));
+    world.now = just_later;
+    let refused = world.try_open(warifu::event::Mode::Files, Span::hours(1));
+    assert!(matches!(refused, Err(VaultError::ClockBack { .. })), "{refused:?}");
+    verified(&world);
+}
+
+/// A database that was put back while a person typed is no log to go on from.
+#[test]
+fn a_log_that_became_shorter_or_another_is_not_gone_on_from() {
+    let mut world = World::new();
+    let copy = tempfile::tempdir().unwrap();
+    let database = |dir: &std::path::Path| dir.join("vault.db");
+    world.vault.store();
+    rusqlite::Connection::open(database(world.vault.dir()))
+        .unwrap()
+        .execute("VACUUM INTO ?1", [database(copy.path()).to_str().unwrap()])
+        .unwrap();
+    let before = world.log.state.size;
+    let ceremony = world.open();
+    let dir = world.vault.dir().to_owned();
+    for left in ["vault.db", "vault.db-wal", "vault.db-shm"] {
+        let _ = std::fs::remove_file(dir.join(left));
+    }
+    std::fs::copy(database(copy.path()), database(&dir)).unwrap();
+    world.vault = Vault::open(&dir, &mut || None).unwrap();
+    let now = world.now;
+    let refused = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, now);
+    assert!(matches!(refused, Err(VaultError::BadEntry { index, .. }) if index == before), "{refused:?}");
+    // Filled up to the size that was read, with something else.
+    let mut other = Other::of(&world);
+    for _ in 0..3 {
+        other.writes(&world);
+    }
+    let refused = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, now);
+    assert!(matches!(refused, Err(VaultError::BadEntry { .. })), "{refused:?}");
+    assert_eq!(other.log().state.size, before + 3, "nothing was entered");
+}
