@@ -279,6 +279,18 @@ fn demand(world: &World, witnesses: &[(&str, &str)], needed: usize) {
     assert_eq!(shown, policy);
 }
 
+/// Read twice, a file could be another one by the time that it is signed; a pipe
+/// is empty by then.
+#[test]
+fn the_policy_that_is_shown_is_the_one_that_is_signed() {
+    let world = World::new();
+    let policy = format!("log {}\nquorum none\n", log_key(&world));
+    let set = ["audit", "policy", "set", "acme/keepers", "--file", "/dev/stdin"];
+    world.host_with(&joined(&set, &world.cards(&[0, 1])), &policy).good();
+    assert_eq!(world.host(&["audit", "policy", "show", "acme/keepers"]).good().out, policy);
+    world.verified();
+}
+
 #[test]
 fn custodians_cosign_what_they_checked_and_a_wrong_cosignature_is_named() {
     let world = World::new();

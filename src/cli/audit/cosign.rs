@@ -85,8 +85,15 @@ pub fn checkpoint(app: &mut App<'_>, organisation: &Slug, cosigned: bool) -> Res
 
 /// Reads a policy file.
 pub fn read_policy(path: &Path) -> Result<Policy, CliError> {
+    read_policy_and_text(path).map(|(policy, _)| policy)
+}
+
+/// The same with its text, which is what people sign: read once, so that nobody
+/// can put another file in its place between what is shown and what is signed.
+pub fn read_policy_and_text(path: &Path) -> Result<(Policy, String), CliError> {
     let bytes = files::read_capped(path, MAX_POLICY as u64)?;
-    Policy::parse(&bytes).map_err(|why| CliError::Policy { path: path.to_owned(), why })
+    let policy = Policy::parse(&bytes).map_err(|why| CliError::Policy { path: path.to_owned(), why })?;
+    Ok((policy, String::from_utf8(bytes).expect("what parses as a policy is UTF-8")))
 }
 
 /// Says on a terminal that others are waited for.

@@ -1,6 +1,6 @@
 //! `audit policy`: which witnesses a group's releases wait for.
 
-use super::cosign::read_policy;
+use super::cosign::read_policy_and_text;
 use crate::cli::args::{CardsArgs, PolicyCommand};
 use crate::cli::error::CliError;
 use crate::cli::group::collect;
@@ -21,8 +21,7 @@ pub fn policy(app: &mut App<'_>, command: PolicyCommand) -> Result<(), CliError>
 }
 
 fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, args: &CardsArgs) -> Result<(), CliError> {
-    let policy = read_policy(file)?;
-    let text = std::fs::read_to_string(file).map_err(|why| CliError::file(file, why))?;
+    let (policy, text) = read_policy_and_text(file)?;
     let (mut vault, mut log) = app.open_log(&address.organisation)?;
     let state = log.state.clone();
     let group = vault_group::group(&state, &address.name)?;
