@@ -901,6 +901,33 @@ impl Event {
             Self::Ended { .. } => "ended",
         }
     }
+
+    /// The ceremony that it belongs to, if any.
+    pub fn ceremony(&self) -> Option<&Hash> {
+        match self {
+            Self::Opened(opening) => Some(&opening.ceremony),
+            Self::Accepted(acceptance) => Some(&acceptance.ceremony),
+            Self::Targeted { ceremony, .. }
+            | Self::Refused { ceremony, .. }
+            | Self::Released { ceremony, .. }
+            | Self::ShareRejected { ceremony, .. }
+            | Self::Revealed { ceremony, .. }
+            | Self::Ended { ceremony, .. } => Some(ceremony),
+            Self::VaultCreated { .. }
+            | Self::OrganisationAdded { .. }
+            | Self::OrganisationCreated { .. }
+            | Self::ProjectCreated { .. }
+            | Self::AccountCreated { .. }
+            | Self::CardEnrolled(_)
+            | Self::GroupFormed(_)
+            | Self::OperatorAdmitted(_)
+            | Self::AdmissionRevoked { .. }
+            | Self::Bound(_)
+            | Self::WitnessPolicySet(_)
+            | Self::SealBegun { .. }
+            | Self::Sealed(_) => None,
+        }
+    }
 }
 
 /// Free text with its salt: the erasable record behind a [`TextHash`].

@@ -3,7 +3,8 @@
 //!
 //! Each is one JSON object in one form: what decodes must encode to the same
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
-//! is current, is decided in [`crate::ceremony`].
+//! is current, is decided in [`crate::ceremony`]. Long, because all messages and
+//! what is signed of them stand in one place.
 
 use crate::event::{
     Hash, Mode, Opening, Purpose, SaltedText, Sealing, Shown, Signed, TextHash, ciphertext_hash, printable,

@@ -41,6 +41,11 @@ impl Span {
         Self::hours(count * 24)
     }
 
+    /// For the system's clock and waiting; what is negative is no time at all.
+    pub fn to_duration(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
+    }
+
     /// Reads `90s`, `15m`, `24h` or `30d`.
     pub fn parse(text: &str) -> Option<Self> {
         let unit = text.chars().last()?;

@@ -119,9 +119,9 @@ fn exports_that_cannot_be_read_are_refused() {
     let dir = export(&world);
     world.host_refused(&["audit", "verify", "copy", "--key", "nonsense"], 3, &["not a verifier key"]);
     let other = world.host(&["audit", "key", "globex"]).good().out;
-    world.host_refused(&["audit", "verify", "copy", "--key", other.trim()], 6, &["1 findings"]);
+    world.host_refused(&["audit", "verify", "copy", "--key", other.trim()], 6, &["1 finding"]);
     fs::remove_file(dir.join("checkpoint")).unwrap();
-    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 findings"]);
+    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 finding"]);
     assert!(ran.out.contains("WRONG copy: checkpoint: it is missing"), "{}", ran.out);
 }
 
@@ -180,7 +180,7 @@ fn a_key_that_was_replaced_in_an_export_is_found_in_its_entries() {
     let dir = export(&world);
     let other = world.host(&["audit", "key", "globex"]).good().out;
     fs::write(dir.join("log.vkey"), &other).unwrap();
-    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 findings"]);
+    let ran = world.host_refused(&["audit", "verify", "copy"], 6, &["1 finding"]);
     assert!(ran.out.contains("its entries state another name or key"), "{}", ran.out);
 }
 

@@ -5,7 +5,6 @@ use crate::event::{Event, GateEpoch, Line};
 use crate::hex::Bytes;
 use crate::name::Origin;
 use crate::state::{Claims, Invalid, Organisation, VaultState};
-use std::collections::BTreeMap;
 
 /// State of an organisation's log, or of the vault's own.
 #[derive(Clone, Debug)]
@@ -56,14 +55,6 @@ impl State {
         match self {
             Self::Organisation(state) => &state.gates,
             Self::Vault(state) => &state.gates,
-        }
-    }
-
-    /// Kinds of entries that a newer version wrote, and how many.
-    pub fn unknown(&self) -> BTreeMap<String, u64> {
-        match self {
-            Self::Organisation(state) => state.unknown.clone(),
-            Self::Vault(_) => BTreeMap::new(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Tampering {
 }
 
 impl Tampering {
-    /// As it is written in JSON.
+    /// As people read it. JSON has the name, in kebab case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",

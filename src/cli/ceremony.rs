@@ -38,7 +38,7 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         }
         CeremonyCommand::Accept { file } => accept(app, &file),
         CeremonyCommand::Finish { organisation, ceremony, card, exec, out, wait } => {
-            app.witness_wait = super::audit::cosign::duration(wait.witness_timeout);
+            app.witness_wait = wait.witness_timeout.to_duration();
             finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
         }
         CeremonyCommand::Reveal { file, card, exec, notice } => {

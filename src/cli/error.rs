@@ -1,6 +1,7 @@
 //! Errors as a person sees them: a fact, then what to do; and exit codes. Long,
 //! because every error with its remedy stands in one place, to be read at once.
 
+use super::table::counted;
 use super::ui::UiError;
 use crate::audit::SourceError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
@@ -150,7 +151,7 @@ pub enum CliError {
     #[error("not confirmed; nothing was changed")]
     NotConfirmed,
     /// Verification found something.
-    #[error("the vault is not as its logs say: {0} findings")]
+    #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
     /// An export, or a receipt, was refused.
     #[error(transparent)]
@@ -164,7 +165,7 @@ pub enum CliError {
         why: SourceError,
     },
     /// Verification of an export found something.
-    #[error("the export is not what was signed: {0} findings")]
+    #[error("the export is not what was signed: {}", counted(*.0, "finding"))]
     ExportWrong(usize),
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
@@ -514,6 +515,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Shorten what you entered; if it was being opened, run 'warifu audit verify'."
         }
         VaultError::RecordGone(_) => "Run 'warifu audit verify'; restore it from a backup.",
+        VaultError::Checkpoint(_) => {
+            "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
+        }
         VaultError::CeremonyBusy { .. } => {
             "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'."
         }
@@ -779,7 +783,10 @@ fn review_remedy(error: &ReviewError) -> &'static str {
 
 fn vault_exit(error: &VaultError) -> Exit {
     match error {
-        VaultError::Store(_) | VaultError::File { .. } | VaultError::RecordGone(_) => Exit::Storage,
+        VaultError::Store(_)
+        | VaultError::File { .. }
+        | VaultError::RecordGone(_)
+        | VaultError::Checkpoint(_) => Exit::Storage,
         VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
         VaultError::GateFile(_) | VaultError::Gate(_) | VaultError::OtherGate(_) => Exit::Storage,
         VaultError::BadEntry { .. } => Exit::Tampered,

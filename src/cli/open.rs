@@ -1,11 +1,11 @@
 //! `open`: the ceremony in one room. It drives exactly the messages of the
 //! file flow.
 
+use super::App;
 use super::args::{AskArgs, Open};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::room::{self, Opened};
-use super::{App, audit};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
 use crate::event::{Hash, Mode};
 use crate::vault::ceremony::{Ask, check_ask};
@@ -17,7 +17,7 @@ pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
     if args.exec.is_none() {
         app.ui.can_reveal()?;
     }
-    app.witness_wait = audit::cosign::duration(args.wait.witness_timeout);
+    app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);

@@ -62,18 +62,13 @@ pub fn plain_words(review: &Review) -> String {
         }
     }
     lines.push(format!("  for     operator {}", request.operator));
-    lines.push(format!("  why     {}", visible(&review.reason)));
+    lines.push(format!("  why     {}", printable(&review.reason)));
     if let Some(ticket) = &review.ticket {
-        lines.push(format!("  ticket  {}", visible(ticket)));
+        lines.push(format!("  ticket  {}", printable(ticket)));
     }
     lines.push(format!("  until   {}", request.expires.to_minute()));
     lines.push(format!("  ceremony {}", request.hash().short()));
     lines.join("\n")
-}
-
-/// Text of somebody else with control characters made harmless.
-pub fn visible(text: &str) -> String {
-    printable(text)
 }
 
 /// A custodian's part before the code: review and agreement. What was seen is

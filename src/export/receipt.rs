@@ -3,7 +3,7 @@
 
 use super::{ExportError, Snapshot};
 use crate::audit::BATCH;
-use crate::event::{Entry, Event, Hash, Line};
+use crate::event::{Entry, Event, Line};
 use crate::log::merkle::inclusion_proof;
 use crate::log::{EntryBytes, Note, ProofFile};
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ pub fn of_ceremony(log: &Snapshot<'_>, digits: &str) -> Result<Receipt, ExportEr
         for (entry, index) in entries.iter().zip(start..).filter(|(e, _)| e.as_str().contains(&needle)) {
             let bad = |why: crate::event::EntryError| ExportError::BadEntry { index, why: why.to_string() };
             let Line::Known(read) = Entry::from_line(entry).map_err(bad)? else { continue };
-            let Some(ceremony) = ceremony_of(&read.event) else { continue };
+            let Some(ceremony) = read.event.ceremony() else { continue };
             ceremonies.insert(*ceremony);
             last = Some(index);
             if matches!(read.event, Event::Released { .. }) {
@@ -91,20 +91,5 @@ pub fn of_ceremony(log: &Snapshot<'_>, digits: &str) -> Result<Receipt, ExportEr
         (1, Some(index)) => of_entry(log, index),
         (0, _) | (_, None) => Err(ExportError::NoCeremony(digits.to_owned())),
         _ => Err(ExportError::ManyCeremonies(digits.to_owned())),
-    }
-}
-
-/// The ceremony that an event is about.
-fn ceremony_of(event: &Event) -> Option<&Hash> {
-    match event {
-        Event::Opened(opening) => Some(&opening.ceremony),
-        Event::Accepted(acceptance) => Some(&acceptance.ceremony),
-        Event::Targeted { ceremony, .. }
-        | Event::Refused { ceremony, .. }
-        | Event::Released { ceremony, .. }
-        | Event::ShareRejected { ceremony, .. }
-        | Event::Revealed { ceremony, .. }
-        | Event::Ended { ceremony, .. } => Some(ceremony),
-        _ => None,
     }
 }

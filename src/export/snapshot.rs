@@ -10,6 +10,7 @@ use crate::name::{OrganisationId, Slug};
 use crate::state::Organisation;
 use crate::store::Store;
 use crate::time::Time;
+use crate::vault::hierarchy::no_organisation;
 use crate::vault::{EntryFault, PublicVault, VaultError};
 use std::ops::Range;
 
@@ -27,11 +28,7 @@ impl<'a> Snapshot<'a> {
     /// The log of an organisation. Its key is the one that the first entry
     /// announces; the log is not replayed.
     pub fn of_organisation(vault: &'a PublicVault, organisation: &Slug) -> Result<Self, ExportError> {
-        let id = *vault.state().by_slug(organisation).ok_or_else(|| VaultError::NotFound {
-            what: "organisation",
-            name: organisation.to_string(),
-            near: Vec::new(),
-        })?;
+        let id = *vault.state().by_slug(organisation).ok_or_else(|| no_organisation(organisation))?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: id, index: 0, why };
         let first = vault.store().entries(&id, 0..1)?;
         let first = first.first().ok_or_else(|| bad(EntryFault::EndsBefore(1)))?;

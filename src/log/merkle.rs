@@ -1,8 +1,7 @@
 //! Merkle tree mathematics of RFC 6962 and RFC 9162 over SHA-256.
 //!
 //! Leaves come in as hashes; which bytes they stand for is not known here.
-//! Proofs are made from a slice of all leaf hashes: O(n) hashing for one proof,
-//! which is under 50 ms for a log of 100,000 entries.
+//! Proofs are made from a slice of all leaf hashes: O(n) hashing for one proof.
 
 use crate::hex::Bytes;
 use sha2::{Digest, Sha256};

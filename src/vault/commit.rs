@@ -1,5 +1,6 @@
 //! The one way to write: events become entries, entries a signed checkpoint,
-//! and all of it one transaction of the store.
+//! and all of it one transaction of the store. Long, because what a commit must
+//! find before, and what it leaves behind, is read together.
 
 use super::ceremony::records_of;
 use super::verify::StoredLog;
@@ -8,7 +9,7 @@ use crate::audit::{self, Options, State};
 use crate::event::{Actor, Entry, EntryError, Event, Hash, Line, SCHEMA};
 use crate::gate::Gate;
 use crate::hex::Bytes;
-use crate::log::checkpoint::{self, Checkpoint, CoverError};
+use crate::log::checkpoint::{self, Checkpoint, CheckpointError, CoverError};
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
@@ -463,10 +464,9 @@ pub(super) fn sign_at(
     (size, root): (u64, Bytes<32>),
 ) -> Result<String, VaultError> {
     let seed = gate.log_seed(id, gate.epoch())?;
-    let bad = |e: &dyn std::fmt::Display| VaultError::RecordGone(format!("log key ({e})"));
-    let signer = LogSigner::new(origin.as_str(), seed).map_err(|e| bad(&e))?;
+    let signer = LogSigner::new(origin.as_str(), seed).map_err(CheckpointError::from)?;
     let body = Checkpoint { origin: origin.to_string(), size, root };
-    Ok(checkpoint::sign(&body, &signer).map_err(|e| bad(&e))?.to_string())
+    Ok(checkpoint::sign(&body, &signer)?.to_string())
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.

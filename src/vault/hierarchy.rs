@@ -221,7 +221,7 @@ pub fn account<'a>(
 }
 
 /// An organisation that does not exist.
-pub(super) fn no_organisation(name: &Slug) -> VaultError {
+pub fn no_organisation(name: &Slug) -> VaultError {
     VaultError::NotFound { what: "organisation", name: name.to_string(), near: Vec::new() }
 }
 

@@ -19,6 +19,7 @@ use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::event::{Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
+use crate::log::checkpoint::CheckpointError;
 use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
 use crate::pvss;
 use crate::seal::passphrase::KdfParams;
@@ -26,6 +27,7 @@ use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{Invalid, VaultState};
 use crate::store::{RecordKey, Store, StoreError, sqlite::SqliteStore};
 use crate::time::Time;
+use hierarchy::no_organisation;
 use rand_core::CryptoRng;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -153,6 +155,9 @@ pub enum VaultError {
     /// A record that an entry names is missing or altered.
     #[error("the record '{0}' is missing or was altered")]
     RecordGone(String),
+    /// A checkpoint, or the key that signs it, cannot be used.
+    #[error("the log's checkpoint cannot be made or read: {0}")]
+    Checkpoint(#[from] CheckpointError),
     /// Another ceremony holds the version.
     #[error("ceremony {ceremony} for {address} is open until {}", .until.to_minute())]
     CeremonyBusy {
@@ -365,11 +370,7 @@ impl PublicVault {
 
     /// The log of an organisation, replayed.
     pub fn log(&self, organisation: &Slug) -> Result<Log, VaultError> {
-        let id = self.state.by_slug(organisation).ok_or_else(|| VaultError::NotFound {
-            what: "organisation",
-            name: organisation.to_string(),
-            near: Vec::new(),
-        })?;
+        let id = self.state.by_slug(organisation).ok_or_else(|| no_organisation(organisation))?;
         self.load(id)
     }
 

@@ -74,6 +74,8 @@ pub struct LogReport {
     pub root: Bytes<32>,
     /// Actors' signatures that were verified.
     pub signatures: u64,
+    /// Entries of kinds that a newer version wrote: they were hashed, not judged.
+    pub unknown: u64,
     /// Size of the older checkpoint that it extends, if one was given.
     pub extends: Option<u64>,
     /// Records whose bytes were checked.
@@ -90,6 +92,7 @@ impl LogReport {
             to: verdict.to,
             root: verdict.root,
             signatures: verdict.signatures,
+            unknown: verdict.unknown,
             extends: verdict.extends,
             records,
         }
@@ -473,7 +476,6 @@ enum Expected {
     CeremonyKey,
 }
 
-/// What a text's record must hold: its name alone says so, and it may be gone.
 /// Every text that an entry names, by its record.
 fn texts(state: &Organisation) -> BTreeMap<String, Expected> {
     let named = state.name.into_iter();

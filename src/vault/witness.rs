@@ -6,6 +6,7 @@ use super::commit::Log;
 use super::{Committed, PublicVault, Vault, VaultError};
 use crate::ceremony::judge::QuorumAccepted;
 use crate::event::Hash;
+use crate::log::checkpoint::CheckpointError;
 use crate::log::cosignature::{self, Cosignature};
 use crate::log::merkle::{self, consistency_proof};
 use crate::log::note::{Cosigner, Note, NoteError, VerifierKey};
@@ -335,9 +336,8 @@ impl Vault {
 /// A cosigner's cosignature of a stored note, now.
 pub fn cosign_note(note: &str, cosigner: &Cosigner, now: Time) -> Result<Cosignature, VaultError> {
     let text = parse(note)?.unverified_text().clone();
-    let failed = |why: NoteError| VaultError::RecordGone(format!("cosigner's key ({why})"));
-    let line = cosigner.cosign(&text, now.unix_seconds()).map_err(failed)?;
-    Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)
+    let line = cosigner.cosign(&text, now.unix_seconds()).map_err(CheckpointError::from)?;
+    Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(CheckpointError::from)?)
 }
 
 /// Witnesses of a policy that have not cosigned a note yet.
@@ -361,9 +361,9 @@ fn cosigned_key(log: &OrganisationId) -> RecordKey {
 }
 
 fn log_key(log: &Log) -> Result<VerifierKey, VaultError> {
-    log.state.log_key().map_err(|why| VaultError::RecordGone(format!("log key ({why})")))
+    Ok(log.state.log_key().map_err(CheckpointError::from)?)
 }
 
 fn parse(note: &str) -> Result<Note, VaultError> {
-    Note::parse(note.as_bytes()).map_err(|why| VaultError::RecordGone(format!("checkpoint ({why})")))
+    Ok(Note::parse(note.as_bytes()).map_err(CheckpointError::from)?)
 }

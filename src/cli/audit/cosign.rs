@@ -8,12 +8,10 @@ use crate::http::client::HttpWitnesses;
 use crate::log::policy::{MAX_POLICY, Policy, Witness};
 use crate::name::Slug;
 use crate::store::Store;
-use crate::time::Span;
 use crate::vault::{PublicVault, VaultError};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
 
 /// `audit cosign`.
 pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
@@ -32,7 +30,7 @@ pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
     let mut vault = PublicVault::open_to_cosign(&app.vault)?;
     let log = vault.log(&args.organisation)?;
     asking(app, &witnesses);
-    let mut asker = HttpWitnesses::new(duration(args.wait.witness_timeout));
+    let mut asker = HttpWitnesses::new(args.wait.witness_timeout.to_duration());
     let clock = app.clock;
     let done = vault.cosign(&log, &witnesses, &mut asker, &|| clock.now())?;
     let rows: Vec<_> = done
@@ -102,9 +100,4 @@ pub fn asking(app: &mut App<'_>, witnesses: &[Witness]) {
         let names: Vec<_> = witnesses.iter().map(|w| w.name.as_str()).collect();
         app.ui.note(&format!("Asking {} …", names.join(", ")));
     }
-}
-
-/// As the system's clock counts.
-pub fn duration(span: Span) -> Duration {
-    Duration::from_millis(u64::try_from(span.0).unwrap_or(0))
 }

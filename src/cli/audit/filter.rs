@@ -79,21 +79,6 @@ fn contributor(event: &Event) -> Option<&Pseudonym> {
     }
 }
 
-/// The ceremony that an entry belongs to.
-pub fn ceremony_of(event: &Event) -> Option<&Hash> {
-    match event {
-        Event::Opened(opening) => Some(&opening.ceremony),
-        Event::Accepted(acceptance) => Some(&acceptance.ceremony),
-        Event::Targeted { ceremony, .. }
-        | Event::Refused { ceremony, .. }
-        | Event::Released { ceremony, .. }
-        | Event::ShareRejected { ceremony, .. }
-        | Event::Revealed { ceremony, .. }
-        | Event::Ended { ceremony, .. } => Some(ceremony),
-        _ => None,
-    }
-}
-
 /// Whether an event concerns an account: by itself, through what binds it, or
 /// through its ceremony.
 fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
@@ -107,6 +92,6 @@ fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
             Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
             Scope::Account(account) => account == id,
         },
-        other => ceremony_of(other).is_some_and(held),
+        other => other.ceremony().is_some_and(held),
     }
 }

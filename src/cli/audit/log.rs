@@ -156,10 +156,10 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
         Event::Opened(o) => {
             let reason = vault
                 .text(&state.id, &o.reason)
-                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::cli::room::visible(&r)));
+                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::name::printable(&r)));
             let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
             let ticket =
-                ticket.map(|t| format!(", ticket {}", crate::cli::room::visible(&t))).unwrap_or_default();
+                ticket.map(|t| format!(", ticket {}", crate::name::printable(&t))).unwrap_or_default();
             format!("ceremony {}: {reason}{ticket}, until {}", o.ceremony.short(), o.expires.to_minute())
         }
         Event::Targeted { ceremony, credentials, .. } => {

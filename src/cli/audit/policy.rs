@@ -4,9 +4,9 @@ use super::cosign::read_policy_and_text;
 use crate::cli::args::{CardsArgs, PolicyCommand};
 use crate::cli::error::CliError;
 use crate::cli::group::collect;
-use crate::cli::room::visible;
 use crate::cli::{App, cards};
 use crate::name::MemberAddress;
+use crate::name::printable;
 use crate::vault::VaultError;
 use crate::vault::group as vault_group;
 use serde_json::json;
@@ -75,5 +75,5 @@ fn show(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError> {
 
 /// Text of a log, which others wrote, line by line.
 fn lines(policy: &str) -> String {
-    policy.lines().map(|line| visible(&line.replace('\t', " "))).collect::<Vec<_>>().join("\n")
+    policy.lines().map(|line| printable(&line.replace('\t', " "))).collect::<Vec<_>>().join("\n")
 }

@@ -110,7 +110,7 @@ impl Delivery<'_> {
         let args = self.args;
         let text = |hash: &_| vault.text(&state.id, hash);
         let source = ocsf::Source { origin: state.origin.as_str(), state: Some(state), text: &text };
-        let mut progress = Progress::new(state.size);
+        let mut progress = Told::new(state.size);
         let mut entries = vault.walk(&state.id, self.cursor.next()..state.size);
         loop {
             let batch = entries.by_ref().take(BATCH).collect::<Result<Vec<Read>, _>>()?;
@@ -146,7 +146,7 @@ struct Wait(Option<Duration>);
 
 impl Wait {
     fn span(&self, interval: Span) -> Duration {
-        self.0.unwrap_or(Duration::from_millis(u64::try_from(interval.0).unwrap_or(1000)))
+        self.0.unwrap_or(interval.to_duration())
     }
 
     fn longer(&mut self, app: &mut App<'_>, sink: &Sink, events: usize, why: &io::Error) {
@@ -166,13 +166,14 @@ impl Wait {
     }
 }
 
-/// How far a long export is, on a terminal.
-struct Progress {
+/// What is told of a long export, on a terminal: a line now and then, since the
+/// events themselves may go to the same one.
+struct Told {
     entries: u64,
     told: Instant,
 }
 
-impl Progress {
+impl Told {
     fn new(entries: u64) -> Self {
         Self { entries, told: Instant::now() }
     }

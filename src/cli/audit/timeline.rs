@@ -1,6 +1,6 @@
 //! `audit log --timeline`: one line a ceremony.
 
-use super::filter::{Filter, ceremony_of};
+use super::filter::Filter;
 use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
@@ -44,7 +44,7 @@ pub fn rows(
             Event::Refused { ceremony, .. } => seen.entry(*ceremony).or_default().refused += 1,
             _ => {}
         }
-        asked.extend(ceremony_of(event).filter(|_| filter.keeps(&entry)));
+        asked.extend(event.ceremony().filter(|_| filter.keeps(&entry)));
     }
     let mut found: Vec<_> = state.ceremonies.iter().filter(|(hash, _)| asked.contains(*hash)).collect();
     found.sort_by_key(|(_, ceremony)| ceremony.opened_size);

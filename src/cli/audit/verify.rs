@@ -7,6 +7,7 @@ use crate::audit::{self, Options, Source, SourceError};
 use crate::cli::args::VerifyArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
+use crate::cli::table::counted;
 use crate::cli::{App, files};
 use crate::export::{Directory, check_tiles_and_tell};
 use crate::log::VerifierKey;
@@ -58,7 +59,7 @@ fn of_vault(app: &mut App<'_>, only: Option<&Slug>, options: &Options<'_>) -> Re
     let value = serde_json::to_value(&report).expect("a report is plain values");
     let found = report.findings.len();
     app.emit(value, || {
-        let mut lines = words(&report, |log| format!(", {} records", log.records));
+        let mut lines = words(&report, |log| format!(", {}", counted(log.records as usize, "record")));
         if report.logs.is_empty() {
             lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
         }
@@ -159,21 +160,32 @@ fn copy_words(report: &Report, first: u64, own: Option<&VerifierKey>) -> String 
 }
 
 /// One line a log, with what is wrong with it below.
+fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
+}
+
 fn words(report: &Report, more: impl Fn(&LogReport) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for log in &report.logs {
         let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
         let wrong = report.findings.iter().filter(|f| f.log == log.log).count();
         lines.push(format!(
-            "{} {}: {} entries, {} to {}, root {}, {} signatures{}{}",
+            "{} {}: {}, {} to {}, root {}, {}{}{}{}",
             if wrong == 0 { "good " } else { "WRONG" },
             log.log,
-            log.entries,
+            entries(log.entries),
             time(log.from),
             time(log.to),
             log.root.short(),
-            log.signatures,
+            counted(log.signatures as usize, "signature"),
             more(log),
+            match log.unknown {
+                0 => String::new(),
+                newer => format!(
+                    ", {} of kinds that this program does not know: hashed, not judged",
+                    entries(newer)
+                ),
+            },
             log.extends.map(|size| format!(", extends the checkpoint of {size}")).unwrap_or_default()
         ));
         lines
