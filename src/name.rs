@@ -189,13 +189,23 @@ fn is_slug(text: &str) -> bool {
 }
 
 fn is_pseudonym(text: &str) -> bool {
-    let word = |w: &str| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase());
-    text.split('-').count() == 3 && text.split('-').all(word)
+    let (mut words, mut letters) = (1, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' if letters < 12 => letters += 1,
+            b'-' if letters > 0 && words < 3 => (words, letters) = (words + 1, 0),
+            _ => return false,
+        }
+    }
+    words == 3 && letters > 0
 }
 
 /// Characters that a reader does not see, or that turn or hide what stands beside
 /// them: controls of both sets, format and bidirectional characters, tags.
 pub fn unprintable(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')

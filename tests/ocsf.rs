@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use warifu::event::{Entry, KINDS, TextHash};
+use warifu::event::{Entry, KINDS, Line, TextHash};
 use warifu::log::entry::EntryBytes;
 use warifu::report::ocsf::{self, Ocsf, Severity, Source};
-use warifu::state::Organisation;
+use warifu::state::{Organisation, Past};
 
 const REASON: &str = "The payment method has to be changed.";
 
@@ -44,6 +44,16 @@ fn state(lines: &[EntryBytes]) -> Organisation {
     state
 }
 
+/// What all entries tell of ceremonies.
+fn past(lines: &[EntryBytes]) -> Past {
+    let mut past = Past::default();
+    for (index, line) in (0..).zip(lines) {
+        let Line::Known(entry) = Entry::from_line(line).unwrap() else { continue };
+        past.note(index, entry.time, &entry.event);
+    }
+    past
+}
+
 fn known(_: &TextHash) -> Option<String> {
     Some(REASON.to_owned())
 }
@@ -54,8 +64,9 @@ fn events() -> Vec<Ocsf> {
     let state = state(&organisation);
     let newer = r#"{"v":9,"time":"2026-03-01T09:00:00.000Z","actor":"quiet-heron-lamp","event":{"moon-landed":{"x":1}}}"#;
     let newer = EntryBytes::new(newer.as_bytes().to_vec()).unwrap();
-    let of_vault = Source { origin: "vault.example/warifu/0", state: None, text: &known };
-    let of_log = Source { origin: state.origin.as_str(), state: Some(&state), text: &known };
+    let (none, past) = (Past::default(), past(&organisation));
+    let of_vault = Source { origin: "vault.example/warifu/0", state: None, past: &none, text: &known };
+    let of_log = Source { origin: state.origin.as_str(), state: Some(&state), past: &past, text: &known };
     let from = |source: &Source<'_>, lines: &[EntryBytes]| -> Vec<Ocsf> {
         (0..).zip(lines).map(|(index, line)| ocsf::event(source, index, line).unwrap()).collect()
     };
@@ -130,7 +141,8 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
 fn an_event_says_where_its_entry_stands_and_to_which_ceremony_it_belongs() {
     let (_, organisation) = lines();
     let state = state(&organisation);
-    let source = Source { origin: state.origin.as_str(), state: Some(&state), text: &known };
+    let past = past(&organisation);
+    let source = Source { origin: state.origin.as_str(), state: Some(&state), past: &past, text: &known };
     let mut of_ceremonies = 0;
     for (index, line) in (0..).zip(&organisation) {
         let event = ocsf::event(&source, index, line).unwrap();
@@ -156,7 +168,8 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
     let (_, organisation) = lines();
     let state = state(&organisation);
     let erased = |_: &TextHash| None;
-    let with = Source { origin: "o", state: Some(&state), text: &known };
+    let past = past(&organisation);
+    let with = Source { origin: "o", state: Some(&state), past: &past, text: &known };
     let without = Source { text: &erased, ..with };
     let mut commented = 0;
     for line in &organisation {
@@ -178,7 +191,8 @@ fn a_reason_cannot_hide_or_turn_what_stands_beside_it() {
     let (_, organisation) = lines();
     let state = state(&organisation);
     let bad = |_: &TextHash| Some("pay\u{202e}\nlater\u{200b}".to_owned());
-    let source = Source { origin: "o", state: Some(&state), text: &bad };
+    let past = past(&organisation);
+    let source = Source { origin: "o", state: Some(&state), past: &past, text: &bad };
     let opened = organisation.iter().find(|line| line.as_str().contains("\"opened\"")).unwrap();
     assert_eq!(ocsf::event(&source, 0, opened).unwrap().value["comment"], "pay··later·");
 }

@@ -15,7 +15,7 @@ use crate::name::{OrganisationId, Origin, Provider, Pseudonym};
 use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
-use crate::state::{Ceremony, Invalid, Organisation, Standing};
+use crate::state::{Ceremony, Invalid, Organisation};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -175,8 +175,6 @@ pub struct ShownTarget {
     pub version: u64,
     /// Newest version there is.
     pub newest: u64,
-    /// What was different when it was sealed.
-    pub differences: Vec<String>,
     /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
     /// Since when it is exposed, if it was released before.
@@ -343,7 +341,7 @@ fn check_ceremony<'a>(
 ) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
     let listed = state.listing != Some(*hash);
-    let found = state.ceremonies.get(hash).filter(|c| listed && c.standing == Standing::Open);
+    let found = state.ceremonies.get(hash).filter(|_| listed);
     let found = found.ok_or(ReviewError::NoCeremony)?;
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
@@ -373,7 +371,7 @@ fn check_target(
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
     let version = state.versions.get(&target.credential).ok_or(not_current("version"))?;
-    if Target::from(&*version.sealing) != *target {
+    if version.sealing.target(&target.credential) != *target {
         return Err(not_current("version"));
     }
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
@@ -405,17 +403,9 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let found = state.versions.get(&target.credential).ok_or_else(gone)?;
-    let sealing = &found.sealing;
     let address = state.address(&target.account);
     let newest =
         state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
-    let mut differences = Vec::new();
-    if sealing.address != address {
-        differences.push(format!("it was sealed as {}", sealing.address));
-    }
-    if sealing.external_id != account.external_id || sealing.provider != account.provider {
-        differences.push(format!("it was sealed for {} account {}", sealing.provider, sealing.external_id));
-    }
     Ok(ShownTarget {
         address,
         provider: account.provider.clone(),
@@ -423,7 +413,6 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
         factor: target.factor,
         version: target.version,
         newest,
-        differences,
         weakened: state.weakened(&target.credential),
         exposed: found.exposed,
     })

@@ -11,7 +11,7 @@ use crate::name::Pseudonym;
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
 pub use crate::state::{AHEAD, ROOM_AGE};
-use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation, Standing};
+use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation};
 use crate::time::{Span, Time};
 
 /// Window of a ceremony in the room, unless another is asked for.
@@ -53,20 +53,20 @@ pub fn attempt<'a>(
 ) -> Result<Attempt<'a>, NotCounted> {
     let who = &contribution.custodian;
     let ceremony = state.ceremonies.get(&contribution.ceremony);
-    let ceremony = ceremony.ok_or(NotCounted::UnknownCeremony(contribution.ceremony))?;
+    if ceremony.is_none() && !state.spent.contains_key(&contribution.ceremony) {
+        return Err(NotCounted::UnknownCeremony(contribution.ceremony));
+    }
     let card = state.people.get(who).filter(|p| p.role == crate::seal::card::Role::Custodian);
     let card = card.ok_or_else(|| NotCounted::NotACustodian(who.clone()))?;
     if !sign::verify(&card.sign_key, &contribution.digest(), &contribution.signature) {
         return Err(NotCounted::Signature(who.clone()));
     }
+    let ceremony = ceremony.ok_or(NotCounted::Ended)?;
     if let Some(why) = ceremony.refused.get(&Bytes(contribution.digest())) {
         return Err(NotCounted::Repeated(Some(*why)));
     }
     if ceremony.accepted_messages.contains(&Bytes(contribution.digest())) {
         return Err(NotCounted::Repeated(None));
-    }
-    if ceremony.standing != Standing::Open {
-        return Err(NotCounted::Ended);
     }
     Ok(Attempt { contribution, ceremony })
 }
@@ -249,7 +249,7 @@ pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
 /// The quorum for a target of an open ceremony, once it is complete, while the
 /// operator's admission stands.
 pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<QuorumAccepted> {
-    let found = state.ceremonies.get(ceremony).filter(|c| c.standing == Standing::Open)?;
+    let found = state.ceremonies.get(ceremony)?;
     let credential = *found.targets.get(usize::try_from(target).ok()?)?;
     let version = state.versions.get(&credential)?;
     let group = state.groups.get(&version.sealing.group)?;

@@ -2,7 +2,7 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
-use crate::event::{Enrolment, Entry, GroupStatement, Hash, Sealing, Shown, Signed};
+use crate::event::{Enrolment, Entry, GroupStatement, Hash, Shown, Signed};
 use crate::hex::Bytes;
 use crate::log::EntryBytes;
 use crate::log::note::Note;
@@ -20,7 +20,7 @@ use crate::seal::{
     sign,
 };
 use crate::secret::SecretPoint;
-use crate::state::{Ceremony, Invalid, Organisation};
+use crate::state::{Ceremony, Held, Invalid, Organisation};
 use crate::transcript::label;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -194,7 +194,8 @@ fn unacceptable(why: ReviewError) -> FinishError {
 /// What the replayed log says about the target.
 struct Facts<'a> {
     ceremony: &'a Ceremony,
-    sealing: &'a Sealing,
+    credential: Hash,
+    sealing: &'a Held,
     group: &'a GroupStatement,
     keys: GroupKeys,
     gamma: Bytes<32>,
@@ -209,13 +210,14 @@ impl<'a> Facts<'a> {
             return Err(FinishError::NotReleased);
         }
         let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
-        if Target::from(&**sealing) != *target {
+        if sealing.target(&target.credential) != *target {
             return Err(not("version"));
         }
         let group = state.groups.get(&target.group).ok_or(not("group"))?;
         let keys = state.group_keys(group).map_err(|_| not("group"))?;
         let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
-        Ok(Self { ceremony, sealing, group, keys, gamma, people: &state.people })
+        let credential = target.credential;
+        Ok(Self { ceremony, credential, sealing, group, keys, gamma, people: &state.people })
     }
 }
 
@@ -305,7 +307,7 @@ fn open_ingredient(
     let boxed = release.ingredient.as_ref();
     let plaintext = hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed)
         .map_err(|_| FinishError::Ingredient(IngredientFault::Sealed))?;
-    let Sealing { credential, origin, .. } = facts.sealing;
+    let (credential, origin) = (&facts.credential, &facts.sealing.origin);
     pvss::verify_ingredient(plaintext.expose(), &facts.gamma, credential, origin, ceremony)
         .map_err(|why| FinishError::Ingredient(why.into()))
 }

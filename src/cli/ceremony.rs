@@ -12,10 +12,10 @@ use crate::event::{Ending, Event, Hash, Mode, Shown};
 use crate::message::{Contribution, Message, Notices, Package, Release};
 use crate::name::{Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
-use crate::state::{Ceremony, Standing};
+use crate::state::{Ceremony, Past, Standing};
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
-use crate::vault::{Log, Vault, VaultError};
+use crate::vault::{Log, PublicVault, Vault, VaultError};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<
     }
     let found = vault.known(&log, &ceremony)?;
     let expires = found.expires;
-    let (_, needed) = judge::progress(&log.state, found, 0);
+    let (_, needed) = judge::progress(&log.state, &found, 0);
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string(), "expires": expires });
     app.emit(value, || {
         format!(
@@ -115,7 +115,7 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
     let vault = app.open_vault()?;
     let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
     for slug in slugs {
-        if vault.log(&slug)?.state.ceremonies.contains_key(ceremony) {
+        if vault.known(&vault.log(&slug)?, ceremony).is_ok() {
             return app.prepare(vault, &slug);
         }
     }
@@ -141,7 +141,7 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
         Err(error) => return Err(error.into()),
     };
     let found = vault.known(&log, &contribution.ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, 0);
+    let (there, needed) = judge::progress(&log.state, &found, 0);
     let who = &contribution.custodian;
     let short = contribution.ceremony.short();
     let value =
@@ -159,16 +159,16 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
 }
 
 /// A ceremony by the first digits of its hash.
-fn by_prefix(log: &Log, prefix: &str) -> Result<Hash, CliError> {
-    let found: Vec<_> =
-        log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
+fn by_prefix(vault: &PublicVault, log: &Log, prefix: &str) -> Result<Hash, CliError> {
+    let past = vault.past(log, |hash| hash.to_string().starts_with(prefix))?;
+    let found: Vec<_> = past.all().keys().collect();
     match found.as_slice() {
         [one] if prefix.len() >= 4 => Ok(**one),
         [] => {
             let error = VaultError::NotFound {
                 what: "ceremony",
                 name: prefix.to_owned(),
-                near: likely(&log.state.ceremonies),
+                near: likely(vault.past(log, |_| true)?.all()),
             };
             let organisation = &log.state.slug;
             Err(CliError::from(error).advised(format!(
@@ -206,10 +206,10 @@ fn finish_here(
         app.ui.can_reveal()?;
     }
     let (mut vault, mut log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     let found = vault.known(&log, &ceremony)?;
     if matches!(found.standing, Standing::Open) {
-        let (there, needed) = judge::progress(&log.state, found, 0);
+        let (there, needed) = judge::progress(&log.state, &found, 0);
         if there < needed {
             return Err(VaultError::NoQuorum { there, needed }.into());
         }
@@ -228,7 +228,7 @@ fn finish_here(
     )? {
         Opened::Payload(payload) => payload,
         Opened::Missing => {
-            let (there, needed) = judge::progress(&log.state, vault.known(&log, &ceremony)?, 0);
+            let (there, needed) = judge::progress(&log.state, &*vault.known(&log, &ceremony)?, 0);
             return Err(VaultError::NoQuorum { there, needed }.into());
         }
     };
@@ -362,7 +362,7 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let now = app.now();
     let entered = vault.enter_notices(&mut log, &notices, now)?;
     let found = vault.known(&log, &notices.ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, notices.target);
+    let (there, needed) = judge::progress(&log.state, &found, notices.target);
     let operator = found.operator.to_string();
     let bad: Vec<_> = notices.rejected.iter().map(|s| s.pseudonym.to_string()).collect();
     let shown = notices.revealed.as_ref().map(|showing| showing.shown);
@@ -396,7 +396,7 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
 
 fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -> Result<(), CliError> {
     let (vault, log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     files::write_message(out, &vault.package(&log, &ceremony)?)?;
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
     app.emit(value, || format!("Wrote {}: give it to the custodians.", out.display()));
@@ -406,7 +406,7 @@ fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -
 /// Closed, if it was released; aborted, if not.
 fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     if how == Ending::Closed && vault.known(&log, &ceremony)?.released.is_empty() {
         let fact = format!("ceremony {} has released nothing that could be closed", ceremony.short());
         let remedy = format!("Stop it with 'warifu ceremony abort {organisation} {}'.", ceremony.short());
@@ -422,10 +422,12 @@ fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> R
 
 fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliError> {
     // Ceremonies are its business: those that ran out are closed by it.
-    let (_, log) = app.open_log(organisation)?;
+    let (vault, log) = app.open_log(organisation)?;
     let state = &log.state;
-    let wanted = state.ceremonies.iter().filter(|(_, c)| all || c.standing == Standing::Open);
+    let past = if all { vault.past(&log, |_| true)? } else { Past::default() };
+    let wanted = if all { past.all() } else { &state.ceremonies };
     let mut rows: Vec<_> = wanted
+        .iter()
         .map(|(hash, c)| {
             let versions = c.targets.iter().filter_map(|credential| state.versions.get(credential));
             let targets: Vec<_> = versions.map(|v| state.address(&v.sealing.account)).collect();
@@ -438,7 +440,7 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
         .collect();
     rows.sort_by_key(|row| row["opened"].to_string());
     let room = app.ui.columns();
-    let empty = match all || state.ceremonies.is_empty() {
+    let empty = match rows.is_empty() && (all || !ever_opened(&vault, &log)?) {
         true => format!(
             "No ceremonies yet. Next: warifu open ADDRESS --reason WHY, with an account of {organisation}"
         ),
@@ -446,6 +448,16 @@ fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliErro
     };
     app.emit(json!(rows), || if rows.is_empty() { empty } else { ceremony_table(&rows, room) });
     Ok(())
+}
+
+/// Whether the log tells of any ceremony.
+fn ever_opened(vault: &PublicVault, log: &Log) -> Result<bool, VaultError> {
+    for entry in vault.walk(&log.state.id, 0..log.state.size) {
+        if matches!(entry?.event, Some(Event::Opened(_))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn ceremony_table(rows: &[serde_json::Value], room: Option<usize>) -> String {

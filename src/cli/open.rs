@@ -51,7 +51,7 @@ pub fn begin(
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     cards::remember(app, (vault, log), &operator.path);
     let found = vault.known(log, &ceremony)?;
-    let (_, needed) = judge::progress(&log.state, found, 0);
+    let (_, needed) = judge::progress(&log.state, &found, 0);
     let expires = found.expires;
     // By files the result says it, with the file that the custodians need.
     if mode == Mode::Room {
@@ -73,7 +73,7 @@ fn hold(
     args: &Open,
 ) -> Result<(), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (_, wanted) = judge::progress(&log.state, found, 0);
+    let (_, wanted) = judge::progress(&log.state, &found, 0);
     let mut present = Vec::new();
     let payload = loop {
         room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;

@@ -47,7 +47,6 @@ pub fn plain_words(review: &Review) -> String {
                 format!(", NOT the newest, which is {}", target.newest)
             }
         ));
-        lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
         if target.weakened > 0 {
             lines.push(format!(
                 "      note: weakened: shares of {} were given in ceremonies that came to nothing",
@@ -171,7 +170,7 @@ pub fn collect_in_room(
 
 fn standing(vault: &Vault, log: &Log, ceremony: &Hash) -> Result<(Time, usize, usize), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, 0);
+    let (there, needed) = judge::progress(&log.state, &found, 0);
     Ok((found.expires, there, needed))
 }
 

@@ -17,7 +17,7 @@ use crate::event::{
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, GroupId, Pseudonym};
 use crate::seal::card::Role;
-use crate::state::{Ceremony, Organisation};
+use crate::state::{Ceremony, Organisation, Past};
 use crate::time::Time;
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,8 @@ pub struct Source<'a> {
     /// What the log adds up to, at this entry or later: an entry names only what
     /// stands before it, and that keeps its names. `None` for the vault's own log.
     pub state: Option<&'a Organisation>,
+    /// The ceremonies that the entries before it, and itself, tell of.
+    pub past: &'a Past,
     /// The text behind a hash, unless it was erased.
     pub text: &'a dyn Fn(&TextHash) -> Option<String>,
 }
@@ -700,7 +702,7 @@ fn by(source: &Source<'_>, actor: &Actor) -> Value {
 
 impl Source<'_> {
     fn ceremony(&self, hash: &Hash) -> Option<&Ceremony> {
-        self.state?.ceremonies.get(hash)
+        self.past.get(hash)
     }
 
     fn address(&self, account: &AccountId) -> String {
@@ -722,7 +724,7 @@ impl Source<'_> {
 
     /// A version as an entity, and in words.
     fn version(&self, credential: &Hash) -> (Value, String) {
-        let begun = self.state.and_then(|state| state.begun.get(credential));
+        let begun = self.state.and_then(|state| state.begun(credential));
         let address = begun.map(|b| self.address(&b.account));
         let name = match (&address, begun) {
             (Some(address), Some(begun)) => format!("{address} version {}", begun.version),

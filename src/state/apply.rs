@@ -9,7 +9,8 @@
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::index::{self, Index};
 use super::{
-    AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
+    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
+    Standing, Version,
 };
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
@@ -198,6 +199,7 @@ impl Organisation {
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
+            spent: BTreeMap::new(),
             listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
@@ -342,17 +344,7 @@ impl Organisation {
             }
             Event::Ended { ceremony, how } => {
                 by_host(actor)?;
-                let open = self.open_ceremony(ceremony, "ended")?;
-                if *how == Ending::Expired && entry.time <= open.expires {
-                    return Err(Invalid::CeremonyState("ended"));
-                }
-                open.standing = Standing::Ended(*how);
-                // What was sent is of use to an open ceremony alone: in an ended
-                // one every message is refused, known or not.
-                open.accepted_messages.clear();
-                open.refused.clear();
-                self.index.open.remove(ceremony);
-                Ok(())
+                self.ended(ceremony, *how, entry.time)
             }
         }
     }
@@ -382,7 +374,7 @@ impl Organisation {
             provider: provider.clone(),
             external_id: id.clone(),
         };
-        self.accounts.insert(*account, kept);
+        self.accounts.insert(*account, Box::new(kept));
         Ok(())
     }
 
@@ -482,10 +474,8 @@ impl Organisation {
         claims.take(claim(custodian, member, &Admission::revocation_digest(admission), signature))?;
         let (group, operator) = (given.group, given.operator.clone());
         self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
-        for open in &self.index.open {
-            if let Some(ceremony) = self.ceremonies.get_mut(open).filter(|c| c.operator == operator) {
-                ceremony.stopped.insert(group);
-            }
+        for ceremony in self.ceremonies.values_mut().filter(|c| c.operator == operator) {
+            ceremony.stopped.insert(group);
         }
         *self.revocations.entry(group).or_default().entry(operator).or_default() += 1;
         Ok(())
@@ -632,7 +622,7 @@ impl Organisation {
     }
 
     fn seal_begun(&mut self, credential: &Hash, begun: Begun) -> Result<(), Invalid> {
-        if self.begun.contains_key(credential) {
+        if self.begun.contains_key(credential) || self.versions.contains_key(credential) {
             return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
         }
         let expected =
@@ -651,15 +641,15 @@ impl Organisation {
 
     fn sealed(&mut self, actor: &Actor, sealing: &Sealing, time: Time) -> Result<(), Invalid> {
         by_host(actor)?;
+        if self.versions.contains_key(&sealing.credential) {
+            return Err(Invalid::Duplicate(sealing.address.clone()));
+        }
         let unknown = || Invalid::Unknown { what: "seal", id: sealing.credential.short() };
         let begun = self.begun.get(&sealing.credential).ok_or_else(unknown)?;
         let as_begun = (begun.origin, begun.account, begun.factor, begun.version)
             == (sealing.origin, sealing.account, sealing.factor, sealing.version);
         if !as_begun || sealing.dealing != sealing.origin {
             return Err(Invalid::Mismatch("seal"));
-        }
-        if self.versions.contains_key(&sealing.credential) {
-            return Err(Invalid::Duplicate(sealing.address.clone()));
         }
         let account = self.accounts.get(&sealing.account).ok_or(Invalid::Mismatch("account"))?;
         let as_known = account.provider == sealing.provider && account.external_id == sealing.external_id;
@@ -674,11 +664,12 @@ impl Organisation {
             _ => return Err(Invalid::Mismatch("binding")),
         }
         let version = Version {
-            sealing: Box::new(sealing.clone()),
+            sealing: Box::new(Held::from(sealing)),
             sealed: time,
             exposed: None,
             loose_shares: BTreeSet::new(),
         };
+        self.begun.remove(&sealing.credential);
         self.versions.insert(sealing.credential, version);
         Ok(())
     }
@@ -697,37 +688,14 @@ impl Organisation {
         }
         let signed = request_digest(&opening.ceremony);
         claims.take(claim(&opening.operator, &operator.sign_key, &signed, &opening.signature))?;
-        if self.ceremonies.contains_key(&opening.ceremony) {
+        if self.ceremonies.contains_key(&opening.ceremony) || self.spent.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
         if opening.count == 0 || opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
         self.check_seen(&opening.operator, opening.size, &opening.root)?;
-        let ceremony = Ceremony {
-            opened: time,
-            opened_size: self.size + 1,
-            opened_root: None,
-            expires: opening.expires,
-            operator: opening.operator.clone(),
-            mode: opening.mode,
-            requester_key: opening.requester_key,
-            gate_key: opening.gate_key,
-            reason: opening.reason,
-            ticket: opening.ticket,
-            targets_hash: opening.targets,
-            count: opening.count,
-            targets: Vec::new(),
-            accepted: BTreeMap::new(),
-            accepted_messages: BTreeSet::new(),
-            rejected: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            released: BTreeSet::new(),
-            revealed: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            standing: Standing::Open,
-        };
-        self.index.open.insert(opening.ceremony);
+        let ceremony = Ceremony::opened(opening, time, self.size + 1);
         self.ceremonies.insert(opening.ceremony, ceremony);
         self.listing = Some(opening.ceremony);
         Ok(())
@@ -817,8 +785,8 @@ impl Organisation {
     /// Hash of a ceremony's whole list, with what each target is in this log.
     fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
         let listed = ceremony.targets.iter().chain(rest);
-        let versions = listed.filter_map(|credential| self.versions.get(credential));
-        targets_hash(&versions.map(|v| Target::from(&*v.sealing)).collect::<Vec<_>>())
+        let target = |credential: &Hash| Some(self.versions.get(credential)?.sealing.target(credential));
+        targets_hash(&listed.filter_map(target).collect::<Vec<Target>>())
     }
 
     /// What the custodian says to have cosigned: the checkpoint that was checked,
@@ -871,7 +839,6 @@ impl Organisation {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
         claims.take(self.cosigned(acceptance, &cosign_key)?)?;
-        let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
             let version =
@@ -879,18 +846,10 @@ impl Organisation {
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             member_key(group, who)?;
             check_admitted(open, group)?;
-            covered.push(version.sealing.credential);
         }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
         open.accepted.insert(who.clone(), acceptance.targets.clone());
         open.accepted_messages.insert(message);
-        let released = open.released.clone();
-        for (target, credential) in acceptance.targets.iter().zip(covered) {
-            let version = self.versions.get_mut(&credential).filter(|_| !released.contains(target));
-            if let Some(version) = version {
-                version.loose_shares.insert((acceptance.ceremony, who.clone()));
-            }
-        }
         self.use_up(who, acceptance.step, time);
         self.wrong_codes.remove(who);
         Ok(())
@@ -900,7 +859,7 @@ impl Organisation {
     /// its `at` is not before its ceremony's opening, its step at most one before
     /// its `at`, and a ceremony that is not open now opens now at the earliest.
     fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
-        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get(hash));
+        let open = self.ceremonies.values();
         let earliest = open.filter(|c| c.expires >= time).map(|c| c.opened).min().unwrap_or(time).min(time);
         let needed = (earliest.unix_seconds() / STEP).saturating_sub(1);
         let used = self.used_steps.entry(who.clone()).or_default();
@@ -966,8 +925,28 @@ impl Organisation {
         self.open_ceremony(ceremony, "released")?.released.insert(target);
         if let Some(version) = self.versions.get_mut(credential) {
             version.exposed.get_or_insert(time);
-            version.loose_shares.retain(|(opened, _)| opened != ceremony);
         }
+        Ok(())
+    }
+
+    /// A ceremony leaves the state: what it was for and who took part the entries
+    /// say. Kept are the custodians whose shares came to nothing, and that its
+    /// request must not be opened again.
+    fn ended(&mut self, ceremony: &Hash, how: Ending, time: Time) -> Result<(), Invalid> {
+        let open = self.open_ceremony(ceremony, "ended")?;
+        if how == Ending::Expired && time <= open.expires {
+            return Err(Invalid::CeremonyState("ended"));
+        }
+        let Some(ended) = self.ceremonies.remove(ceremony) else { return Ok(()) };
+        for (credential, who) in ended.given_for_nothing() {
+            if let Some(version) = self.versions.get_mut(credential) {
+                version.loose_shares.insert(who.clone());
+            }
+        }
+        self.spent.insert(*ceremony, Spent { expires: ended.expires, seen: ended.seen });
+        // Others are refused for their age from now on, as `opened` and `check_seen` say.
+        let size = self.size;
+        self.spent.retain(|_, spent| spent.expires > time && spent.seen + RECENT > size);
         Ok(())
     }
 

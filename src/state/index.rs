@@ -2,14 +2,15 @@
 //! takes time in proportion to its length. Made of the state beside it, by
 //! `apply.rs` alone; it is no part of what is stored.
 
-use crate::event::Hash;
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Stands for texts of any length; shorter than keeping them twice.
-pub(super) type Digest = Bytes<32>;
+/// Stands for texts of any length; shorter than keeping them twice. Half of a
+/// SHA-256: whoever made two names that share one would gain that the second is
+/// refused, and a look-up compares the name itself.
+pub(super) type Digest = Bytes<16>;
 
 /// A name within a project, whose id is always as long.
 pub(super) fn name_of(project: &ProjectId, slug: &Slug) -> Digest {
@@ -22,7 +23,8 @@ pub(super) fn identifier_of(provider: &Provider, id: &str) -> Digest {
 }
 
 fn digest(first: &[u8], second: &str) -> Digest {
-    Bytes(Sha256::new().chain_update(first).chain_update([0]).chain_update(second).finalize().into())
+    let whole = Sha256::new().chain_update(first).chain_update([0]).chain_update(second).finalize();
+    Bytes(*whole.first_chunk().expect("a SHA-256 has 32 bytes"))
 }
 
 /// What is looked up by something else than its id.
@@ -40,6 +42,4 @@ pub(super) struct Index {
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
     /// The last version that was begun.
     pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
-    /// Ceremonies that have not ended.
-    pub(super) open: BTreeSet<Hash>,
 }

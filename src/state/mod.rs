@@ -7,15 +7,17 @@
 mod apply;
 mod claims;
 mod index;
+mod past;
 mod vault;
 
 pub use apply::Invalid;
 pub use claims::{Claim, Claims, Said, Signer, Strict};
+pub use past::Past;
 pub use vault::VaultState;
 
 use crate::event::{
-    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
-    WitnessPolicy,
+    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Refusal, Scope, Sealing,
+    Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -23,6 +25,7 @@ use crate::log::policy::Policy;
 pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
 use crate::log::{Checkpoint, Cosignature};
+use crate::message::Target;
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -66,8 +69,8 @@ pub struct Organisation {
     pub gates: Vec<GateEpoch>,
     /// Projects.
     pub projects: BTreeMap<ProjectId, Project>,
-    /// Accounts.
-    pub accounts: BTreeMap<AccountId, Account>,
+    /// Accounts. Boxed, as versions are: nodes of the map are seldom full.
+    pub accounts: BTreeMap<AccountId, Box<Account>>,
     /// Cards.
     pub people: BTreeMap<Pseudonym, Enrolment>,
     /// Groups.
@@ -85,10 +88,15 @@ pub struct Organisation {
     pub revocations: BTreeMap<GroupId, BTreeMap<Pseudonym, u64>>,
     /// Sealed versions by credential id.
     pub versions: BTreeMap<Hash, Version>,
-    /// Credential ids for which the gate was asked, whether or not it came to a seal.
+    /// Credential ids for which the gate was asked, as long as it has not come to a
+    /// seal: what a sealed one was begun as, its version says.
     pub begun: BTreeMap<Hash, Begun>,
-    /// Ceremonies by request hash.
+    /// Open ceremonies by request hash. What one leaves behind when it ends is in
+    /// its versions and in `spent`; [`Past`] tells the rest from the entries.
     pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// Requests whose ceremony has ended, as long as nothing else would keep them
+    /// from being opened once more.
+    pub spent: BTreeMap<Hash, Spent>,
     /// The ceremony just opened whose list of targets is not complete: nothing but
     /// the rest of the list may follow.
     pub listing: Option<Hash>,
@@ -132,8 +140,18 @@ pub struct Account {
     pub external_id: String,
 }
 
+/// A request that was answered.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Spent {
+    /// End of its window: it cannot be opened then, whoever signed it.
+    pub expires: Time,
+    /// Size of the log that its operator saw: [`RECENT`] entries later it is too
+    /// old.
+    pub seen: u64,
+}
+
 /// A seal that was begun.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Begun {
     /// Its dealing.
     pub origin: Hash,
@@ -145,19 +163,46 @@ pub struct Begun {
     pub version: u64,
 }
 
+/// What is kept of a version's sealing: all but what its account says, and its
+/// credential id, under which it is found.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Held {
+    /// Whose.
+    pub account: AccountId,
+    /// Which factor.
+    pub factor: Factor,
+    /// Which version, from 1; never repeats.
+    pub version: u64,
+    /// Who can open it.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Gate epoch of the second ingredient.
+    pub gate_epoch: u64,
+    /// Hash of the sealed payload.
+    pub payload: Hash,
+    /// Id of the dealing that holds its shares now.
+    pub dealing: Hash,
+    /// Id of its first dealing.
+    pub origin: Hash,
+    /// Where the password came from.
+    pub made: Made,
+    /// To whom it was shown.
+    pub shown: Shown,
+}
+
 /// A sealed version and what became of it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Version {
     /// As it was sealed.
-    pub sealing: Box<Sealing>,
+    pub sealing: Box<Held>,
     /// When.
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
-    /// Ceremonies and custodians whose share of it was accepted and which no
-    /// release came of so far: [`Organisation::weakened`] counts the custodians
-    /// of those whose ceremony has ended.
-    pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
+    /// Custodians whose share of it was accepted in a ceremony that ended without a
+    /// release of it.
+    pub loose_shares: BTreeSet<Pseudonym>,
 }
 
 /// How a ceremony stands.
@@ -175,6 +220,8 @@ pub enum Standing {
 pub struct Ceremony {
     /// When it opened.
     pub opened: Time,
+    /// Log size that its operator saw when asking.
+    pub seen: u64,
     /// Log size just after its opening: what every custodian must have checked.
     pub opened_size: u64,
     /// The log's root at that size, once the list of targets is complete. It stays
@@ -255,7 +302,8 @@ impl Organisation {
     /// An account by the names in its address.
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
-        self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?)
+        let found = self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?);
+        found.map(|(id, found)| (id, &**found)).filter(|(_, found)| found.slug == *account)
     }
 
     /// `org/group`.
@@ -298,13 +346,62 @@ impl Organisation {
 
     /// Versions of an account, oldest first.
     pub fn versions_of(&self, account: &AccountId, factor: Factor) -> Vec<(&Hash, &Version)> {
-        let mut found: Vec<_> = self
-            .versions
-            .iter()
-            .filter(|(_, v)| v.sealing.account == *account && v.sealing.factor == factor)
-            .collect();
-        found.sort_by_key(|(_, v)| v.sealing.version);
-        found
+        let begun = 1..self.next_version(account, factor);
+        begun
+            .filter_map(|version| self.versions.get_key_value(&self.credential(account, factor, version)))
+            .collect()
+    }
+
+    /// `cred` of a version of an account.
+    fn credential(&self, account: &AccountId, factor: Factor, version: u64) -> Hash {
+        pvss::credential_id(&self.vault, &self.id, account, factor, version)
+    }
+
+    /// What a credential id stands for: whose version it is, sealed or only begun.
+    pub fn begun(&self, credential: &Hash) -> Option<Begun> {
+        let as_sealed = |version: &Version| {
+            let Held { origin, account, factor, version, .. } = *version.sealing;
+            Begun { origin, account, factor, version }
+        };
+        self.versions.get(credential).map(as_sealed).or_else(|| self.begun.get(credential).copied())
+    }
+
+    /// A version as its entry has it: an account's name and identifier are what
+    /// they were at the sealing, for nothing changes them.
+    pub fn sealing(&self, credential: &Hash) -> Option<Sealing> {
+        let Held {
+            account,
+            factor,
+            version,
+            group,
+            epoch,
+            gate_epoch,
+            payload,
+            dealing,
+            origin,
+            made,
+            shown,
+        } = *self.versions.get(credential)?.sealing;
+        let known = self.accounts.get(&account)?;
+        let (address, provider) = (self.address(&account), known.provider.clone());
+        let (credential, external_id) = (*credential, known.external_id.clone());
+        Some(Sealing {
+            credential,
+            account,
+            factor,
+            version,
+            group,
+            epoch,
+            gate_epoch,
+            payload,
+            dealing,
+            origin,
+            address,
+            provider,
+            external_id,
+            made,
+            shown,
+        })
     }
 
     /// The number of the next version: never one that was begun before.
@@ -331,19 +428,14 @@ impl Organisation {
 
     /// The ceremony that is open for a version, if there is one.
     pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
-        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get_key_value(hash));
-        open.into_iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
+        self.ceremonies.iter().find(|(_, c)| c.targets.contains(credential))
     }
 
     /// Distinct custodians who contributed to a version in ceremonies that ended
     /// without a release. A share of a dealing is the same every time, so who
     /// gave it twice gave one.
     pub fn weakened(&self, credential: &Hash) -> usize {
-        let Some(version) = self.versions.get(credential) else { return 0 };
-        let came_to_nothing =
-            |ceremony| self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential));
-        let loose = version.loose_shares.iter().filter(|(ceremony, _)| came_to_nothing(ceremony));
-        loose.map(|(_, custodian)| custodian).collect::<BTreeSet<_>>().len()
+        self.versions.get(credential).map_or(0, |version| version.loose_shares.len())
     }
 
     /// Until when a custodian is locked out, if it is.
@@ -399,11 +491,48 @@ impl Ceremony {
         !self.stopped.contains(&group.group)
     }
 
-    /// Whether it ended without a release of this version.
-    fn came_to_nothing(&self, credential: &Hash) -> bool {
-        let target = (0u64..).zip(&self.targets).find(|(_, c)| *c == credential);
-        let released = target.is_some_and(|(index, _)| self.released.contains(&index));
-        matches!(self.standing, Standing::Ended(_)) && !released
+    /// Versions that were not released, with the custodians whose share of them was
+    /// accepted.
+    fn given_for_nothing(&self) -> impl Iterator<Item = (&Hash, &Pseudonym)> {
+        let unreleased = (0u64..).zip(&self.targets).filter(|(index, _)| !self.released.contains(index));
+        unreleased.flat_map(|(index, credential)| {
+            let gave = self.accepted.iter().filter(move |(_, covered)| covered.contains(&index));
+            gave.map(move |(who, _)| (credential, who))
+        })
+    }
+}
+
+impl Held {
+    /// It as a target of a request.
+    pub fn target(&self, credential: &Hash) -> Target {
+        Target {
+            credential: *credential,
+            account: self.account,
+            factor: self.factor,
+            version: self.version,
+            payload: self.payload,
+            dealing: self.dealing,
+            group: self.group,
+            epoch: self.epoch,
+        }
+    }
+}
+
+impl From<&Sealing> for Held {
+    fn from(sealing: &Sealing) -> Self {
+        Self {
+            account: sealing.account,
+            factor: sealing.factor,
+            version: sealing.version,
+            group: sealing.group,
+            epoch: sealing.epoch,
+            gate_epoch: sealing.gate_epoch,
+            payload: sealing.payload,
+            dealing: sealing.dealing,
+            origin: sealing.origin,
+            made: sealing.made,
+            shown: sealing.shown,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
-use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
+use crate::ceremony::custodian::{FROM_GATE, TO_GATE};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
 use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
@@ -17,8 +17,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Ceremony, Organisation, Standing, Version};
-use crate::store::Store;
+use crate::state::{Organisation, Standing, Version};
 use crate::time::{Span, Time};
 use crate::transcript::label;
 use rand_core::CryptoRng;
@@ -101,8 +100,8 @@ impl Vault {
         self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (_, version) = version_of(log, ask.address, ask.version)?;
-        let target = Target::from(&*version.sealing);
+        let (credential, version) = version_of(log, ask.address, ask.version)?;
+        let target = version.sealing.target(credential);
         let group = log.state.groups.get(&target.group);
         let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
@@ -166,12 +165,11 @@ impl Vault {
             let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
-        let entries = self.store().entries(&state.id, 0..state.size)?;
         let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
         Ok(Package {
             texts: texts.collect(),
             checkpoint: log.checkpoint().to_owned(),
-            entries: lines(&entries),
+            entries: self.lines(&state.id, state.size)?,
             dealings: signed.request.targets.iter().map(dealing).collect::<Result<_, _>>()?,
             signed,
         })
@@ -195,7 +193,7 @@ impl Vault {
         contribution: &Contribution,
         now: Time,
     ) -> Result<Event, VaultError> {
-        let attempt = judge::attempt(&log.state, contribution)?;
+        let attempt = judge::attempt(&log.state, contribution).map_err(|why| self.or_ended(log, why))?;
         let totp = self.totp_of(log, &contribution.custodian)?;
         let code = self.code_of(log, contribution)?;
         let event = attempt.judge(&log.state, &totp, code.as_ref(), now);
@@ -264,7 +262,7 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        let (there, needed) = judge::progress(&log.state, found, target);
+        let (there, needed) = judge::progress(&log.state, &found, target);
         let released = found.released.contains(&target);
         let quorum =
             judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
@@ -295,7 +293,7 @@ impl Vault {
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
-        let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
+        let ingredient = gate.ingredient(quorum.credential(), &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
         let to = &signed.request.requester_key;
         let plaintext = &ingredient.proof;
@@ -307,16 +305,16 @@ impl Vault {
                 .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
         };
         let found = self.known(log, ceremony)?;
-        let accepted = judge::contributors(found, quorum.target());
+        let accepted = judge::contributors(&found, quorum.target());
         let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
-            sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
+            sealed: HexBytes(self.record(&state.id, &sealed_record(quorum.credential()))?),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
             contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
             checkpoint: witnessed.note().to_owned(),
-            entries: lines(&self.store().entries(&state.id, 0..state.size)?),
+            entries: self.lines(&state.id, state.size)?,
             signed,
             signature: Bytes([0; 64]),
         };
@@ -389,8 +387,8 @@ impl Vault {
 
     /// Closes every ceremony whose window is over.
     pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<Vec<Hash>, VaultError> {
-        let over = |c: &Ceremony| c.standing == Standing::Open && now > c.expires;
-        let due: Vec<_> = log.state.ceremonies.iter().filter(|(_, c)| over(c)).map(|(h, _)| *h).collect();
+        let over = log.state.ceremonies.iter().filter(|(_, c)| now > c.expires);
+        let due: Vec<_> = over.map(|(hash, _)| *hash).collect();
         let mut closed = Vec::new();
         for ceremony in due {
             match self.end_ceremony(log, &ceremony, Ending::Expired, now) {
@@ -403,12 +401,13 @@ impl Vault {
         Ok(closed)
     }
 
-    /// A ceremony of this organisation.
-    pub fn known<'a>(&self, log: &'a Log, ceremony: &Hash) -> Result<&'a Ceremony, VaultError> {
-        log.state
-            .ceremonies
-            .get(ceremony)
-            .ok_or(VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony)))
+    /// The same refusal, unless the ceremony is unknown to the state for having
+    /// ended.
+    fn or_ended(&self, log: &Log, why: NotCounted) -> VaultError {
+        match why {
+            NotCounted::UnknownCeremony(hash) if self.known(log, &hash).is_ok() => NotCounted::Ended.into(),
+            why => why.into(),
+        }
     }
 
     /// The request of a ceremony, as its operator signed it.

@@ -2,6 +2,7 @@
 //! and all of it one transaction of the store. Long, because what a commit must
 //! find before, and what it leaves behind, is read together.
 
+use super::audit::pieces;
 use super::ceremony::records_of;
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
@@ -17,6 +18,7 @@ use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
 use crate::store::{Append, Batch, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
+use std::ops::Range;
 
 /// Name of the projection that holds the whole state as JSON.
 pub const STATE: &str = "state";
@@ -133,7 +135,8 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
     // Size and checkpoint of one moment: others may append while this reads.
     let head = store.head(id)?.ok_or_else(missing)?;
     let size = head.frontier.size();
-    for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
+    for entry in indexed(store, id, 0..size) {
+        let (index, bytes) = entry?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: *id, index, why };
         let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         let leaf = bytes.leaf_hash();
@@ -183,7 +186,8 @@ pub fn advance(store: &dyn Store, log: &mut Log) -> Result<(), VaultError> {
     if size < begin {
         return Err(VaultError::BadEntry { log: id, index: size, why: EntryFault::EndsBefore(begin) });
     }
-    for (index, bytes) in (begin..).zip(store.entries(&id, begin..size)?) {
+    for entry in indexed(store, &id, begin..size) {
+        let (index, bytes) = entry?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
         let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
@@ -206,6 +210,22 @@ pub fn catch_up(store: &dyn Store, log: &mut Log, now: Time) -> Result<Time, Vau
     Ok(if just_now { now.max(log.state.last) } else { now })
 }
 
+/// Entries of a log with their indices, a piece at a time: never all of them in
+/// memory at once.
+fn indexed(
+    store: &dyn Store,
+    id: &OrganisationId,
+    range: Range<u64>,
+) -> impl Iterator<Item = Result<(u64, EntryBytes), StoreError>> {
+    pieces(range).flat_map(move |piece| {
+        let (read, failed) = match store.entries(id, piece.clone()) {
+            Ok(entries) => (entries, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
+        piece.zip(read).map(Ok).chain(failed)
+    })
+}
+
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
 pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
     for id in store.logs()? {
@@ -216,7 +236,8 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
         let mut tree = Frontier::new();
         first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
-        for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
+        for entry in indexed(store, &id, 1..size) {
+            let (index, bytes) = entry?;
             let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
             let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
             state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
@@ -328,8 +349,8 @@ fn commit_in_place(
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
 
-/// What a log that was read from the store says was released: for giving it out
-/// again. State and checkpoint are the log's own, so of one moment.
+/// What a log that was read from the store says was released in ceremonies that are
+/// open: for giving it out again. State and checkpoint are the log's own, so of one moment.
 pub fn committed_before(log: &Log) -> Committed {
     let each = |(hash, c): (&Hash, &crate::state::Ceremony)| {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
@@ -399,8 +420,8 @@ impl Vault {
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
-        for bytes in self.store().entries(&vault_id, 0..self.state.size)? {
-            vault_tree.push(bytes.leaf_hash());
+        for piece in pieces(0..self.state.size) {
+            vault_tree.extend(self.store().leaf_hashes(&vault_id, piece)?);
         }
         vault_tree.push(entry.leaf_hash());
         let state = Organisation::begin(&first_line, &first_leaf)?;

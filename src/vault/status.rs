@@ -6,7 +6,7 @@ use super::{GATE_FILE, Log, PublicVault, VaultError};
 use crate::event::{GroupStatement, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
-use crate::state::{Account, Effective, Organisation, Standing};
+use crate::state::{Account, Effective, Organisation};
 use crate::time::Time;
 use serde::Serialize;
 
@@ -275,7 +275,7 @@ fn locked(state: &Organisation, now: Time) -> Vec<LockedOut> {
 }
 
 fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
-    let open = state.ceremonies.iter().filter(|(_, c)| c.standing == Standing::Open && c.expires >= now);
+    let open = state.ceremonies.iter().filter(|(_, c)| c.expires >= now);
     open.map(|(hash, c)| CeremonyStatus {
         ceremony: hash.to_string(),
         operator: c.operator.to_string(),

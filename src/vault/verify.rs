@@ -2,6 +2,7 @@
 //! beside it against what the log adds up to. Long, because everything that is
 //! compared stands in one place.
 
+use super::audit::pieces;
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
@@ -14,12 +15,12 @@ use crate::event::{Hash, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError};
-use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint, merkle};
+use crate::log::{Checkpoint, EntryBytes, Frontier, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{OrganisationId, Origin, Slug, printable};
 use crate::pvss::{Dealing, DealingContext};
 use crate::seal::{aead, record::SealedPayload, sign};
-use crate::state::{Organisation, Standing, VaultState};
+use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, Store, StoreError};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -171,6 +172,8 @@ struct Check<'a> {
     id: OrganisationId,
     findings: Vec<Finding>,
     records: u64,
+    /// Reason and ticket of every request that opened a ceremony.
+    requests: BTreeMap<Hash, [Option<TextHash>; 2]>,
 }
 
 impl PublicVault {
@@ -219,7 +222,7 @@ impl PublicVault {
     }
 
     fn check(&self, log: String, id: OrganisationId) -> Check<'_> {
-        Check { vault: self, log, id, findings: Vec::new(), records: 0 }
+        Check { vault: self, log, id, findings: Vec::new(), records: 0, requests: BTreeMap::new() }
     }
 }
 
@@ -235,13 +238,20 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let mut same = None;
+        let (mut same, mut requests) = (None, BTreeMap::new());
         let mut compare = |state: &State| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
+            // Right after its opening each ceremony is the one that is being listed.
+            if let State::Organisation(state) = state
+                && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
+            {
+                requests.insert(*hash, [Some(opened.reason), opened.ticket]);
+            }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
+        self.requests = requests;
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -362,11 +372,19 @@ impl Check<'_> {
             }
         };
         // The entries are those of the signed root by now, and their hashes too.
-        let leaves = self.vault.store().leaf_hashes(&self.id, 0..stated.size).ok();
-        if leaves.map(|leaves| merkle::root(&leaves)) != Some(stated.root) {
+        if self.root_of_stored(stated.size).ok() != Some(stated.root) {
             let size = stated.size;
             self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
         }
+    }
+
+    /// Root over the first stored leaf hashes.
+    fn root_of_stored(&self, size: u64) -> Result<LeafHash, StoreError> {
+        let mut tree = Frontier::new();
+        for piece in pieces(0..size) {
+            tree.extend(self.vault.store().leaf_hashes(&self.id, piece)?);
+        }
+        Ok(tree.root())
     }
 
     fn cosigned(&mut self, state: &Organisation, note: &str, what: &str) {
@@ -385,26 +403,24 @@ impl Check<'_> {
 
     fn all_records(&mut self, state: &Organisation) {
         let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
-        for version in state.versions.values() {
+        for (credential, version) in &state.versions {
             let sealing = &version.sealing;
-            expected.insert(sealed_record(&sealing.credential), Expected::Sealed(sealing.payload));
-            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(sealing.credential));
+            expected.insert(sealed_record(credential), Expected::Sealed(sealing.payload));
+            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(*credential));
         }
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
         // Texts may have been erased; those that are there are named by an entry.
-        let texts = texts(state);
+        let texts = texts(state, self.requests.values().flatten().flatten());
+        let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
+        expected.extend(requests);
+        // At its end the rest is destroyed, in the same commit: nothing may be left.
         for (hash, ceremony) in &state.ceremonies {
-            expected.insert(request_record(hash), Expected::Request(*hash));
-            // At its end the rest is destroyed, in the same commit: nothing may be left.
-            if ceremony.standing == Standing::Open {
-                expected.insert(gate_key_record(hash), Expected::CeremonyKey);
-                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
-                let held = ceremony.accepted.keys();
-                expected
-                    .extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
-            }
+            expected.insert(gate_key_record(hash), Expected::CeremonyKey);
+            expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            let held = ceremony.accepted.keys();
+            expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
@@ -476,13 +492,12 @@ enum Expected {
     CeremonyKey,
 }
 
-/// Every text that an entry names, by its record.
-fn texts(state: &Organisation) -> BTreeMap<String, Expected> {
+/// Every text that an entry names, by its record; `spoken` are those of requests.
+fn texts<'a>(state: &Organisation, spoken: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
     let named = state.name.into_iter();
     let projects = state.projects.values().filter_map(|project| project.name);
     let accounts = state.accounts.values().filter_map(|account| account.name);
-    let spoken = state.ceremonies.values().flat_map(|c| [Some(c.reason), c.ticket]).flatten();
-    let all = named.chain(projects).chain(accounts).chain(spoken);
+    let all = named.chain(projects).chain(accounts).chain(spoken.copied());
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 

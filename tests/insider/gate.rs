@@ -183,7 +183,7 @@ fn an_expired_ceremony_accepts_and_releases_nothing() {
     assert_eq!(refused(world.accept(&late)), Some(Refusal::Expired));
     assert!(matches!(release(&mut world, &ceremony), Err(VaultError::CeremonyEnded(_))));
     assert_eq!(
-        world.log.state.ceremonies[&ceremony].standing,
+        world.vault.known(&world.log, &ceremony).unwrap().standing,
         warifu::state::Standing::Ended(Ending::Expired)
     );
 }

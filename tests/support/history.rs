@@ -15,7 +15,7 @@ use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::{Frontier, Hash as Leaf};
 use warifu::log::note::LogSigner;
-use warifu::message::{Notice, Request, Target, operator_notice};
+use warifu::message::{Notice, Request, operator_notice};
 use warifu::name::{AccountId, Factor, OrganisationId, ProjectId, Provider};
 use warifu::pvss;
 use warifu::state::{Claim, Organisation};
@@ -115,7 +115,7 @@ impl History {
             mode: Mode::Room,
             operator: self.world.operator.name(),
             operator_key: self.state.people[&self.world.operator.name()].sign_key,
-            targets: vec![Target::from(&*self.state.versions[&credential].sealing)],
+            targets: vec![self.state.versions[&credential].sealing.target(&credential)],
             reason: self.fresh(),
             ticket: None,
             size: self.state.size,

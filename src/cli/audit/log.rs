@@ -8,11 +8,12 @@ use crate::cli::error::CliError;
 use crate::cli::table::{Column, table_or};
 use crate::event::{Event, Hash};
 use crate::report::csv;
-use crate::state::Organisation;
+use crate::state::{Organisation, Past};
 use crate::time::Time;
 use crate::vault::PublicVault;
 use crate::vault::audit::Read;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// Columns of a listing.
 const COLUMNS: [Column; 5] = [
@@ -32,18 +33,28 @@ pub fn log(app: &mut App<'_>, args: &LogArgs) -> Result<(), CliError> {
     Filter::check(args)?;
     let vault = app.read_vault()?;
     let log = vault.log(&args.organisation)?;
-    let filter = Filter::new(args, &log.state)?;
+    let filter = Filter::new(args, &vault, &log.state)?;
     if args.timeline {
         let rows = timeline::rows(app, &vault, &log.state, &filter)?;
         return show(app, args, rows, &timeline::COLUMNS, timeline::cells);
     }
-    let mut rows = Vec::new();
+    let last = args.last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
+    let (mut rows, mut past) = (VecDeque::new(), Past::default());
     for entry in vault.walk(&log.state.id, 0..log.state.size) {
         let entry = entry?;
+        entry.event.iter().for_each(|event| past.note(entry.index, entry.time, event));
         if filter.keeps(&entry) {
-            rows.push(row(&vault, &log.state, &entry));
+            rows.push_back(row(&vault, (&log.state, &past), &entry));
+            // No more of them than will be shown.
+            if rows.len() > last {
+                rows.pop_front();
+            }
+        }
+        if let Some(Event::Ended { ceremony, .. }) = &entry.event {
+            past.forget(ceremony);
         }
     }
+    let rows = rows.into();
     let minutes = !args.csv;
     let cells = move |r: &Value| {
         let cell = |key: &str| crate::cli::hierarchy::text(&r[key]);
@@ -79,9 +90,9 @@ fn show(
     Ok(())
 }
 
-fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
+fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
     let summary =
-        entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
+        entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, of, e));
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
     json!({
         "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
@@ -89,9 +100,9 @@ fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
     })
 }
 
-fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
+fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &Event) -> String {
     let address_of = |credential: &Hash| {
-        let begun = state.begun.get(credential);
+        let begun = state.begun(credential);
         begun.map_or_else(
             || credential.short(),
             |b| format!("{} version {}", state.address(&b.account), b.version),
@@ -167,7 +178,7 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
             format!("ceremony {}: {}", ceremony.short(), names.join(", "))
         }
         Event::Accepted(a) => {
-            let targets = state.ceremonies.get(&a.ceremony).map(|c| c.targets.as_slice()).unwrap_or_default();
+            let targets = past.get(&a.ceremony).map(|c| c.targets.as_slice()).unwrap_or_default();
             let held = a.targets.iter().filter_map(|t| targets.get(usize::try_from(*t).ok()?));
             let names: Vec<_> = held.take(3).map(address_of).collect();
             format!("ceremony {}: {}", a.ceremony.short(), names.join(", "))
@@ -179,7 +190,7 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
         }
         Event::ShareRejected { ceremony, custodian, .. } => {
             let claim = format!("says that the share of {custodian} does not prove itself");
-            let found = state.ceremonies.get(ceremony);
+            let found = past.get(ceremony);
             let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
             format!("ceremony {}: operator {operator} {claim}", ceremony.short())
         }

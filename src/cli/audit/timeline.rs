@@ -5,7 +5,7 @@ use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
 use crate::event::{Ending, Event, Hash};
-use crate::state::{Ceremony, Organisation, Standing};
+use crate::state::{Ceremony, Organisation, Past, Standing};
 use crate::time::Time;
 use crate::vault::PublicVault;
 use serde_json::{Value, json};
@@ -34,11 +34,12 @@ pub fn rows(
     filter: &Filter<'_>,
 ) -> Result<Vec<Value>, CliError> {
     let mut asked = BTreeSet::<Hash>::new();
-    // What the state forgets when a ceremony ends.
+    let mut past = Past::default();
     let mut seen = BTreeMap::<Hash, Told>::new();
     for entry in vault.walk(&state.id, 0..state.size) {
         let entry = entry?;
         let Some(event) = &entry.event else { continue };
+        past.note(entry.index, entry.time, event);
         match event {
             Event::Ended { ceremony, .. } => seen.entry(*ceremony).or_default().ended = Some(entry.time),
             Event::Refused { ceremony, .. } => seen.entry(*ceremony).or_default().refused += 1,
@@ -46,14 +47,14 @@ pub fn rows(
         }
         asked.extend(event.ceremony().filter(|_| filter.keeps(&entry)));
     }
-    let mut found: Vec<_> = state.ceremonies.iter().filter(|(hash, _)| asked.contains(*hash)).collect();
+    let mut found: Vec<_> = past.all().iter().filter(|(hash, _)| asked.contains(*hash)).collect();
     found.sort_by_key(|(_, ceremony)| ceremony.opened_size);
     let now = app.now();
     let told = |hash| seen.get(hash).copied().unwrap_or_default();
     Ok(found.into_iter().map(|(hash, c)| row(state, hash, c, told(hash), now)).collect())
 }
 
-/// What the entries of a ceremony say beyond its state.
+/// What the entries of a ceremony say beyond its facts.
 #[derive(Clone, Copy, Default)]
 struct Told {
     ended: Option<Time>,
@@ -65,7 +66,7 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
     let targets: Vec<_> = ceremony
         .targets
         .iter()
-        .map(|credential| match state.begun.get(credential) {
+        .map(|credential| match state.begun(credential) {
             Some(begun) => json!({ "address": state.address(&begun.account), "version": begun.version }),
             None => json!({ "credential": credential }),
         })
