@@ -6,6 +6,8 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod same;
+
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -17,7 +19,6 @@ use crate::seal::card::Role;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use serde::{Deserialize, Serialize, Serializer};
-use std::io;
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;
@@ -801,34 +802,10 @@ impl Entry {
     /// Reads a line; refuses a known kind in any form but its own.
     pub fn from_line(line: &EntryBytes) -> Result<Line, EntryError> {
         match serde_json::from_str::<Self>(line.as_str()) {
-            Ok(entry) if entry.is_written_as(line.as_bytes()) => Ok(Line::Known(Box::new(entry))),
+            Ok(entry) if same::is_written_as(&entry, line.as_bytes()) => Ok(Line::Known(Box::new(entry))),
             Ok(_) => Err(EntryError::NotCanonical),
             Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(printable(&error.to_string()))),
         }
-    }
-
-    /// Whether these are the bytes that [`Entry::to_line`] writes, without
-    /// writing them.
-    fn is_written_as(&self, bytes: &[u8]) -> bool {
-        let mut same = Same { expected: bytes };
-        serde_json::to_writer(&mut same, self).is_ok() && same.expected.is_empty()
-    }
-}
-
-/// Takes what is expected and fails at anything else.
-struct Same<'a> {
-    expected: &'a [u8],
-}
-
-impl io::Write for Same<'_> {
-    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
-        let rest = self.expected.strip_prefix(written).ok_or(io::ErrorKind::InvalidData)?;
-        self.expected = rest;
-        Ok(written.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -145,6 +145,16 @@ fn logs_are_apart(backend: &impl Backend) {
     assert_eq!(store.record(&key(A, "same")), Ok(None));
     assert_eq!(store.record(&key(B, "same")), Ok(Some(vec![0xb; 32])));
     assert_eq!(store.projection(&key(A, "same")), Ok(Some(vec![0xa; 32])));
+    let (name, gone) = (|name| key(A, name), |name| vec![key(A, name)]);
+    let renamed = Batch {
+        delete_projections: gone("same"),
+        projections: vec![(name("new"), vec![1])],
+        ..Batch::default()
+    };
+    let _ = store.commit(renamed).unwrap();
+    assert_eq!(store.projection_names(&A), Ok(vec!["new".to_owned()]));
+    let absent = Batch { delete_projections: gone("same"), ..Batch::default() };
+    assert!(store.commit(absent).is_ok(), "that one is absent is no error");
 }
 
 fn a_second_append_for_the_same_size_is_a_conflict_and_writes_nothing(backend: &impl Backend) {
@@ -173,6 +183,7 @@ fn a_batch_is_refused_whole(backend: &impl Backend) {
         put_records: vec![(key(A, "new"), vec![2])],
         delete_records: vec![key(A, "kept")],
         projections: vec![(key(A, "shown"), vec![3])],
+        ..Batch::default()
     };
     let unchanged = |store: &dyn Store| {
         assert_eq!((store.size(&A), store.logs()), (Ok(1), Ok(vec![A])));

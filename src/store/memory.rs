@@ -145,6 +145,9 @@ impl Contents {
             self.records.remove(key);
         }
         self.records.extend(batch.put_records);
+        for key in &batch.delete_projections {
+            self.projections.remove(key);
+        }
         self.projections.extend(batch.projections);
         Ok(receipt)
     }

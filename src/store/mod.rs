@@ -47,7 +47,7 @@ pub struct RecordKey {
 }
 
 /// What one commit writes, all or nothing. Appends come first, at most one a
-/// log; then records are deleted, then put; then projections are put.
+/// log; then records are deleted, then put; then projections likewise.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     /// Entries.
@@ -58,6 +58,8 @@ pub struct Batch {
     /// Records to destroy. That one is absent is no error, so that an
     /// interrupted destruction can be repeated.
     pub delete_records: Vec<RecordKey>,
+    /// Projections to remove. That one is absent is no error.
+    pub delete_projections: Vec<RecordKey>,
     /// Projections to write or replace. They must hold nothing that has to be
     /// erased: their old bytes are not hunted down.
     pub projections: Vec<(RecordKey, Vec<u8>)>,
@@ -401,7 +403,7 @@ fn check_batch(batch: &Batch) -> Result<(), StoreError> {
             return Err(StoreError::LogTwice { log: append.log });
         }
     }
-    batch.delete_records.iter().try_for_each(check_name)?;
+    batch.delete_records.iter().chain(&batch.delete_projections).try_for_each(check_name)?;
     for (key, bytes) in batch.put_records.iter().chain(&batch.projections) {
         check_name(key)?;
         if bytes.len() > MAX_RECORD {

@@ -229,6 +229,8 @@ const DELETE_BODY: &str = "DELETE FROM body WHERE number = ?1";
 const INSERT_BODY: &str = "INSERT INTO body (bytes) VALUES (?1)";
 const INSERT_RECORD: &str =
     "INSERT INTO record (log, name, length, body) SELECT number, ?2, ?3, ?4 FROM log WHERE id = ?1";
+const DELETE_PROJECTION: &str =
+    "DELETE FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
 const PUT_PROJECTION: &str =
     "INSERT INTO projection (log, name, bytes) SELECT number, ?2, ?3 FROM log WHERE id = ?1
      ON CONFLICT (log, name) DO UPDATE SET bytes = excluded.bytes";
@@ -396,6 +398,9 @@ impl Writing<'_> {
     }
 
     fn projections(&self, batch: &Batch) -> Result<(), StoreError> {
+        for key in &batch.delete_projections {
+            self.run(DELETE_PROJECTION, params![key.log.as_ref(), key.name])?;
+        }
         for (key, bytes) in &batch.projections {
             if self.run(PUT_PROJECTION, params![key.log.as_ref(), key.name, bytes])? == 0 {
                 return Err(StoreError::NoSuchLog { log: key.log });

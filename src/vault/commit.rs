@@ -344,6 +344,7 @@ fn commit_in_place(
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
+        delete_projections: Vec::new(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
     })?;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
@@ -491,7 +492,7 @@ pub(super) fn sign_at(
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
-fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
+pub(super) fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
     (state_key(id), state_bytes(state))
 }
 

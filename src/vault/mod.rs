@@ -10,6 +10,7 @@ pub mod hierarchy;
 pub mod people;
 pub mod seal;
 pub mod status;
+pub mod upgrade;
 pub mod verify;
 pub mod witness;
 
@@ -291,8 +292,9 @@ impl Vault {
     /// Opens the vault in `dir`; `passphrase` is asked for only where the
     /// gate's file is protected.
     pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
-        let store = SqliteStore::open(dir)?;
+        let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
+        upgrade::states(&mut store, &state)?;
         let file = dir.join(GATE_FILE);
         let (root, protected) = gate_file::read(&file, passphrase)?;
         let gate = RootGate::new(root);
@@ -344,12 +346,26 @@ impl Vault {
 impl PublicVault {
     /// Opens the vault in `dir` for reading, also where nothing can be written.
     pub fn open(dir: &Path) -> Result<Self, VaultError> {
-        let store = match SqliteStore::open_read_only(dir) {
+        match SqliteStore::open_read_only(dir) {
             // It is brought up to date as by any other command, if it can be.
-            Err(StoreError::OlderFormat { .. }) => SqliteStore::open(dir)?,
-            opened => opened?,
-        };
+            Err(StoreError::OlderFormat { .. }) => Self::open_to_write(dir),
+            Ok(store) if upgrade::pending(&store)? => {
+                drop(store);
+                Self::open_to_write(dir)
+            }
+            opened => {
+                let store = opened?;
+                let state = commit::load_vault(&store)?;
+                Ok(Self { dir: dir.to_owned(), store, state })
+            }
+        }
+    }
+
+    /// The same in a store that can be written.
+    fn open_to_write(dir: &Path) -> Result<Self, VaultError> {
+        let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
+        upgrade::states(&mut store, &state)?;
         Ok(Self { dir: dir.to_owned(), store, state })
     }
 

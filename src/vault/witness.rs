@@ -180,9 +180,7 @@ impl PublicVault {
     /// Opens the vault in `dir` for adding cosignatures, which needs a store that
     /// can be written but no gate: the log's own signature stays as it is.
     pub fn open_to_cosign(dir: &std::path::Path) -> Result<Self, VaultError> {
-        let store = crate::store::sqlite::SqliteStore::open(dir)?;
-        let state = super::commit::load_vault(&store)?;
-        Ok(Self { dir: dir.to_owned(), store, state })
+        Self::open_to_write(dir)
     }
 
     /// The latest checkpoint, and what is needed to prove that it extends another.
