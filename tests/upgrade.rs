@@ -4,7 +4,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/cli.rs"]
-#[allow(dead_code)]
 mod cli;
 
 use cli::World;
