@@ -6,7 +6,8 @@ mod audit;
 mod witness;
 
 pub use audit::{
-    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
+    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
+    SiemArgs, VerifyArgs,
 };
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 

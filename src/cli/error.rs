@@ -153,6 +153,9 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// Sealed versions that could not be opened.
+    #[error("{} could not be opened", counted(*.0, "current version"))]
+    Unrecoverable(usize),
     /// An export, or a receipt, was refused.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -334,6 +337,9 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
+            Self::Unrecoverable(_) => {
+                "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
+            }
             Self::Refused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) => "Call another custodian.",
             Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
@@ -395,7 +401,9 @@ impl CliError {
             Self::Source { .. } => Exit::Storage,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
-            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
+            Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
+                Exit::Tampered
+            }
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
