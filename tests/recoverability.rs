@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[allow(dead_code)]
 mod support;
 
 use rand::{SeedableRng, rngs::StdRng};
@@ -16,7 +17,7 @@ use warifu::vault::seal::{dealing_record, sealed_record};
 fn check(world: &World, group: Option<&str>) -> Recoverability {
     let state = &world.log.state;
     let only = group.map(|name| state.group_by_slug(&slug(name)).unwrap());
-    world.vault.recoverability(&world.log, only, &mut || StdRng::seed_from_u64(9), &|_, _| {})
+    world.vault.recoverability(&world.log, only, world.now, &mut || StdRng::seed_from_u64(9), &|_, _| {})
 }
 
 /// What the check says of the one account after somebody wrote the database.

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod ceremony;
 pub mod commit;
+pub mod drill;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
@@ -174,6 +175,14 @@ pub enum VaultError {
     NotAdmitted {
         /// Operator.
         operator: String,
+        /// Group.
+        group: String,
+    },
+    /// The card's owner has no share in the group.
+    #[error("{who} is no member of group '{group}'")]
+    NotAMember {
+        /// Whose card.
+        who: String,
         /// Group.
         group: String,
     },

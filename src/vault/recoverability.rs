@@ -1,6 +1,7 @@
 //! Whether everything that a vault's organisation has sealed could be opened today,
 //! by what its log says and what lies beside it. How it is found is `audit`'s.
 
+use super::drill::EVERY;
 use super::seal::{dealing_record, sealed_record};
 use super::{Log, PublicVault};
 use crate::audit::recoverability::{self, Bad, Label, RecordSource, Unreadable};
@@ -8,6 +9,7 @@ use crate::event::{GroupStatement, Hash};
 use crate::name::OrganisationId;
 use crate::state::Organisation;
 use crate::store::{RecordKey, Store};
+use crate::time::Time;
 use rand_core::CryptoRng;
 use serde::Serialize;
 
@@ -22,6 +24,8 @@ pub struct Recoverability {
     pub good: u64,
     /// Those that could not.
     pub failed: Vec<Failed>,
+    /// When the gate proved its present key last, in a drill.
+    pub gate_proved: Option<Time>,
     /// Each group that holds a current version, or that was asked for.
     pub groups: Vec<GroupRecoverability>,
 }
@@ -41,6 +45,11 @@ pub struct GroupRecoverability {
     pub failed: u64,
     /// How far the good result reaches.
     pub label: Label,
+    /// Members who proved in a drill, within [`EVERY`], that their share key is
+    /// still there.
+    pub live: usize,
+    /// Live members less the threshold: below zero nothing is shown to be openable.
+    pub margin: i64,
 }
 
 /// A version that could not be opened.
@@ -87,6 +96,7 @@ impl PublicVault {
         &self,
         log: &Log,
         only: Option<&GroupStatement>,
+        now: Time,
         rng: &mut dyn FnMut() -> R,
         progress: &dyn Fn(u64, u64),
     ) -> Recoverability {
@@ -95,6 +105,7 @@ impl PublicVault {
         let all = versions.len() as u64;
         let records = Stored { store: self.store(), log: state.id };
         let found = recoverability::check(state, &versions, &records, rng, &mut |done| progress(done, all));
+        let live = |group: &GroupStatement| state.drills.live(&group.group, now - EVERY);
         let held = |group: &GroupStatement| versions.iter().any(|v| v.sealing.group == group.group);
         let shown = |group: &&GroupStatement| match only {
             Some(only) => only.group == group.group,
@@ -107,10 +118,13 @@ impl PublicVault {
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
             label: Label::Proven,
+            live: live(group),
+            margin: live(group) as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
         });
         Recoverability {
             organisation: state.slug.to_string(),
             versions: all,
+            gate_proved: state.drills.gate.get(&state.gate().epoch).copied(),
             good: all - found.bad.len() as u64,
             groups: groups.collect(),
             failed: found.bad.iter().map(|bad| failed(state, bad)).collect(),

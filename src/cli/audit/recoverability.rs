@@ -6,6 +6,8 @@ use crate::cli::progress::Progress;
 use crate::cli::table::{Column, counted, table};
 use crate::cli::{App, Rng};
 use crate::name::Slug;
+use crate::time::Time;
+use crate::vault::drill::EVERY;
 use crate::vault::recoverability::{GroupRecoverability, Recoverability};
 use crate::vault::{PublicVault, group};
 use rand::rand_core::UnwrapErr;
@@ -16,13 +18,15 @@ use serde_json::json;
 pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<(), CliError> {
     let vault = app.read_vault()?;
     let checked = match &args.target {
-        Some(Holders::Group(address)) => vec![of(&vault, &address.organisation, Some(&address.name))?],
-        Some(Holders::Organisation(slug)) => vec![of(&vault, slug, None)?],
+        Some(Holders::Group(address)) => {
+            vec![of(&vault, &address.organisation, Some(&address.name), app.now())?]
+        }
+        Some(Holders::Organisation(slug)) => vec![of(&vault, slug, None, app.now())?],
         None => vault
             .state()
             .organisations
             .values()
-            .map(|slug| of(&vault, slug, None))
+            .map(|slug| of(&vault, slug, None, app.now()))
             .collect::<Result<_, _>>()?,
     };
     let room = app.ui.columns();
@@ -33,12 +37,17 @@ pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<()
     }
 }
 
-fn of(vault: &PublicVault, organisation: &Slug, only: Option<&Slug>) -> Result<Recoverability, CliError> {
+fn of(
+    vault: &PublicVault,
+    organisation: &Slug,
+    only: Option<&Slug>,
+    now: Time,
+) -> Result<Recoverability, CliError> {
     let log = vault.log(organisation)?;
     let only = only.map(|name| group::group(&log.state, name)).transpose()?;
     let bar = Progress::new("versions");
     let fresh = &mut || -> Rng { UnwrapErr(SysRng) };
-    Ok(vault.recoverability(&log, only, fresh, &|done, all| bar.at(done, all)))
+    Ok(vault.recoverability(&log, only, now, fresh, &|done, all| bar.at(done, all)))
 }
 
 fn words(checked: &[Recoverability], room: Option<usize>) -> String {
@@ -60,6 +69,17 @@ fn words(checked: &[Recoverability], room: Option<usize>) -> String {
             lines.push(format!("\n{}\n", group_table(&one.groups, room)));
         }
     }
+    for group in checked.iter().flat_map(|one| &one.groups).filter(|group| group.margin < 0) {
+        lines.push(format!(
+            "ALARM {}: {} of {} proved within {} days that their keys are still there; {} are needed. Hold a drill: warifu drill {}",
+            group.group,
+            group.live,
+            counted(group.members, "member"),
+            EVERY.whole_days(),
+            group.threshold,
+            group.group
+        ));
+    }
     if checked.is_empty() {
         lines.push("No organisations yet.".to_owned());
     }
@@ -69,7 +89,7 @@ fn words(checked: &[Recoverability], room: Option<usize>) -> String {
 
 /// What a good result says and what it does not.
 const REACH: &str = "Shown: the shares of each version fit together and are encrypted for the members of its group. \
-     Not shown: that those members still have their cards, nor that what was sealed is right.";
+     A live member proved in a drill that card and second factor are there. Not shown: that what was sealed is right.";
 
 fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
     let columns = [
@@ -78,6 +98,8 @@ fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
         Column::whole("OPENABLE"),
         Column::whole("FAILED"),
         Column::text("HOW").spare(1),
+        Column::whole("LIVE"),
+        Column::whole("MARGIN"),
     ];
     let row = |group: &GroupRecoverability| {
         vec![
@@ -86,6 +108,8 @@ fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
             group.good.to_string(),
             group.failed.to_string(),
             group.label.as_str().to_owned(),
+            group.live.to_string(),
+            group.margin.to_string(),
         ]
     };
     table(&columns, groups.iter().map(row), room)
