@@ -242,6 +242,42 @@ pub enum Event {
         /// The operator's signature.
         signature: Bytes<64>,
     },
+    /// A drill of a group began: its members show that their keys are still there.
+    /// The leaf hash of this entry is the drill's id.
+    DrillBegun {
+        /// Which group.
+        group: GroupId,
+        /// In which epoch.
+        epoch: u64,
+        /// 32 random bytes: nobody can have made a proof before.
+        nonce: Bytes<32>,
+        /// Until when proofs count.
+        until: Time,
+    },
+    /// The gate showed in a drill that it still has `γ`.
+    GateProved {
+        /// The drill.
+        drill: Bytes<32>,
+        /// Which epoch of the gate.
+        gate_epoch: u64,
+        /// Schnorr proof for `Γ`.
+        proof: Bytes<64>,
+    },
+    /// A custodian showed in a drill that card, passphrase and second factor are
+    /// still there.
+    CustodianProved {
+        /// What the custodian signed.
+        answer: DrillAnswer,
+        /// TOTP step that is now used up.
+        step: u64,
+    },
+    /// An answer in a drill does not count.
+    DrillRefused {
+        /// What the custodian signed.
+        answer: DrillAnswer,
+        /// Why.
+        why: Refusal,
+    },
     /// A ceremony ended.
     Ended {
         /// The ceremony.
@@ -749,6 +785,36 @@ impl Refusal {
     }
 }
 
+/// A custodian's answer in a drill, but for the code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillAnswer {
+    /// The drill.
+    pub drill: Bytes<32>,
+    /// Whose.
+    pub custodian: Pseudonym,
+    /// The custodian's own time.
+    pub at: Time,
+    /// Schnorr proof for `E`.
+    pub proof: Bytes<64>,
+    /// The custodian's signature over [`DrillAnswer::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl DrillAnswer {
+    /// What the custodian signs:
+    /// `H("drill-signature", drill, pseudonym, at, proof)`.
+    pub fn digest(drill: &Bytes<32>, custodian: &Pseudonym, at: Time, proof: &Bytes<64>) -> [u8; 64] {
+        let named = Transcript::new(label::DRILL_SIGNATURE).part(drill).part(custodian.as_str());
+        named.int(at.hashed()).part(proof).finish()
+    }
+
+    /// What this answer's custodian signed.
+    pub fn signed_digest(&self) -> [u8; 64] {
+        Self::digest(&self.drill, &self.custodian, self.at, &self.proof)
+    }
+}
+
 /// How a ceremony ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -848,6 +914,10 @@ pub const KINDS: &[&str] = &[
     "released",
     "share-rejected",
     "revealed",
+    "drill-begun",
+    "gate-proved",
+    "custodian-proved",
+    "drill-refused",
     "ended",
 ];
 
@@ -875,6 +945,10 @@ impl Event {
             Self::Released { .. } => "released",
             Self::ShareRejected { .. } => "share-rejected",
             Self::Revealed { .. } => "revealed",
+            Self::DrillBegun { .. } => "drill-begun",
+            Self::GateProved { .. } => "gate-proved",
+            Self::CustodianProved { .. } => "custodian-proved",
+            Self::DrillRefused { .. } => "drill-refused",
             Self::Ended { .. } => "ended",
         }
     }
@@ -901,6 +975,10 @@ impl Event {
             | Self::AdmissionRevoked { .. }
             | Self::Bound(_)
             | Self::WitnessPolicySet(_)
+            | Self::DrillBegun { .. }
+            | Self::GateProved { .. }
+            | Self::CustodianProved { .. }
+            | Self::DrillRefused { .. }
             | Self::SealBegun { .. }
             | Self::Sealed(_) => None,
         }

@@ -59,6 +59,12 @@ pub mod label {
         GATE_POINT = "gate-point";
         /// DLEQ of the gate's ingredient.
         GATE_PROOF = "gate-proof";
+        /// A custodian's key is still there.
+        DRILL = "drill";
+        /// The gate's key is still there.
+        GATE_DRILL = "gate-drill";
+        /// What a custodian signs at a drill.
+        DRILL_SIGNATURE = "drill-signature";
         /// `cred`.
         CREDENTIAL = "credential";
         /// `ctx` of a dealing.

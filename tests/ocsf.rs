@@ -128,6 +128,10 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("released", 300_402),
         ("share-rejected", 300_403),
         ("revealed", 300_402),
+        ("drill-begun", 300_401),
+        ("gate-proved", 300_402),
+        ("custodian-proved", 300_201),
+        ("drill-refused", 300_201),
         ("ended", 300_404),
         ("moon-landed", 99),
     ];

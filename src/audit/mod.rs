@@ -9,6 +9,7 @@
 mod batch;
 mod diagnosis;
 mod engine;
+pub mod recoverability;
 mod state;
 mod verdict;
 

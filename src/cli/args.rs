@@ -6,7 +6,8 @@ mod audit;
 mod witness;
 
 pub use audit::{
-    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
+    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
+    SiemArgs, VerifyArgs,
 };
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
@@ -103,6 +104,12 @@ In order:
   host       warifu ceremony accept PSEUDONYM.contribution
   operator   warifu ceremony finish acme CEREMONY --card op.card")]
     Ceremony(Sub<CeremonyCommand>),
+    /// Custodians show that their cards are still at hand; nothing is opened
+    #[command(after_help = "\
+Examples:
+  warifu drill acme/keepers
+  warifu drill acme/keepers --card mine.card")]
+    Drill(DrillArgs),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
@@ -511,6 +518,36 @@ pub struct Open {
     /// Where the group's policy names witnesses
     #[command(flatten)]
     pub wait: WaitArgs,
+}
+
+/// `drill`.
+#[derive(Args, Debug)]
+pub struct DrillArgs {
+    /// org/group
+    pub group: MemberAddress,
+    /// One custodian's card; without it one custodian after another is asked
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Read the TOTP code from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "code_fd", requires = "card")]
+    pub code_file: Option<PathBuf>,
+    /// Read the TOTP code from a file descriptor
+    #[arg(long, value_name = "N", requires = "card")]
+    pub code_fd: Option<u32>,
+    /// For how long the proofs of a new drill count, like 14d; at most 90d
+    #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = drill_window)]
+    pub window: Span,
+    /// Begin a new drill although one is open
+    #[arg(long)]
+    pub new: bool,
+}
+
+fn drill_window(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).ok_or("write it like 2h, 7d or 14d")?;
+    if span < Span::minutes(1) || span > crate::state::LONGEST_DRILL {
+        return Err("a drill takes between 1m and 90d".to_owned());
+    }
+    Ok(span)
 }
 
 /// `ceremony …`.

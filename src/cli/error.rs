@@ -153,6 +153,9 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// Sealed versions that could not be opened.
+    #[error("{} could not be opened", counted(*.0, "current version"))]
+    Unrecoverable(usize),
     /// An export, or a receipt, was refused.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -181,6 +184,16 @@ pub enum CliError {
     /// A contribution was refused.
     #[error("the contribution of {who} was refused ({}); that is on record", why.as_str())]
     Refused {
+        /// Whose.
+        who: Pseudonym,
+        /// Why.
+        why: Refusal,
+        /// How many more wrong codes lock this custodian out.
+        left: usize,
+    },
+    /// An answer in a drill was refused.
+    #[error("the answer of {who} in the drill was refused ({}); that is on record", why.as_str())]
+    DrillRefused {
         /// Whose.
         who: Pseudonym,
         /// Why.
@@ -290,7 +303,8 @@ impl CliError {
         match self {
             Self::Advised { remedy, .. } => Cow::Borrowed(remedy),
             Self::Vault(error) => named_remedy(error).map_or(Cow::Borrowed(vault_remedy(error)), Cow::Owned),
-            Self::Refused { why: Refusal::WrongCode, left, .. } => Cow::Owned(wrong_code(*left)),
+            Self::Refused { why: Refusal::WrongCode, left, .. }
+            | Self::DrillRefused { why: Refusal::WrongCode, left, .. } => Cow::Owned(wrong_code(*left)),
             other => Cow::Borrowed(other.usual_remedy()),
         }
     }
@@ -334,7 +348,11 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
-            Self::Refused { why, .. } => refusal_remedy(*why),
+            Self::Unrecoverable(_) => {
+                "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
+            }
+            Self::DrillRefused { why: Refusal::Twice, .. } => "Nothing more is needed in this drill.",
+            Self::Refused { why, .. } | Self::DrillRefused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) => "Call another custodian.",
             Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
             Self::Witness(error) => keep_remedy(error),
@@ -388,14 +406,17 @@ impl CliError {
             | Self::Card { .. }
             | Self::Statement(_)
             | Self::ContributedAlready(_)
-            | Self::Refused { .. } => Exit::Denied,
+            | Self::Refused { .. }
+            | Self::DrillRefused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
             Self::Cursor { .. } => Exit::Input,
             Self::Export(error) => export_exit(error),
             Self::Source { .. } => Exit::Storage,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
-            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
+            Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
+                Exit::Tampered
+            }
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -525,6 +546,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR."
         }
         VaultError::OtherRole { .. } => "Use a card with that role.",
+        VaultError::NotAMember { .. } => "'warifu group show ORG/GROUP' lists its members.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
@@ -792,6 +814,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::BadEntry { .. } => Exit::Tampered,
         VaultError::NotAdmitted { .. }
         | VaultError::OtherRole { .. }
+        | VaultError::NotAMember { .. }
         | VaultError::ForeignCard(_)
         | VaultError::NotCounted(_)
         | VaultError::EnrolmentCode

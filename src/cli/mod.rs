@@ -3,7 +3,8 @@
 mod args;
 mod audit;
 mod cards;
-pub mod clock;
+mod clock;
+mod drill;
 mod ceremony;
 mod error;
 mod files;
@@ -158,6 +159,7 @@ impl<'a> App<'a> {
             Command::Seal(args) => seal::seal(self, args),
             Command::Open(args) => open::open(self, args),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
+            Command::Drill(args) => drill::drill(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),

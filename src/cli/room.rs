@@ -113,22 +113,24 @@ pub fn answer(
     let card = open.card.card();
     let code = match code {
         Some(code) => code,
-        None => {
-            let who = card.pseudonym().to_string();
-            let text = format!("TOTP code of {who}");
-            let instead = "Use --code-file FILE or --code-fd N.";
-            let prompt = Prompt::new(Kind::Code(who), text, instead).until(deadline);
-            loop {
-                let code = app.ui.secret(&prompt)?;
-                if is_code(&code) {
-                    break code;
-                }
-                app.ui.note(NO_CODE);
-            }
-        }
+        None => ask_code(app, card.pseudonym(), deadline)?,
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
+}
+
+/// Asks until something has the form of a code.
+pub fn ask_code(app: &mut App<'_>, who: &Pseudonym, deadline: Option<Time>) -> Result<SecretBytes, CliError> {
+    let text = format!("TOTP code of {who}");
+    let prompt = Prompt::new(Kind::Code(who.to_string()), text, "Use --code-file FILE or --code-fd N.");
+    let prompt = prompt.until(deadline);
+    loop {
+        let code = app.ui.secret(&prompt)?;
+        if is_code(&code) {
+            return Ok(code);
+        }
+        app.ui.note(NO_CODE);
+    }
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of

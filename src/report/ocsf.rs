@@ -11,8 +11,8 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Actor, Admission, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening, Refusal, Scope, Sealing,
-    TextHash, printable,
+    Actor, Admission, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening, Refusal,
+    Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, GroupId, Pseudonym};
@@ -513,6 +513,35 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::DrillBegun { group, epoch, until, .. } => {
+            let name = source.group(group);
+            let shown = name.as_deref().unwrap_or("a group");
+            Mapped {
+                taken: &["group", "epoch"],
+                ..entity(
+                    Activity::Create,
+                    Severity::Informational,
+                    format!("A drill of {shown} began; it ends at {}", until.to_minute()),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": group, "name": name,
+                        "version": epoch.to_string(), "group": { "name": name, "uid": group },
+                    }),
+                )
+            }
+        }
+        Event::GateProved { gate_epoch, .. } => Mapped {
+            taken: &["gate_epoch"],
+            ..entity(
+                Activity::Read,
+                Severity::Informational,
+                format!("The gate proved that it has the key of epoch {gate_epoch}"),
+                json!({ "type": "Gate", "type_id": 99, "version": gate_epoch.to_string() }),
+            )
+        },
+        Event::CustodianProved { answer, .. } => drilled(source, answer, None),
+        Event::DrillRefused { answer, why } => {
+            Mapped { taken: &["why"], ..drilled(source, answer, Some(*why)) }
+        }
         Event::ShareRejected { ceremony, target, custodian, .. } => {
             let (_, name) = source.target(ceremony, *target);
             Mapped {
@@ -604,17 +633,39 @@ fn authentication(
     custodian: &Pseudonym,
     refused: Option<Refusal>,
 ) -> Mapped {
+    let remote = source.ceremony(ceremony).map(|c| c.mode == Mode::Files);
+    let shown = Mapped { ceremony: Some(*ceremony), ..second_factor(source, custodian, remote, refused) };
     let message = match refused {
         None => format!("The contribution of {custodian} was accepted"),
         Some(why) => format!("The contribution of {custodian} was refused: {}", why.as_str()),
     };
+    Mapped { message, ..shown }
+}
+
+/// A custodian's answer in a drill, on the host's machine.
+fn drilled(source: &Source<'_>, answer: &DrillAnswer, refused: Option<Refusal>) -> Mapped {
+    let who = &answer.custodian;
+    let message = match refused {
+        None => format!("{who} proved in a drill that card and second factor are at hand"),
+        Some(why) => format!("The answer of {who} in a drill was refused: {}", why.as_str()),
+    };
+    Mapped { message, ..second_factor(source, who, Some(false), refused) }
+}
+
+/// A custodian's second factor was asked for.
+fn second_factor(
+    source: &Source<'_>,
+    custodian: &Pseudonym,
+    remote: Option<bool>,
+    refused: Option<Refusal>,
+) -> Mapped {
     Mapped {
         activity: Activity::Logon,
         severity: refused.map_or(Severity::Informational, severity_of),
         status: if refused.is_none() { Status::Success } else { Status::Failure },
         detail: refused.map(Refusal::as_str),
-        message,
-        ceremony: Some(*ceremony),
+        message: String::new(),
+        ceremony: None,
         subject: json!({
             "user": person(custodian, role(Role::Custodian)),
             "service": { "name": "warifu", "uid": source.origin },
@@ -622,7 +673,7 @@ fn authentication(
             "auth_protocol_id": 99,
             "auth_factors": totp(),
             "is_mfa": true,
-            "is_remote": source.ceremony(ceremony).map(|c| c.mode == Mode::Files),
+            "is_remote": remote,
         }),
         taken: &[],
     }

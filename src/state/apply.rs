@@ -7,6 +7,7 @@
 //! Long, because every rule of the log stands in this one file.
 
 use super::claims::{Claim, Claims, Said, Signer, Strict};
+use super::drill::Drills;
 use super::index::{self, Index};
 use super::{
     AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
@@ -203,6 +204,7 @@ impl Organisation {
             listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
+            drills: Drills::default(),
             unknown: BTreeMap::new(),
             index: Index::default(),
             roots,
@@ -236,7 +238,7 @@ impl Organisation {
                     return Err(Invalid::Schema(entry.v));
                 }
                 self.check_time(entry.time)?;
-                self.apply_event(entry, claims)?;
+                self.apply_event(entry, leaf, claims)?;
                 self.last = entry.time;
             }
         }
@@ -269,7 +271,12 @@ impl Organisation {
         if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
-    fn apply_event(&mut self, entry: &Entry, claims: &mut dyn Claims) -> Result<(), Invalid> {
+    fn apply_event(
+        &mut self,
+        entry: &Entry,
+        leaf: &Bytes<32>,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         let actor = &entry.actor;
         match &entry.event {
             Event::VaultCreated { .. }
@@ -341,6 +348,22 @@ impl Organisation {
                     return Err(Invalid::CeremonyState("revealed"));
                 }
                 Ok(())
+            }
+            Event::DrillBegun { group, epoch, nonce: _, until } => {
+                by_host(actor)?;
+                self.drill_begun(group, *epoch, *until, entry.time, leaf)
+            }
+            Event::GateProved { drill, gate_epoch, proof } => {
+                by_host(actor)?;
+                self.gate_proved(drill, *gate_epoch, proof, entry.time)
+            }
+            Event::CustodianProved { answer, step } => {
+                by_card(actor, &answer.custodian)?;
+                self.custodian_proved(answer, *step, entry.time, claims)
+            }
+            Event::DrillRefused { answer, why } => {
+                by_card(actor, &answer.custodian)?;
+                self.drill_refused(answer, *why, entry.time, claims)
             }
             Event::Ended { ceremony, how } => {
                 by_host(actor)?;
@@ -857,10 +880,12 @@ impl Organisation {
 
     /// Remembers a step, and forgets those that no acceptance can name any more:
     /// its `at` is not before its ceremony's opening, its step at most one before
-    /// its `at`, and a ceremony that is not open now opens now at the earliest.
-    fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
+    /// its `at`, and a ceremony that is not open now opens now at the earliest. A
+    /// drill's answers are fresh.
+    pub(super) fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
         let open = self.ceremonies.values();
-        let earliest = open.filter(|c| c.expires >= time).map(|c| c.opened).min().unwrap_or(time).min(time);
+        let opened = open.filter(|c| c.expires >= time).map(|c| c.opened);
+        let earliest = opened.chain(self.drills.earliest_answer(time)).min().unwrap_or(time).min(time);
         let needed = (earliest.unix_seconds() / STEP).saturating_sub(1);
         let used = self.used_steps.entry(who.clone()).or_default();
         used.insert(step);
@@ -883,12 +908,17 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
         }
         if why == Refusal::WrongCode {
-            let wrong = self.wrong_codes.entry(who.clone()).or_default();
-            // Those that no longer count beside the latest never will again.
-            wrong.retain(|at| time - *at <= LOCKOUT);
-            wrong.push(time);
+            self.wrong_code(who, time);
         }
         Ok(())
+    }
+
+    /// Counts a wrong code towards the lock-out.
+    pub(super) fn wrong_code(&mut self, who: &Pseudonym, time: Time) {
+        let wrong = self.wrong_codes.entry(who.clone()).or_default();
+        // Those that no longer count beside the latest never will again.
+        wrong.retain(|at| time - *at <= LOCKOUT);
+        wrong.push(time);
     }
 
     fn released(
@@ -970,7 +1000,7 @@ impl Organisation {
         if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
     }
 
-    fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
+    pub(super) fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
         let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
         let found = self.people.get(who).ok_or_else(unknown)?;
         if found.role == role {
@@ -980,7 +1010,7 @@ impl Organisation {
         }
     }
 
-    fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
+    pub(super) fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
         let unknown = || Invalid::Unknown { what: "group", id: group.to_string() };
         self.groups.get(group).filter(|g| g.epoch == epoch).ok_or_else(unknown)
     }
@@ -1046,14 +1076,14 @@ fn check_quorum(
     Ok(())
 }
 
-fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Bytes<32>, Invalid> {
+pub(super) fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Bytes<32>, Invalid> {
     let found = group.members.iter().find(|m| m.pseudonym == *who);
     found
         .map(|m| &m.sign_key)
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
+pub(super) fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
     let who = Signer::Card(who.clone());
     Claim { key: *key, said: Said::Digest(*digest), signature: *signature, who }
 }
@@ -1065,7 +1095,7 @@ pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {
     }
 }
 
-fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
+pub(super) fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
     if *actor == Actor::Card(who.clone()) {
         return Ok(());
     }

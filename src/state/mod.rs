@@ -6,12 +6,14 @@
 
 mod apply;
 mod claims;
+mod drill;
 mod index;
 mod past;
 mod vault;
 
 pub use apply::Invalid;
 pub use claims::{Claim, Claims, Said, Signer, Strict};
+pub use drill::{Drill, Drills, LONGEST_DRILL};
 pub use past::Past;
 pub use vault::VaultState;
 
@@ -105,6 +107,9 @@ pub struct Organisation {
     /// Times of wrong codes, by custodian, since the last right one, as long as
     /// they count.
     pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
+    /// Who showed last when that a key is still there.
+    #[serde(skip_serializing_if = "Drills::is_empty")]
+    pub drills: Drills,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
     /// What the rules look up, kept beside what it is made of.

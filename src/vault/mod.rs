@@ -4,10 +4,12 @@
 pub mod audit;
 pub mod ceremony;
 pub mod commit;
+pub mod drill;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
 pub mod people;
+pub mod recoverability;
 pub mod seal;
 pub mod status;
 pub mod upgrade;
@@ -174,6 +176,14 @@ pub enum VaultError {
     NotAdmitted {
         /// Operator.
         operator: String,
+        /// Group.
+        group: String,
+    },
+    /// The card's owner has no share in the group.
+    #[error("{who} is no member of group '{group}'")]
+    NotAMember {
+        /// Whose card.
+        who: String,
         /// Group.
         group: String,
     },

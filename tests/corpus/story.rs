@@ -23,6 +23,7 @@ use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
 use warifu::state::{Organisation, VaultState};
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
+use warifu::vault;
 
 /// What was made on the way.
 pub struct Story {
@@ -62,6 +63,7 @@ pub fn tell() -> Story {
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
+    scene.drill(&group);
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
     Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
@@ -402,6 +404,27 @@ impl Scene {
         let credentials = request.targets.iter().map(|target| target.credential).collect();
         self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
         SignedRequest { request, signature }
+    }
+
+    /// A drill in which the gate and one custodian prove their keys, and another's
+    /// code is wrong.
+    fn drill(&mut self, group: &GroupStatement) {
+        let until = self.now + Span::days(14);
+        let (id, epoch, nonce) = (group.group, group.epoch, Bytes([6; 32]));
+        self.by_host(Event::DrillBegun { group: id, epoch, nonce, until });
+        let drill = self.state.drills.last.get(&id).expect("it has begun").clone();
+        let gate = self.gate.key(&self.organisation, 1).expect("the first epoch");
+        let proof = gate.prove(&drill.id, &self.organisation, 1, &mut self.rng);
+        self.by_host(Event::GateProved { drill: drill.id, gate_epoch: 1, proof });
+        let mut answer = |card| {
+            vault::drill::answer(&self.state, group, &drill, card, self.now, &mut self.rng).expect("a member")
+        };
+        let [one, other] = [0, 1].map(|at| answer(self.custodians.get(at).expect("three custodians")));
+        let step = step_of(self.now.unix_seconds());
+        let actor = Actor::Card(one.custodian.clone());
+        self.append(actor, Event::CustodianProved { answer: one, step });
+        let actor = Actor::Card(other.custodian.clone());
+        self.append(actor, Event::DrillRefused { answer: other, why: Refusal::WrongCode });
     }
 
     fn checkpoint(&self) -> String {

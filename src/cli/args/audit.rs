@@ -3,10 +3,11 @@
 use super::Sub;
 use super::witness::{CosignArgs, PolicyCommand};
 use crate::cli::audit::{Collector, Hours};
-use crate::name::{AccountAddress, Pseudonym, Slug};
+use crate::name::{AccountAddress, MemberAddress, NameError, Pseudonym, Slug};
 use crate::time::{Span, Time};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// `audit …`.
 #[derive(Subcommand, Debug)]
@@ -23,6 +24,12 @@ Examples:
   warifu audit verify acme --against acme-in-march.checkpoint
   warifu audit verify /srv/audit/acme --key acme.vkey")]
     Verify(VerifyArgs),
+    /// Could everything that is sealed be opened today? Checks every current version's record and dealing
+    #[command(after_help = "\
+Examples:
+  warifu audit recoverability
+  warifu audit recoverability acme/board")]
+    Recoverability(RecoverabilityArgs),
     /// Export an organisation's log: as public files that other tools verify, or to a SIEM
     #[command(after_help = "\
 Examples:
@@ -80,6 +87,31 @@ pub struct VerifyArgs {
     /// A policy (C2SP tlog-policy): the cosignatures that the checkpoint must have
     #[arg(long, value_name = "FILE", requires = "target")]
     pub policy: Option<PathBuf>,
+}
+
+/// `audit recoverability`.
+#[derive(Args, Debug)]
+pub struct RecoverabilityArgs {
+    /// One organisation, or one of its groups, alone
+    #[arg(value_name = "ORG[/GROUP]")]
+    pub target: Option<Holders>,
+}
+
+/// Whose sealed versions: an organisation's, or one group's of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Holders {
+    /// All that the organisation's groups hold.
+    Organisation(Slug),
+    /// What this group holds.
+    Group(MemberAddress),
+}
+
+impl FromStr for Holders {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.contains('/') { text.parse().map(Self::Group) } else { text.parse().map(Self::Organisation) }
+    }
 }
 
 /// `audit prove`.

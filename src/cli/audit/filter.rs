@@ -58,7 +58,9 @@ impl<'a> Filter<'a> {
             && args.who.as_ref().is_none_or(|who| self.names(who, entry))
             && is(self.account.is_some(), &|e| self.account.is_some_and(|id| self.concerns(e, &id)))
             && is(args.contributions, &|e| contributor(e).is_some())
-            && is(args.refusals, &|e| matches!(e, Event::Refused { .. } | Event::ShareRejected { .. }))
+            && is(args.refusals, &|e| {
+                matches!(e, Event::Refused { .. } | Event::DrillRefused { .. } | Event::ShareRejected { .. })
+            })
             && is(args.no_ticket, &|e| matches!(e, Event::Opened(opening) if opening.ticket.is_none()))
             && args.unusual_hours.is_none_or(|hours| {
                 matches!(event, Some(Event::Opened(_))) && hours.leave_out(entry.time, &self.zone)

@@ -197,6 +197,13 @@ fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &E
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
         }
+        Event::DrillBegun { group, until, .. } => {
+            let group = state.groups.get(group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: until {}", until.to_minute())
+        }
+        Event::GateProved { gate_epoch, .. } => format!("the key of gate epoch {gate_epoch}"),
+        Event::CustodianProved { answer, .. } => format!("drill {}", answer.drill.short()),
+        Event::DrillRefused { answer, why } => format!("drill {}: {}", answer.drill.short(), why.as_str()),
         Event::Ended { ceremony, how } => {
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }

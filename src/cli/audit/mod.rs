@@ -9,6 +9,7 @@ mod hours;
 mod log;
 mod policy;
 mod proof;
+mod recoverability;
 mod siem;
 mod timeline;
 mod verify;
@@ -29,6 +30,7 @@ pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
         AuditCommand::Verify(args) => verify::verify(app, &args),
+        AuditCommand::Recoverability(args) => recoverability::recoverability(app, &args),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),
