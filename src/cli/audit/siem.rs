@@ -7,6 +7,7 @@ use super::cursor::Cursor;
 use crate::cli::App;
 use crate::cli::args::{ExportArgs, SiemArgs};
 use crate::cli::error::CliError;
+use crate::name::LogName;
 use crate::report::{ocsf, syslog};
 use crate::state::Organisation;
 use crate::store::{Store, StoreError};
@@ -35,9 +36,13 @@ pub fn export(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
             remedy: "Name a file with --out FILE, or leave --format out.",
         });
     }
+    let LogName::Organisation(organisation) = &args.log else {
+        let fact = "events are those of an organisation's log".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Name an organisation, or leave --format out." });
+    };
     let siem = &args.siem;
     let vault = app.read_vault()?;
-    let mut log = vault.log(&args.organisation)?;
+    let mut log = vault.log(organisation)?;
     let about = (&log.state.id, log.state.origin.as_str());
     let cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
     let mut delivery = Delivery { args, cursor, sink: Sink::open(siem)?, given: 0 };
