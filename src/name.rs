@@ -181,6 +181,41 @@ impl Origin {
     }
 }
 
+/// Which log of a vault: an organisation's by its name, or the vault's own. No
+/// organisation can be called `@vault`: a slug has no `@`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogName {
+    /// The vault's own log.
+    Vault,
+    /// An organisation's.
+    Organisation(Slug),
+}
+
+/// What the vault's own log is called where organisations are.
+const VAULT_LOG: &str = "@vault";
+
+impl FromStr for LogName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == VAULT_LOG { Ok(Self::Vault) } else { text.parse().map(Self::Organisation) }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vault => f.pad(VAULT_LOG),
+            Self::Organisation(slug) => slug.fmt(f),
+        }
+    }
+}
+
+impl Serialize for LogName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 fn is_slug(text: &str) -> bool {
     (1..=40).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

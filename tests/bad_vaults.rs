@@ -459,7 +459,7 @@ fn whatever_is_planted_in_the_schema_is_refused_and_named() {
         }
         let found = world.host(&["audit", "verify"]);
         assert_eq!(found.code, TAMPERED, "{sql}\n{}{}", found.out, found.err);
-        assert!(found.out.contains("WRONG vault:") && found.out.contains(what), "{sql}\n{}", found.out);
+        assert!(found.out.contains("WRONG @vault:") && found.out.contains(what), "{sql}\n{}", found.out);
         assert_eq!(fs::read(world.vault().join("vault.db")).unwrap(), before, "{sql}: it is kept as it is");
         backup.restore();
     }

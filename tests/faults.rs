@@ -104,12 +104,12 @@ fn a_vault_that_is_killed_again_and_again_verifies_and_repeats_no_version() {
 
 /// The version of every seal that was begun, in the log's order.
 fn versions(vault: &Vault, log: &Log) -> Vec<u64> {
-    let entries = vault.read_log(&log.state.id).unwrap();
+    let entries = vault.walk(&log.state.id, 0..log.state.size).map(Result::unwrap);
     let version = |event: Option<Event>| match event {
         Some(Event::SealBegun { version, .. }) => Some(version),
         _ => None,
     };
-    entries.into_iter().filter_map(|entry| version(entry.event)).collect()
+    entries.filter_map(|entry| version(entry.event)).collect()
 }
 
 fn check(path: &Path, durable: &BTreeSet<String>) {
@@ -190,7 +190,7 @@ fn contribution(host: &Host<'_>, request: &str, person: &Person) -> String {
 fn kinds(world: &World) -> Vec<String> {
     let (vault, log) = world.open();
     assert!(vault.verify(None).unwrap().findings.is_empty());
-    vault.read_log(&log.state.id).unwrap().into_iter().map(|entry| entry.kind).collect()
+    vault.walk(&log.state.id, 0..log.state.size).map(|entry| entry.unwrap().kind).collect()
 }
 
 #[test]

@@ -237,21 +237,21 @@ fn a_link_where_a_file_is_written_beside_is_not_followed() {
     }
     let there = || fs::read_dir(dir.path()).unwrap().count();
     let before = there();
-    warifu::vault::seal::replace_file(&at("card"), b"new").unwrap();
+    warifu::vault::file::replace(&at("card"), b"new").unwrap();
     assert_eq!(fs::read_to_string(at("card")).unwrap(), "new");
     assert_eq!(fs::metadata(at("card")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
     assert_eq!(there(), before);
     // A link in the place itself is replaced, not followed.
     symlink(at("victim"), at("card.seen")).unwrap();
-    warifu::vault::seal::replace_file(&at("card.seen"), b"seen").unwrap();
+    warifu::vault::file::replace(&at("card.seen"), b"seen").unwrap();
     assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
     assert!(!fs::symlink_metadata(at("card.seen")).unwrap().is_symlink());
     // What fails leaves nothing behind.
     fs::create_dir(at("directory")).unwrap();
     fs::write(at("directory/full"), "").unwrap();
     let before = there();
-    assert!(warifu::vault::seal::replace_file(&at("directory"), b"x").is_err());
+    assert!(warifu::vault::file::replace(&at("directory"), b"x").is_err());
     assert_eq!(there(), before);
 }
 

@@ -59,6 +59,7 @@ contract!(
     a_checkpoint_for_other_entries_is_refused,
     a_checkpoint_alone_can_be_replaced,
     entries_outside_the_log_are_refused,
+    entries_are_found_by_what_they_contain,
     records_are_put_replaced_and_destroyed,
     names_and_lengths_are_bounded,
     writers_queue_and_every_append_lands_once,
@@ -94,6 +95,19 @@ fn grown(store: &mut impl Store, log: OrganisationId, count: u64) {
 
 fn key(log: OrganisationId, name: &str) -> RecordKey {
     RecordKey { log, name: name.to_owned() }
+}
+
+fn entries_are_found_by_what_they_contain(backend: &impl Backend) {
+    let mut store = backend.handle();
+    grown(&mut store, A, 1200);
+    grown(&mut store, B, 3);
+    let found = store.entries_with(&A, "\"n\":11").unwrap();
+    let expected: Vec<_> =
+        [11].into_iter().chain(110..120).chain(1100..1200).map(|n| (n, entry(n))).collect();
+    assert_eq!(found, expected);
+    assert_eq!(store.entries_with(&B, "\"n\":11"), Ok(vec![]));
+    assert_eq!(store.entries_with(&B, "").unwrap().len(), 3);
+    assert_eq!(store.entries_with(&OrganisationId(Bytes([0xc; 32])), "n"), Ok(vec![]));
 }
 
 fn what_does_not_exist_is_empty(backend: &impl Backend) {

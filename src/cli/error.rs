@@ -46,6 +46,8 @@ pub enum Exit {
     Tampered = 6,
     /// The store or a file cannot be used.
     Storage = 7,
+    /// Verification found nothing wrong, but only a part was there to be verified.
+    Part = 8,
     /// Interrupted by the person.
     Interrupted = 130,
 }
@@ -170,6 +172,12 @@ pub enum CliError {
     /// Verification of an export found something.
     #[error("the export is not what was signed: {}", counted(*.0, "finding"))]
     ExportWrong(usize),
+    /// Nothing is wrong with a period's evidence, but nobody said which period it is.
+    #[error("only the entries from {first} on were verified; the {first} before are not here")]
+    OnlyAPart {
+        /// First entry that is there.
+        first: u64,
+    },
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
     Key(NoteError),
@@ -371,6 +379,9 @@ impl CliError {
             Self::ExportWrong(_) => {
                 "Keep this copy as it is; fetch or export the log again into another directory, and compare."
             }
+            Self::OnlyAPart { .. } => {
+                "Say from when on it must hold every entry, with --since TIME; or have the whole log exported."
+            }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
@@ -417,6 +428,7 @@ impl CliError {
             Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
                 Exit::Tampered
             }
+            Self::OnlyAPart { .. } => Exit::Part,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::error::CliError;
 use crate::message::Message;
-use crate::vault::seal::replace_file;
+use crate::vault::file;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,7 +21,7 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, CliError> {
 
 /// Replaces a file: a crash leaves the old one or the new one.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    replace_file(path, bytes).map_err(|why| CliError::file(path, why))
+    file::replace(path, bytes).map_err(|why| CliError::file(path, why))
 }
 
 /// Writes a new file with mode 0600; an existing one is not touched.

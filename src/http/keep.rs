@@ -6,7 +6,7 @@ use crate::hex::Bytes;
 use crate::log::note::{Cosigner, NoteError, VerifierKey};
 use crate::log::witness::{AddCheckpoint, Answer, Held, decide, origin_hash};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::vault::seal::replace_file;
+use crate::vault::file;
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -88,7 +88,7 @@ pub fn init(dir: &Path, name: &str, rng: &mut (impl CryptoRng + ?Sized)) -> Resu
         _ => io(&path)(why),
     })?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io(&path))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
+    file::sync_folder(dir).map_err(io(dir))?;
     Ok(cosigner.verifier().clone())
 }
 
@@ -152,7 +152,7 @@ impl Keep {
             Err(answer) => Ok(answer),
             Ok((next, answer)) => {
                 let path = self.path(&origin);
-                replace_file(&path, next.note().to_string().as_bytes()).map_err(io(&path))?;
+                file::replace(&path, next.note().to_string().as_bytes()).map_err(io(&path))?;
                 Ok(answer)
             }
         }

@@ -248,6 +248,11 @@ impl Policy {
         &self.witnesses
     }
 
+    /// Whether no cosignature is needed: `quorum none`.
+    pub fn needs_nobody(&self) -> bool {
+        self.quorum.is_none()
+    }
+
     /// Whether a log of this key is accepted.
     pub fn accepts(&self, log: &VerifierKey) -> bool {
         self.logs.is_empty() || self.logs.iter().any(|l| l.key == *log)

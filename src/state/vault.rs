@@ -4,6 +4,7 @@ use super::apply::{by_host, check_gate_epoch};
 use super::{Claims, Invalid, Organisation, Strict};
 use crate::event::{Actor, Entry, Event, GateEpoch, Line, SCHEMA};
 use crate::hex::Bytes;
+use crate::log::note::{KeyType, NoteError, VerifierKey};
 use crate::name::{OrganisationId, Origin, Slug, VaultId};
 use crate::time::Time;
 use serde::Serialize;
@@ -89,6 +90,13 @@ impl VaultState {
             && self.organisations.get(&log.id) == Some(&log.slug);
         let of_vault = log.vault == self.vault && log.origin == Origin::of_log(&self.origin, &log.id);
         if as_added && of_vault { Ok(()) } else { Err(Invalid::OtherLogBegun) }
+    }
+
+    /// The key that signs this log's checkpoints.
+    pub fn log_key(&self) -> Result<VerifierKey, NoteError> {
+        let origin = Origin::of_log(&self.origin, &self.vault.into());
+        let gate = self.gates.last().expect("a log begins with its first gate epoch");
+        VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key)
     }
 
     /// An organisation by the name in its address.

@@ -23,6 +23,9 @@ pub const MAX_NAME: usize = 255;
 /// Largest log. Far above what can be reached; a stored size above it is damage.
 pub const MAX_SIZE: u64 = 1 << 40;
 
+/// Entries that are looked through at once.
+const PIECE: usize = 512;
+
 /// Entries that go to the end of one log, and the checkpoint that covers them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Append {
@@ -164,6 +167,39 @@ impl std::fmt::Display for Damage {
             Self::Head(log) => write!(f, "the head of log {}", log.0.short()),
             Self::Entry(log, index) => write!(f, "entry {index} of log {}", log.0.short()),
             Self::Record(log, name) => write!(f, "record '{name}' of log {}", log.0.short()),
+        }
+    }
+}
+
+/// Rows of a database that no log accounts for: whoever can write to it could keep
+/// things there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stray {
+    /// Entries, records or projections under the number of no log.
+    Rows {
+        /// What they are.
+        what: &'static str,
+        /// Number of the log that they claim.
+        log: i64,
+        /// How many there are.
+        count: u64,
+    },
+    /// A record's contents, by their number, that no record names.
+    Body(i64),
+    /// A log under a number that no store gives.
+    Number(OrganisationId, i64),
+}
+
+impl std::fmt::Display for Stray {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows { what, log, count } => {
+                write!(f, "{what} under the number {log}, which is no log's: {count}")
+            }
+            Self::Body(number) => write!(f, "a record's contents, number {number}, which no record names"),
+            Self::Number(log, number) => {
+                write!(f, "log {} lies under the number {number}, which no log is given", log.0.short())
+            }
         }
     }
 }
@@ -375,6 +411,18 @@ pub trait Store {
     /// The stored leaf hashes of a range, without reading the entries.
     /// `Outside` if the log ends before the range does.
     fn leaf_hashes(&self, log: &OrganisationId, range: Range<u64>) -> Result<Vec<Hash>, StoreError>;
+
+    /// The entries that contain a text, with their indices, each checked against its
+    /// stored leaf hash. A filter, so that few of a long log's entries are read as
+    /// what they are: who asks looks at what the entry says.
+    fn entries_with(&self, log: &OrganisationId, text: &str) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        let (size, mut found) = (self.size(log)?, Vec::new());
+        for start in (0..size).step_by(PIECE) {
+            let entries = self.entries(log, start..size.min(start + PIECE as u64))?;
+            found.extend((start..).zip(entries).filter(|(_, entry)| entry.as_str().contains(text)));
+        }
+        Ok(found)
+    }
 
     /// A record; `None` if there is none of that name.
     fn record(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError>;

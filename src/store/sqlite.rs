@@ -9,8 +9,8 @@
 use super::erasable;
 use super::schema::{self, Format, MIGRATIONS};
 use super::{
-    Append, Batch, Damage, Erasure, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, check_batch,
-    check_range, extend,
+    Append, Batch, Damage, Erasure, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, Stray,
+    check_batch, check_range, extend,
 };
 use crate::hex::Bytes;
 use crate::log::{EntryBytes, Frontier, Hash};
@@ -194,13 +194,43 @@ impl SqliteStore {
         self.count(sql, [position(number, size), position(number, MAX_SIZE)])
     }
 
-    /// Rows that belong to no log at all: contents without a record, entries and
-    /// projections of a log that does not exist.
-    pub fn strays(&self) -> Result<u64, StoreError> {
-        let bodies = "SELECT count(*) FROM body WHERE number NOT IN (SELECT body FROM record)";
-        let entries = "SELECT count(*) FROM entry WHERE position / ?1 NOT IN (SELECT number FROM log)";
-        let others = "SELECT count(*) FROM (SELECT log FROM record UNION ALL SELECT log FROM projection) WHERE log NOT IN (SELECT number FROM log)";
-        Ok(self.count(bodies, [])? + self.count(entries, [MAX_SIZE as i64])? + self.count(others, [])?)
+    /// Rows that belong to no log at all, and logs under numbers that none is given:
+    /// SQLite counts from 1, and positions end before 2²³.
+    pub fn strays(&self) -> Result<Vec<Stray>, StoreError> {
+        let mut found = Vec::new();
+        // A shift rounds down, as positions below 0 need; a division would not.
+        for (what, table, log) in [
+            ("entries", "entry", "position >> 40"),
+            ("records", "record", "log"),
+            ("projections", "projection", "log"),
+        ] {
+            let sql = format!(
+                "SELECT {log}, count(*) FROM {table} WHERE {log} NOT IN (SELECT number FROM log) GROUP BY 1"
+            );
+            found.extend(self.all(&sql, [], |row| {
+                let (log, count) = (row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs());
+                Ok(Stray::Rows { what, log, count })
+            })?);
+        }
+        let bodies = "SELECT number FROM body WHERE number NOT IN (SELECT body FROM record)";
+        found.extend(self.all(bodies, [], |row| row.get(0).map(Stray::Body))?);
+        let numbers = "SELECT id, number FROM log WHERE number NOT BETWEEN 1 AND 1 << 22";
+        found.extend(
+            self.all(numbers, [], |row| Ok(Stray::Number(OrganisationId(Bytes(row.get(0)?)), row.get(1)?)))?,
+        );
+        Ok(found)
+    }
+
+    /// A record, and whether its row holds nothing beside it: bytes could be hidden
+    /// in what fills the row up. `None` if there is none of that name.
+    pub fn record_and_padding(&self, key: &RecordKey) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
+        let sql = "SELECT length, bytes FROM record JOIN body ON number = body
+             WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
+        let row = self
+            .one(sql, params![key.log.as_ref(), key.name], |row| Ok((row.get::<_, u32>(0)?, row.get(1)?)))?;
+        let Some((length, body)) = row else { return Ok(None) };
+        let damaged = || StoreError::Damaged { what: Damage::Record(key.log, key.name.clone()) };
+        erasable::unwrap(body, length as usize).map(Some).ok_or_else(damaged)
     }
 
     fn count(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
@@ -261,6 +291,22 @@ impl Store for SqliteStore {
         all_there(log, &range, entries)
     }
 
+    fn entries_with(&self, log: &OrganisationId, text: &str) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        let Range { start, end } = self.positions(log, &(0..self.size(log)?))?;
+        let sql = "SELECT position, leaf, bytes FROM entry
+             WHERE position >= ?1 AND position < ?2 AND instr(bytes, ?3) ORDER BY position";
+        let rows = self.all(sql, params![start, end, text.as_bytes()], |row| {
+            Ok((row.get::<_, i64>(0)?, Bytes(row.get::<_, [u8; 32]>(1)?), row.get::<_, Vec<u8>>(2)?))
+        })?;
+        let read = |(position, leaf, bytes): (i64, Hash, Vec<u8>)| {
+            let index = (position - start).unsigned_abs();
+            let entry = EntryBytes::new(bytes).ok().filter(|entry| entry.leaf_hash() == leaf);
+            let damaged = StoreError::Damaged { what: Damage::Entry(*log, index) };
+            entry.map(|entry| (index, entry)).ok_or(damaged)
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     fn leaf_hashes(&self, log: &OrganisationId, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
         let Range { start, end } = self.positions(log, &range)?;
         let sql = "SELECT leaf FROM entry WHERE position >= ?1 AND position < ?2 ORDER BY position";
@@ -269,13 +315,7 @@ impl Store for SqliteStore {
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT length, bytes FROM record JOIN body ON number = body
-             WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
-        let row = self
-            .one(sql, params![key.log.as_ref(), key.name], |row| Ok((row.get::<_, u32>(0)?, row.get(1)?)))?;
-        let Some((length, body)) = row else { return Ok(None) };
-        let damaged = || StoreError::Damaged { what: Damage::Record(key.log, key.name.clone()) };
-        erasable::unwrap(body, length as usize).map(Some).ok_or_else(damaged)
+        Ok(self.record_and_padding(key)?.map(|(record, _)| record))
     }
 
     fn record_names(&self, log: &OrganisationId) -> Result<Vec<String>, StoreError> {

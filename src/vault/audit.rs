@@ -33,12 +33,6 @@ pub struct Read {
 }
 
 impl PublicVault {
-    /// The entries of a log, as they stand.
-    pub fn read_log(&self, id: &OrganisationId) -> Result<Vec<Read>, VaultError> {
-        let size = self.store().size(id)?;
-        self.walk(id, 0..size).collect()
-    }
-
     /// Entries of a log, a piece at a time: never all of them in memory at once.
     pub fn walk(
         &self,

@@ -4,6 +4,7 @@
 //! `warifu gate 1 argon2id MEMORY_KIB PASSES LANES SALT` and nonce ‖ ciphertext
 //! of the root under XChaCha20-Poly1305, the first line being associated data.
 
+use super::file;
 use crate::seal::aead;
 use crate::seal::passphrase::{self, KdfParams};
 use crate::secret::{SecretBytes, SecretKey};
@@ -80,7 +81,7 @@ pub fn write(
     }
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
     if let Some(dir) = path.parent() {
-        File::open(dir).and_then(|d| d.sync_all()).map_err(io)?;
+        file::sync_folder(dir).map_err(io)?;
     }
     Ok(())
 }

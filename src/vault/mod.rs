@@ -5,11 +5,14 @@ pub mod audit;
 pub mod ceremony;
 pub mod commit;
 pub mod drill;
+pub mod file;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+pub mod own_log;
 pub mod people;
 pub mod recoverability;
+pub mod report;
 pub mod seal;
 pub mod status;
 pub mod upgrade;
@@ -23,7 +26,7 @@ use crate::ceremony::recipient::FinishError;
 use crate::event::{Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
-use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
+use crate::name::{LogName, NameError, OrganisationId, Origin, Slug, VaultId};
 use crate::pvss;
 use crate::seal::passphrase::KdfParams;
 use crate::secret::{SecretBytes, SecretKey};
@@ -392,6 +395,16 @@ impl PublicVault {
     /// What the vault's own log adds up to.
     pub fn state(&self) -> &VaultState {
         &self.state
+    }
+
+    /// The id of a log by its name.
+    pub fn log_id(&self, name: &LogName) -> Result<OrganisationId, VaultError> {
+        match name {
+            LogName::Vault => Ok(self.state.vault.into()),
+            LogName::Organisation(slug) => {
+                self.state.by_slug(slug).copied().ok_or_else(|| no_organisation(slug))
+            }
+        }
     }
 
     /// The log of an organisation, replayed.

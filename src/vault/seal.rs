@@ -1,7 +1,7 @@
 //! Sealing a root password: no custodian is present.
 
 use super::hierarchy::account;
-use super::{Log, Records, Vault, VaultError};
+use super::{Log, Records, Vault, VaultError, file};
 use crate::event::{Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId};
 use crate::pvss::{self, DealingContext, VerifiedDealing};
@@ -12,7 +12,6 @@ use crate::state::{Effective, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// What was sealed.
@@ -163,20 +162,6 @@ impl Vault {
         pins.insert(group.group, group.digest(&state.id).into());
         let bytes = serde_json::to_vec_pretty(&pins).expect("pins are strings");
         let path = self.pins_file();
-        replace_file(&path, &bytes).map_err(|why| VaultError::File { path, why })
+        file::replace(&path, &bytes).map_err(|why| VaultError::File { path, why })
     }
-}
-
-/// Replaces a file so that a crash leaves the old one or the new one. What is
-/// written beside it has a name that nobody can have prepared, is made anew for
-/// its owner alone, and is removed where anything fails.
-pub fn replace_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix(&name).tempfile_in(dir)?;
-    beside.write_all(bytes)?;
-    beside.as_file().sync_all()?;
-    beside.persist(path).map_err(|refused| refused.error)?;
-    std::fs::File::open(dir)?.sync_all()
 }

@@ -345,7 +345,7 @@ fn unsigned(policy: &Policy, note: &Note) -> Vec<Witness> {
     policy.witnesses().iter().filter(missing).cloned().collect()
 }
 
-fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswered> {
+pub(super) fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswered> {
     let at = i64::try_from(cosignature.seconds()).ok().and_then(|s| Time::from_millis(s.checked_mul(1000)?));
     match at {
         Some(at) if at + CLOCKS >= now && at <= now + CLOCKS => Ok(cosignature),
@@ -354,7 +354,7 @@ fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswere
     }
 }
 
-fn cosigned_key(log: &OrganisationId) -> RecordKey {
+pub(super) fn cosigned_key(log: &OrganisationId) -> RecordKey {
     RecordKey { log: *log, name: COSIGNED.to_owned() }
 }
 
@@ -362,6 +362,6 @@ fn log_key(log: &Log) -> Result<VerifierKey, VaultError> {
     Ok(log.state.log_key().map_err(CheckpointError::from)?)
 }
 
-fn parse(note: &str) -> Result<Note, VaultError> {
+pub(super) fn parse(note: &str) -> Result<Note, VaultError> {
     Ok(Note::parse(note.as_bytes()).map_err(CheckpointError::from)?)
 }

@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
-use warifu::audit::{Options, Source, SourceError, first_wrong, verify};
+use warifu::audit::{Lack, Options, Source, SourceError, first_wrong, verify};
 use warifu::event::{Entry, Event};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::{EntryBytes, MAX_ENTRY};
@@ -293,7 +293,7 @@ fn measure_memory(path: &str) {
     let own = status("VmHWM:") - before;
     let verdict = verify(&whole, &Options::default(), &mut |_| {});
     // A checkpoint is not needed for this; nothing else may be wrong.
-    assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{}", verdict.line());
+    assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{:?}", verdict.findings);
     println!("{own} {}", status("VmHWM:") - before - own);
 }
 
@@ -324,7 +324,7 @@ impl Source for OnDisk {
     }
 
     fn entries(&self, range: Range<u64>) -> Result<Vec<EntryBytes>, SourceError> {
-        let outside = || SourceError::Entry { index: range.start, why: "it is outside".to_owned() };
+        let outside = || SourceError::entry(range.start, Lack::Missing);
         let ends = self.ends.get(range.start as usize..range.end as usize).ok_or_else(outside)?;
         let mut start = if range.start == 0 { 0 } else { self.ends[range.start as usize - 1] };
         let mut buffer = vec![0; (ends.last().copied().unwrap_or(start) - start) as usize];

@@ -8,6 +8,7 @@ use crate::cli::App;
 use crate::cli::args::{ExportArgs, SiemArgs};
 use crate::cli::error::CliError;
 use crate::event::Event;
+use crate::name::LogName;
 use crate::report::{ocsf, syslog};
 use crate::state::{Organisation, Past};
 use crate::store::{Store, StoreError};
@@ -36,9 +37,13 @@ pub fn export(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
             remedy: "Name a file with --out FILE, or leave --format out.",
         });
     }
+    let LogName::Organisation(organisation) = &args.log else {
+        let fact = "events are those of an organisation's log".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Name an organisation, or leave --format out." });
+    };
     let siem = &args.siem;
     let vault = app.read_vault()?;
-    let mut log = vault.log(&args.organisation)?;
+    let mut log = vault.log(organisation)?;
     let about = (&log.state.id, log.state.origin.as_str());
     let cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
     let sink = Sink::open(siem)?;
