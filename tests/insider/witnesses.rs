@@ -8,11 +8,11 @@ use warifu::event::{Actor, Event, Hash, MAX_WITNESS_POLICY, Refusal, WitnessPoli
 use warifu::hex::Bytes;
 use warifu::log::cosignature::Cosignature;
 use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
-use warifu::log::policy::{PolicyError, Witness};
+use warifu::log::policy::{PolicyError, PolicyFileError, Witness};
 use warifu::log::witness::{AddCheckpoint, Answer, Held, decide};
 use warifu::seal::totp::step_of;
 use warifu::secret::SecretKey;
-use warifu::state::Invalid;
+use warifu::state::{Invalid, PolicyFault};
 use warifu::time::Span;
 use warifu::vault::group;
 use warifu::vault::witness::{Asked, Unanswered, Witnesses, converse};
@@ -313,10 +313,19 @@ fn a_policy_that_cannot_be_read_or_satisfied_is_refused() {
     let cast = Cast::new(&world, &[Manner::Honest]);
     let other = LogSigner::new(cast.log.name(), seed(7)).unwrap().verifier().to_string();
     let long = format!("#{}\nquorum none\n", "x".repeat(MAX_WITNESS_POLICY));
-    for policy in ["", "quorum w\n", &cast.policy(1).replace(&cast.log.to_string(), &other), &long] {
+    let crowd: String = (0..16u8)
+        .map(|n| format!("witness w{n} {}\n", Cosigner::new("w", seed(100 + n)).unwrap().verifier()))
+        .collect();
+    for (policy, why) in [
+        ("", PolicyFault::File(PolicyFileError::LastLine)),
+        ("quorum w\n", PolicyFault::File(PolicyFileError::Undefined { line: 1, name: "w".to_owned() })),
+        (&cast.policy(1).replace(&cast.log.to_string(), &other), PolicyFault::OtherLog),
+        (&long, PolicyFault::TooLong { length: long.len() }),
+        (&format!("{crowd}quorum none\n"), PolicyFault::TooManyWitnesses { found: 16 }),
+    ] {
         let set = signed(&world, policy, &[0, 1, 2]);
         let refused = world.forge(Actor::Host, Event::WitnessPolicySet(set)).err();
-        assert!(matches!(refused, Some(Invalid::WitnessPolicy(_))), "{refused:?}");
+        assert_eq!(refused, Some(Invalid::WitnessPolicy(why)));
     }
 }
 
