@@ -240,6 +240,7 @@ pub fn cosign_the_end(
     let mut cosigned = Vec::new();
     for one in present {
         if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
+            cards::show_checkpoints(app, &why);
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }
@@ -301,7 +302,10 @@ pub fn open_record(
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
-        Err(error) => Err(VaultError::from(error).into()),
+        Err(error) => {
+            cards::show_checkpoints_of(app, &error);
+            Err(VaultError::from(error).into())
+        }
     }
 }
 
