@@ -12,6 +12,7 @@ use expectrl::{ControlCode, Expect, Session};
 use room::{ADDRESS, PASSWORD, Person, World};
 use serde_json::Value;
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use warifu::event::{Ending, Event, Refusal};
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::SecretBytes;
 use warifu::state::Standing;
+use warifu::store::Store;
 use warifu::time::Span;
 use warifu::vault::{Vault, VaultError};
 
@@ -401,6 +403,72 @@ fn an_enrolment_asks_again_for_whatever_is_wrong() {
 /// Another process of the host enters something; nobody at the terminal knows.
 fn others_write(world: &World, project: &str) {
     json(world, &["project", "add", &format!("acme/{project}")]);
+}
+
+/// Files of a directory, copied over those of another.
+fn copied(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// The host puts yesterday's copy of the vault back, and an operator who is in on
+/// it forgets what they saw. The custodian who was there comes second: nobody after
+/// them is asked, and what the first has given is destroyed.
+#[test]
+fn a_card_that_has_seen_another_log_stops_the_ceremony_with_both_checkpoints() {
+    for (more, says) in [(0, "the log was forked"), (9, "or the vault was rolled back")] {
+        let world = World::new();
+        let yesterday = tempfile::tempdir().unwrap();
+        copied(&world.vault, yesterday.path());
+        let [first, witness] = &world.custodians[..2] else { panic!() };
+        for n in 0..more {
+            others_write(&world, &format!("gone-{n}"));
+        }
+        interrupted_after(&world, |at| {
+            at.gives_card(witness);
+            at.sees("do you agree?");
+        });
+        let seen = std::fs::read_to_string(format!("{}.seen", witness.card())).unwrap();
+        let seen: Value = serde_json::from_str(&seen).unwrap();
+        let saw = seen["checkpoint"].as_str().unwrap();
+        std::fs::remove_dir_all(&world.vault).unwrap();
+        std::fs::create_dir(&world.vault).unwrap();
+        copied(yesterday.path(), &world.vault);
+        std::fs::remove_file(format!("{}.seen", world.operator.card())).unwrap();
+
+        let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "test"]);
+        at.gives_card(&world.operator);
+        at.sees("custodians are needed");
+        at.gives_card(first);
+        at.agrees(first);
+        at.gives_code(first, &first.code(0));
+        at.sees("1 of 3");
+        let offered = json(&world, &["audit", "checkpoint", "acme"])["checkpoint"].clone();
+        at.gives_card(witness);
+        at.sees("This card's owner has seen:");
+        for line in saw.lines().take(3) {
+            at.sees(line);
+        }
+        at.sees("The log here has:");
+        for line in offered.as_str().unwrap().lines().take(3) {
+            at.sees(line);
+        }
+        at.sees(says);
+        at.sees("the ceremony was stopped");
+        at.sees("compared both checkpoints");
+        assert_eq!(at.ends(), i32::from(Exit::Tampered as u8));
+        let (kinds, last) = entries(&world);
+        assert!(kinds.last().unwrap().ends_with("ended") && last.contains("aborted"), "{kinds:?}: {last}");
+        let (vault, log) = world.open();
+        let records = vault.store().record_names(&log.state.id).unwrap();
+        let left: Vec<_> =
+            records.iter().filter(|name| name.contains("contribution/") || name.contains("-key/")).collect();
+        assert!(left.is_empty(), "{left:?}");
+        let after = std::fs::read_to_string(format!("{}.seen", witness.card())).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&after).unwrap(), seen, "what they saw is kept");
+    }
 }
 
 #[test]

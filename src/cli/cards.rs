@@ -5,6 +5,7 @@ use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use super::{App, files};
 use crate::ceremony::custodian::{ReviewError, Seen, compare};
+use crate::ceremony::recipient::FinishError;
 use crate::seal::card_file::{CardError, CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
@@ -289,6 +290,13 @@ pub fn show_checkpoints(app: &mut App<'_>, error: &ReviewError) {
     use ReviewError::{Forked, RolledBack};
     if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
         app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe log here has:\n\n{offered}"));
+    }
+}
+
+/// The same for a log that came with a release.
+pub fn show_checkpoints_of(app: &mut App<'_>, error: &FinishError) {
+    if let FinishError::Log(why) = error {
+        show_checkpoints(app, why);
     }
 }
 

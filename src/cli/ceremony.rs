@@ -297,6 +297,7 @@ fn reveal(
             if let FinishError::TooFew { bad, .. } = &error {
                 write_notice(app, card, &release, (bad, None), out)?;
             }
+            cards::show_checkpoints_of(app, &error);
             return Err(VaultError::from(error).into());
         }
     };

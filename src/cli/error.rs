@@ -21,7 +21,7 @@ use crate::seal::card::StatementError;
 use crate::seal::card_file::CardError;
 use crate::seal::generate::PasswordError;
 use crate::seal::passphrase::{PassphraseError, WeakPassphrase};
-use crate::state::Invalid;
+use crate::state::{Invalid, PolicyFault};
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::vault::gate_file::GateFileError;
@@ -78,6 +78,10 @@ pub enum CliError {
     /// The log on this host is not the one that a card's owner has seen.
     #[error("{0}")]
     OtherLog(ReviewError),
+    /// In the room: a custodian's card shows that the vault was rolled back or its
+    /// log forked, so the ceremony was stopped.
+    #[error("{0}; the ceremony was stopped")]
+    OtherHistory(ReviewError),
     /// A custodian's answer could not be made.
     #[error(transparent)]
     Contribute(#[from] ContributeError),
@@ -332,6 +336,9 @@ impl CliError {
             Self::OtherLog(_) => {
                 "Nothing was signed. Do not give a card here again before the security officers have looked at this vault; checkpoints that differ are above."
             }
+            Self::OtherHistory(_) => {
+                "The ceremony is aborted, on record. Give no card here before the security officers have compared both checkpoints, which are above, with other copies of this log."
+            }
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
             Self::Statement(_) => {
@@ -407,6 +414,7 @@ impl CliError {
             Self::Unanswered { .. } | Self::NotWitnessed(_) => Exit::Failed,
             Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
             Self::OtherLog(_)
+            | Self::OtherHistory(_)
             | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
@@ -732,7 +740,7 @@ fn receipt_exit(error: &ProofFileError) -> Exit {
 
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Conflict { .. } => {
+        StoreError::Conflict { .. } | StoreError::Replaced { .. } => {
             "Other processes write to this log all the time, or its entries are not what they were; run the command again, and 'warifu audit verify' if it goes on."
         }
         StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
@@ -758,9 +766,14 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
     match error {
         Invalid::Duplicate(_) => "Choose another name, or use what is there.",
         Invalid::TooFewSignatures { .. } => "Let more members of the group sign.",
-        Invalid::WitnessPolicy(_) => {
-            "Correct the policy; its 'log' lines, if there are any, must name this log's own key."
+        Invalid::WitnessPolicy(PolicyFault::OtherLog) => {
+            "Correct its 'log' lines: one must name this log's own key ('warifu audit key ORG'); or leave them out."
         }
+        Invalid::WitnessPolicy(PolicyFault::TooLong { .. }) => "Shorten it; comments count.",
+        Invalid::WitnessPolicy(PolicyFault::File(_)) => {
+            "Correct that line; 'warifu audit policy set --help' shows an example."
+        }
+        Invalid::WitnessPolicy(PolicyFault::TooManyWitnesses { .. }) => "Name fewer witnesses.",
         Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",

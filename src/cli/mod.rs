@@ -229,7 +229,7 @@ impl<'a> App<'a> {
             return Err(VaultError::ClockBack { now, last: log.state.last }.into());
         }
         self.check_ahead(log.state.last, IDLE, None)?;
-        for ceremony in vault.expire_due(&mut log, now)? {
+        for ceremony in vault.expire_due(&mut log, now)?.0 {
             self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
         }
         Ok((vault, log))

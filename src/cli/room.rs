@@ -7,7 +7,7 @@ use super::error::{CliError, ExecFault, refusal_remedy, wrong_code};
 use super::table::counted;
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, Seen, compare, review};
+use crate::ceremony::custodian::{Review, ReviewError, Seen, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
@@ -134,7 +134,8 @@ pub fn ask_code(app: &mut App<'_>, who: &Pseudonym, deadline: Option<Time>) -> R
 }
 
 /// One custodian after another until the quorum is complete. Whatever one of
-/// them does wrong costs only that attempt.
+/// them does wrong costs only that attempt; a card whose owner has seen another log
+/// than this one stops the ceremony.
 pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
@@ -156,6 +157,9 @@ pub fn collect_in_room(
             Err(error) if interrupted(&error) => return Err(error),
             Err(CliError::Ui(super::ui::UiError::Deadline)) => {
                 return Err(CliError::Expired { there, needed });
+            }
+            Err(CliError::Review(why @ (ReviewError::RolledBack { .. } | ReviewError::Forked { .. }))) => {
+                return Err(CliError::OtherHistory(why));
             }
             // Calling somebody else does not mend these.
             Err(
@@ -237,6 +241,7 @@ pub fn cosign_the_end(
     let mut cosigned = Vec::new();
     for one in present {
         if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
+            cards::show_checkpoints(app, &why);
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }
@@ -298,7 +303,10 @@ pub fn open_record(
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
-        Err(error) => Err(VaultError::from(error).into()),
+        Err(error) => {
+            cards::show_checkpoints_of(app, &error);
+            Err(VaultError::from(error).into())
+        }
     }
 }
 
@@ -378,6 +386,8 @@ pub fn abort_on_error<T>(
     let Err(error) = result else { return result };
     let how = match &error {
         CliError::Expired { .. } => Ending::Expired,
+        // Nobody is to give a share to a log that is in doubt; those that were given go.
+        CliError::OtherHistory(_) => Ending::Aborted,
         error if interrupted(error) => Ending::Aborted,
         _ => return Err(error),
     };

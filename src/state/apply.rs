@@ -22,7 +22,7 @@ use crate::hex::Bytes;
 use crate::log::Checkpoint;
 use crate::log::cosignature::MAX_COSIGNATURES;
 use crate::log::note::cosigned_message;
-use crate::log::policy::Policy;
+use crate::log::policy::{Policy, PolicyFileError};
 use crate::log::roots::Roots;
 use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
@@ -33,6 +33,29 @@ use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::card::Role;
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a witness policy cannot be a group's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// Longer than an entry takes.
+    #[error("it is longer than {MAX_WITNESS_POLICY} bytes")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It does not read.
+    #[error(transparent)]
+    File(#[from] PolicyFileError),
+    /// More witnesses than a kept note has lines for: it could never be satisfied.
+    #[error("it names {found} witnesses, more than {MAX_COSIGNATURES}")]
+    TooManyWitnesses {
+        /// How many it names.
+        found: usize,
+    },
+    /// It names logs, and this one is not among them.
+    #[error("it does not name this log")]
+    OtherLog,
+}
 
 /// Why an entry is refused: facts, with whoever is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +124,7 @@ pub enum Invalid {
     NotGivenUp(String),
     /// A witness policy cannot be used.
     #[error("the witness policy is not acceptable: {0}")]
-    WitnessPolicy(String),
+    WitnessPolicy(#[from] PolicyFault),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
@@ -562,18 +585,18 @@ impl Organisation {
             return Some(Invalid::Mismatch("serial number"));
         }
         if set.policy.len() > MAX_WITNESS_POLICY {
-            return Some(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+            return Some(PolicyFault::TooLong { length: set.policy.len() }.into());
         }
         let policy = match Policy::parse(set.policy.as_bytes()) {
             Ok(policy) => policy,
-            Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
+            Err(why) => return Some(PolicyFault::File(why).into()),
         };
-        // More than a kept note carries could never be satisfied.
-        if policy.witnesses().len() > MAX_COSIGNATURES {
-            return Some(Invalid::WitnessPolicy(format!("it names more than {MAX_COSIGNATURES} witnesses")));
+        let found = policy.witnesses().len();
+        if found > MAX_COSIGNATURES {
+            return Some(PolicyFault::TooManyWitnesses { found }.into());
         }
         let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
-        (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
+        (!accepted).then(|| PolicyFault::OtherLog.into())
     }
 
     /// Groups other than the new one from which this binding takes something:

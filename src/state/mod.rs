@@ -11,7 +11,7 @@ mod index;
 mod past;
 mod vault;
 
-pub use apply::Invalid;
+pub use apply::{Invalid, PolicyFault};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL};
 pub use past::Past;
@@ -456,6 +456,12 @@ impl Organisation {
     pub fn policy_of(&self, group: &GroupId) -> Option<Policy> {
         let set = self.witness_policies.get(group)?;
         Some(Policy::parse(set.policy.as_bytes()).expect("a policy is parsed before it is entered"))
+    }
+
+    /// Keys of the witnesses that any group's policy names.
+    pub fn witness_keys(&self) -> Vec<VerifierKey> {
+        let policies = self.witness_policies.keys().filter_map(|group| self.policy_of(group));
+        policies.flat_map(|policy| policy.keys().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// A custodian's cosignature of this log's checkpoint with a size and root,

@@ -66,6 +66,26 @@ pub struct Batch {
     /// Projections to write or replace. They must hold nothing that has to be
     /// erased: their old bytes are not hunted down.
     pub projections: Vec<(RecordKey, Vec<u8>)>,
+    /// What it was made from. Unless all of it is still so, the batch is refused.
+    pub made_from: Vec<Found>,
+}
+
+/// Something that was read, and from which a batch was made that replaces it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The signed checkpoint of a log.
+    Checkpoint(OrganisationId, String),
+    /// A projection, or that there was none of that name.
+    Projection(RecordKey, Option<Vec<u8>>),
+}
+
+impl Found {
+    fn log(&self) -> OrganisationId {
+        match self {
+            Self::Checkpoint(log, _) => *log,
+            Self::Projection(key, _) => key.log,
+        }
+    }
 }
 
 /// The end of one log, read at one moment.
@@ -218,6 +238,12 @@ pub enum StoreError {
         /// Size that it has.
         found: u64,
     },
+    /// What the batch was made from is no longer so; read it again and decide anew.
+    #[error("somebody else has replaced what was read of log {}", log.0.short())]
+    Replaced {
+        /// The log.
+        log: OrganisationId,
+    },
     /// The checkpoint does not state the size and root after the append, or is
     /// no checkpoint.
     #[error("the checkpoint for log {} does not cover its entries", log.0.short())]
@@ -340,6 +366,7 @@ impl StoreError {
     pub fn nothing_written(&self) -> bool {
         match self {
             Self::Conflict { .. }
+            | Self::Replaced { .. }
             | Self::NotCovered { .. }
             | Self::LogTwice { .. }
             | Self::NoSuchLog { .. }
@@ -370,9 +397,11 @@ impl StoreError {
 ///
 /// **Serialised.** Commits of all handles and processes happen one after the
 /// other. An append names the size it was made for; of two made for one size
-/// the second fails with `Conflict` and writes nothing. Handles wait for each
-/// other for a while before they fail with `Busy`. The lock is held inside
-/// `commit` only.
+/// the second fails with `Conflict` and writes nothing. Of two that were made
+/// from one checkpoint or projection and say so ([`Batch::made_from`]) the second
+/// fails with `Replaced`, unless the first put back just what it had found.
+/// Handles wait for each other for a while before they fail with `Busy`. The lock
+/// is held inside `commit` only.
 ///
 /// **Reads** see every commit that returned before they began, from whatever
 /// handle, and nothing of a commit that has not finished. Two reads are two

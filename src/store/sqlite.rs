@@ -9,12 +9,13 @@
 use super::erasable;
 use super::schema::{self, Format, MIGRATIONS};
 use super::{
-    Append, Batch, Damage, Erasure, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, Stray,
+    Append, Batch, Damage, Erasure, Found, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, Stray,
     check_batch, check_range, extend,
 };
 use crate::hex::Bytes;
 use crate::log::{EntryBytes, Frontier, Hash};
 use crate::name::OrganisationId;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, Transaction, params};
 use std::fs::{self, File};
 use std::ops::Range;
@@ -148,6 +149,7 @@ impl SqliteStore {
         let transaction = schema::begin(&mut self.connection).map_err(|error| failed(error, &self.path))?;
         let writing = Writing { transaction, path: &self.path };
         writing.check_format(self.newest)?;
+        batch.made_from.iter().try_for_each(|found| writing.still(found))?;
         batch.appends.iter().try_for_each(|append| writing.append(append))?;
         let destroyed = writing.records(batch)?;
         writing.projections(batch)?;
@@ -250,6 +252,9 @@ impl SqliteStore {
 }
 
 const SELECT_HEAD: &str = "SELECT number, frontier, checkpoint FROM log WHERE id = ?1";
+const SELECT_CHECKPOINT: &str = "SELECT checkpoint FROM log WHERE id = ?1";
+const SELECT_PROJECTION: &str =
+    "SELECT bytes FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
 const INSERT_LOG: &str = "INSERT INTO log (id, frontier, checkpoint) VALUES (?1, ?2, ?3)";
 const UPDATE_LOG: &str = "UPDATE log SET frontier = ?2, checkpoint = ?3 WHERE number = ?1";
 const INSERT_ENTRY: &str = "INSERT INTO entry (position, leaf, bytes) VALUES (?1, ?2, ?3)";
@@ -324,9 +329,7 @@ impl Store for SqliteStore {
     }
 
     fn projection(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql =
-            "SELECT bytes FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
-        self.one(sql, params![key.log.as_ref(), key.name], |row| row.get(0))
+        self.one(SELECT_PROJECTION, params![key.log.as_ref(), key.name], |row| row.get(0))
     }
 
     fn projection_names(&self, log: &OrganisationId) -> Result<Vec<String>, StoreError> {
@@ -377,6 +380,26 @@ impl Writing<'_> {
             found if found > newest => Err(StoreError::NewerFormat { found, supported: newest }),
             _ => Ok(()),
         }
+    }
+
+    fn still(&self, found: &Found) -> Result<(), StoreError> {
+        let same = match found {
+            Found::Checkpoint(log, text) => {
+                self.value::<String>(SELECT_CHECKPOINT, params![log.as_ref()])?.as_ref() == Some(text)
+            }
+            Found::Projection(key, bytes) => {
+                self.value::<Vec<u8>>(SELECT_PROJECTION, params![key.log.as_ref(), key.name])? == *bytes
+            }
+        };
+        if same { Ok(()) } else { Err(StoreError::Replaced { log: found.log() }) }
+    }
+
+    fn value<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>, StoreError> {
+        let value = self
+            .transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional());
+        value.map_err(|error| failed(error, self.path))
     }
 
     fn append(&self, append: &Append) -> Result<(), StoreError> {

@@ -97,7 +97,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Hash, VaultError> {
         let now = self.catch_up(log, now)?;
-        self.expire_due(log, now)?;
+        let (_, now) = self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
         let (credential, version) = version_of(log, ask.address, ask.version)?;
@@ -204,7 +204,8 @@ impl Vault {
             // It is the log's own, up to the opening: else it were not accepted.
             let checked = (contribution.size, contribution.root);
             let note = commit::sign_at(self.gate(), &log.state.id, &log.state.origin, checked)?;
-            records.projections = self.cosigned_by(log, contribution, &note)?;
+            let Records { projections, made_from, .. } = self.cosigned_by(log, contribution, &note)?;
+            (records.projections, records.made_from) = (projections, made_from);
         }
         let actor = Actor::Card(contribution.custodian.clone());
         self.commit_once(log, now, vec![(actor, event.clone())], records)?;
@@ -257,7 +258,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
-        self.expire_due(log, now)?;
+        let (_, now) = self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
@@ -385,8 +386,10 @@ impl Vault {
         Ok(())
     }
 
-    /// Closes every ceremony whose window is over.
-    pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<Vec<Hash>, VaultError> {
+    /// Closes every ceremony whose window is over. Gives them, and the time to go on
+    /// at: what was closed may stand after entries of others that are a little later
+    /// than `now`.
+    pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<(Vec<Hash>, Time), VaultError> {
         let over = log.state.ceremonies.iter().filter(|(_, c)| now > c.expires);
         let due: Vec<_> = over.map(|(hash, _)| *hash).collect();
         let mut closed = Vec::new();
@@ -398,7 +401,8 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
-        Ok(closed)
+        let now = self.catch_up(log, now)?;
+        Ok((closed, now))
     }
 
     /// The same refusal, unless the ceremony is unknown to the state for having

@@ -16,7 +16,7 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Found, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
 use std::ops::Range;
 
@@ -48,7 +48,7 @@ impl Log {
 
 /// How often something is tried when others append to the same log at the same
 /// moment. Each failure means that one of them got on.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 /// How far an entry that another process has just written may be dated after a
 /// command's `now`, which it read before it waited.
 const JUST_NOW: Span = Span::minutes(1);
@@ -62,6 +62,8 @@ pub struct Records {
     pub delete: Vec<String>,
     /// Projections beside the state: name and bytes.
     pub projections: Vec<(String, Vec<u8>)>,
+    /// What they were made from.
+    pub made_from: Vec<Found>,
 }
 
 /// Proof that entries are durable and covered by a signed checkpoint. Only the
@@ -346,6 +348,7 @@ fn commit_in_place(
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
         delete_projections: Vec::new(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
+        made_from: records.made_from,
     })?;
     Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
 }
@@ -374,7 +377,7 @@ impl Vault {
         for _ in 1..ATTEMPTS {
             now = self.catch_up(log, now)?;
             match attempt(self, log, now) {
-                Err(VaultError::Store(StoreError::Conflict { .. })) => {}
+                Err(VaultError::Store(StoreError::Conflict { .. } | StoreError::Replaced { .. })) => {}
                 done => return done,
             }
         }

@@ -6,16 +6,16 @@
 use super::witness::{Asked, Cosigning, Witnesses, cosigned_key, in_time, parse};
 use super::{PublicVault, VaultError};
 use crate::log::checkpoint::CheckpointError;
-use crate::log::cosignature;
+use crate::log::cosignature::{self, Keeping};
 use crate::log::policy::Witness;
 use crate::name::OrganisationId;
-use crate::store::{Append, Batch, Store, StoreError};
+use crate::store::{Append, Batch, Found, Store, StoreError};
 use crate::time::Time;
 
 impl PublicVault {
     /// Asks witnesses to cosign the latest checkpoint of the vault's own log. What
     /// verifies is kept, as the newest cosigned checkpoint too: the log's later ones
-    /// have no cosignatures.
+    /// have no cosignatures. Nothing is kept if somebody changed either meanwhile.
     pub fn cosign_own(
         &mut self,
         witnesses: &[Witness],
@@ -39,16 +39,24 @@ impl PublicVault {
             return Ok(Cosigning { note, answers });
         }
         let key = self.state.log_key().map_err(CheckpointError::from)?;
-        let note = cosignature::with(&note, &key, &new);
-        let kept = match self.cosigned(&id)?.map(|text| parse(&text)).transpose()? {
+        let asked: Vec<_> = witnesses.iter().map(|witness| witness.key.clone()).collect();
+        let keeping = Keeping { log: &key, before_others: &asked };
+        let note = cosignature::with(&note, keeping, &new);
+        let found = self.cosigned(&id)?;
+        let kept = match found.as_deref().map(parse).transpose()? {
             Some(before) if before.unverified_text() == note.unverified_text() => {
-                cosignature::joined(&note, &key, &before)
+                cosignature::joined(&note, keeping, &before)
             }
             _ => note.clone(),
         };
+        let made_from = vec![
+            Found::Checkpoint(id, head.checkpoint),
+            Found::Projection(cosigned_key(&id), found.map(String::into_bytes)),
+        ];
         let append = Append { log: id, expected_size, entries: Vec::new(), checkpoint: note.to_string() };
         let projections = vec![(cosigned_key(&id), kept.to_string().into_bytes())];
-        let _durable = self.store.commit(Batch { appends: vec![append], projections, ..Batch::default() })?;
+        let _durable =
+            self.store.commit(Batch { appends: vec![append], projections, made_from, ..Batch::default() })?;
         Ok(Cosigning { note, answers })
     }
 }

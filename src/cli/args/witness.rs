@@ -24,7 +24,7 @@ pub enum WitnessCommand {
     },
     /// Cosign checkpoints over HTTP (C2SP tlog-witness), until it is stopped
     #[command(
-        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit key acme)\""
+        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit key acme)\"\nIt has 64 connections at a time, at most 16 of one address, each for a minute\nat most."
     )]
     Serve {
         /// Directory of the witness
