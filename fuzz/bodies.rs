@@ -174,7 +174,7 @@ pub fn entry(bytes: &[u8]) -> bool {
     let Ok(line) = EntryBytes::new(bytes.to_vec()) else { return false };
     assert_eq!(line.as_bytes(), bytes, "a line is kept to the byte");
     let Ok(read) = Entry::from_line(&line) else { return false };
-    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read));
+    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read, &line.leaf_hash()));
     match read {
         Line::Known(entry) => same(bytes, entry.to_line().expect("what was read can be written").as_bytes()),
         Line::Unknown { kind, .. } => !KINDS.contains(&kind.as_str()),

@@ -1,13 +1,15 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s and
-//! `witness`'s.
+//! as it is: the whole grammar can be read at once, but for `audit`'s,
+//! `recovery`'s and `witness`'s.
 
 mod audit;
+mod recovery;
 mod witness;
 
 pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
 };
+pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{
@@ -75,6 +77,8 @@ pub enum Command {
     Officer(Sub<OfficerCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
+    /// Keepers: they bring the gate's root back on a new machine
+    Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
     #[command(after_help = "\
 Examples:
@@ -107,6 +111,12 @@ In order:
     Audit(Sub<AuditCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
+    /// On a new machine with a copy of the vault: keepers bring its gate.key back
+    #[command(after_help = "\
+Examples:
+  warifu --vault restored recover
+  warifu --vault restored recover --card a.card --card b.card")]
+    Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
     Status(StatusArgs),

@@ -8,6 +8,7 @@
 
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::index::{self, Index};
+use super::roll::{Roll, check_statement};
 use super::{
     AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
 };
@@ -272,7 +273,9 @@ impl Organisation {
         match &entry.event {
             Event::VaultCreated { .. }
             | Event::OrganisationAdded { .. }
-            | Event::OrganisationCreated { .. } => Err(Invalid::Misplaced(entry.event.kind())),
+            | Event::OrganisationCreated { .. }
+            | Event::KeeperEnrolled(_)
+            | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
@@ -417,31 +420,14 @@ impl Organisation {
         if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
         }
-        if statement.epoch != 1 || statement.signatures.len() != statement.members.len() {
-            return Err(Invalid::Mismatch("group statement"));
-        }
-        let digest = statement.digest(&self.id);
-        self.group_keys(statement)?;
-        let g = self.g(statement);
-        let mut seen = BTreeSet::new();
-        for (member, signature) in statement.members.iter().zip(&statement.signatures) {
-            let enrolment = self.card(&member.pseudonym, Role::Custodian)?;
-            if enrolment.sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
-                return Err(Invalid::Mismatch("member"));
-            }
-            pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
-                |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
-            )?;
-            claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
-        }
+        check_statement(self, statement, claims)?;
         self.groups.insert(statement.group, statement.clone());
         Ok(())
     }
 
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
-        let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
+        Roll::group_keys(self, statement)
     }
 
     fn operator_admitted(
@@ -1074,7 +1060,7 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
+pub(super) fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
     let who = Signer::Card(who.clone());
     Claim { key: *key, said: Said::Digest(*digest), signature: *signature, who }
 }

@@ -7,11 +7,13 @@
 mod apply;
 mod claims;
 mod index;
+mod roll;
 mod vault;
 
 pub use apply::Invalid;
 pub use claims::{Claim, Claims, Said, Signer, Strict};
-pub use vault::VaultState;
+pub use roll::Roll;
+pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
@@ -27,7 +29,6 @@ use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
 };
-use crate::pvss;
 use crate::time::{Span, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,7 +240,7 @@ impl Organisation {
 
     /// `g` of a group in its present epoch.
     pub fn g(&self, group: &GroupStatement) -> Hash {
-        pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)
+        Roll::g(self, group)
     }
 
     /// A group by the name in its address.

@@ -7,7 +7,9 @@ pub mod commit;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+mod own;
 pub mod people;
+pub mod recovery;
 pub mod seal;
 pub mod status;
 pub mod verify;
@@ -158,6 +160,20 @@ pub enum VaultError {
     /// A checkpoint, or the key that signs it, cannot be used.
     #[error("the log's checkpoint cannot be made or read: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// There is a gate already: nothing is to be recovered.
+    #[error("{} is there already", .0.display())]
+    GateThere(PathBuf),
+    /// The gate's root was not recovered.
+    #[error(transparent)]
+    Recovery(Box<crate::ceremony::recovery::RecoveryError>),
+    /// A keeper has a pseudonym or key of an organisation's card.
+    #[error("{who} has the pseudonym or the key of a card of organisation '{organisation}'")]
+    NotApart {
+        /// The keeper.
+        who: String,
+        /// Which organisation.
+        organisation: String,
+    },
     /// Another ceremony holds the version.
     #[error("ceremony {ceremony} for {address} is open until {}", .until.to_minute())]
     CeremonyBusy {

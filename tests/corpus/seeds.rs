@@ -66,7 +66,7 @@ impl Seeds {
     /// One line of each kind.
     fn entries(&mut self, story: &Story) {
         let mut kinds = BTreeSet::new();
-        for line in &story.lines {
+        for line in story.lines.iter().chain(&story.recovery) {
             let Ok(Line::Known(entry)) = Entry::from_line(line) else { continue };
             if kinds.insert(entry.event.kind()) {
                 self.add("entry", &format!("ok-{}", entry.event.kind()), line.as_bytes());

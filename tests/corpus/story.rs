@@ -4,8 +4,9 @@
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member,
+    Mode, Purpose, Refusal, RootDealing, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy,
+    record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -17,17 +18,21 @@ use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::root::{root_id, seal_root};
 use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
-use warifu::state::{Organisation, VaultState};
+use warifu::state::{Organisation, Roll, VaultState};
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
+use warifu::vault::recovery::{draft, new_keeper};
 
 /// What was made on the way.
 pub struct Story {
     /// Lines of the vault's log and of the organisation's, in order.
     pub lines: Vec<EntryBytes>,
+    /// What follows in the vault's log when keepers have the gate's root dealt.
+    pub recovery: Vec<EntryBytes>,
     /// A custodian's card.
     pub card: Card,
     /// The sealed payload.
@@ -62,9 +67,10 @@ pub fn tell() -> Story {
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
+    let recovery = scene.recovery();
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
-    Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
+    Story { lines, recovery, card, sealed, dealing, share, request, package, contributions, release, notices }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -131,8 +137,8 @@ impl Scene {
         let leaf = first.leaf_hash();
         let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
         let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
-        let mut vault_state =
-            VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
+        let begun = vault_lines.first().expect("two lines");
+        let mut vault_state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
@@ -184,6 +190,47 @@ impl Scene {
 
     fn by_operator(&mut self, event: Event) {
         self.append(Actor::Card(self.operator.pseudonym().clone()), event);
+    }
+
+    /// Two keepers, their group, and the root dealt to it.
+    fn recovery(&self) -> Vec<EntryBytes> {
+        let mut rng = StdRng::seed_from_u64(2);
+        let begun = self.vault_lines.first().expect("two lines");
+        let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
+        let mut lines = Vec::new();
+        let mut append = |state: &mut VaultState, event| {
+            let added = line(self.now, Actor::Host, event);
+            state.apply(&read(&added), &added.leaf_hash()).expect("valid");
+            lines.push(added);
+        };
+        let cards: Vec<_> = (0..2).map(|_| new_keeper(&state, &mut rng)).collect();
+        for card in &cards {
+            let (pseudonym, sign_key) = (card.pseudonym().clone(), card.signing_key().public());
+            let mut keeper = Keeper { pseudonym, sign_key, signature: Bytes([0; 64]) };
+            let digest = keeper.digest(&self.vault, &state.first_entry);
+            keeper.signature = card.signing_key().sign(&digest);
+            append(&mut state, Event::KeeperEnrolled(keeper));
+        }
+        let names: Vec<_> = cards.iter().map(|card| card.pseudonym().clone()).collect();
+        let mut draft = draft(&state, 2, &names, &mut rng).expect("two keepers");
+        for card in &cards {
+            draft.join(&state, card, &mut rng).expect("a member");
+        }
+        for mut card in cards {
+            draft.sign(&state, &mut card).expect("the first statement");
+        }
+        let group = draft.finish();
+        append(&mut state, Event::GroupFormed(group.clone()));
+        let keys = state.group_keys(&group).expect("good keys");
+        let credential = root_id(&self.vault, 1);
+        let (dealing, shared) =
+            pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut rng).expect("a dealing");
+        let root = self.gate.root(1).expect("the first epoch");
+        let sealed = record_hash(&seal_root(&credential, &shared, root, &mut rng).to_bytes());
+        let (gate_epoch, epoch) = (1, group.epoch);
+        let dealing = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
+        append(&mut state, Event::GateRootDealt(dealing));
+        lines
     }
 
     fn enrol(&mut self) {
