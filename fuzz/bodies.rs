@@ -20,7 +20,7 @@ use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
-use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
+use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
 use warifu::secret::SecretKey;
 use warifu::state::{Organisation, VaultState};
 
@@ -46,6 +46,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("record", record),
     ("release", release),
     ("request", request),
+    ("sealed_root", sealed_root),
     ("share", share),
     ("tile_path", tile_path),
     ("verifier_key", verifier_key),
@@ -73,6 +74,12 @@ pub fn card_file(bytes: &[u8]) -> bool {
 /// A sealed payload.
 pub fn record(bytes: &[u8]) -> bool {
     let Ok(read) = SealedPayload::from_bytes(bytes) else { return false };
+    same(bytes, &read.to_bytes())
+}
+
+/// The gate's root, sealed for keepers.
+pub fn sealed_root(bytes: &[u8]) -> bool {
+    let Ok(read) = SealedRoot::from_bytes(bytes) else { return false };
     same(bytes, &read.to_bytes())
 }
 

@@ -114,8 +114,8 @@ In order:
     /// On a new machine with a copy of the vault: keepers bring its gate.key back
     #[command(after_help = "\
 Examples:
-  warifu --vault restored recover
-  warifu --vault restored recover --card a.card --card b.card")]
+  warifu recover --vault restored
+  warifu recover --vault restored --card a.card --card b.card")]
     Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]

@@ -39,6 +39,7 @@ pub fn all() -> Vec<Seed> {
     seeds.messages(&story);
     seeds.points(&story);
     seeds.records(&story);
+    seeds.sealed_roots(&story);
     seeds.notes();
     seeds.verifier_keys();
     seeds.checkpoints(&story);
@@ -189,6 +190,22 @@ impl Seeds {
                 ("bad-version-2", version(2)),
                 ("bad-no-bucket", [&good[..], &[0]].concat()),
                 ("bad-cut-short", good.get(..40).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn sealed_roots(&mut self, story: &Story) {
+        let good = &story.sealed_root;
+        let version = |version: u8| [&[version], good.get(1..).expect("longer")].concat();
+        self.many(
+            "sealed_root",
+            [
+                ("ok-story", good.clone()),
+                ("bad-empty", Vec::new()),
+                ("bad-version-0", version(0)),
+                ("bad-version-2", version(2)),
+                ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
             ],
         );
     }

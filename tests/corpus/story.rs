@@ -33,6 +33,8 @@ pub struct Story {
     pub lines: Vec<EntryBytes>,
     /// What follows in the vault's log when keepers have the gate's root dealt.
     pub recovery: Vec<EntryBytes>,
+    /// The root as it was sealed for them.
+    pub sealed_root: Vec<u8>,
     /// A custodian's card.
     pub card: Card,
     /// The sealed payload.
@@ -67,10 +69,23 @@ pub fn tell() -> Story {
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
-    let recovery = scene.recovery();
+    let (recovery, sealed_root) = scene.recovery();
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
-    Story { lines, recovery, card, sealed, dealing, share, request, package, contributions, release, notices }
+    Story {
+        lines,
+        recovery,
+        sealed_root,
+        card,
+        sealed,
+        dealing,
+        share,
+        request,
+        package,
+        contributions,
+        release,
+        notices,
+    }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -193,7 +208,7 @@ impl Scene {
     }
 
     /// Two keepers, their group, and the root dealt to it.
-    fn recovery(&self) -> Vec<EntryBytes> {
+    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>) {
         let mut rng = StdRng::seed_from_u64(2);
         let begun = self.vault_lines.first().expect("two lines");
         let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
@@ -226,11 +241,11 @@ impl Scene {
         let (dealing, shared) =
             pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut rng).expect("a dealing");
         let root = self.gate.root(1).expect("the first epoch");
-        let sealed = record_hash(&seal_root(&credential, &shared, root, &mut rng).to_bytes());
-        let (gate_epoch, epoch) = (1, group.epoch);
+        let root = seal_root(&credential, &shared, root, &mut rng).to_bytes();
+        let (gate_epoch, epoch, sealed) = (1, group.epoch, record_hash(&root));
         let dealing = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
         append(&mut state, Event::GateRootDealt(dealing));
-        lines
+        (lines, root)
     }
 
     fn enrol(&mut self) {
