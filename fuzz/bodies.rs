@@ -7,7 +7,8 @@
 
 use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentity};
 use std::sync::LazyLock;
-use warifu::ceremony::{custodian, recipient};
+use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackage};
+use warifu::ceremony::{custodian, recipient, recovery};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
 use warifu::log::checkpoint::Checkpoint;
@@ -44,6 +45,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("policy", policy),
     ("proof_file", proof_file),
     ("record", record),
+    ("recovery_contribution", recovery_contribution),
+    ("recovery_request", recovery_request),
     ("release", release),
     ("request", request),
     ("sealed_root", sealed_root),
@@ -127,6 +130,23 @@ pub fn contribution(bytes: &[u8]) -> bool {
 pub fn package(bytes: &[u8]) -> bool {
     let Some(read) = message::<Package>(bytes) else { return false };
     let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// A request for the gate's root; its log is replayed as a keeper's machine does.
+pub fn recovery_request(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryPackage>(bytes) else { return false };
+    let first = first_leaf(&read.entries);
+    if let Ok((state, _, _)) = recovery::replay(&read.entries, &read.checkpoint, &first, None) {
+        let _ = DealtRoot::new(&state, &read.dealing.0);
+    }
+    true
+}
+
+/// A keeper's answer.
+pub fn recovery_contribution(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryContribution>(bytes) else { return false };
+    let _ = read.digest();
     true
 }
 

@@ -309,6 +309,126 @@ fn a_passphrase_protects_the_gate_that_came_back() {
     at(&copy, &["--gate-passphrase-file", &words, "org", "add", "late"]).good();
 }
 
+/// A keeper answers on their own machine, where no vault is.
+fn answer(world: &World, keeper: &Person, request: &Path, out: &str) -> Ran {
+    let request = request.display().to_string();
+    let home = ["--card", "card", "--passphrase-file", "passphrase"];
+    world.at(keeper, &[&["recovery", "contribute", &request, "--out", out], &home[..]].concat())
+}
+
+/// A request of the machine with this copy.
+fn asked(copy: &Path, name: &str) -> (PathBuf, String) {
+    let out = copy.join(name);
+    let ran = at(copy, &["--json", "recovery", "request", "--out", &out.display().to_string()]).good();
+    (out, ran.json()["fingerprint"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn keepers_on_their_own_machines_bring_the_gate_back_by_files() {
+    let (world, keepers, copy) = ready();
+    let (request, words) = asked(&copy, "request");
+    assert_eq!(asked(&copy, "once-more").1, words, "the same machine asks the same again");
+    for keeper in &keepers[..2] {
+        let said = answer(&world, keeper, &request, "answer").good();
+        assert!(said.err.contains(&words), "the keeper compares the words: {}", said.err);
+    }
+    let [one, two, _] = keepers.each_ref().map(|keeper| world.file(keeper, "answer"));
+    at(&copy, &["recover", &one]).refused(5, &["1 of 2 shares", "Call another keeper"]);
+    at(&copy, &["recover", &one, &one]).refused(5, &["has given a share already", "1 of 2 shares"]);
+    assert!(!copy.join("gate.key").exists());
+    at(&copy, &["recover", &one, &two]).good();
+    assert_eq!(fs::read(copy.join("gate.key")).unwrap(), fs::read(world.vault().join("gate.key")).unwrap());
+    assert!(!copy.join("recovery.key").exists(), "the request's key is of no use any more");
+    at(&copy, &["org", "add", "late"]).good();
+}
+
+#[test]
+fn an_answer_in_a_file_and_a_card_on_the_table_suffice_together() {
+    let (world, keepers, copy) = ready();
+    let (request, _) = asked(&copy, "request");
+    answer(&world, &keepers[0], &request, "answer").good();
+    let card = world.card(&keepers[2]);
+    let said = at(&copy, &joined(&["--json", "recover", &world.file(&keepers[0], "answer")], &card)).good();
+    assert_eq!(said.json()["keepers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn answers_that_were_altered_or_are_for_another_request_do_not_count_and_are_named() {
+    let (world, keepers, copy) = ready();
+    at(&copy, &["recover", "nothing-yet"]).refused(INPUT, &["has asked keepers for nothing"]);
+    let (first, _) = asked(&copy, "first");
+    answer(&world, &keepers[0], &first, "answer").good();
+    let early = world.file(&keepers[0], "answer");
+    fs::remove_file(copy.join("recovery.key")).unwrap();
+    let (second, _) = asked(&copy, "second");
+    let other = ["is for another request than this machine's"];
+    let late = at(&copy, &["recover", &early]).refused(5, &other);
+    assert!(late.err.contains(&keepers[0].name));
+    for keeper in &keepers {
+        answer(&world, keeper, &second, "second").good();
+    }
+    let [one, two, three] = keepers.each_ref().map(|keeper| world.file(keeper, "second"));
+    let text = fs::read_to_string(&one).unwrap();
+    let place = text.find("\"share\":\"").unwrap() + 20;
+    let digit = if text.as_bytes()[place] == b'0' { "1" } else { "0" };
+    let altered = format!("{}{digit}{}", &text[..place], &text[place + 1..]);
+    fs::write(&one, altered).unwrap();
+    let wrong = format!("the signature of {} is wrong", keepers[0].name);
+    at(&copy, &["recover", &one, &two]).refused(5, &[&wrong, "1 of 2 shares"]);
+    assert!(!copy.join("gate.key").exists());
+    let said = at(&copy, &["--json", "recover", &one, &two, &three]).good().json();
+    assert_eq!(said["not_counted"][0], keepers[0].name.as_str());
+}
+
+#[test]
+fn a_request_that_was_altered_on_its_way_gets_no_answer() {
+    let (world, keepers, copy) = ready();
+    let (request, _) = asked(&copy, "request");
+    let good = fs::read_to_string(&request).unwrap();
+    let put = |text: String| {
+        let path = copy.join("altered");
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let key = good.split("\"key\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let words = |ran: &Ran| ran.err.split("\n\n    ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    // Another machine's key in the request: nothing tells but the words.
+    let (_, other) = hpke::HpkeSecret::generate(&mut StdRng::seed_from_u64(9));
+    let swapped = put(good.replace(key, &other.to_string()));
+    let honest = words(&answer(&world, &keepers[0], &request, "honest").good());
+    let misled = words(&answer(&world, &keepers[0], &swapped, "misled").good());
+    assert_ne!(honest, misled);
+    at(&copy, &["recover", &world.file(&keepers[0], "misled")]).refused(5, &["another request"]);
+    for (from, to) in [("\\\"threshold\\\":2", "\\\"threshold\\\":3"), ("recovery\\\"", "recoverx\\\"")] {
+        assert!(good.contains(from), "{from}");
+        let path = put(good.replacen(from, to, 1));
+        answer(&world, &keepers[1], &path, "none").refused(TAMPERED, &["is not acceptable"]);
+    }
+    let path = put(good.replacen("\"gate_epoch\":1", "\"gate_epoch\":2", 1));
+    answer(&world, &keepers[1], &path, "none").refused(DENIED, &["another request"]);
+    let custodian = &world.custodians[0];
+    answer(&world, custodian, &request, "none").refused(DENIED, &["is custodian, not a keeper"]);
+    assert!(!world.home(&keepers[1]).join("none").exists());
+}
+
+#[test]
+fn the_key_of_a_request_that_others_may_read_is_not_used() {
+    let (world, keepers, copy) = ready();
+    let (request, _) = asked(&copy, "request");
+    answer(&world, &keepers[0], &request, "answer").good();
+    let key = copy.join("recovery.key");
+    let mode = |mode| {
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(&key, permissions).unwrap();
+    };
+    mode(0o644);
+    let file = world.file(&keepers[0], "answer");
+    at(&copy, &["recover", &file]).refused(STORAGE, &["others may read it"]);
+    mode(0o600);
+    fs::write(&key, "warifu recovery 1\n").unwrap();
+    at(&copy, &["recover", &file]).refused(STORAGE, &["is not the key of a recovery request"]);
+}
+
 #[test]
 fn malformed_groups_are_refused() {
     let world = World::new();

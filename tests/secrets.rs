@@ -336,6 +336,19 @@ impl Scene {
             assert!(ran.code != 0, "{}", ran.out);
             self.hear(ran);
         }
+        self.hear(run(&copy, &["--vault", ".", "recovery", "request", "--out", "asked.warifu"]).good());
+        let key = fs::read_to_string(copy.join("recovery.key")).unwrap();
+        let key = HEXLOWER.decode(key.lines().nth(1).unwrap().as_bytes()).unwrap();
+        self.secret("the key of a recovery request", key);
+        let request = copy.join("asked.warifu").display().to_string();
+        let own = ["--card", "card", "--passphrase-file", "passphrase", "--out", "answer"];
+        for keeper in [one, two] {
+            let contribute = [&["recovery", "contribute", &request], &own[..]].concat();
+            self.hear(world.at(keeper, &contribute).good());
+        }
+        let answers = [one, two].map(|keeper| world.file(keeper, "answer"));
+        self.hear(run(&copy, &["--vault", ".", "recover", &answers[0], &answers[1]]).good());
+        fs::remove_file(copy.join("gate.key")).unwrap();
         self.hear(at(&[one, two], &["--json"]).good());
         fs::remove_file(copy.join("gate.key")).unwrap();
         self.hear(at(&[one, two], &[]).good());
@@ -619,7 +632,8 @@ fn files_that_travel_hold_no_secret_in_clear() {
     assert_eq!(searched, 12, "packages, contributions and a release");
     // What a custodian's machine keeps of a ceremony, and a card.
     for folder in ["c1", "c2", "c3", "op", "k1", "k2", "k3"] {
-        for name in ["card", "card.seen"] {
+        let answer = folder.starts_with('k').then_some("answer").filter(|_| folder != "k3");
+        for name in ["card", "card.seen"].into_iter().chain(answer) {
             let bytes = fs::read(story.world.dir(folder).join(name)).unwrap();
             none_of(&story.secrets, &format!("{folder}/{name}"), &bytes);
             none_of(&story.personal, &format!("{folder}/{name}"), &bytes);

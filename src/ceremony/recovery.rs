@@ -7,10 +7,14 @@
 //! request. A keeper's share is encrypted to that key. Every share proves itself,
 //! and what comes out must be the root whose public keys the log has.
 
-use crate::event::{GateEpoch, GroupStatement, Hash, Member, RootDealing, ciphertext_hash, record_hash};
+use super::custodian::{ReviewError, Seen, check_checkpoint, compare, folded, parsed};
+use crate::event::{
+    Entry, GateEpoch, GroupStatement, Hash, Member, RootDealing, ciphertext_hash, record_hash,
+};
 use crate::gate::{Gate, RootGate};
 use crate::hex::{Bytes, HexBytes};
-use crate::name::{Pseudonym, VaultId};
+use crate::message::{LARGE_CAP, Message, SMALL_CAP};
+use crate::name::{Origin, Pseudonym, VaultId};
 use crate::pvss::{
     self, Dealing, DealingContext, DealingError, Quorum, QuorumError, ShareKeyPair, UntrustedShare,
     VerifiedDealing, VerifiedShare,
@@ -49,6 +53,9 @@ pub enum RecoveryError {
     /// A record is not the one that the log names.
     #[error("the {0} here is not the one that the vault's log names")]
     OtherRecord(&'static str),
+    /// The log that came with a request is not acceptable.
+    #[error("the log that came with the request is not acceptable: {0}")]
+    Log(Box<ReviewError>),
     /// The card is of another vault.
     #[error("the card {0} is of another vault")]
     OtherVault(Pseudonym),
@@ -190,6 +197,70 @@ impl RecoveryRequest {
     }
 }
 
+/// Everything that a keeper needs on a machine of their own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryPackage {
+    /// The request.
+    pub request: RecoveryRequest,
+    /// A checkpoint of the vault's own log, as a signed note.
+    pub checkpoint: String,
+    /// That log up to it.
+    pub entries: Vec<String>,
+    /// The dealing.
+    pub dealing: HexBytes,
+}
+
+impl Message for RecoveryPackage {
+    const KIND: &'static str = "recovery-request";
+    const CAP: usize = LARGE_CAP;
+}
+
+/// A request as a keeper's own machine found it.
+pub struct Called {
+    /// What is asked for.
+    pub root: DealtRoot,
+    /// What the card's owner has now seen of the vault's own log.
+    pub seen: Seen,
+    /// How that goes on from what they saw before. A copy that is older may be all
+    /// that is left: a person decides.
+    pub met: Result<(), ReviewError>,
+}
+
+/// Replays the log of a package and finds what was dealt, for a keeper of that vault.
+pub fn call(package: &RecoveryPackage, card: &Card, before: Option<&Seen>) -> Result<Called, RecoveryError> {
+    check_keeper(card, package.request.vault)?;
+    let log = |why: ReviewError| RecoveryError::Log(Box::new(why));
+    let (state, seen, then) =
+        replay(&package.entries, &package.checkpoint, &card.first_entry(), before).map_err(log)?;
+    check_keeper(card, state.vault)?;
+    let met = before.map_or(Ok(()), |before| compare(&seen, before, then));
+    Ok(Called { root: DealtRoot::new(&state, &package.dealing.0)?, seen, met })
+}
+
+/// As [`super::custodian::replay`], of the vault's own log; gives the root over as
+/// many entries as the owner saw before, too, where there are so many.
+pub fn replay(
+    entries: &[String],
+    checkpoint: &str,
+    first_entry: &Bytes<32>,
+    before: Option<&Seen>,
+) -> Result<(VaultState, Seen, Option<Bytes<32>>), ReviewError> {
+    let lines = parsed(entries, first_entry)?;
+    let read = |index: u64, bytes| Entry::from_line(bytes).map_err(|why| ReviewError::Entry { index, why });
+    let invalid = |index| move |why| ReviewError::Invalid { index, why };
+    let (first, rest) = lines.split_first().ok_or(ReviewError::OtherLog)?;
+    let mut state = VaultState::begin(&read(0, first)?, first_entry).map_err(invalid(0))?;
+    let (size, root, then) = folded(&lines, before);
+    let mut seen = Seen { organisation: state.id(), size, root, checkpoint: checkpoint.to_owned() };
+    let origin = Origin::of_log(&state.origin, &state.id());
+    seen.checkpoint = check_checkpoint((origin.as_str(), &state.gate().log_key), &seen)?;
+    for (index, bytes) in (1u64..).zip(rest) {
+        state.apply(&read(index, bytes)?, &bytes.leaf_hash()).map_err(invalid(index))?;
+    }
+    Ok((state, seen, then))
+}
+
 /// A keeper's answer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,6 +273,11 @@ pub struct RecoveryContribution {
     pub share: HexBytes,
     /// The keeper's signature over [`RecoveryContribution::digest`].
     pub signature: Bytes<64>,
+}
+
+impl Message for RecoveryContribution {
+    const KIND: &'static str = "recovery-contribution";
+    const CAP: usize = SMALL_CAP;
 }
 
 impl RecoveryContribution {
@@ -270,15 +346,25 @@ pub struct NewMachine {
 impl NewMachine {
     /// A fresh key, and a request for it.
     pub fn begin(root: DealtRoot, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        let (secret, key) = HpkeSecret::generate(rng);
+        let (secret, _) = HpkeSecret::generate(rng);
+        Self::resume(root, secret)
+    }
+
+    /// Goes on with a key that was made before: the request is the same again.
+    pub fn resume(root: DealtRoot, secret: HpkeSecret) -> Self {
         let request = RecoveryRequest {
             vault: root.vault,
             gate_epoch: root.gate.epoch,
             dealing: root.dealt.dealing,
             sealed: root.dealt.sealed,
-            key,
+            key: secret.public(),
         };
         Self { root, secret, request, shares: BTreeMap::new() }
+    }
+
+    /// Whose shares are there.
+    pub fn given(&self) -> Vec<Pseudonym> {
+        self.shares.keys().cloned().collect()
     }
 
     /// What it asks.

@@ -525,6 +525,12 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::GateThere(_) => {
             "This vault has its gate: use it as it is. To rehearse a recovery, name a copy of the directory without gate.key with --vault DIR."
         }
+        VaultError::RecoveryKey { missing: true, .. } => {
+            "Ask first with 'warifu recovery request --out FILE', or let keepers give their cards here: leave the files out."
+        }
+        VaultError::RecoveryKey { missing: false, .. } => {
+            "Move it away, and ask anew with 'warifu recovery request --out FILE'."
+        }
         VaultError::Recovery(error) => recovery_remedy(error),
         VaultError::NotApart { .. } => {
             "Make the keeper a new card with 'warifu recovery enrol': a keeper's card is of no organisation."
@@ -580,6 +586,7 @@ fn recovery_remedy(error: &RecoveryError) -> &'static str {
         }
         RecoveryError::OtherRecord(_)
         | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
         | RecoveryError::Dealing(_)
         | RecoveryError::Record(_) => {
             "Run 'warifu audit verify' on this copy, and look for another one: this one was damaged or altered."
@@ -609,6 +616,7 @@ fn recovery_exit(error: &RecoveryError) -> Exit {
         RecoveryError::NoGroup | RecoveryError::NotDealt(_) => Exit::Input,
         RecoveryError::OtherRecord(_)
         | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
         | RecoveryError::Dealing(_)
         | RecoveryError::Record(_)
         | RecoveryError::OtherRoot => Exit::Tampered,
@@ -855,7 +863,10 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::RecordGone(_)
         | VaultError::Checkpoint(_) => Exit::Storage,
         VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
-        VaultError::GateFile(_) | VaultError::Gate(_) | VaultError::OtherGate(_) => Exit::Storage,
+        VaultError::RecoveryKey { missing: false, .. }
+        | VaultError::GateFile(_)
+        | VaultError::Gate(_)
+        | VaultError::OtherGate(_) => Exit::Storage,
         VaultError::BadEntry { .. } => Exit::Tampered,
         VaultError::Recovery(error) => recovery_exit(error),
         VaultError::NotAdmitted { .. }
@@ -879,6 +890,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Exists(_)
         | VaultError::HalfVault(_)
         | VaultError::GateThere(_)
+        | VaultError::RecoveryKey { missing: true, .. }
         | VaultError::NotApart { .. }
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }

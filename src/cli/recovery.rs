@@ -2,30 +2,32 @@
 //! which they bring the gate's root back.
 
 use super::App;
-use super::args::{CardsArgs, NewKeeper, Recover, RecoveryCommand};
+use super::args::{CardArgs, CardsArgs, NewKeeper, Recover, RecoveryCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::{new_gate_passphrase, show_as};
 use super::people::{new_passphrase, protect};
 use super::{files, group};
 use crate::ceremony::custodian::ReviewError;
-use crate::ceremony::recovery::{NewMachine, contribute};
+use crate::ceremony::recovery::{NewMachine, RecoveryContribution, RecoveryPackage, call, contribute};
 use crate::name::Pseudonym;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::words;
 use crate::state::{Roll, VaultState};
 use crate::vault::recovery::{RecoveryStatus, draft, new_keeper};
-use crate::vault::{GATE_FILE, PublicVault};
+use crate::vault::{GATE_FILE, PublicVault, VaultError};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `recovery …`.
 pub fn recovery(app: &mut App<'_>, command: RecoveryCommand) -> Result<(), CliError> {
     match command {
         RecoveryCommand::Enrol(args) => enrol(app, &args),
         RecoveryCommand::Form { threshold, members, cards } => form(app, threshold, &members, &cards),
+        RecoveryCommand::Request { out } => request(app, &out),
+        RecoveryCommand::Contribute { file, card, out } => answer(app, &file, &card, out),
         RecoveryCommand::Show => show(app),
     }
 }
@@ -154,6 +156,57 @@ fn show(app: &mut App<'_>) -> Result<(), CliError> {
     Ok(())
 }
 
+fn request(app: &mut App<'_>, out: &Path) -> Result<(), CliError> {
+    let vault = app.read_vault()?;
+    let root = vault.dealt_root()?;
+    vault.sealed_root()?;
+    let machine = NewMachine::resume(root, vault.request_key(&mut app.rng)?);
+    let fingerprint = machine.request().fingerprint().to_string();
+    let (_, needed) = machine.progress();
+    files::write_message(out, &vault.recovery_package(machine.request())?)?;
+    let value = json!({ "file": out.display().to_string(), "fingerprint": fingerprint, "needed": needed });
+    app.emit(value, || {
+        format!(
+            "Wrote {}: give it to the keepers. {needed} have to answer. Read them these twelve words, by voice; they see the same:\n\n    {fingerprint}\n\nNext: each keeper: warifu recovery contribute {}",
+            out.display(),
+            files::as_argument(out)
+        )
+    });
+    Ok(())
+}
+
+/// On a keeper's own machine; there is no vault.
+fn answer(app: &mut App<'_>, file: &Path, card: &CardArgs, out: Option<PathBuf>) -> Result<(), CliError> {
+    let package: RecoveryPackage = files::read_message(file)?;
+    let open = cards::unlock(app, card, "the keeper", None)?;
+    let who = open.card.card().pseudonym().clone();
+    let out = match out {
+        Some(out) if out.exists() => return Err(CliError::FileExists(out)),
+        Some(out) => out,
+        None => files::unused(&who.to_string(), "recovery"),
+    };
+    let before = cards::read_seen(&open.path)?;
+    let called = call(&package, open.card.card(), before.as_ref()).map_err(VaultError::from)?;
+    match called.met {
+        Ok(()) => cards::write_seen(&open.path, &called.seen)?,
+        Err(why) => {
+            cards::show_checkpoints(app, &why);
+            older(app, &open, CliError::OtherLog(why))?;
+        }
+    }
+    app.ui.note(&format!(
+        "A machine asks for the root of this vault's gate, to become its host. Have these twelve words read to you from that machine, by a voice that you know:\n\n    {}\n",
+        package.request.fingerprint()
+    ));
+    app.confirm(&format!("{who}, are they the same, and do you give your share?"), None)?;
+    let made = contribute(&called.root, &package.request, open.card.card(), &mut app.rng);
+    let made = made.map_err(VaultError::from)?;
+    files::write_message(&out, &made)?;
+    let value = json!({ "keeper": who, "request": made.request, "file": out.display().to_string() });
+    app.emit(value, || format!("Wrote {}: give it to the new machine.", out.display()));
+    Ok(())
+}
+
 /// `recover`.
 pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
     let vault = app.read_vault()?;
@@ -161,19 +214,29 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
     // Read before the keepers come: what is missing then cannot be brought by them.
     let sealed = vault.sealed_root()?;
     let passphrase = new_gate_passphrase(app, args.passphrase)?;
-    let mut machine = NewMachine::begin(root, &mut app.rng);
+    let by_files = !args.answers.is_empty();
+    let mut machine = match by_files {
+        true => NewMachine::resume(root, vault.kept_request_key()?),
+        false => NewMachine::begin(root, &mut app.rng),
+    };
     let fingerprint = machine.request().fingerprint().to_string();
-    let (_, needed) = machine.progress();
-    app.ui.note(&format!(
-        "Whoever has the root and this directory can act as this vault's host. {needed} keepers bring it back on this machine, whose request has these twelve words; read them aloud:\n\n    {fingerprint}\n"
-    ));
-    app.confirm("Do all keepers agree that this machine becomes the host?", None)?;
-    let keepers = collect(app, &vault, &mut machine, &args.cards)?;
-    let root = machine.open(&sealed).map_err(crate::vault::VaultError::from)?;
+    let not_counted = take_answers(app, &mut machine, &args.answers)?;
+    let (there, needed) = machine.progress();
+    if there < needed && (!by_files || !args.cards.cards.is_empty()) {
+        app.ui.note(&format!(
+            "Whoever has the root and this directory can act as this vault's host. {needed} keepers bring it back on this machine, whose request has these twelve words; read them aloud:\n\n    {fingerprint}\n"
+        ));
+        app.confirm("Do all keepers agree that this machine becomes the host?", None)?;
+        collect(app, &vault, &mut machine, &args.cards)?;
+    }
+    let keepers = machine.given();
+    let root = machine.open(&sealed).map_err(VaultError::from)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
     vault.restore_gate(&root, passphrase.as_ref().map(|p| (p, params)), &mut app.rng)?;
+    vault.forget_request_key()?;
     let file = vault.dir().join(GATE_FILE);
     let value = json!({
+        "not_counted": not_counted,
         "gate": file.display().to_string(),
         "gate_epoch": vault.state().gate().epoch,
         "gate_protected": passphrase.is_some(),
@@ -189,6 +252,24 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Takes answers that came as files. Whose does not count is named, and the others do.
+fn take_answers(
+    app: &mut App<'_>,
+    machine: &mut NewMachine,
+    answers: &[PathBuf],
+) -> Result<Vec<Pseudonym>, CliError> {
+    let mut not_counted = Vec::new();
+    for path in answers {
+        let answer: RecoveryContribution = files::read_message(path)?;
+        if let Err(why) = machine.take(&answer) {
+            let error = CliError::from(VaultError::from(why));
+            app.ui.note(&format!("{}: {error}. {}", path.display(), error.remedy()));
+            not_counted.push(answer.keeper);
+        }
+    }
+    Ok(not_counted)
+}
+
 /// Keepers give their shares one after another. A wrong card or passphrase costs
 /// that attempt alone.
 fn collect(
@@ -196,22 +277,25 @@ fn collect(
     vault: &PublicVault,
     machine: &mut NewMachine,
     args: &CardsArgs,
-) -> Result<Vec<Pseudonym>, CliError> {
-    let (_, needed) = machine.progress();
+) -> Result<(), CliError> {
+    let (there, needed) = machine.progress();
     let mut rng = UnwrapErr(SysRng);
-    let given = cards::unlock_each(app, args, needed, "keeper", &mut |app, open| {
+    cards::unlock_each(app, args, needed - there.min(needed), "keeper", &mut |app, open| {
         met(app, vault, open)?;
         let answer = contribute(machine.root(), machine.request(), open.card.card(), &mut rng);
-        let answer = answer.map_err(crate::vault::VaultError::from)?;
-        Ok(machine.take(&answer).map_err(crate::vault::VaultError::from)?)
+        let answer = answer.map_err(VaultError::from)?;
+        Ok(machine.take(&answer).map_err(VaultError::from)?)
     })?;
-    Ok(given.iter().map(|open| open.card.card().pseudonym().clone()).collect())
+    Ok(())
+}
+
+fn met(app: &mut App<'_>, vault: &PublicVault, open: &OpenCard) -> Result<(), CliError> {
+    cards::meet_own(app, vault, open).or_else(|error| older(app, open, error))
 }
 
 /// A copy may be older than what a keeper saw, for it is what is left; that is
 /// told, and a person decides. One that tells another history is refused.
-fn met(app: &mut App<'_>, vault: &PublicVault, open: &OpenCard) -> Result<(), CliError> {
-    let Err(error) = cards::meet_own(app, vault, open) else { return Ok(()) };
+fn older(app: &mut App<'_>, open: &OpenCard, error: CliError) -> Result<(), CliError> {
     let CliError::OtherLog(ReviewError::RolledBack { now, seen, .. }) = &error else { return Err(error) };
     app.ui.note(&format!(
         "This copy's own log has {now} entries, {} has seen {seen}: organisations or keepers that were added since are missing here. Look for a newer copy first.",

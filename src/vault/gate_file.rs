@@ -82,7 +82,7 @@ pub fn write(
 
 /// Writes a file that must not be there, for its owner alone: a crash leaves all of
 /// it or nothing under its name.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new().prefix("gate.key.new").tempfile_in(dir)?;
     beside.write_all(bytes)?;

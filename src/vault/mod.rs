@@ -166,6 +166,14 @@ pub enum VaultError {
     /// The gate's root was not recovered.
     #[error(transparent)]
     Recovery(Box<crate::ceremony::recovery::RecoveryError>),
+    /// The key of this machine's request cannot be used.
+    #[error("{}: {}", path.display(), if *.missing { "there is no such file: this machine has asked keepers for nothing" } else { "it is not the key of a recovery request, or others may read it" })]
+    RecoveryKey {
+        /// Where it must lie.
+        path: PathBuf,
+        /// Whether it is not there at all.
+        missing: bool,
+    },
     /// A keeper has a pseudonym or key of an organisation's card.
     #[error("{who} has the pseudonym or the key of a card of organisation '{organisation}'")]
     NotApart {

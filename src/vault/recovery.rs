@@ -4,21 +4,32 @@
 use super::group::Draft;
 use super::seal::dealing_record;
 use super::{GATE_FILE, PublicVault, Records, Vault, VaultError, gate_file};
-use crate::ceremony::recovery::{self, DealtRoot, RecoveryError};
+use crate::ceremony::custodian::lines;
+use crate::ceremony::recovery::{self, DealtRoot, RecoveryError, RecoveryPackage, RecoveryRequest};
 use crate::event::{Event, GroupStatement, Keeper, RootDealing, record_hash};
-use crate::hex::Bytes;
+use crate::hex::{Bytes, HexBytes};
 use crate::name::{Pseudonym, Slug};
 use crate::pvss::{self, DealingContext};
 use crate::seal::card::{Card, Role};
+use crate::seal::hpke::HpkeSecret;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::root::{root_id, seal_root};
 use crate::seal::words;
 use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{RECOVERY, Roll, VaultState};
+use crate::store::Store;
 use crate::time::Time;
+use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use serde::Serialize;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+/// Name of the file in the vault's directory with the key of a machine's request.
+pub const REQUEST_KEY: &str = "recovery.key";
+const KEY_HEAD: &[u8] = b"warifu recovery 1\n";
 
 /// Name of the record of the sealed root of an epoch of the gate.
 pub fn root_record(gate_epoch: u64) -> String {
@@ -155,6 +166,71 @@ impl PublicVault {
     /// The sealed root's record.
     pub fn sealed_root(&self) -> Result<Vec<u8>, VaultError> {
         self.record(&self.own_log(), &root_record(self.state().gate().epoch))
+    }
+
+    /// The key of this machine's request, which waits for keepers' answers in a file
+    /// of its own; made if there is none.
+    pub fn request_key(&self, rng: &mut (impl CryptoRng + ?Sized)) -> Result<HpkeSecret, VaultError> {
+        no_gate(self.dir())?;
+        match self.kept_request_key() {
+            Err(VaultError::RecoveryKey { path, missing: true }) => {
+                let secret = SecretKey::random(rng);
+                // Exact capacity: a buffer that grows leaves copies of the key behind.
+                let mut text = SecretBytes::zeroed(KEY_HEAD.len() + 65);
+                let (head, rest) = text.expose_mut().split_at_mut(KEY_HEAD.len());
+                head.copy_from_slice(KEY_HEAD);
+                if let Some((line_end, digits)) = rest.split_last_mut() {
+                    HEXLOWER.encode_mut(secret.expose(), digits);
+                    *line_end = b'\n';
+                }
+                let written = gate_file::write_new(&path, text.expose());
+                written.map_err(|why| VaultError::File { path, why })?;
+                Ok(secret.into())
+            }
+            kept => kept,
+        }
+    }
+
+    /// The same, which must be there.
+    pub fn kept_request_key(&self) -> Result<HpkeSecret, VaultError> {
+        let path = self.dir().join(REQUEST_KEY);
+        let refused = |missing| VaultError::RecoveryKey { path: path.clone(), missing };
+        let io = |why: std::io::Error| match why.kind() {
+            std::io::ErrorKind::NotFound => refused(true),
+            _ => VaultError::File { path: path.clone(), why },
+        };
+        let mut file = File::open(&path).map_err(io)?;
+        let about = file.metadata().map_err(io)?;
+        let mut text = SecretBytes::zeroed(KEY_HEAD.len() + 65);
+        if about.permissions().mode() & 0o077 != 0 || about.len() != text.len() as u64 {
+            return Err(refused(false));
+        }
+        file.read_exact(text.expose_mut()).map_err(io)?;
+        let digits = text.expose().strip_prefix(KEY_HEAD).and_then(|rest| rest.strip_suffix(b"\n"));
+        let bytes = digits.and_then(|digits| HEXLOWER.decode(digits).ok()).map(SecretBytes::new);
+        let secret = bytes.and_then(|bytes| SecretKey::from_slice(bytes.expose()));
+        Ok(secret.ok_or_else(|| refused(false))?.into())
+    }
+
+    /// Removes it, where it is: what was answered to it opens nothing any more.
+    pub fn forget_request_key(&self) -> Result<(), VaultError> {
+        let path = self.dir().join(REQUEST_KEY);
+        match std::fs::remove_file(&path) {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(VaultError::File { path, why }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a keeper needs on a machine of their own.
+    pub fn recovery_package(&self, request: &RecoveryRequest) -> Result<RecoveryPackage, VaultError> {
+        let own = self.own_log();
+        let seen = self.own_seen()?;
+        Ok(RecoveryPackage {
+            request: request.clone(),
+            checkpoint: seen.checkpoint,
+            entries: lines(&self.store().entries(&own, 0..seen.size)?),
+            dealing: HexBytes(self.record(&own, &dealing_record(&request.dealing))?),
+        })
     }
 
     /// Writes the gate's file of a root that keepers brought back: whole or not at

@@ -115,6 +115,9 @@ impl Seeds {
         let first = contributions.first().expect("two contributions");
         self.message("contribution", "ok-one-target", first, "release");
         self.message("release", "ok-that-opens", release, "package");
+        let (asked, answered) = &story.recovery_messages;
+        self.message("recovery_request", "ok-story", asked, "request");
+        self.message("recovery_contribution", "ok-story", answered, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;

@@ -2,6 +2,7 @@
 //! itself: where the good seeds come from.
 
 use rand::{SeedableRng, rngs::StdRng};
+use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member,
@@ -35,6 +36,8 @@ pub struct Story {
     pub recovery: Vec<EntryBytes>,
     /// The root as it was sealed for them.
     pub sealed_root: Vec<u8>,
+    /// What a new machine asked, and a keeper answered.
+    pub recovery_messages: (RecoveryPackage, RecoveryContribution),
     /// A custodian's card.
     pub card: Card,
     /// The sealed payload.
@@ -69,13 +72,14 @@ pub fn tell() -> Story {
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
-    let (recovery, sealed_root) = scene.recovery();
+    let (recovery, sealed_root, recovery_messages) = scene.recovery();
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
     Story {
         lines,
         recovery,
         sealed_root,
+        recovery_messages,
         card,
         sealed,
         dealing,
@@ -208,7 +212,7 @@ impl Scene {
     }
 
     /// Two keepers, their group, and the root dealt to it.
-    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>) {
+    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution)) {
         let mut rng = StdRng::seed_from_u64(2);
         let begun = self.vault_lines.first().expect("two lines");
         let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
@@ -231,8 +235,9 @@ impl Scene {
         for card in &cards {
             draft.join(&state, card, &mut rng).expect("a member");
         }
-        for mut card in cards {
-            draft.sign(&state, &mut card).expect("the first statement");
+        let mut cards = cards;
+        for card in &mut cards {
+            draft.sign(&state, card).expect("the first statement");
         }
         let group = draft.finish();
         append(&mut state, Event::GroupFormed(group.clone()));
@@ -243,9 +248,26 @@ impl Scene {
         let root = self.gate.root(1).expect("the first epoch");
         let root = seal_root(&credential, &shared, root, &mut rng).to_bytes();
         let (gate_epoch, epoch, sealed) = (1, group.epoch, record_hash(&root));
-        let dealing = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
-        append(&mut state, Event::GateRootDealt(dealing));
-        (lines, root)
+        let named = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
+        append(&mut state, Event::GateRootDealt(named));
+        let found = || DealtRoot::new(&state, &dealing.to_bytes()).expect("it was dealt");
+        let machine = NewMachine::begin(found(), &mut rng);
+        let card = cards.first().expect("two keepers");
+        let answered = contribute(&found(), machine.request(), card, &mut rng).expect("a member");
+        let whole: Vec<_> = self.vault_lines.iter().chain(&lines).cloned().collect();
+        let mut tree = Frontier::new();
+        whole.iter().for_each(|line| tree.push(line.leaf_hash()));
+        let origin = Origin::of_log(&state.origin, &self.vault.into());
+        let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+        let seed = self.gate.log_seed(&self.vault.into(), 1).expect("the first epoch");
+        let signer = LogSigner::new(origin.as_str(), seed).expect("a good name");
+        let asked = RecoveryPackage {
+            request: machine.request().clone(),
+            checkpoint: checkpoint::sign(&body, &signer).expect("a checkpoint").to_string(),
+            entries: custodian::lines(&whole),
+            dealing: HexBytes(dealing.to_bytes()),
+        };
+        (lines, root, (asked, answered))
     }
 
     fn enrol(&mut self) {

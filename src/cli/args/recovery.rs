@@ -1,6 +1,6 @@
 //! The grammar of `recovery` and `recover`.
 
-use super::CardsArgs;
+use super::{CardArgs, CardsArgs};
 use crate::name::Pseudonym;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -31,6 +31,31 @@ A group that is there already is replaced by the new one.")]
         #[command(flatten)]
         cards: CardsArgs,
     },
+    /// On the new machine: ask keepers who are elsewhere
+    #[command(after_help = "\
+In order:
+  new machine  warifu recovery request --out request.warifu
+  keeper       warifu recovery contribute request.warifu --card mine.card
+  new machine  warifu recover ONE.recovery TWO.recovery")]
+    Request {
+        /// The request's file, for all keepers
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// On a keeper's own machine: answer a request
+    #[command(after_help = "\
+Example:
+  warifu recovery contribute request.warifu --card mine.card")]
+    Contribute {
+        /// The request's file
+        file: PathBuf,
+        /// The keeper's card
+        #[command(flatten)]
+        card: CardArgs,
+        /// The answer's file [default: PSEUDONYM.recovery here]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Show the keepers and their group, with its twelve words
     #[command(after_help = "\
 Example:
@@ -58,6 +83,9 @@ pub struct NewKeeper {
 /// `recover`.
 #[derive(Args, Debug)]
 pub struct Recover {
+    /// Keepers' answers to this machine's request; without any they give their cards here
+    #[arg(value_name = "ANSWER")]
+    pub answers: Vec<PathBuf>,
     /// The keepers' cards
     #[command(flatten)]
     pub cards: CardsArgs,
