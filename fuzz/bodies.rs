@@ -7,7 +7,8 @@
 
 use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentity};
 use std::sync::LazyLock;
-use warifu::ceremony::{custodian, recipient};
+use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackage};
+use warifu::ceremony::{custodian, recipient, recovery};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
 use warifu::log::checkpoint::Checkpoint;
@@ -20,7 +21,7 @@ use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
-use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
+use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
 use warifu::secret::SecretKey;
 use warifu::state::{Organisation, VaultState};
 
@@ -44,8 +45,11 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("policy", policy),
     ("proof_file", proof_file),
     ("record", record),
+    ("recovery_contribution", recovery_contribution),
+    ("recovery_request", recovery_request),
     ("release", release),
     ("request", request),
+    ("sealed_root", sealed_root),
     ("share", share),
     ("tile_path", tile_path),
     ("verifier_key", verifier_key),
@@ -73,6 +77,12 @@ pub fn card_file(bytes: &[u8]) -> bool {
 /// A sealed payload.
 pub fn record(bytes: &[u8]) -> bool {
     let Ok(read) = SealedPayload::from_bytes(bytes) else { return false };
+    same(bytes, &read.to_bytes())
+}
+
+/// The gate's root, sealed for keepers.
+pub fn sealed_root(bytes: &[u8]) -> bool {
+    let Ok(read) = SealedRoot::from_bytes(bytes) else { return false };
     same(bytes, &read.to_bytes())
 }
 
@@ -120,6 +130,23 @@ pub fn contribution(bytes: &[u8]) -> bool {
 pub fn package(bytes: &[u8]) -> bool {
     let Some(read) = message::<Package>(bytes) else { return false };
     let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// A request for the gate's root; its log is replayed as a keeper's machine does.
+pub fn recovery_request(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryPackage>(bytes) else { return false };
+    let first = first_leaf(&read.entries);
+    if let Ok((state, _, _)) = recovery::replay(&read.entries, &read.checkpoint, &first, None) {
+        let _ = DealtRoot::new(&state, &read.dealing.0);
+    }
+    true
+}
+
+/// A keeper's answer.
+pub fn recovery_contribution(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryContribution>(bytes) else { return false };
+    let _ = read.digest();
     true
 }
 
@@ -174,7 +201,7 @@ pub fn entry(bytes: &[u8]) -> bool {
     let Ok(line) = EntryBytes::new(bytes.to_vec()) else { return false };
     assert_eq!(line.as_bytes(), bytes, "a line is kept to the byte");
     let Ok(read) = Entry::from_line(&line) else { return false };
-    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read));
+    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read, &line.leaf_hash()));
     match read {
         Line::Known(entry) => same(bytes, entry.to_line().expect("what was read can be written").as_bytes()),
         Line::Unknown { kind, .. } => !KINDS.contains(&kind.as_str()),

@@ -118,6 +118,10 @@ pub enum Event {
         /// The gate's first epoch for this organisation.
         gate: GateEpoch,
     },
+    /// In the vault's own log: a keeper's card was made.
+    KeeperEnrolled(Keeper),
+    /// In the vault's own log: the gate's root was dealt to the keepers.
+    GateRootDealt(RootDealing),
     /// A project was created.
     ProjectCreated {
         /// Its random id.
@@ -357,6 +361,46 @@ impl Enrolment {
             .part(self.totp)
             .finish()
     }
+}
+
+/// A new card of the vault's own, for recovery. It comes without an authenticator:
+/// the key under which TOTP secrets lie is lost with the gate that it is there to
+/// bring back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keeper {
+    /// Its pseudonym.
+    pub pseudonym: Pseudonym,
+    /// Its Ed25519 signing key.
+    pub sign_key: Bytes<32>,
+    /// Its signature over [`Keeper::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl Keeper {
+    /// What the new card signs: `H("keeper-enrolment", vault, first entry,
+    /// pseudonym, signing key)`.
+    pub fn digest(&self, vault: &VaultId, first_entry: &Bytes<32>) -> [u8; 64] {
+        let begun = Transcript::new(label::KEEPER_ENROLMENT).part(vault).part(first_entry);
+        begun.part(self.pseudonym.as_str()).part(self.sign_key).finish()
+    }
+}
+
+/// The gate's root of one epoch, dealt to the keepers. What it says is the host's
+/// word: that the sealed bytes are the root shows when they are opened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootDealing {
+    /// Which epoch of the gate.
+    pub gate_epoch: u64,
+    /// To which group.
+    pub group: GroupId,
+    /// In which epoch of that group.
+    pub epoch: u64,
+    /// Id of the dealing.
+    pub dealing: Hash,
+    /// Hash of the sealed root's record.
+    pub sealed: Hash,
 }
 
 /// Name under which a card cosigns checkpoints of a log.
@@ -897,6 +941,8 @@ pub const KINDS: &[&str] = &[
     "vault-created",
     "organisation-added",
     "organisation-created",
+    "keeper-enrolled",
+    "gate-root-dealt",
     "project-created",
     "account-created",
     "card-enrolled",
@@ -928,6 +974,8 @@ impl Event {
             Self::VaultCreated { .. } => "vault-created",
             Self::OrganisationAdded { .. } => "organisation-added",
             Self::OrganisationCreated { .. } => "organisation-created",
+            Self::KeeperEnrolled(_) => "keeper-enrolled",
+            Self::GateRootDealt(_) => "gate-root-dealt",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
             Self::CardEnrolled(_) => "card-enrolled",
@@ -967,6 +1015,8 @@ impl Event {
             Self::VaultCreated { .. }
             | Self::OrganisationAdded { .. }
             | Self::OrganisationCreated { .. }
+            | Self::KeeperEnrolled(_)
+            | Self::GateRootDealt(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
             | Self::CardEnrolled(_)

@@ -115,6 +115,22 @@ pub mod label {
         REQUESTER_KEY = "requester-key";
         /// Coefficients of a batch of signatures.
         SIGNATURE_BATCH = "signature-batch";
+        /// What a keeper of recovery signs at enrolment.
+        KEEPER_ENROLMENT = "keeper-enrolment";
+        /// `cred` of the gate's root in one epoch.
+        GATE_ROOT = "gate-root";
+        /// Sealed root: encryption key.
+        GATE_ROOT_KEY = "gate-root-key";
+        /// Sealed root: key commitment.
+        GATE_ROOT_COMMIT = "gate-root-commit";
+        /// Hash of a request for the gate's root.
+        RECOVERY_REQUEST = "recovery-request";
+        /// The twelve words that stand for such a request.
+        RECOVERY_FINGERPRINT = "recovery-fingerprint";
+        /// Signature over a keeper's answer.
+        RECOVERY_CONTRIBUTION = "recovery-contribution";
+        /// HPKE info: a keeper's share for the new machine.
+        HPKE_RECOVERY = "hpke-recovery";
         /// An operator ends a ceremony or reports its result.
         OPERATOR_NOTICE = "operator-notice";
     }

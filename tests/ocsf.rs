@@ -72,6 +72,7 @@ fn events() -> Vec<Ocsf> {
     };
     let mut all = from(&of_vault, &vault);
     all.extend(from(&of_log, &organisation));
+    all.extend(from(&of_vault, &story::tell().recovery));
     all.extend(from(&of_log, &[newer]));
     all
 }
@@ -111,6 +112,8 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("vault-created", 300_401),
         ("organisation-added", 300_401),
         ("organisation-created", 300_401),
+        ("keeper-enrolled", 300_406),
+        ("gate-root-dealt", 300_401),
         ("project-created", 300_401),
         ("account-created", 300_401),
         ("card-enrolled", 300_110),

@@ -209,6 +209,22 @@ fn every_field_of_the_json_is_documented() {
             fields_are_documented("audit verify", &value["logs"]);
         }
     }
+    let shown = ["--json", "recovery", "show"];
+    fields_are_documented("recovery show", &world.host(&shown).good().json());
+    let keepers = ["k1", "k2"].map(|folder| world.keeper(folder));
+    fields_are_documented("recovery form", &world.form_recovery(2, &keepers.each_ref()).json());
+    fields_are_documented("recovery show", &world.host(&shown).good().json());
+    fields_are_documented("status", &world.host(&["--json", "status"]).good().json()["recovery"]);
+    let gate = world.vault().join("gate.key");
+    std::fs::rename(&gate, world.host_dir().join("kept-apart")).unwrap();
+    let ask = ["--json", "recovery", "request", "--out", "asked"];
+    fields_are_documented("recovery request", &world.host(&ask).good().json());
+    let asked = world.host_dir().join("asked").display().to_string();
+    let answer =
+        ["--json", "recovery", "contribute", &asked, "--card", "card", "--passphrase-file", "passphrase"];
+    fields_are_documented("recovery contribute", &world.at(&keepers[0], &answer).good().json());
+    let cards: Vec<_> = keepers.iter().flat_map(|keeper| world.card(keeper)).collect();
+    fields_are_documented("recover", &world.host(&joined(&["--json", "recover"], &cards)).good().json());
     world.host(&["audit", "export", "acme", "copy"]).good();
     std::fs::write(world.host_dir().join("copy/tile/stray"), "").unwrap();
     let copy = world.host(&["--json", "audit", "verify", "copy"]).json();

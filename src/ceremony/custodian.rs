@@ -220,29 +220,15 @@ pub fn replay(
     before: Option<&Seen>,
 ) -> Result<Replayed, ReviewError> {
     let damaged = |index| move |why| ReviewError::Entry { index, why };
-    let line = |(index, text): (u64, &String)| {
-        let bytes = EntryBytes::new(text.clone().into_bytes());
-        bytes.map_err(|_| damaged(index)(EntryError::TooLong))
-    };
-    let lines = (0u64..).zip(entries).map(line).collect::<Result<Vec<_>, _>>()?;
+    let lines = parsed(entries, first_entry)?;
     let (first, rest) = lines.split_first().ok_or(ReviewError::OtherLog)?;
-    if first.leaf_hash() != *first_entry {
-        return Err(ReviewError::OtherLog);
-    }
     let begins = Entry::from_line(first).map_err(damaged(0))?;
     let invalid = |index| move |why| ReviewError::Invalid { index, why };
     let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
-    // What the owner saw may be older than the roots that the state remembers.
-    let seen_at = |tree: &Frontier| before.filter(|b| b.size == tree.size()).map(|_| tree.root());
-    let mut tree = Frontier::new();
-    let mut then = seen_at(&tree);
-    for leaf in lines.iter().map(EntryBytes::leaf_hash) {
-        tree.push(leaf);
-        then = then.or_else(|| seen_at(&tree));
-    }
-    let (size, root) = (tree.size(), tree.root());
+    let (size, root, then) = folded(&lines, before);
     let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    seen.checkpoint = check_checkpoint(&state, &seen)?;
+    let key = (state.origin.as_str(), &state.gate().log_key);
+    seen.checkpoint = check_checkpoint(key, &seen)?;
     for (index, bytes) in (1u64..).zip(rest) {
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
@@ -251,6 +237,30 @@ pub fn replay(
         compare(&seen, before, then)?;
     }
     Ok(Replayed { state, seen })
+}
+
+/// The lines of a log that begins with the entry that a card pinned.
+pub(super) fn parsed(entries: &[String], first_entry: &Bytes<32>) -> Result<Vec<EntryBytes>, ReviewError> {
+    let line = |(index, text): (u64, &String)| {
+        let bytes = EntryBytes::new(text.clone().into_bytes());
+        bytes.map_err(|_| ReviewError::Entry { index, why: EntryError::TooLong })
+    };
+    let lines = (0u64..).zip(entries).map(line).collect::<Result<Vec<_>, _>>()?;
+    let begins = lines.first().is_some_and(|first| first.leaf_hash() == *first_entry);
+    if begins { Ok(lines) } else { Err(ReviewError::OtherLog) }
+}
+
+/// Size and root of lines, and the root over as many as a card's owner saw.
+pub(super) fn folded(lines: &[EntryBytes], before: Option<&Seen>) -> (u64, Bytes<32>, Option<Bytes<32>>) {
+    // What the owner saw may be older than the roots that the state remembers.
+    let seen_at = |tree: &Frontier| before.filter(|b| b.size == tree.size()).map(|_| tree.root());
+    let mut tree = Frontier::new();
+    let mut then = seen_at(&tree);
+    for leaf in lines.iter().map(EntryBytes::leaf_hash) {
+        tree.push(leaf);
+        then = then.or_else(|| seen_at(&tree));
+    }
+    (tree.size(), tree.root(), then)
 }
 
 /// Compares a log as it is shown now with what a card's owner saw before. `then`
@@ -269,8 +279,7 @@ pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(),
 /// The checkpoint is signed by the log's key, which its first entry announces,
 /// and covers just these entries. Gives it with that signature line alone, to be
 /// kept and shown: whoever carries the file may have written others under it.
-fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<String, ReviewError> {
-    let key = (state.origin.as_str(), &state.gate().log_key);
+pub(super) fn check_checkpoint(key: (&str, &Bytes<32>), seen: &Seen) -> Result<String, ReviewError> {
     let alone = checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?;
     Ok(alone.to_string())
 }

@@ -1,14 +1,16 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s and
-//! `witness`'s.
+//! as it is: the whole grammar can be read at once, but for `audit`'s,
+//! `recovery`'s and `witness`'s.
 
 mod audit;
+mod recovery;
 mod witness;
 
 pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{
@@ -76,6 +78,8 @@ pub enum Command {
     Officer(Sub<OfficerCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
+    /// Keepers: they bring the gate's root back on a new machine
+    Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
     #[command(after_help = "\
 Examples:
@@ -114,6 +118,13 @@ Examples:
     Audit(Sub<AuditCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
+    /// On a new machine with a copy of the vault: keepers bring its gate.key back
+    #[command(after_help = "\
+Examples:
+  warifu recover --vault restored
+  warifu recover --vault restored --card a.card --card b.card
+  warifu recover --vault restored a-b-c.recovery d-e-f.recovery")]
+    Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
     Status(StatusArgs),

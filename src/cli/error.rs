@@ -7,6 +7,7 @@ use crate::audit::SourceError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
+use crate::ceremony::recovery::RecoveryError;
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
@@ -484,6 +485,9 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
         }
+        VaultError::NotFound { what: "keeper", .. } => {
+            "Check the spelling; 'warifu recovery show' lists the keepers.".to_owned()
+        }
         VaultError::NotFound { what: what @ ("account" | "project" | "group"), name, .. }
             if name.contains('/') =>
         {
@@ -512,7 +516,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         }
         VaultError::GateFile(error) => match error {
             GateFileError::Missing(_) => {
-                "Put the copy of gate.key that was kept apart back in its place, with mode 0600; without it nothing that is sealed here can be opened."
+                "Put the copy of gate.key that was kept apart back in its place, with mode 0600; without it nothing that is sealed here can be opened. A recovery group brings it back with 'warifu recover'."
             }
             GateFileError::OpenPermissions { .. } => {
                 "Run 'chmod 600' on it, and find out who may have read it."
@@ -559,6 +563,19 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Checkpoint(_) => {
             "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
         }
+        VaultError::GateThere(_) => {
+            "This vault has its gate: use it as it is. To rehearse a recovery, name a copy of the directory without gate.key with --vault DIR."
+        }
+        VaultError::RecoveryKey { missing: true, .. } => {
+            "Ask first with 'warifu recovery request --out FILE', or let keepers give their cards here: leave the files out."
+        }
+        VaultError::RecoveryKey { missing: false, .. } => {
+            "Move it away, and ask anew with 'warifu recovery request --out FILE'."
+        }
+        VaultError::Recovery(error) => recovery_remedy(error),
+        VaultError::NotApart { .. } => {
+            "Make the keeper a new card with 'warifu recovery enrol': a keeper's card is of no organisation."
+        }
         VaultError::CeremonyBusy { .. } => {
             "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'."
         }
@@ -597,6 +614,64 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::CeremonyKey => {
             "Use the card of the operator who opened this ceremony, or open a new one."
         }
+    }
+}
+
+/// What keepers on a new machine should do.
+fn recovery_remedy(error: &RecoveryError) -> &'static str {
+    match error {
+        RecoveryError::NoGroup => {
+            "Put a copy of gate.key in its place, if there is one. With a gate: warifu recovery enrol, then warifu recovery form."
+        }
+        RecoveryError::NotDealt(_) => {
+            "Look for a copy of this vault from a time when it was; on a host with the gate, form the group anew with 'warifu recovery form'."
+        }
+        RecoveryError::OtherRecord(_)
+        | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
+        | RecoveryError::Dealing(_)
+        | RecoveryError::Record(_) => {
+            "Run 'warifu audit verify' on this copy, and look for another one: this one was damaged or altered."
+        }
+        RecoveryError::OtherRoot => {
+            "Nothing was written. The host dealt something else than its root: look for a copy from before this group, and tell the security officers."
+        }
+        RecoveryError::OtherVault(_) | RecoveryError::NotAKeeper { .. } | RecoveryError::NotAMember(_) => {
+            "Use a keeper's card of this vault; 'warifu recovery show' lists the group's members."
+        }
+        RecoveryError::OtherGroup(_) => {
+            "Nothing was given. Somebody may be showing different groups to different people: stop, and compare the words of 'warifu recovery show'."
+        }
+        RecoveryError::OtherRequest(_) | RecoveryError::Box(_) => {
+            "Nothing was taken. Let this keeper answer the request of this machine."
+        }
+        RecoveryError::Twice(_) | RecoveryError::TooFew { .. } => "Call another keeper.",
+        RecoveryError::Signature(_) | RecoveryError::Share(_) => {
+            "Call another keeper, and let somebody look at this one's card."
+        }
+    }
+}
+
+/// How what went wrong in a recovery ends a command.
+fn recovery_exit(error: &RecoveryError) -> Exit {
+    match error {
+        RecoveryError::NoGroup | RecoveryError::NotDealt(_) => Exit::Input,
+        RecoveryError::OtherRecord(_)
+        | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
+        | RecoveryError::Dealing(_)
+        | RecoveryError::Record(_)
+        | RecoveryError::OtherRoot => Exit::Tampered,
+        RecoveryError::TooFew { .. } => Exit::Ceremony,
+        RecoveryError::OtherVault(_)
+        | RecoveryError::NotAKeeper { .. }
+        | RecoveryError::NotAMember(_)
+        | RecoveryError::OtherGroup(_)
+        | RecoveryError::OtherRequest(_)
+        | RecoveryError::Twice(_)
+        | RecoveryError::Signature(_)
+        | RecoveryError::Box(_)
+        | RecoveryError::Share(_) => Exit::Denied,
     }
 }
 
@@ -835,8 +910,12 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::RecordGone(_)
         | VaultError::Checkpoint(_) => Exit::Storage,
         VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
-        VaultError::GateFile(_) | VaultError::Gate(_) | VaultError::OtherGate(_) => Exit::Storage,
+        VaultError::RecoveryKey { missing: false, .. }
+        | VaultError::GateFile(_)
+        | VaultError::Gate(_)
+        | VaultError::OtherGate(_) => Exit::Storage,
         VaultError::BadEntry { .. } => Exit::Tampered,
+        VaultError::Recovery(error) => recovery_exit(error),
         VaultError::NotAdmitted { .. }
         | VaultError::OtherRole { .. }
         | VaultError::NotAMember { .. }
@@ -858,6 +937,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Name(_)
         | VaultError::Exists(_)
         | VaultError::HalfVault(_)
+        | VaultError::GateThere(_)
+        | VaultError::RecoveryKey { missing: true, .. }
+        | VaultError::NotApart { .. }
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::Unbound(_)

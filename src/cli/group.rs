@@ -102,7 +102,7 @@ fn form(
     Ok(())
 }
 
-fn twice(who: &Pseudonym) -> CliError {
+pub(super) fn twice(who: &Pseudonym) -> CliError {
     CliError::Argument { fact: format!("{who} has given their card already"), remedy: "Call another member." }
 }
 

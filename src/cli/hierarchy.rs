@@ -18,21 +18,7 @@ use serde_json::json;
 
 /// Makes a vault.
 pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
-    let check = |p: &SecretBytes| check_strength(p, &["warifu"]).map_err(CliError::from);
-    let passphrase = match (args.passphrase, app.gate_passphrase.clone()) {
-        (false, None) => None,
-        (_, Some(file)) => {
-            let passphrase = cards::secret_from_file(&file)?;
-            check(&passphrase)?;
-            Some(passphrase)
-        }
-        (true, None) => Some(app.new_secret(
-            &Kind::GatePassphrase,
-            "New passphrase of the gate's file",
-            "Use --gate-passphrase-file FILE.",
-            &check,
-        )?),
-    };
+    let passphrase = new_gate_passphrase(app, args.passphrase)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
     let (dir, now) = (app.vault.clone(), app.now());
     let vault = Vault::init(&dir, &args.origin, passphrase.as_ref().map(|p| (p, params)), now, &mut app.rng)?;
@@ -50,6 +36,24 @@ pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// The passphrase under which a gate's file will lie: from the file that is named
+/// for it, or asked for if it is wanted.
+pub fn new_gate_passphrase(app: &mut App<'_>, wanted: bool) -> Result<Option<SecretBytes>, CliError> {
+    let check = |p: &SecretBytes| check_strength(p, &["warifu"]).map_err(CliError::from);
+    match (wanted, app.gate_passphrase.clone()) {
+        (false, None) => Ok(None),
+        (_, Some(file)) => {
+            let passphrase = cards::secret_from_file(&file)?;
+            check(&passphrase)?;
+            Ok(Some(passphrase))
+        }
+        (true, None) => {
+            let (what, instead) = ("New passphrase of the gate's file", "Use --gate-passphrase-file FILE.");
+            Ok(Some(app.new_secret(&Kind::GatePassphrase, what, instead, &check)?))
+        }
+    }
 }
 
 /// `org …`.

@@ -14,6 +14,7 @@ mod next;
 mod open;
 mod people;
 mod progress;
+mod recovery;
 mod rehearse;
 mod room;
 mod seal;
@@ -155,6 +156,8 @@ impl<'a> App<'a> {
             Command::Operator(args) => people::operator(self, args.command),
             Command::Officer(args) => people::officer(self, args.command),
             Command::Group(args) => group::group(self, args.command),
+            Command::Recovery(args) => recovery::recovery(self, args.command),
+            Command::Recover(args) => recovery::recover(self, &args),
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
             Command::Open(args) => open::open(self, args),

@@ -309,6 +309,29 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 organisation_entity(organisation, slug.as_str()),
             )
         },
+        Event::KeeperEnrolled(keeper) => Mapped {
+            taken: &["pseudonym"],
+            ..entity(
+                Activity::Enrol,
+                Severity::Low,
+                format!("Keeper {} was enrolled", keeper.pseudonym),
+                json!({ "type": "Keeper", "type_id": 99, "uid": keeper.sign_key, "name": keeper.pseudonym }),
+            )
+        },
+        // Whoever can bring the root back needs no ceremony for anything sealed:
+        // one that nobody expects has to be looked at.
+        Event::GateRootDealt(dealt) => Mapped {
+            taken: &["gate_epoch", "group", "dealing"],
+            ..entity(
+                Activity::Create,
+                Severity::Medium,
+                format!("The root of the gate's epoch {} was dealt to the recovery group", dealt.gate_epoch),
+                json!({
+                    "type": "Dealing", "type_id": 99, "uid": dealt.dealing,
+                    "data": { "gate_epoch": dealt.gate_epoch, "group": dealt.group },
+                }),
+            )
+        },
         Event::ProjectCreated { project, slug, .. } => {
             let address = source.state.map_or_else(|| slug.to_string(), |s| format!("{}/{slug}", s.slug));
             Mapped {
@@ -726,6 +749,7 @@ fn role(role: Role) -> &'static str {
         Role::Custodian => "Custodian",
         Role::Operator => "Operator",
         Role::Officer => "Officer",
+        Role::Keeper => "Keeper",
     }
 }
 

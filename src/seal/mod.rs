@@ -12,6 +12,7 @@ pub mod generate;
 pub mod hpke;
 pub mod passphrase;
 pub mod record;
+pub mod root;
 pub mod sign;
 pub mod totp;
 pub mod words;

@@ -9,6 +9,7 @@
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::drill::Drills;
 use super::index::{self, Index};
+use super::roll::{Roll, check_statement};
 use super::{
     AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
     Standing, Version,
@@ -304,7 +305,9 @@ impl Organisation {
         match &entry.event {
             Event::VaultCreated { .. }
             | Event::OrganisationAdded { .. }
-            | Event::OrganisationCreated { .. } => Err(Invalid::Misplaced(entry.event.kind())),
+            | Event::OrganisationCreated { .. }
+            | Event::KeeperEnrolled(_)
+            | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
@@ -455,31 +458,14 @@ impl Organisation {
         if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
         }
-        if statement.epoch != 1 || statement.signatures.len() != statement.members.len() {
-            return Err(Invalid::Mismatch("group statement"));
-        }
-        let digest = statement.digest(&self.id);
-        self.group_keys(statement)?;
-        let g = self.g(statement);
-        let mut seen = BTreeSet::new();
-        for (member, signature) in statement.members.iter().zip(&statement.signatures) {
-            let enrolment = self.card(&member.pseudonym, Role::Custodian)?;
-            if enrolment.sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
-                return Err(Invalid::Mismatch("member"));
-            }
-            pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
-                |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
-            )?;
-            claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
-        }
+        check_statement(self, statement, claims)?;
         self.groups.insert(statement.group, statement.clone());
         Ok(())
     }
 
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
-        let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
+        Roll::group_keys(self, statement)
     }
 
     fn operator_admitted(

@@ -9,13 +9,15 @@ mod claims;
 mod drill;
 mod index;
 mod past;
+mod roll;
 mod vault;
 
 pub use apply::{Invalid, PolicyFault};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL};
 pub use past::Past;
-pub use vault::VaultState;
+pub use roll::Roll;
+pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
     Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Refusal, Scope, Sealing,
@@ -291,7 +293,7 @@ impl Organisation {
 
     /// `g` of a group in its present epoch.
     pub fn g(&self, group: &GroupStatement) -> Hash {
-        pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)
+        Roll::g(self, group)
     }
 
     /// A group by the name in its address.

@@ -234,8 +234,10 @@ pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
         let Some(head) = store.head(&id)? else { continue };
         let size = head.frontier.size();
         let first = store.entries(&id, 0..size.min(1))?;
-        let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
-        let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
+        let begins = first.first().and_then(|bytes| Some((Entry::from_line(bytes).ok()?, bytes.leaf_hash())));
+        let Some(Ok(mut state)) = begins.map(|(line, leaf)| VaultState::begin(&line, &leaf)) else {
+            continue;
+        };
         let mut tree = Frontier::new();
         first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
         for entry in indexed(store, &id, 1..size) {
@@ -261,7 +263,7 @@ pub fn begin_vault(
     now: Time,
 ) -> Result<VaultState, VaultError> {
     let (line, entry) = line_of(Actor::Host, event, now)?;
-    let state = VaultState::begin(&line)?;
+    let state = VaultState::begin(&line, &entry.leaf_hash())?;
     let id = state.vault.into();
     let mut tree = Frontier::new();
     tree.push(entry.leaf_hash());
@@ -449,7 +451,7 @@ impl Vault {
     }
 }
 
-fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes), VaultError> {
+pub(super) fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes), VaultError> {
     let entry = Entry { v: SCHEMA, time, actor, event };
     let bytes = entry.to_line()?;
     Ok((Line::Known(Box::new(entry)), bytes))
@@ -468,11 +470,11 @@ fn append_one(
     Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
 }
 
-fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+pub(super) fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
     records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
 }
 
-fn sign(
+pub(super) fn sign(
     gate: &dyn Gate,
     id: &OrganisationId,
     origin: &Origin,

@@ -9,9 +9,11 @@ pub mod file;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+mod own;
 pub mod own_log;
 pub mod people;
 pub mod recoverability;
+pub mod recovery;
 pub mod report;
 pub mod seal;
 pub mod status;
@@ -164,6 +166,28 @@ pub enum VaultError {
     /// A checkpoint, or the key that signs it, cannot be used.
     #[error("the log's checkpoint cannot be made or read: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// There is a gate already: nothing is to be recovered.
+    #[error("{} is there already", .0.display())]
+    GateThere(PathBuf),
+    /// The gate's root was not recovered.
+    #[error(transparent)]
+    Recovery(Box<crate::ceremony::recovery::RecoveryError>),
+    /// The key of this machine's request cannot be used.
+    #[error("{}: {}", path.display(), if *.missing { "there is no such file: this machine has asked keepers for nothing" } else { "it is not the key of a recovery request, or others may read it" })]
+    RecoveryKey {
+        /// Where it must lie.
+        path: PathBuf,
+        /// Whether it is not there at all.
+        missing: bool,
+    },
+    /// A keeper has a pseudonym or key of an organisation's card.
+    #[error("{who} has the pseudonym or the key of a card of organisation '{organisation}'")]
+    NotApart {
+        /// The keeper.
+        who: String,
+        /// Which organisation.
+        organisation: String,
+    },
     /// Another ceremony holds the version.
     #[error("ceremony {ceremony} for {address} is open until {}", .until.to_minute())]
     CeremonyBusy {

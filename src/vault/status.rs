@@ -2,6 +2,7 @@
 
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
+use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
 use crate::event::{GroupStatement, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
@@ -19,6 +20,8 @@ pub struct Status {
     pub origin: String,
     /// What concerns the vault as a whole.
     pub warnings: Vec<String>,
+    /// Who can bring the gate's root back, if anybody can.
+    pub recovery: Option<RecoveryStatus>,
     /// Organisations.
     pub organisations: Vec<OrganisationStatus>,
 }
@@ -176,7 +179,8 @@ impl PublicVault {
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
-        Ok(Status { vault, origin, warnings, organisations })
+        let recovery = RecoveryStatus::of(self.state());
+        Ok(Status { vault, origin, warnings, recovery, organisations })
     }
 
     /// What is wrong with the gate's file, whose root is not read for this.
@@ -192,8 +196,16 @@ impl PublicVault {
             ),
             Err(why) => Some(format!("{why}: nothing can be sealed or opened on this host")),
         };
-        let lost = "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault";
-        [Some(lost.to_owned()), file].into_iter().flatten().collect()
+        let lost = match RecoveryStatus::of(self.state()) {
+            None => Some(
+                "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault",
+            ),
+            Some(group) if !group.dealt => Some(
+                "the gate's present root was not dealt to the recovery group: if gate.key is lost, nothing that is sealed can ever be opened",
+            ),
+            Some(_) => None,
+        };
+        [lost.map(str::to_owned), file].into_iter().flatten().collect()
     }
 
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {

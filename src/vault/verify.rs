@@ -6,12 +6,14 @@ use super::ceremony::{contribution_record, gate_key_record, request_record, requ
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::text_record;
 use super::people::totp_record;
+use super::recovery::root_record;
 use super::report::{Finding, LogReport, Report};
 use super::seal::{dealing_record, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
-use crate::event::{Hash, SaltedText, TextHash, record_hash};
+use crate::ceremony::recovery::verify_dealing;
+use crate::event::{Hash, RootDealing, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
@@ -19,7 +21,7 @@ use crate::log::{Checkpoint, EntryBytes, Frontier, Hash as LeafHash, checkpoint}
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::{Dealing, DealingContext};
-use crate::seal::{aead, record::SealedPayload, sign};
+use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
 use serde::Deserialize;
@@ -227,9 +229,7 @@ impl Check<'_> {
             Ok(strays) => strays.iter().for_each(|stray| self.found(None, stray.to_string())),
             Err(why) => self.found(None, format!("the database cannot be counted: {why}")),
         }
-        for name in self.vault.store().record_names(&self.id).unwrap_or_default() {
-            self.found(None, format!("record {} belongs to no entry", shorten(&name)));
-        }
+        self.recovery_records(state);
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
         }
@@ -248,6 +248,34 @@ impl Check<'_> {
         }
         self.cosignatures(state);
         self.all_records(state);
+    }
+
+    /// Beside the vault's own log lie the roots that were dealt to the present
+    /// recovery group, and their dealings.
+    fn recovery_records(&mut self, state: &VaultState) {
+        let mut expected: BTreeMap<String, OfRecovery<'_>> = BTreeMap::new();
+        for dealt in state.dealt.values() {
+            expected.insert(root_record(dealt.gate_epoch), OfRecovery::Root(dealt));
+            expected.insert(dealing_record(&dealt.dealing), OfRecovery::Dealing(dealt));
+        }
+        let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
+            self.found(None, format!("the records cannot be listed: {why}"));
+            Vec::new()
+        });
+        for name in expected.keys().filter(|name| !names.contains(*name)) {
+            self.found(None, format!("record {} is missing", shorten(name)));
+        }
+        for name in names {
+            let Some(expectation) = expected.get(&name) else {
+                self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+                continue;
+            };
+            match self.vault.record(&self.id, &name) {
+                Ok(bytes) if expectation.holds(state, &bytes) => self.records += 1,
+                Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
+                Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
+            }
+        }
     }
 
     /// The vault's log names exactly the logs that the store has.
@@ -426,6 +454,26 @@ enum Expected {
     Contribution(Hash),
     /// An encrypted key.
     CeremonyKey,
+}
+
+/// A record beside the vault's own log.
+enum OfRecovery<'a> {
+    /// The sealed root.
+    Root(&'a RootDealing),
+    /// The dealing of its shares.
+    Dealing(&'a RootDealing),
+}
+
+impl OfRecovery<'_> {
+    fn holds(&self, state: &VaultState, bytes: &[u8]) -> bool {
+        match self {
+            Self::Root(dealt) => SealedRoot::from_bytes(bytes).is_ok() && record_hash(bytes) == dealt.sealed,
+            Self::Dealing(dealt) => {
+                let group = state.recovery.as_ref();
+                group.is_some_and(|group| verify_dealing(state, group, dealt, bytes).is_ok())
+            }
+        }
+    }
 }
 
 /// Every text that an entry names, by its record; `spoken` are those of requests.

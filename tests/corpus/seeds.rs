@@ -39,6 +39,7 @@ pub fn all() -> Vec<Seed> {
     seeds.messages(&story);
     seeds.points(&story);
     seeds.records(&story);
+    seeds.sealed_roots(&story);
     seeds.notes();
     seeds.verifier_keys();
     seeds.checkpoints(&story);
@@ -66,7 +67,7 @@ impl Seeds {
     /// One line of each kind.
     fn entries(&mut self, story: &Story) {
         let mut kinds = BTreeSet::new();
-        for line in &story.lines {
+        for line in story.lines.iter().chain(&story.recovery) {
             let Ok(Line::Known(entry)) = Entry::from_line(line) else { continue };
             if kinds.insert(entry.event.kind()) {
                 self.add("entry", &format!("ok-{}", entry.event.kind()), line.as_bytes());
@@ -114,6 +115,9 @@ impl Seeds {
         let first = contributions.first().expect("two contributions");
         self.message("contribution", "ok-one-target", first, "release");
         self.message("release", "ok-that-opens", release, "package");
+        let (asked, answered) = &story.recovery_messages;
+        self.message("recovery_request", "ok-story", asked, "request");
+        self.message("recovery_contribution", "ok-story", answered, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;
@@ -189,6 +193,22 @@ impl Seeds {
                 ("bad-version-2", version(2)),
                 ("bad-no-bucket", [&good[..], &[0]].concat()),
                 ("bad-cut-short", good.get(..40).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn sealed_roots(&mut self, story: &Story) {
+        let good = &story.sealed_root;
+        let version = |version: u8| [&[version], good.get(1..).expect("longer")].concat();
+        self.many(
+            "sealed_root",
+            [
+                ("ok-story", good.clone()),
+                ("bad-empty", Vec::new()),
+                ("bad-version-0", version(0)),
+                ("bad-version-2", version(2)),
+                ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
             ],
         );
     }

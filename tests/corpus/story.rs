@@ -2,10 +2,12 @@
 //! itself: where the good seeds come from.
 
 use rand::{SeedableRng, rngs::StdRng};
+use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member,
+    Mode, Purpose, Refusal, RootDealing, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy,
+    record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -17,18 +19,26 @@ use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::root::{root_id, seal_root};
 use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
-use warifu::state::{Organisation, VaultState};
+use warifu::state::{Organisation, Roll, VaultState};
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
 use warifu::vault;
+use warifu::vault::recovery::{draft, new_keeper};
 
 /// What was made on the way.
 pub struct Story {
     /// Lines of the vault's log and of the organisation's, in order.
     pub lines: Vec<EntryBytes>,
+    /// What follows in the vault's log when keepers have the gate's root dealt.
+    pub recovery: Vec<EntryBytes>,
+    /// The root as it was sealed for them.
+    pub sealed_root: Vec<u8>,
+    /// What a new machine asked, and a keeper answered.
+    pub recovery_messages: (RecoveryPackage, RecoveryContribution),
     /// A custodian's card.
     pub card: Card,
     /// The sealed payload.
@@ -64,9 +74,24 @@ pub fn tell() -> Story {
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
     scene.drill(&group);
+    let (recovery, sealed_root, recovery_messages) = scene.recovery();
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
-    Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
+    Story {
+        lines,
+        recovery,
+        sealed_root,
+        recovery_messages,
+        card,
+        sealed,
+        dealing,
+        share,
+        request,
+        package,
+        contributions,
+        release,
+        notices,
+    }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -133,8 +158,8 @@ impl Scene {
         let leaf = first.leaf_hash();
         let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
         let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
-        let mut vault_state =
-            VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
+        let begun = vault_lines.first().expect("two lines");
+        let mut vault_state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
@@ -186,6 +211,65 @@ impl Scene {
 
     fn by_operator(&mut self, event: Event) {
         self.append(Actor::Card(self.operator.pseudonym().clone()), event);
+    }
+
+    /// Two keepers, their group, and the root dealt to it.
+    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution)) {
+        let mut rng = StdRng::seed_from_u64(2);
+        let begun = self.vault_lines.first().expect("two lines");
+        let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
+        let mut lines = Vec::new();
+        let mut append = |state: &mut VaultState, event| {
+            let added = line(self.now, Actor::Host, event);
+            state.apply(&read(&added), &added.leaf_hash()).expect("valid");
+            lines.push(added);
+        };
+        let cards: Vec<_> = (0..2).map(|_| new_keeper(&state, &mut rng)).collect();
+        for card in &cards {
+            let (pseudonym, sign_key) = (card.pseudonym().clone(), card.signing_key().public());
+            let mut keeper = Keeper { pseudonym, sign_key, signature: Bytes([0; 64]) };
+            let digest = keeper.digest(&self.vault, &state.first_entry);
+            keeper.signature = card.signing_key().sign(&digest);
+            append(&mut state, Event::KeeperEnrolled(keeper));
+        }
+        let names: Vec<_> = cards.iter().map(|card| card.pseudonym().clone()).collect();
+        let mut draft = draft(&state, 2, &names, &mut rng).expect("two keepers");
+        for card in &cards {
+            draft.join(&state, card, &mut rng).expect("a member");
+        }
+        let mut cards = cards;
+        for card in &mut cards {
+            draft.sign(&state, card).expect("the first statement");
+        }
+        let group = draft.finish();
+        append(&mut state, Event::GroupFormed(group.clone()));
+        let keys = state.group_keys(&group).expect("good keys");
+        let credential = root_id(&self.vault, 1);
+        let (dealing, shared) =
+            pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut rng).expect("a dealing");
+        let root = self.gate.root(1).expect("the first epoch");
+        let root = seal_root(&credential, &shared, root, &mut rng).to_bytes();
+        let (gate_epoch, epoch, sealed) = (1, group.epoch, record_hash(&root));
+        let named = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
+        append(&mut state, Event::GateRootDealt(named));
+        let found = || DealtRoot::new(&state, &dealing.to_bytes()).expect("it was dealt");
+        let machine = NewMachine::begin(found(), &mut rng);
+        let card = cards.first().expect("two keepers");
+        let answered = contribute(&found(), machine.request(), card, &mut rng).expect("a member");
+        let whole: Vec<_> = self.vault_lines.iter().chain(&lines).cloned().collect();
+        let mut tree = Frontier::new();
+        whole.iter().for_each(|line| tree.push(line.leaf_hash()));
+        let origin = Origin::of_log(&state.origin, &self.vault.into());
+        let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+        let seed = self.gate.log_seed(&self.vault.into(), 1).expect("the first epoch");
+        let signer = LogSigner::new(origin.as_str(), seed).expect("a good name");
+        let asked = RecoveryPackage {
+            request: machine.request().clone(),
+            checkpoint: checkpoint::sign(&body, &signer).expect("a checkpoint").to_string(),
+            entries: custodian::lines(&whole),
+            dealing: HexBytes(dealing.to_bytes()),
+        };
+        (lines, root, (asked, answered))
     }
 
     fn enrol(&mut self) {

@@ -110,6 +110,8 @@ fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &E
     };
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
+        Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
+        Event::GateRootDealt(dealt) => format!("epoch {}", dealt.gate_epoch),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
         Event::AccountCreated { account, provider, external_id, .. } => {

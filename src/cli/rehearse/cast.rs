@@ -35,7 +35,7 @@ impl Clock for StageClock {
 
 /// One throw-away person.
 pub struct Person {
-    /// `custodian` or `operator`.
+    /// `custodian`, `operator` or `keeper`.
     pub role: &'static str,
     /// Pseudonym, once enrolled.
     pub pseudonym: String,
@@ -43,7 +43,7 @@ pub struct Person {
     pub card: PathBuf,
     /// Passphrase of the card.
     pub passphrase: SecretBytes,
-    /// Authenticator, once enrolled.
+    /// Authenticator, once enrolled; a keeper has none.
     pub totp: Option<TotpSecret>,
 }
 
