@@ -3,11 +3,13 @@
 //! `witness`'s.
 
 mod audit;
+mod reconcile;
 mod witness;
 
 pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
 };
+pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::name::{
@@ -105,6 +107,8 @@ In order:
     Ceremony(Sub<CeremonyCommand>),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
+    /// Hold the provider's records of root users against the ceremonies
+    Reconcile(Sub<ReconcileCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
     /// A first look: what there is and what needs attention

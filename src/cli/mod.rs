@@ -13,6 +13,7 @@ mod next;
 mod open;
 mod people;
 mod progress;
+mod reconcile;
 mod rehearse;
 mod room;
 mod seal;
@@ -159,6 +160,7 @@ impl<'a> App<'a> {
             Command::Open(args) => open::open(self, args),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Audit(args) => audit::audit(self, args.command),
+            Command::Reconcile(args) => reconcile::reconcile(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
-    WitnessPolicy,
+    GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Reconciliation,
+    Refusal, Scope, Sealing, Signed, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
@@ -202,6 +202,7 @@ impl Organisation {
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            reconciled: BTreeSet::new(),
             index: Index::default(),
             roots,
         })
@@ -354,6 +355,7 @@ impl Organisation {
                 self.index.open.remove(ceremony);
                 Ok(())
             }
+            Event::Reconciled(found) => self.reconciled(actor, found),
         }
     }
 
@@ -967,6 +969,27 @@ impl Organisation {
         if let Some(version) = self.versions.get_mut(credential) {
             version.exposed.get_or_insert(time);
             version.loose_shares.retain(|(opened, _)| opened != ceremony);
+        }
+        Ok(())
+    }
+
+    /// What is counted as a finding is listed, each of an account that there is.
+    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let weak = found.findings.iter().filter(|f| f.what.is_standing()).count() as u64;
+        let listed = found.findings.len() as u64;
+        let agrees = weak == found.weak && listed - weak == found.unexplained;
+        if !agrees || found.findings.len() > MAX_ROOT_FINDINGS {
+            return Err(Invalid::Mismatch("list of findings"));
+        }
+        if found.period.is_some_and(|period| period.to < period.from) {
+            return Err(Invalid::Mismatch("period"));
+        }
+        if let Some(other) = found.findings.iter().find(|f| !self.accounts.contains_key(&f.account)) {
+            return Err(Invalid::Unknown { what: "account", id: other.account.to_string() });
+        }
+        if !self.reconciled.insert(found.facts) {
+            return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
         }
         Ok(())
     }

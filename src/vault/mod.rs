@@ -8,6 +8,7 @@ pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
 pub mod people;
+pub mod reconcile;
 pub mod seal;
 pub mod status;
 pub mod verify;

@@ -6,6 +6,7 @@ use super::ceremony::{contribution_record, gate_key_record, request_record, requ
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
+use super::reconcile::facts_record;
 use super::seal::{dealing_record, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
@@ -393,6 +394,7 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        expected.extend(state.reconciled.iter().map(|hash| (facts_record(hash), Expected::Record(*hash))));
         // Texts may have been erased; those that are there are named by an entry.
         let texts = texts(state);
         for (hash, ceremony) in &state.ceremonies {

@@ -92,6 +92,7 @@ fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
             Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
             Scope::Account(account) => account == id,
         },
+        Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),
         other => other.ceremony().is_some_and(held),
     }
 }

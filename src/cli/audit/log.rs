@@ -189,5 +189,6 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
         Event::Ended { ceremony, how } => {
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
+        Event::Reconciled(found) => crate::cli::reconcile::summary(found),
     }
 }
