@@ -118,6 +118,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("share-rejected", 300_403),
         ("revealed", 300_402),
         ("ended", 300_404),
+        ("reconciled", 300_402),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());
@@ -204,6 +205,7 @@ fn severities_follow_what_somebody_has_to_do() {
         ("refused", Severity::Medium),
         ("released", Severity::Medium),
         ("share-rejected", Severity::High),
+        ("reconciled", Severity::High),
     ] {
         assert_eq!(all[kind].severity, severity, "{kind}");
         assert_eq!(all[kind].value["severity_id"], severity as u8, "{kind}");
