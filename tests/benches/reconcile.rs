@@ -8,7 +8,7 @@
 //! Without `--bench` (as `cargo test --benches` starts it) it runs once and
 //! small, to show that it runs.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use flate2::{Compression, write::GzEncoder};
 use serde::Deserialize;
@@ -120,7 +120,7 @@ fn file(length: usize) -> Vec<u8> {
         if number > 0 {
             text.push(',');
         }
-        let root = number % 200 == 0;
+        let root = number.is_multiple_of(200);
         let kind = if root { "Root" } else { "AssumedRole" };
         let (minute, second) = (number / 60 % 60, number % 60);
         text.push_str(&format!(

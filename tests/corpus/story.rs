@@ -4,9 +4,9 @@
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode, Period,
-    Purpose, Reconciliation, Refusal, RootFinding, RootRecords, RootUse, SCHEMA, SaltedText, Scope, Sealing,
-    Shown, Signed, WitnessPolicy, record_hash,
+    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
+    Period, Purpose, Reconciliation, Refusal, RootFinding, RootRecords, RootUse, SCHEMA, SaltedText, Scope,
+    Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};

@@ -172,9 +172,8 @@ fn a_ceremony_that_ran_out_ends_at_its_expiry_however_late_it_was_closed() {
 #[test]
 fn a_session_that_began_in_a_window_explains_what_was_done_in_it() {
     let log = log();
-    let call = |begun: i64, minute| {
-        RootEvent { session: Some(at(begun)), ..event(1, minute, RootUse::Called) }
-    };
+    let call =
+        |begun: i64, minute| RootEvent { session: Some(at(begun)), ..event(1, minute, RootUse::Called) };
     assert_eq!(verdict(&log, call(115, 400), 10_000), EXPLAINED);
     assert_eq!(verdict(&log, call(115, 115 + 721), 10_000), Verdict::Unexplained, "no session is so long");
     assert_eq!(verdict(&log, call(190, 400), 10_000), Verdict::Unexplained, "begun outside");
@@ -198,7 +197,10 @@ fn a_refused_attempt_is_no_use_but_a_refused_call_is_one() {
     let log = log();
     let refused = |what, minute| RootEvent { failed: true, ..event(1, minute, what) };
     assert_eq!(verdict(&log, refused(RootUse::SignIn, 300), 10_000), Verdict::Failed(None));
-    assert_eq!(verdict(&log, refused(RootUse::PasswordRecoveryRequested, 300), 10_000), Verdict::Failed(None));
+    assert_eq!(
+        verdict(&log, refused(RootUse::PasswordRecoveryRequested, 300), 10_000),
+        Verdict::Failed(None)
+    );
     let during = Verdict::Failed(Some(By::Ceremony(CEREMONY)));
     assert_eq!(verdict(&log, refused(RootUse::SignIn, 115), 10_000), during);
     assert_eq!(verdict(&log, refused(RootUse::Called, 300), 10_000), Verdict::Unexplained, "somebody was in");
@@ -262,7 +264,10 @@ fn copies_count_once_whatever_their_order() {
 #[test]
 fn accounts_that_are_not_in_the_log_are_counted_and_judged_by_nobody() {
     let history = history(&log());
-    let stranger = |id, minute| RootEvent { account: AccountNumber::parse("999900001111").unwrap(), ..sign_in(id, minute) };
+    let stranger = |id, minute| RootEvent {
+        account: AccountNumber::parse("999900001111").unwrap(),
+        ..sign_in(id, minute)
+    };
     let gathered = gather(&history, [stranger(1, 300), stranger(2, 100), stranger(1, 300), sign_in(3, 115)]);
     let expected = Unknown { uses: 2, period: (at(100), at(300)) };
     assert_eq!(gathered.unknown.values().collect::<Vec<_>>(), [&expected]);
@@ -270,7 +275,12 @@ fn accounts_that_are_not_in_the_log_are_counted_and_judged_by_nobody() {
 }
 
 /// Enters an outcome's entries as a commit would.
-fn enter(log: &mut Vec<(Time, Event)>, history: &mut History, outcome: &Outcome, now: i64) -> Vec<Reconciliation> {
+fn enter(
+    log: &mut Vec<(Time, Event)>,
+    history: &mut History,
+    outcome: &Outcome,
+    now: i64,
+) -> Vec<Reconciliation> {
     let entries = outcome.entries(history);
     for (entry, record) in &entries {
         let event = Event::Reconciled(entry.clone());
@@ -329,7 +339,17 @@ fn a_period_without_any_use_is_entered_once() {
         let gathered = Gathered { period: Some((at(from), at(to))), ..Gathered::default() };
         of_cloudtrail(history, &gathered, rules(10_000))
     };
-    for (from, to, made) in [(1000, 2000, 1), (1000, 2000, 0), (1200, 1800, 0), (1500, 3000, 1), (1000, 3000, 0), (999, 1000, 1), (4000, 5000, 1), (999, 5000, 1), (3000, 4000, 0)] {
+    for (from, to, made) in [
+        (1000, 2000, 1),
+        (1000, 2000, 0),
+        (1200, 1800, 0),
+        (1500, 3000, 1),
+        (1000, 3000, 0),
+        (999, 1000, 1),
+        (4000, 5000, 1),
+        (999, 5000, 1),
+        (3000, 4000, 0),
+    ] {
         let outcome = look(&history, from, to);
         assert_eq!(enter(&mut log, &mut history, &outcome, 10_000).len(), made, "{from} {to}");
     }
@@ -342,7 +362,10 @@ fn many_findings_take_several_entries_each_within_its_bounds() {
     let mut log = log;
     let many = 2 * MAX_ROOT_FINDINGS + 10;
     let events: Vec<_> = (0..many)
-        .map(|n| RootEvent { id: fact(&history, &account(), Some(at(n as i64)), RootUse::Called, Verdict::Pending).fact.id, ..sign_in(0, 300 + n as i64) })
+        .map(|n| RootEvent {
+            id: fact(&history, &account(), Some(at(n as i64)), RootUse::Called, Verdict::Pending).fact.id,
+            ..sign_in(0, 300 + n as i64)
+        })
         .collect();
     let outcome = of_cloudtrail(&history, &gather(&history, events), rules(10_000));
     let entries = enter(&mut log, &mut history, &outcome, 10_000);
@@ -350,7 +373,12 @@ fn many_findings_take_several_entries_each_within_its_bounds() {
     assert_eq!(entries.iter().map(|entry| entry.unexplained).sum::<u64>(), many as u64);
     for entry in entries {
         assert_eq!(entry.findings.len() as u64, entry.unexplained);
-        let whole = crate::event::Entry { v: 1, time: at(0), actor: crate::event::Actor::Host, event: Event::Reconciled(entry) };
+        let whole = crate::event::Entry {
+            v: 1,
+            time: at(0),
+            actor: crate::event::Actor::Host,
+            event: Event::Reconciled(entry),
+        };
         assert!(whole.to_line().is_ok());
     }
 }
@@ -386,8 +414,11 @@ fn a_weakness_is_entered_when_it_comes_and_when_it_goes() {
     let log = log();
     let mut history = history(&log);
     let mut log = log;
-    for (mfa, made, weak) in [(true, 1, 0), (true, 0, 0), (false, 1, 1), (false, 0, 0), (true, 1, 0), (false, 1, 1)] {
-        let outcome = of_credential_reports(&history, &[(account(), row(None, Some(mfa), None))], rules(10_000));
+    for (mfa, made, weak) in
+        [(true, 1, 0), (true, 0, 0), (false, 1, 1), (false, 0, 0), (true, 1, 0), (false, 1, 1)]
+    {
+        let outcome =
+            of_credential_reports(&history, &[(account(), row(None, Some(mfa), None))], rules(10_000));
         let entries = enter(&mut log, &mut history, &outcome, 10_000);
         assert_eq!((entries.len(), entries.iter().map(|e| e.weak).sum::<u64>()), (made, weak), "{mfa}");
     }
@@ -397,11 +428,24 @@ fn a_weakness_is_entered_when_it_comes_and_when_it_goes() {
 fn calls_of_one_session_are_one_line_and_alarms_come_first() {
     let history = history(&log());
     let call = |id, minute, name: &str| RootEvent { name: name.into(), ..event(id, minute, RootUse::Called) };
-    let events = [sign_in(1, 115), call(2, 116, "ListBuckets"), call(3, 118, "ListBuckets"), call(4, 117, "GetUser"), sign_in(5, 300)];
+    let events = [
+        sign_in(1, 115),
+        call(2, 116, "ListBuckets"),
+        call(3, 118, "ListBuckets"),
+        call(4, 117, "GetUser"),
+        sign_in(5, 300),
+    ];
     let outcome = of_cloudtrail(&history, &gather(&history, events), rules(10_000));
     let lines = lines(&outcome);
     let told: Vec<_> = lines.iter().map(|line| (line.verdict, line.what, line.count)).collect();
-    assert_eq!(told, [(Verdict::Unexplained, RootUse::SignIn, 1), (EXPLAINED, RootUse::SignIn, 1), (EXPLAINED, RootUse::Called, 3)]);
+    assert_eq!(
+        told,
+        [
+            (Verdict::Unexplained, RootUse::SignIn, 1),
+            (EXPLAINED, RootUse::SignIn, 1),
+            (EXPLAINED, RootUse::Called, 3)
+        ]
+    );
     let names: Vec<_> = lines[2].names.iter().map(|name| &**name).collect();
     assert_eq!((names, lines[2].times), (vec!["ListBuckets", "GetUser"], Some((at(116), at(118)))));
 }
