@@ -384,7 +384,7 @@ impl CliError {
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Alarm(_) => {
-                "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one."
+                "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one. A weak one needs a second factor, and no access keys."
             }
             Self::Unread(_) => {
                 "What was read counts. Fetch the files that are named again, and run the command once more."

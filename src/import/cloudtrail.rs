@@ -175,7 +175,8 @@ struct Reader<R> {
     scan: Scan,
     period: Period,
     texts: Texts,
-    last: Option<AccountNumber>,
+    /// The account of the last record.
+    last: [u8; 12],
 }
 
 /// Nothing more can be read.
@@ -190,7 +191,7 @@ impl<R: Read> Reader<R> {
             scan: Scan::default(),
             period: Period::default(),
             texts: Texts::default(),
-            last: None,
+            last: [0; 12],
         }
     }
 
@@ -254,8 +255,7 @@ impl<R: Read> Reader<R> {
                 Some(Ok(record)) => {
                     let length = values.byte_offset();
                     let read = self.period.take(&record.time).and_then(|()| {
-                        let heard = AccountNumber::parse(&record.identity.account);
-                        note_heard(&mut self.scan.heard, &mut self.last, heard);
+                        note_heard(&mut self.scan.heard, &mut self.last, &record.identity.account);
                         record.root(bytes.get(..length).unwrap_or_default(), &mut self.texts)
                     });
                     self.window.consume(length);
@@ -335,15 +335,15 @@ impl<R: Read> Reader<R> {
     }
 }
 
-fn note_heard(
-    heard: &mut BTreeSet<AccountNumber>,
-    last: &mut Option<AccountNumber>,
-    account: Option<AccountNumber>,
-) {
-    if account.is_some() && account != *last {
-        *last = account;
+fn note_heard(heard: &mut BTreeSet<AccountNumber>, last: &mut [u8; 12], account: &str) {
+    // Records of one account mostly follow each other.
+    if account.as_bytes() == last {
+        return;
+    }
+    if let (Some(number), Some(text)) = (AccountNumber::parse(account), account.as_bytes().first_chunk()) {
+        *last = *text;
         if heard.len() < MAX_HEARD {
-            heard.extend(account);
+            heard.insert(number);
         }
     }
 }

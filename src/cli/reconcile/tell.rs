@@ -26,11 +26,11 @@ const COLUMNS: [Column; 5] = [
 /// Columns of the same on a page.
 const HEADS: [Head; 7] = [
     ("verdict", true),
-    ("account", false),
+    ("account", true),
     ("when", true),
     ("what", false),
     ("explained by", false),
-    ("from", false),
+    ("from", true),
     ("user agent", false),
 ];
 
@@ -291,7 +291,13 @@ fn label(what: &'static str) -> &'static str {
 }
 
 fn span(from: Time, to: Time) -> String {
-    if from == to { from.to_minute() } else { format!("{} to {}", from.to_minute(), to.to_minute()) }
+    let (from, to) = (from.to_minute(), to.to_minute());
+    if from == to {
+        return from;
+    }
+    // The day once, where it is the same.
+    let (day, clock) = to.split_once(' ').unwrap_or_default();
+    format!("{from} to {}", if from.starts_with(day) { clock } else { &to })
 }
 
 fn by_words(by: &By) -> String {
@@ -303,6 +309,11 @@ fn by_words(by: &By) -> String {
 
 /// What was done, in words.
 fn what(line: &Line) -> String {
+    let refused = if line.refused && !matches!(line.verdict, Verdict::Failed(_)) { ", refused" } else { "" };
+    format!("{}{refused}", done(line))
+}
+
+fn done(line: &Line) -> String {
     let names: Vec<_> = line.names.iter().map(|name| &**name).collect();
     let more = if names.len() == NAMES && line.count > NAMES as u64 { " and others" } else { "" };
     let calls = || format!("{}: {}{more}", number(line.count, "call"), names.join(", "));

@@ -168,6 +168,13 @@ pub(super) struct Record<'a> {
     pub(super) time: Text<'a>,
     pub(super) identity: Identity<'a>,
     name: Text<'a>,
+    /// Apart, because most records never need it.
+    rest: Box<Rest<'a>>,
+}
+
+/// What is wanted of a root user's record beyond that it is one.
+#[derive(Default)]
+struct Rest<'a> {
     kind: Text<'a>,
     id: Text<'a>,
     shared_id: Text<'a>,
@@ -204,29 +211,42 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
                         "eventTime" => (found.time, wanted[0]) = (map.next_value()?, true),
                         "userIdentity" => (found.identity, wanted[1]) = (map.next_value()?, true),
                         "eventName" => (found.name, wanted[2]) = (map.next_value()?, true),
-                        _ if wanted == [true; 3] && !found.is_of_root() => {
-                            map.next_value::<IgnoredAny>()?;
+                        other => {
+                            found.rest.take(other, &mut map)?;
+                            continue;
                         }
-                        "eventType" => found.kind = map.next_value()?,
-                        "eventID" => found.id = map.next_value()?,
-                        "sharedEventID" => found.shared_id = map.next_value()?,
-                        "recipientAccountId" => found.recipient = map.next_value()?,
-                        "sourceIPAddress" => found.from = map.next_value()?,
-                        "userAgent" => found.agent = map.next_value()?,
-                        "errorCode" => found.error_code = map.next_value()?,
-                        "errorMessage" => found.error_message = map.next_value()?,
-                        "requestParameters" => found.request = map.next_value()?,
-                        "responseElements" => found.response = map.next_value()?,
-                        "additionalEventData" => found.additional = map.next_value()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
+                    }
+                    if wanted == [true; 3] && !found.is_of_root() {
+                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                        break;
                     }
                 }
                 Ok(found)
             }
         }
         from.deserialize_any(Any)
+    }
+}
+
+impl<'a> Rest<'a> {
+    fn take<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "eventType" => self.kind = map.next_value()?,
+            "eventID" => self.id = map.next_value()?,
+            "sharedEventID" => self.shared_id = map.next_value()?,
+            "recipientAccountId" => self.recipient = map.next_value()?,
+            "sourceIPAddress" => self.from = map.next_value()?,
+            "userAgent" => self.agent = map.next_value()?,
+            "errorCode" => self.error_code = map.next_value()?,
+            "errorMessage" => self.error_message = map.next_value()?,
+            "requestParameters" => self.request = map.next_value()?,
+            "responseElements" => self.response = map.next_value()?,
+            "additionalEventData" => self.additional = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -266,24 +286,24 @@ impl Record<'_> {
 
     /// What a service does in a root user's name is no use of it.
     fn is_of_a_service(&self) -> bool {
-        !self.identity.invoked_by.is_empty() || &*self.kind == "AwsServiceEvent"
+        !self.identity.invoked_by.is_empty() || &*self.rest.kind == "AwsServiceEvent"
     }
 
     fn account(&self) -> Option<AccountNumber> {
         let of = AccountNumber::of_principal;
         match &*self.name {
-            ASSUME_ROOT => of(&self.request.target),
-            NEW_EMAIL => of(&self.request.account),
+            ASSUME_ROOT => of(&self.rest.request.target),
+            NEW_EMAIL => of(&self.rest.request.account),
             _ => None,
         }
         .or_else(|| of(&self.identity.account))
         .or_else(|| of(&self.identity.arn))
-        .or_else(|| of(&self.recipient))
+        .or_else(|| of(&self.rest.recipient))
     }
 
     /// Without an id two records are one if they are the same to the byte.
     fn id(&self, bytes: &[u8]) -> Bytes<32> {
-        let named = [&self.shared_id, &self.id].into_iter().find(|id| !id.is_empty());
+        let named = [&self.rest.shared_id, &self.rest.id].into_iter().find(|id| !id.is_empty());
         Bytes(Sha256::digest(named.map_or(bytes, |id| id.as_bytes())).into())
     }
 
@@ -293,8 +313,8 @@ impl Record<'_> {
         if !self.is_of_root() || (what == RootUse::Called && self.is_of_a_service()) {
             return Ok(None);
         }
-        let (outcome, mfa) = (&self.response.outcome, &self.additional.mfa);
-        let erred = !self.error_code.is_empty() || !self.error_message.is_empty();
+        let (outcome, mfa) = (&self.rest.response.outcome, &self.rest.additional.mfa);
+        let erred = !self.rest.error_code.is_empty() || !self.rest.error_message.is_empty();
         Ok(Some(RootEvent {
             id: self.id(bytes),
             account: self.account().ok_or(Unread::NoAccount)?,
@@ -307,8 +327,8 @@ impl Record<'_> {
                 .find(|(_, word)| mfa.eq_ignore_ascii_case(word))
                 .map(|(used, _)| used),
             name: texts.keep(&self.name),
-            from: texts.keep(&self.from),
-            agent: texts.keep(&self.agent),
+            from: texts.keep(&self.rest.from),
+            agent: texts.keep(&self.rest.agent),
         }))
     }
 }

@@ -6,7 +6,7 @@ use super::MAX_RECORD;
 use std::io::{ErrorKind, Read};
 
 /// How much is read at once, in bytes.
-const SIZE: usize = 1 << 20;
+const SIZE: usize = 256 << 10;
 /// How far the beginning of a list is looked for.
 const LIST: usize = 256;
 /// What every record of CloudTrail begins with. Within a string its quotation

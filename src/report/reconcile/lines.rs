@@ -26,6 +26,8 @@ pub struct Line {
     pub names: Vec<Arc<str>>,
     /// Where it came from, and the user agent; of several the first.
     pub from: Option<(Arc<str>, Arc<str>)>,
+    /// The provider refused it.
+    pub refused: bool,
     /// Whether a second factor was used, where that is known.
     pub mfa: Option<bool>,
     /// Whether an entry says all of it already.
@@ -82,6 +84,7 @@ impl Line {
             count: 1,
             names: record.map(|record| record.name.clone()).into_iter().collect(),
             from: record.map(told),
+            refused: record.is_some_and(|record| record.failed),
             mfa: record.and_then(|record| record.mfa),
             entered: one.entered,
         }
@@ -90,6 +93,7 @@ impl Line {
     fn add(&mut self, one: &Judged) {
         self.count += 1;
         self.entered &= one.entered;
+        self.refused &= one.record.as_ref().is_some_and(|record| record.failed);
         if let (Some((from, to)), Some(at)) = (&mut self.times, one.fact.at) {
             (*from, *to) = ((*from).min(at), (*to).max(at));
         }
