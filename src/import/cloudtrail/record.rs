@@ -169,7 +169,7 @@ pub(super) struct Record<'a> {
     pub(super) identity: Identity<'a>,
     name: Text<'a>,
     /// Apart, because most records never need it.
-    rest: Box<Rest<'a>>,
+    rest: Option<Box<Rest<'a>>>,
 }
 
 /// What is wanted of a root user's record beyond that it is one.
@@ -211,8 +211,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Record<'a> {
                         "eventTime" => (found.time, wanted[0]) = (map.next_value()?, true),
                         "userIdentity" => (found.identity, wanted[1]) = (map.next_value()?, true),
                         "eventName" => (found.name, wanted[2]) = (map.next_value()?, true),
+                        // They stand before it is known whose record it is.
+                        "eventVersion" | "eventSource" => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
                         other => {
-                            found.rest.take(other, &mut map)?;
+                            found.rest.get_or_insert_default().take(other, &mut map)?;
                             continue;
                         }
                     }
@@ -285,39 +290,44 @@ impl Record<'_> {
     }
 
     /// What a service does in a root user's name is no use of it.
-    fn is_of_a_service(&self) -> bool {
-        !self.identity.invoked_by.is_empty() || &*self.rest.kind == "AwsServiceEvent"
+    fn is_of_a_service(&self, rest: &Rest<'_>) -> bool {
+        !self.identity.invoked_by.is_empty() || &*rest.kind == "AwsServiceEvent"
     }
 
-    fn account(&self) -> Option<AccountNumber> {
+    fn account(&self, rest: &Rest<'_>) -> Option<AccountNumber> {
         let of = AccountNumber::of_principal;
         match &*self.name {
-            ASSUME_ROOT => of(&self.rest.request.target),
-            NEW_EMAIL => of(&self.rest.request.account),
+            ASSUME_ROOT => of(&rest.request.target),
+            NEW_EMAIL => of(&rest.request.account),
             _ => None,
         }
         .or_else(|| of(&self.identity.account))
         .or_else(|| of(&self.identity.arn))
-        .or_else(|| of(&self.rest.recipient))
+        .or_else(|| of(&rest.recipient))
     }
 
     /// Without an id two records are one if they are the same to the byte.
-    fn id(&self, bytes: &[u8]) -> Bytes<32> {
-        let named = [&self.rest.shared_id, &self.rest.id].into_iter().find(|id| !id.is_empty());
+    fn id(rest: &Rest<'_>, bytes: &[u8]) -> Bytes<32> {
+        let named = [&rest.shared_id, &rest.id].into_iter().find(|id| !id.is_empty());
         Bytes(Sha256::digest(named.map_or(bytes, |id| id.as_bytes())).into())
     }
 
     /// The root event that this record is, which has these bytes.
     pub(super) fn root(&self, bytes: &[u8], texts: &mut Texts) -> Result<Option<RootEvent>, Unread> {
-        let what = self.what();
-        if !self.is_of_root() || (what == RootUse::Called && self.is_of_a_service()) {
+        if !self.is_of_root() {
             return Ok(None);
         }
-        let (outcome, mfa) = (&self.rest.response.outcome, &self.rest.additional.mfa);
-        let erred = !self.rest.error_code.is_empty() || !self.rest.error_message.is_empty();
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let what = self.what();
+        if what == RootUse::Called && self.is_of_a_service(rest) {
+            return Ok(None);
+        }
+        let (outcome, mfa) = (&rest.response.outcome, &rest.additional.mfa);
+        let erred = !rest.error_code.is_empty() || !rest.error_message.is_empty();
         Ok(Some(RootEvent {
-            id: self.id(bytes),
-            account: self.account().ok_or(Unread::NoAccount)?,
+            id: Self::id(rest, bytes),
+            account: self.account(rest).ok_or(Unread::NoAccount)?,
             time: time(&self.time)?,
             session: time(&self.identity.session.attributes.begun).ok(),
             what,
@@ -327,8 +337,8 @@ impl Record<'_> {
                 .find(|(_, word)| mfa.eq_ignore_ascii_case(word))
                 .map(|(used, _)| used),
             name: texts.keep(&self.name),
-            from: texts.keep(&self.rest.from),
-            agent: texts.keep(&self.rest.agent),
+            from: texts.keep(&rest.from),
+            agent: texts.keep(&rest.agent),
         }))
     }
 }
