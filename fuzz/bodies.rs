@@ -11,6 +11,7 @@ use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackag
 use warifu::ceremony::{custodian, recipient, recovery};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
+use warifu::import::cloudtrail::Found;
 use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
@@ -35,7 +36,9 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("bundle", bundle),
     ("card_file", card_file),
     ("checkpoint", checkpoint),
+    ("cloudtrail", cloudtrail),
     ("contribution", contribution),
+    ("credential_report", credential_report),
     ("dealing", dealing),
     ("entry", entry),
     ("frontier", frontier),
@@ -268,6 +271,36 @@ pub fn proof_file(bytes: &[u8]) -> bool {
     let log = LogSigner::new(LOG, key()).expect("a good name");
     let _ = read.verify(&warifu::log::merkle::leaf_hash(&[]), log.verifier());
     same(bytes, read.to_string().as_bytes())
+}
+
+/// A file of CloudTrail, plain or packed; accepted if all of it could be read. In
+/// small pieces it says the same.
+pub fn cloudtrail(bytes: &[u8]) -> bool {
+    let read = |source: &mut dyn std::io::Read| {
+        let mut found = Vec::new();
+        let scan = warifu::import::cloudtrail::read(source, &mut |one| found.push(one));
+        (scan, found)
+    };
+    let whole = read(&mut &*bytes);
+    assert_eq!(read(&mut Pieces(bytes)), whole, "read otherwise in pieces");
+    let (scan, found) = whole;
+    assert!(found.len() as u64 <= scan.records + 1, "more was found than was there");
+    scan.records > 0 && found.iter().all(|one| matches!(one, Found::Root(_)))
+}
+
+/// Gives seven bytes at a time.
+struct Pieces<'a>(&'a [u8]);
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = into.len().min(7);
+        self.0.read(into.get_mut(..length).unwrap_or_default())
+    }
+}
+
+/// A credential report.
+pub fn credential_report(bytes: &[u8]) -> bool {
+    warifu::import::credential_report::read(bytes).is_ok()
 }
 
 fn message<M: Message>(bytes: &[u8]) -> Option<M> {

@@ -289,6 +289,8 @@ pub enum Event {
         /// How.
         how: Ending,
     },
+    /// Records of the provider were held against the ceremonies.
+    Reconciled(Reconciliation),
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -871,6 +873,147 @@ pub enum Ending {
     Expired,
 }
 
+/// What records of the provider are read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootRecords {
+    /// CloudTrail's log files.
+    Cloudtrail,
+    /// IAM's credential report.
+    CredentialReport,
+}
+
+impl RootRecords {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cloudtrail => "cloudtrail",
+            Self::CredentialReport => "credential-report",
+        }
+    }
+}
+
+/// What the provider says was done with a root user, or how it stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootUse {
+    /// Somebody signed in, or tried to.
+    SignIn,
+    /// Its password was changed.
+    PasswordUpdated,
+    /// Somebody asked for a new password through the mailbox.
+    PasswordRecoveryRequested,
+    /// Somebody set a new password through the mailbox.
+    PasswordRecoveryCompleted,
+    /// A second factor was added.
+    MfaEnabled,
+    /// A second factor was taken away.
+    MfaDeactivated,
+    /// An access key was made.
+    AccessKeyCreated,
+    /// Its e-mail address was changed.
+    EmailUpdated,
+    /// The management account acted as it.
+    RootAssumed,
+    /// It did something else.
+    Called,
+    /// Its password was used, by the credential report.
+    PasswordUsed,
+    /// An access key of it was used, by the credential report.
+    AccessKeyUsed,
+    /// It has no second factor.
+    MfaInactive,
+    /// It has an active access key.
+    AccessKeyActive,
+}
+
+impl RootUse {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::PasswordUpdated => "password-updated",
+            Self::PasswordRecoveryRequested => "password-recovery-requested",
+            Self::PasswordRecoveryCompleted => "password-recovery-completed",
+            Self::MfaEnabled => "mfa-enabled",
+            Self::MfaDeactivated => "mfa-deactivated",
+            Self::AccessKeyCreated => "access-key-created",
+            Self::EmailUpdated => "email-updated",
+            Self::RootAssumed => "root-assumed",
+            Self::Called => "called",
+            Self::PasswordUsed => "password-used",
+            Self::AccessKeyUsed => "access-key-used",
+            Self::MfaInactive => "mfa-inactive",
+            Self::AccessKeyActive => "access-key-active",
+        }
+    }
+
+    /// Whether it says how the root user stands, not what was done.
+    pub fn is_standing(self) -> bool {
+        matches!(self, Self::MfaInactive | Self::AccessKeyActive)
+    }
+}
+
+/// Most findings of one [`Reconciliation`]: what is longer takes several.
+pub const MAX_ROOT_FINDINGS: usize = 256;
+
+/// Records of the provider were held against what the log says. An entry counts
+/// what no entry before it has counted in the same way.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconciliation {
+    /// Which records.
+    pub source: RootRecords,
+    /// Hash of the record that says what was found, event by event.
+    pub facts: Hash,
+    /// The period that the records were of, where they are of one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period: Option<Period>,
+    /// For how many seconds after its end a ceremony explains a use.
+    pub grace: u64,
+    /// Uses that a ceremony, or a hand-over at a seal, explains.
+    pub explained: u64,
+    /// Uses that nothing explains.
+    pub unexplained: u64,
+    /// Uses that are too fresh to judge.
+    pub pending: u64,
+    /// Attempts that the provider refused.
+    pub failed: u64,
+    /// Uses of before the first password of the account was sealed.
+    pub before: u64,
+    /// Root users that have an access key or no second factor: how many of these.
+    pub weak: u64,
+    /// Accounts of ceremonies after which the records have no use.
+    pub unused: u64,
+    /// Records that could not be read.
+    pub unread: u64,
+    /// The unexplained uses and the weaknesses.
+    pub findings: Vec<RootFinding>,
+}
+
+/// From the first to the last of something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// The first.
+    pub from: Time,
+    /// The last.
+    pub to: Time,
+}
+
+/// A use that nothing explains, or a weakness.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootFinding {
+    /// Whose root user.
+    pub account: AccountId,
+    /// When it was used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<Time>,
+    /// What.
+    pub what: RootUse,
+}
+
 /// A line of a log that was read.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Line {
@@ -965,6 +1108,7 @@ pub const KINDS: &[&str] = &[
     "custodian-proved",
     "drill-refused",
     "ended",
+    "reconciled",
 ];
 
 impl Event {
@@ -998,6 +1142,7 @@ impl Event {
             Self::CustodianProved { .. } => "custodian-proved",
             Self::DrillRefused { .. } => "drill-refused",
             Self::Ended { .. } => "ended",
+            Self::Reconciled(_) => "reconciled",
         }
     }
 
@@ -1030,7 +1175,8 @@ impl Event {
             | Self::CustodianProved { .. }
             | Self::DrillRefused { .. }
             | Self::SealBegun { .. }
-            | Self::Sealed(_) => None,
+            | Self::Sealed(_)
+            | Self::Reconciled(_) => None,
         }
     }
 }

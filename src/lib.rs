@@ -19,6 +19,7 @@ pub mod message;
 pub mod state;
 pub mod ceremony;
 pub mod audit;
+pub mod import;
 pub mod report;
 pub mod store;
 pub mod vault;

@@ -43,6 +43,8 @@ pub mod label {
         BINDING = "binding";
         /// A group's demand for witnesses.
         WITNESS_POLICY = "witness-policy";
+        /// A fact of a provider's report that has no id of its own.
+        ROOT_FACT = "root-fact";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
         /// Gate: `γ` of an organisation and epoch.

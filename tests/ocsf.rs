@@ -136,6 +136,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("custodian-proved", 300_201),
         ("drill-refused", 300_201),
         ("ended", 300_404),
+        ("reconciled", 300_402),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());
@@ -225,6 +226,7 @@ fn severities_follow_what_somebody_has_to_do() {
         ("refused", Severity::Medium),
         ("released", Severity::Medium),
         ("share-rejected", Severity::High),
+        ("reconciled", Severity::High),
     ] {
         assert_eq!(all[kind].severity, severity, "{kind}");
         assert_eq!(all[kind].value["severity_id"], severity as u8, "{kind}");

@@ -230,6 +230,14 @@ fn every_field_of_the_json_is_documented() {
     let copy = world.host(&["--json", "audit", "verify", "copy"]).json();
     fields_are_documented("audit verify", &copy);
     fields_are_documented("audit verify", &copy["findings"]);
+    let trail = r#"{"eventTime":"2026-03-01T09:00:00Z","eventName":"x","eventID":"1","userIdentity":{"type":"Root","accountId":"ID"}}"#;
+    let records = [trail.replace("ID", "111122223333"), trail.replace("ID", "555566667777"), "{}".to_owned()];
+    std::fs::write(world.host_dir().join("trail.jsonl"), records.join("\n")).unwrap();
+    let found = world.host(&["--json", "reconcile", "cloudtrail", "acme", "trail.jsonl"]).json();
+    fields_are_documented("reconcile", &found);
+    for list in ["counts", "uses", "unknown_accounts", "unreadable"] {
+        fields_are_documented("reconcile", &found[list]);
+    }
     let package = ["--json", "ceremony", "package", "acme", &request, "--out", "again.warifu"];
     fields_are_documented("ceremony package", &world.host(&package).good().json());
     world.carry("request.warifu", &world.custodians[0]);

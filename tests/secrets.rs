@@ -416,6 +416,10 @@ impl Scene {
         self.hear(ran);
         let cursor = ["audit", "export", "acme", "--format", "ocsf", "--cursor", "pasted"];
         self.failed(&cursor);
+        for source in ["cloudtrail", "credential-report"] {
+            self.failed(&["reconcile", source, "acme", "pasted"]);
+            self.failed(&["reconcile", source, "acme", &passphrase]);
+        }
     }
 
     fn readers(&self) {

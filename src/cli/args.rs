@@ -3,6 +3,7 @@
 //! `recovery`'s and `witness`'s.
 
 mod audit;
+mod reconcile;
 mod recovery;
 mod witness;
 
@@ -10,6 +11,7 @@ pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
@@ -116,6 +118,8 @@ Examples:
     Drill(DrillArgs),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
+    /// Hold the provider's records of root users against the ceremonies
+    Reconcile(Sub<ReconcileCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
     /// On a new machine with a copy of the vault: keepers bring its gate.key back

@@ -11,6 +11,8 @@ use crate::ceremony::recovery::RecoveryError;
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
+use crate::import::cloudtrail::AccountNumber;
+use crate::import::credential_report::ReportError;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::note::NoteError;
 use crate::log::policy::{PolicyError, PolicyFileError};
@@ -49,6 +51,8 @@ pub enum Exit {
     Storage = 7,
     /// Verification found nothing wrong, but only a part was there to be verified.
     Part = 8,
+    /// A root user was used outside of ceremonies, or is not protected.
+    Alarm = 9,
     /// Interrupted by the person.
     Interrupted = 130,
 }
@@ -263,6 +267,30 @@ pub enum CliError {
         /// How many entries it says were sent.
         entries: u64,
     },
+    /// Nothing explains how a root user was used, or it is not protected.
+    #[error("{0} of root users need somebody to look at them")]
+    Alarm(String),
+    /// Records of the provider could not be read.
+    #[error("{} could not be read", counted(usize::try_from(*.0).unwrap_or(usize::MAX), "record"))]
+    Unread(u64),
+    /// A credential report that is none.
+    #[error("{}: {why}", path.display())]
+    CredentialReport {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: ReportError,
+    },
+    /// A credential report of an account that is not in this log.
+    #[error("{} is the report of account {account}, which {organisation} does not have", path.display())]
+    UnknownAccount {
+        /// Which file.
+        path: PathBuf,
+        /// The provider's id of the account.
+        account: AccountNumber,
+        /// Organisation.
+        organisation: Slug,
+    },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
@@ -392,6 +420,21 @@ impl CliError {
             }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
+            Self::Alarm(_) => {
+                "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one. A weak one needs a second factor, and no access keys."
+            }
+            Self::Unread(_) => {
+                "What was read counts. Fetch the files that are named again, and run the command once more."
+            }
+            Self::CredentialReport { why: ReportError::Read(_), .. } => {
+                "Look at the disk and the file's permissions, then run the command again."
+            }
+            Self::CredentialReport { .. } => {
+                "Fetch the report again with 'aws iam get-credential-report'; nothing was entered."
+            }
+            Self::UnknownAccount { .. } => {
+                "Name the organisation that has it, or add the account first; nothing was entered."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -438,6 +481,8 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
+            Self::Alarm(_) => Exit::Alarm,
+            Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }

@@ -14,6 +14,7 @@ mod next;
 mod open;
 mod people;
 mod progress;
+mod reconcile;
 mod recovery;
 mod rehearse;
 mod room;
@@ -164,6 +165,7 @@ impl<'a> App<'a> {
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Drill(args) => drill::drill(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),
+            Command::Reconcile(args) => reconcile::reconcile(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),

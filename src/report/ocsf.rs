@@ -11,8 +11,8 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Actor, Admission, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening, Refusal,
-    Scope, Sealing, TextHash, printable,
+    Actor, Admission, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening,
+    Reconciliation, Refusal, Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, GroupId, Pseudonym};
@@ -20,6 +20,7 @@ use crate::seal::card::Role;
 use crate::state::{Ceremony, Organisation, Past};
 use crate::time::Time;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The version of the schema.
 pub const VERSION: &str = "1.8.0";
@@ -594,6 +595,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             }
         }
         Event::Ended { ceremony, how } => ended(ceremony, *how),
+        Event::Reconciled(found) => reconciled(source, found),
     }
 }
 
@@ -645,6 +647,37 @@ fn ended(ceremony: &Hash, how: Ending) -> Mapped {
             severity,
             format!("The ceremony is over: {word}"),
             Value::Object(ceremony_entity(ceremony)),
+        )
+    }
+}
+
+/// Records of the provider, held against the log. Accounts with findings are named.
+fn reconciled(source: &Source<'_>, found: &Reconciliation) -> Mapped {
+    let alarms = found.unexplained + found.weak;
+    let accounts: BTreeSet<_> = found.findings.iter().map(|one| source.address(&one.account)).collect();
+    let severity = match (alarms, found.failed + found.unused + found.unread) {
+        (0, 0) => Severity::Informational,
+        (0, _) => Severity::Low,
+        _ => Severity::High,
+    };
+    Mapped {
+        taken: &["source", "facts", "unexplained", "weak"],
+        status: if alarms == 0 { Status::Success } else { Status::Failure },
+        detail: (alarms > 0).then_some("unexplained"),
+        ..entity(
+            Activity::Read,
+            severity,
+            format!(
+                "Records of root users ({}): {} uses unexplained, {} weaknesses, {} uses explained",
+                found.source.as_str(),
+                found.unexplained,
+                found.weak,
+                found.explained
+            ),
+            json!({
+                "type": "Reconciliation", "type_id": 99, "uid": found.facts, "name": found.source.as_str(),
+                "data": { "unexplained": found.unexplained, "weak": found.weak, "accounts": accounts },
+            }),
         )
     }
 }

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
-    WitnessPolicy,
+    GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Reconciliation,
+    Refusal, Scope, Sealing, Signed, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
@@ -230,6 +230,7 @@ impl Organisation {
             wrong_codes: BTreeMap::new(),
             drills: Drills::default(),
             unknown: BTreeMap::new(),
+            reconciled: BTreeSet::new(),
             index: Index::default(),
             roots,
         })
@@ -395,6 +396,7 @@ impl Organisation {
                 by_host(actor)?;
                 self.ended(ceremony, *how, entry.time)
             }
+            Event::Reconciled(found) => self.reconciled(actor, found),
         }
     }
 
@@ -986,6 +988,27 @@ impl Organisation {
         // Others are refused for their age from now on, as `opened` and `check_seen` say.
         let size = self.size;
         self.spent.retain(|_, spent| spent.expires > time && spent.seen + RECENT > size);
+        Ok(())
+    }
+
+    /// What is counted as a finding is listed, each of an account that there is.
+    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let weak = found.findings.iter().filter(|f| f.what.is_standing()).count() as u64;
+        let listed = found.findings.len() as u64;
+        let agrees = weak == found.weak && listed - weak == found.unexplained;
+        if !agrees || found.findings.len() > MAX_ROOT_FINDINGS {
+            return Err(Invalid::Mismatch("list of findings"));
+        }
+        if found.period.is_some_and(|period| period.to < period.from) {
+            return Err(Invalid::Mismatch("period"));
+        }
+        if let Some(other) = found.findings.iter().find(|f| !self.accounts.contains_key(&f.account)) {
+            return Err(Invalid::Unknown { what: "account", id: other.account.to_string() });
+        }
+        if !self.reconciled.insert(found.facts) {
+            return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
+        }
         Ok(())
     }
 

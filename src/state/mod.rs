@@ -114,6 +114,9 @@ pub struct Organisation {
     pub drills: Drills,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
+    /// What reconciliations found, by the hash of its record.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub reconciled: BTreeSet<Hash>,
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,

@@ -12,6 +12,7 @@ pub mod hierarchy;
 mod own;
 pub mod own_log;
 pub mod people;
+pub mod reconcile;
 pub mod recoverability;
 pub mod recovery;
 pub mod report;

@@ -6,6 +6,7 @@ use super::ceremony::{contribution_record, gate_key_record, request_record, requ
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::text_record;
 use super::people::totp_record;
+use super::reconcile::facts_record;
 use super::recovery::root_record;
 use super::report::{Finding, LogReport, Report};
 use super::seal::{dealing_record, sealed_record};
@@ -363,6 +364,7 @@ impl Check<'_> {
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        expected.extend(state.reconciled.iter().map(|hash| (facts_record(hash), Expected::Record(*hash))));
         // Texts may have been erased; those that are there are named by an entry.
         let texts = texts(state, self.requests.values().flatten().flatten());
         let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));

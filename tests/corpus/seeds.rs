@@ -49,6 +49,7 @@ pub fn all() -> Vec<Seed> {
     seeds.tile_paths();
     seeds.bundles(&story);
     seeds.proof_files(&story);
+    seeds.provider();
     seeds.card_files(story);
     seeds.0
 }
@@ -491,6 +492,53 @@ impl Seeds {
             ],
         );
     }
+
+    /// Files of the provider, in its shapes.
+    fn provider(&mut self) {
+        let events = include_bytes!("../fixtures/root-events.json").to_vec();
+        let one = r#"{"eventVersion":"1.08","eventTime":"2026-03-01T09:00:00Z","eventName":"ConsoleLogin","userIdentity":{"type":"Root","accountId":"111122223333"},"eventID":"1"}"#;
+        let listed = |record: &str| format!("{{\"Records\":[{one},{record}]}}").into_bytes();
+        let cut = |bytes: &[u8]| bytes.get(..bytes.len() - 9).expect("longer").to_vec();
+        self.many(
+            "cloudtrail",
+            [
+                ("ok-root-events", events.clone()),
+                ("ok-packed", packed(&events)),
+                ("ok-lines", format!("{one}\n{one}\n").into_bytes()),
+                ("ok-array", format!("[{one},{one}]").into_bytes()),
+                ("bad-empty", Vec::new()),
+                ("bad-cut-short", cut(&events)),
+                ("bad-packed-cut-short", cut(&packed(&events))),
+                ("bad-no-json", listed("{\"eventVersion\":}")),
+                ("bad-no-time", listed("{\"eventName\":\"ConsoleLogin\"}")),
+                ("bad-no-account", listed(&one.replace("111122223333", "1"))),
+                ("bad-text-between", format!("{one}\nx\n{one}").into_bytes()),
+            ],
+        );
+        let head = "user,arn,password_last_used,mfa_active,access_key_1_active,access_key_2_active\n";
+        let report = |row: &str| format!("{head}{row}\n").into_bytes();
+        let row = "<root_account>,arn:aws:iam::111122223333:root,2026-03-01T09:00:00+00:00,true,false,N/A";
+        self.many(
+            "credential_report",
+            [
+                ("ok-used", report(row)),
+                ("ok-says-nothing", report(&row.replace("2026-03-01T09:00:00+00:00", "no_information"))),
+                ("bad-empty", Vec::new()),
+                ("bad-no-root", report("anaya,arn:aws:iam::111122223333:user/anaya,N/A,true,false,false")),
+                ("bad-two-roots", report(&format!("{row}\n{row}"))),
+                ("bad-no-account", report(&row.replace("111122223333", "1"))),
+                ("bad-time", report(&row.replace("2026-03-01T", "yesterday "))),
+                ("bad-flag", report(&row.replace("true", "perhaps"))),
+            ],
+        );
+    }
+}
+
+/// Packed as the provider packs.
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, bytes).expect("memory");
+    packer.finish().expect("memory")
 }
 
 /// A note with its signature line 101 times.

@@ -6,8 +6,8 @@ use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, Re
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
     Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member,
-    Mode, Purpose, Refusal, RootDealing, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy,
-    record_hash,
+    Mode, Period, Purpose, Reconciliation, Refusal, RootDealing, RootFinding, RootRecords, RootUse, SCHEMA,
+    SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -605,7 +605,33 @@ impl Scene {
         if let Some(Showing { shown, signature }) = said.revealed.clone() {
             self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
         }
+        self.reconcile();
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
         said
+    }
+
+    /// Somebody used the account outside, and that was found.
+    fn reconcile(&mut self) {
+        let account = *self.state.accounts.keys().next().expect("an account");
+        let (from, to) = (self.now, self.now);
+        let findings = vec![
+            RootFinding { account, at: Some(from), what: RootUse::SignIn },
+            RootFinding { account, at: None, what: RootUse::MfaInactive },
+        ];
+        self.by_host(Event::Reconciled(Reconciliation {
+            source: RootRecords::Cloudtrail,
+            facts: record_hash(b"what was found"),
+            period: Some(Period { from, to }),
+            grace: 3600,
+            explained: 1,
+            unexplained: 1,
+            pending: 0,
+            failed: 0,
+            before: 0,
+            weak: 1,
+            unused: 0,
+            unread: 0,
+            findings,
+        }));
     }
 }

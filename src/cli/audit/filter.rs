@@ -78,6 +78,7 @@ impl<'a> Filter<'a> {
                 Scope::Project(project) => self.state.accounts.get(id).is_some_and(|a| a.project == *project),
                 Scope::Account(account) => account == id,
             },
+            Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),
             other => other.ceremony().is_some_and(|ceremony| self.held.contains(ceremony)),
         }
     }

@@ -209,5 +209,6 @@ fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &E
         Event::Ended { ceremony, how } => {
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
+        Event::Reconciled(found) => crate::cli::reconcile::summary(found),
     }
 }
