@@ -12,7 +12,7 @@ use crate::hex::{Bytes, HexBytes};
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
-use crate::name::{AccountAddress, Factor, Pseudonym};
+use crate::name::{AccountAddress, Factor, Pseudonym, Recipient};
 use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
@@ -25,9 +25,13 @@ use rand_core::CryptoRng;
 
 /// What an operator asks for.
 pub struct Ask<'a> {
-    /// Whose password.
+    /// Of which account.
     pub address: &'a AccountAddress,
-    /// Which version; the newest if none is named.
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// What is to be opened, where the purpose does not say it.
+    pub factor: Factor,
+    /// Which version of the first target; the newest if none is named.
     pub version: Option<u64>,
     /// Why.
     pub reason: &'a str,
@@ -55,15 +59,19 @@ pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
 }
 
-/// The newest version of an account, or the one that was asked for.
+/// The newest version of an account's factor, or the one that was asked for.
 pub fn version_of<'a>(
     log: &'a Log,
     address: &AccountAddress,
+    factor: Factor,
     version: Option<u64>,
 ) -> Result<(&'a Hash, &'a Version), VaultError> {
     let (id, _) = account(&log.state, address)?;
-    let versions = log.state.versions_of(&id, Factor::Password);
-    let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
+    let versions = log.state.versions_of(&id, factor);
+    let newest = versions.last().ok_or_else(|| match factor {
+        Factor::Password => VaultError::NothingSealed(address.to_string()),
+        factor => VaultError::NothingSealedAs { address: address.to_string(), factor },
+    })?;
     let Some(wanted) = version else { return Ok(*newest) };
     let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
     found.copied().ok_or_else(|| VaultError::NoVersion {
@@ -73,17 +81,32 @@ pub fn version_of<'a>(
     })
 }
 
+/// What an ask is for, in the order of its list.
+fn targets_of<'a>(log: &'a Log, ask: &Ask<'_>) -> Result<Vec<(&'a Hash, &'a Version)>, VaultError> {
+    let asked = [ask.factor];
+    let factors = ask.purpose.factors().unwrap_or(&asked);
+    if ask.purpose == Purpose::Open && ask.factor.recipient() == Recipient::Gate {
+        account(&log.state, ask.address)?;
+        return Err(VaultError::SeedStays(ask.address.to_string()));
+    }
+    let version = |(position, factor): (usize, &Factor)| {
+        version_of(log, ask.address, *factor, ask.version.filter(|_| position == 0))
+    };
+    factors.iter().enumerate().map(version).collect()
+}
+
 /// Checks everything about an ask that needs no card.
 pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
-    let (credential, _) = version_of(log, ask.address, ask.version)?;
-    match log.state.open_ceremony_for(credential) {
-        None => Ok(()),
-        Some((hash, other)) => Err(VaultError::CeremonyBusy {
-            ceremony: hash.short(),
-            address: ask.address.to_string(),
-            until: other.expires,
-        }),
+    for (credential, _) in targets_of(log, ask)? {
+        if let Some((hash, other)) = log.state.open_ceremony_for(credential) {
+            return Err(VaultError::CeremonyBusy {
+                ceremony: hash.short(),
+                address: ask.address.to_string(),
+                until: other.expires,
+            });
+        }
     }
+    Ok(())
 }
 
 impl Vault {
@@ -101,14 +124,16 @@ impl Vault {
         self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (_, version) = version_of(log, ask.address, ask.version)?;
-        let target = Target::from(&*version.sealing);
-        let group = log.state.groups.get(&target.group);
-        let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
-        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-            let (operator, group) =
-                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-            return Err(VaultError::NotAdmitted { operator, group });
+        let targets = targets_of(log, ask)?;
+        let targets: Vec<_> = targets.iter().map(|(_, version)| Target::from(&*version.sealing)).collect();
+        for target in &targets {
+            let group = log.state.groups.get(&target.group);
+            let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
+            if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
+                let (operator, group) =
+                    (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+                return Err(VaultError::NotAdmitted { operator, group });
+            }
         }
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
@@ -122,11 +147,11 @@ impl Vault {
             vault: log.state.vault,
             organisation: log.state.id,
             nonce: Bytes(nonce),
-            purpose: Purpose::Open,
+            purpose: ask.purpose,
             mode: ask.mode,
             operator: operator.pseudonym().clone(),
             operator_key: operator.signing_key().public(),
-            targets: vec![target],
+            targets,
             reason,
             ticket,
             size: log.state.size,
@@ -213,11 +238,16 @@ impl Vault {
         Ok(event)
     }
 
-    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
-        let ceremony = &contribution.ceremony;
+    /// The gate's own key of an open ceremony.
+    pub(super) fn gate_secret(&self, log: &Log, ceremony: &Hash) -> Result<HpkeSecret, VaultError> {
         let sealed = self.record(&log.state.id, &gate_key_record(ceremony))?;
         let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
-        let secret = HpkeSecret::from_key(open_key(&at_rest, ceremony, &sealed)?);
+        open_key(&at_rest, ceremony, &sealed).map(HpkeSecret::from_key)
+    }
+
+    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
+        let ceremony = &contribution.ceremony;
+        let secret = self.gate_secret(log, ceremony)?;
         let who = contribution.custodian.as_str();
         Ok(hpke::open(&secret, label::HPKE_CODE, ceremony, TO_GATE, who, contribution.code.as_ref()).ok())
     }
@@ -259,10 +289,31 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
+        let (quorum, committed, witnessed) =
+            self.on_record(log, (ceremony, target), now, witnesses, Recipient::Requester)?;
+        self.give(log, &quorum, &committed, &witnessed, rng)
+    }
+
+    /// The three proofs that a release needs: the quorum, the durable entry, the
+    /// witnesses. A target whose factor names another recipient has none for this one.
+    pub(super) fn on_record(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        now: Time,
+        witnesses: &mut dyn Witnesses,
+        recipient: Recipient,
+    ) -> Result<(QuorumAccepted, Committed, Witnessed), VaultError> {
         self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        if let Some(version) = named.and_then(|credential| log.state.versions.get(credential))
+            && version.sealing.factor.recipient() != recipient
+        {
+            return Err(VaultError::SeedStays(log.state.address(&version.sealing.account)));
         }
         let (there, needed) = judge::progress(&log.state, found, target);
         let released = found.released.contains(&target);
@@ -274,7 +325,7 @@ impl Vault {
             self.commit_once(log, now, vec![(Actor::Host, quorum.event())], Records::default())?
         };
         let witnessed = self.witnessed(log, &quorum, &committed, witnesses, now)?;
-        self.give(log, &quorum, &committed, &witnessed, rng)
+        Ok((quorum, committed, witnessed))
     }
 
     /// Gives the gate's ingredient out. Needs the quorum, the proof that the log
@@ -294,6 +345,10 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
+        // With it and shares that custodians keep for each other a seed would be open.
+        if sealing.factor.recipient() != Recipient::Requester {
+            return Err(VaultError::SeedStays(state.address(&sealing.account)));
+        }
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
@@ -301,20 +356,13 @@ impl Vault {
         let plaintext = &ingredient.proof;
         let boxed = hpke::seal(to, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", plaintext.expose(), rng)
             .map_err(|_| VaultError::CeremonyKey)?;
-        let contribution = |who: &Pseudonym| {
-            let bytes = self.record(&state.id, &contribution_record(ceremony, who))?;
-            Contribution::decode(&bytes)
-                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
-        };
-        let found = self.known(log, ceremony)?;
-        let accepted = judge::contributors(found, quorum.target());
         let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
-            contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
+            contributions: self.contributions(log, ceremony, quorum.target())?,
             checkpoint: witnessed.note().to_owned(),
             entries: lines(&self.store().entries(&state.id, 0..state.size)?),
             signed,
@@ -323,6 +371,22 @@ impl Vault {
         let key = SigningKey::new(self.gate().log_seed(&state.id, self.gate().epoch())?);
         release.signature = key.sign(&release.digest());
         Ok(release)
+    }
+
+    /// The accepted contributions for a target whose share was not found bad.
+    pub(super) fn contributions(
+        &self,
+        log: &Log,
+        ceremony: &Hash,
+        target: u64,
+    ) -> Result<Vec<Contribution>, VaultError> {
+        let accepted = judge::contributors(self.known(log, ceremony)?, target);
+        let contribution = |who: &Pseudonym| {
+            let bytes = self.record(&log.state.id, &contribution_record(ceremony, who))?;
+            Contribution::decode(&bytes)
+                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+        };
+        accepted.iter().map(contribution).collect()
     }
 
     /// Enters what the operator states and the log does not say yet; gives how

@@ -484,7 +484,7 @@ impl Scene {
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");
-        assert_eq!(finished.payload.password.expose(), b"correct horse");
+        assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
         release
     }
 

@@ -224,5 +224,6 @@ pub fn seal(vault: &mut Vault, log: &mut Log, password: &str) -> u64 {
 
 /// What an operator asks for.
 pub fn ask(address: &AccountAddress, window: Span) -> Ask<'_> {
-    Ask { address, version: None, reason: "a test", ticket: None, mode: Mode::Room, window }
+    let (purpose, factor) = (warifu::event::Purpose::Open, Factor::Password);
+    Ask { address, purpose, factor, version: None, reason: "a test", ticket: None, mode: Mode::Room, window }
 }

@@ -5,6 +5,7 @@ use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
 use crate::event::{Ending, Event, Hash};
+use crate::name::Factor;
 use crate::state::{Ceremony, Organisation, Standing};
 use crate::time::Time;
 use crate::vault::PublicVault;
@@ -66,7 +67,12 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         .targets
         .iter()
         .map(|credential| match state.begun.get(credential) {
-            Some(begun) => json!({ "address": state.address(&begun.account), "version": begun.version }),
+            Some(begun) if begun.factor == Factor::Password => {
+                json!({ "address": state.address(&begun.account), "version": begun.version })
+            }
+            Some(begun) => json!({
+                "address": state.address(&begun.account), "factor": begun.factor, "version": begun.version,
+            }),
             None => json!({ "credential": credential }),
         })
         .collect();
@@ -83,6 +89,7 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
         "accepted": ceremony.accepted.len(), "refused": refused,
         "bad_shares": ceremony.rejected.len(), "exposed": !ceremony.released.is_empty(),
+        "codes": ceremony.codes,
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
     })
 }
@@ -107,7 +114,10 @@ pub fn cells(row: &Value) -> Vec<String> {
 fn targets(list: &Value) -> String {
     let all = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let name = |target: &Value| match target["address"].as_str() {
-        Some(address) => format!("{address} v{}", target["version"]),
+        Some(address) => {
+            let factor = target["factor"].as_str().map(|factor| format!(" {factor}")).unwrap_or_default();
+            format!("{address}{factor} v{}", target["version"])
+        }
         None => crate::cli::hierarchy::text(&target["credential"]).chars().take(8).collect(),
     };
     let mut names: Vec<String> = all.iter().take(NAMED).map(name).collect();
@@ -124,6 +134,7 @@ fn marks(row: &Value) -> Vec<String> {
     let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
     let marks = [
         exposed.then(|| "EXPOSED".to_owned()),
+        (count("codes") > 0).then(|| format!("codes given: {}", count("codes"))),
         // Shares were given, and nothing came of it.
         (over && !exposed && accepted > 0).then(|| format!("weakened by {accepted}")),
         (refused > 0).then(|| format!("{refused} refused")),
