@@ -32,8 +32,8 @@ fn code_of(seconds: u64) -> String {
     seed.code_at(seconds / 30).expose_str().unwrap().to_owned()
 }
 
-/// `tests/support/qr.jpg` is the picture that [`png`] makes of [`url`], turned by two
-/// degrees and saved as a photo would be.
+/// `tests/support/qr.jpg` is the picture that [`png`] makes of [`url`], turned by one
+/// degree and saved as a photo would be.
 const PHOTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/qr.jpg");
 
 /// A world with two more custodians, who hold the second factor of `acme/web`.
@@ -276,6 +276,11 @@ fn codes_are_given_and_the_seed_is_not() {
         (&2.into(), &1.into(), &Value::Null)
     );
     assert!(json["until"].is_string() && json["exposed_to_host"].is_string(), "{json}");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md")).unwrap();
+    let documented = page.split("**`code`**").nth(1).unwrap().split("\n**").next().unwrap();
+    for field in json.as_object().unwrap().keys() {
+        assert!(documented.contains(&format!("`{field}`")), "docs/cli.md does not name {field}");
+    }
     for code in codes.lines() {
         assert!(!done.out.contains(code) && !done.err.contains(code), "codes go to the program alone");
     }

@@ -118,6 +118,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("share-rejected", 300_403),
         ("revealed", 300_402),
         ("ended", 300_404),
+        ("code-given", 300_402),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());

@@ -112,9 +112,12 @@ fn confirm_newer(app: &mut App<'_>, log: &Log, id: &AccountId, args: &Seal) -> R
         Factor::Password => "Its password".to_owned(),
         factor => format!("What is sealed as {factor}"),
     };
-    let title = title(&address.to_string(), args.factor, version);
+    let factor = match args.factor {
+        Factor::Password => String::new(),
+        factor => format!("{factor} "),
+    };
     app.ui.note(&format!(
-        "{title} is there already. {what} stays sealed and can still be opened; the newest version must be what the provider has."
+        "{address} has {factor}version {version} already. {what} stays sealed and can still be opened; the newest version must be what the provider has."
     ));
     app.confirm(&format!("Seal version {}?", log.state.next_version(id, args.factor)), None)
 }
