@@ -298,6 +298,7 @@ fn codes_are_given_and_the_seed_is_not() {
     assert!(log.contains("code-given") && log.contains("2 codes, good until"), "{log}");
     let timeline = two.world.host(&["audit", "log", "acme", "--timeline"]).good().out;
     assert!(timeline.contains("acme/web/prod mfa v1") && timeline.contains("codes given: 2"), "{timeline}");
+    assert!(timeline.contains("the host could know the seed") && !timeline.contains("EXPOSED"), "{timeline}");
     // Whoever is asked again is told.
     let again = two.request("again.warifu", &["--purpose", "code"]);
     let told = two.contributed(&two.holders[0], "again.warifu");

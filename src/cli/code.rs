@@ -16,8 +16,9 @@ use crate::event::{Ending, Hash, Mode, Purpose};
 use crate::name::{Factor, Recipient};
 use crate::seal::card::Card;
 use crate::seal::contents::Contents;
+use crate::seal::mfa::PERIODS;
 use crate::vault::code::Given;
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, Vault, VaultError};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -25,12 +26,25 @@ use std::path::Path;
 pub fn code(app: &mut App<'_>, args: Code, purpose: Purpose) -> Result<(), CliError> {
     let to = To::of(args.exec.as_deref(), None);
     to.check(app, Factor::Mfa)?;
+    check_count(&args)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     let what = What { purpose, factor: Factor::Mfa, mode: Mode::Room };
     let (operator, ceremony) = open::begin(app, &mut vault, &mut log, &args.ask, what)?;
     let result = hold(app, &mut vault, &mut log, &operator, (&ceremony, args.codes, to));
     room::abort_on_error(app, &mut vault, &mut log, &ceremony, result)
+}
+
+/// More codes than any authenticator makes in the window need no quorum to be
+/// refused.
+fn check_count(args: &Code) -> Result<(), CliError> {
+    let window = args.ask.window.unwrap_or(judge::ROOM_WINDOW);
+    let seconds = u64::try_from(window.0 / 1000).unwrap_or(0);
+    let most = seconds / u64::from(*PERIODS.start()) + 2;
+    if args.codes <= most {
+        return Ok(());
+    }
+    Err(VaultError::TooManyCodes { asked: args.codes, most }.into())
 }
 
 fn hold(

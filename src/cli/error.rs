@@ -547,7 +547,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Seal it first: warifu seal ORG/PROJECT/ACCOUNT --factor FACTOR."
         }
         VaultError::SeedStays(_) => "Ask for codes: warifu code ORG/PROJECT/ACCOUNT --reason WHY.",
-        VaultError::TooManyCodes { .. } => "Ask for fewer with --codes, or for a longer --window.",
+        VaultError::TooManyCodes { .. } => {
+            "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
+        }
         VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {

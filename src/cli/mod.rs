@@ -5,6 +5,7 @@ mod audit;
 mod cards;
 pub mod clock;
 mod code;
+mod ceremonies;
 mod ceremony;
 mod error;
 mod factor;

@@ -413,13 +413,6 @@ impl Organisation {
     }
 }
 
-impl Version {
-    /// When it was first released, to whomever its factor says.
-    pub fn first_released(&self) -> Option<Time> {
-        self.exposed.or(self.exposed_to_host)
-    }
-}
-
 impl Ceremony {
     /// Whether the admission under which it was opened still stands: one that
     /// was taken back since stops the ceremony for good.

@@ -1,47 +1,29 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
 
-use super::hierarchy::{account, text_record};
+use super::ask::targets_of;
+pub use super::ask::{Ask, check_ask, version_of};
+use super::hierarchy::text_record;
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
+use crate::event::{Actor, Ending, Event, Hash, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
-use crate::name::{AccountAddress, Factor, Pseudonym, Recipient};
+use crate::name::{Pseudonym, Recipient};
 use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Ceremony, Organisation, Standing, Version};
+use crate::state::{Ceremony, Organisation, Standing};
 use crate::store::Store;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::transcript::label;
 use rand_core::CryptoRng;
-
-/// What an operator asks for.
-pub struct Ask<'a> {
-    /// Of which account.
-    pub address: &'a AccountAddress,
-    /// Why in kind.
-    pub purpose: Purpose,
-    /// What is to be opened, where the purpose does not say it.
-    pub factor: Factor,
-    /// Which version of the first target; the newest if none is named.
-    pub version: Option<u64>,
-    /// Why.
-    pub reason: &'a str,
-    /// Ticket.
-    pub ticket: Option<&'a str>,
-    /// Room or files.
-    pub mode: Mode,
-    /// How long the ceremony stays open.
-    pub window: Span,
-}
 
 pub(super) fn request_record(ceremony: &Hash) -> String {
     format!("request/{ceremony}")
@@ -57,56 +39,6 @@ pub(super) fn requester_key_record(ceremony: &Hash) -> String {
 
 pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
-}
-
-/// The newest version of an account's factor, or the one that was asked for.
-pub fn version_of<'a>(
-    log: &'a Log,
-    address: &AccountAddress,
-    factor: Factor,
-    version: Option<u64>,
-) -> Result<(&'a Hash, &'a Version), VaultError> {
-    let (id, _) = account(&log.state, address)?;
-    let versions = log.state.versions_of(&id, factor);
-    let newest = versions.last().ok_or_else(|| match factor {
-        Factor::Password => VaultError::NothingSealed(address.to_string()),
-        factor => VaultError::NothingSealedAs { address: address.to_string(), factor },
-    })?;
-    let Some(wanted) = version else { return Ok(*newest) };
-    let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
-    found.copied().ok_or_else(|| VaultError::NoVersion {
-        address: address.to_string(),
-        version: wanted,
-        newest: newest.1.sealing.version,
-    })
-}
-
-/// What an ask is for, in the order of its list.
-fn targets_of<'a>(log: &'a Log, ask: &Ask<'_>) -> Result<Vec<(&'a Hash, &'a Version)>, VaultError> {
-    let asked = [ask.factor];
-    let factors = ask.purpose.factors().unwrap_or(&asked);
-    if ask.purpose == Purpose::Open && ask.factor.recipient() == Recipient::Gate {
-        account(&log.state, ask.address)?;
-        return Err(VaultError::SeedStays(ask.address.to_string()));
-    }
-    let version = |(position, factor): (usize, &Factor)| {
-        version_of(log, ask.address, *factor, ask.version.filter(|_| position == 0))
-    };
-    factors.iter().enumerate().map(version).collect()
-}
-
-/// Checks everything about an ask that needs no card.
-pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
-    for (credential, _) in targets_of(log, ask)? {
-        if let Some((hash, other)) = log.state.open_ceremony_for(credential) {
-            return Err(VaultError::CeremonyBusy {
-                ceremony: hash.short(),
-                address: ask.address.to_string(),
-                until: other.expires,
-            });
-        }
-    }
-    Ok(())
 }
 
 impl Vault {

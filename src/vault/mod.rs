@@ -1,6 +1,7 @@
 //! The vault's commands: each checks the present state, makes events and
 //! commits them. Terminal, files of people and the clock are above.
 
+pub mod ask;
 pub mod audit;
 pub mod ceremony;
 pub mod code;

@@ -488,7 +488,7 @@ impl Scene {
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");
-        assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
+        assert_eq!(finished.contents.password().expect("a password").password.expose(), b"correct horse");
         release
     }
 

@@ -1,14 +1,17 @@
 //! Whoever wants an authenticator's seed, or password and codes together.
 
 use crate::support::{World, slug, targeted};
+use warifu::ceremony::coder::CoderError;
 use warifu::ceremony::custodian::ReviewError;
+use warifu::ceremony::recipient::FinishError;
 use warifu::event::{Actor, Binding, Event, GroupStatement, Hash, Made, Mode, Purpose, Scope, Shown};
 use warifu::hex::Bytes;
 use warifu::message::{Contribution, Notice, Target, operator_notice};
 use warifu::name::{Factor, Pseudonym};
-use warifu::seal::contents::{Contents, RecoveryCodes};
+use warifu::seal::contents::{Contents, RecoveryCodes, Sealable};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::mfa::MfaSeed;
+use warifu::seal::record::RecordError;
 use warifu::seal::sign::SigningKey;
 use warifu::secret::SecretBytes;
 use warifu::state::Invalid;
@@ -45,7 +48,7 @@ fn world() -> World {
     world
 }
 
-fn seal(world: &mut World, contents: &Contents) -> Result<Hash, VaultError> {
+fn seal(world: &mut World, contents: &impl Sealable) -> Result<Hash, VaultError> {
     let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
     let address = world.address.clone();
     let sealed =
@@ -381,6 +384,43 @@ fn a_record_that_is_not_the_one_that_the_log_names_makes_no_codes() {
     assert!(refused.to_string().contains("not the one that the log names"), "{refused}");
     world.force(Vec::new(), vec![(record, put)]);
     give(&mut world, &ceremony, 0, 2).unwrap();
+}
+
+/// A hostile host's: sealed as one factor, and another inside.
+struct Disguised(Contents, Factor);
+
+impl Sealable for Disguised {
+    fn factor(&self) -> Factor {
+        self.1
+    }
+
+    fn encode(&self) -> Result<SecretBytes, RecordError> {
+        self.0.encode()
+    }
+}
+
+#[test]
+fn a_record_that_holds_another_factor_than_the_log_says_is_handed_to_nobody() {
+    let mut world = world();
+    let second = world.log.state.group_by_slug(&slug("second")).unwrap().clone();
+    bind(&mut world, Factor::RecoveryCodes, &second, Scope::Organisation, &[2, 3]).unwrap();
+    let seed = Contents::Mfa(MfaSeed::read(&secret(SEED)).unwrap());
+    seal(&mut world, &Disguised(seed, Factor::RecoveryCodes)).unwrap();
+    let codes = Contents::RecoveryCodes(RecoveryCodes::from_lines(&secret("a\nb")).unwrap());
+    seal(&mut world, &Disguised(codes, Factor::Mfa)).unwrap();
+    let ceremony = ask(&mut world, Purpose::Open, Factor::RecoveryCodes).unwrap();
+    contribute(&mut world, &ceremony, &[2, 3]);
+    let release = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng).unwrap();
+    let key = warifu::vault::ceremony::requester_secret(&world.operator.card, &release).unwrap();
+    let first_entry = world.operator.card.first_entry();
+    let refused = warifu::ceremony::recipient::finish(&release, &key, &first_entry, None).err().unwrap();
+    assert_eq!(refused, FinishError::Record(RecordError::OtherFactor(Factor::RecoveryCodes)));
+    world.pass(Span::seconds(60));
+    let ceremony = ask(&mut world, Purpose::Code, Factor::Mfa).unwrap();
+    contribute(&mut world, &ceremony, &[2, 3]);
+    let refused = give(&mut world, &ceremony, 0, 2).err().unwrap();
+    let why = CoderError::Record(RecordError::OtherFactor(Factor::Mfa));
+    assert!(matches!(&refused, VaultError::Coder(found) if *found == why), "{refused}");
 }
 
 /// Scopes of a world with a second project and accounts in both.
