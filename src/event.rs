@@ -222,8 +222,8 @@ pub enum Event {
         /// Who contributed.
         custodians: Vec<Pseudonym>,
     },
-    /// The operator says that a share does not prove itself. It is their word: the
-    /// share itself cannot stand here, since it may be right although its proof is
+    /// The recipient says that a share does not prove itself: the operator, or the
+    /// host where the gate gets the shares. It is their word: the share itself cannot stand here, since it may be right although its proof is
     /// not, and would then lie open for ever.
     ShareRejected {
         /// The ceremony.
@@ -232,7 +232,7 @@ pub enum Event {
         target: u64,
         /// Whose share.
         custodian: Pseudonym,
-        /// The operator's signature.
+        /// The operator's signature, or the host's by its log key.
         signature: Bytes<64>,
     },
     /// The recipient opened the record.
@@ -291,6 +291,19 @@ pub enum Event {
     },
     /// Records of the provider were held against the ceremonies.
     Reconciled(Reconciliation),
+    /// The gate is about to give codes that it made of an authenticator's seed.
+    CodeGiven {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the target.
+        target: u64,
+        /// How many codes, one after the other.
+        codes: u64,
+        /// When the last of them is of no use any more.
+        until: Time,
+        /// To whom they are shown.
+        shown: Shown,
+    },
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -628,6 +641,8 @@ pub enum Shown {
     Screen,
     /// To a program's standard input.
     Command,
+    /// Into a file.
+    File,
 }
 
 impl Shown {
@@ -637,6 +652,7 @@ impl Shown {
             Self::Nobody => "nobody",
             Self::Screen => "screen",
             Self::Command => "command",
+            Self::File => "file",
         }
     }
 }
@@ -703,6 +719,10 @@ impl Mode {
 pub enum Purpose {
     /// To read what is sealed.
     Open,
+    /// To have codes made of an authenticator's seed.
+    Code,
+    /// To have an account's password and codes together.
+    SignIn,
 }
 
 impl Purpose {
@@ -710,6 +730,18 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Code => "code",
+            Self::SignIn => "sign-in",
+        }
+    }
+
+    /// Factors of the targets that a ceremony for this has, in their order; `None`
+    /// where there may be any number, of whatever is given to who asks.
+    pub fn factors(self) -> Option<&'static [Factor]> {
+        match self {
+            Self::Open => None,
+            Self::Code => Some(&[Factor::Mfa]),
+            Self::SignIn => Some(&[Factor::Password, Factor::Mfa]),
         }
     }
 }
@@ -1109,6 +1141,7 @@ pub const KINDS: &[&str] = &[
     "drill-refused",
     "ended",
     "reconciled",
+    "code-given",
 ];
 
 impl Event {
@@ -1143,6 +1176,7 @@ impl Event {
             Self::DrillRefused { .. } => "drill-refused",
             Self::Ended { .. } => "ended",
             Self::Reconciled(_) => "reconciled",
+            Self::CodeGiven { .. } => "code-given",
         }
     }
 
@@ -1156,6 +1190,7 @@ impl Event {
             | Self::Released { ceremony, .. }
             | Self::ShareRejected { ceremony, .. }
             | Self::Revealed { ceremony, .. }
+            | Self::CodeGiven { ceremony, .. }
             | Self::Ended { ceremony, .. } => Some(ceremony),
             Self::VaultCreated { .. }
             | Self::OrganisationAdded { .. }

@@ -50,7 +50,7 @@ pub enum NameError {
     )]
     Origin(String),
     /// No such factor.
-    #[error("'{0}' is not a factor: the only factor is 'password'")]
+    #[error("'{0}' is not a factor: there are password, mfa, recovery-codes, file and device")]
     Factor(String),
 }
 
@@ -295,13 +295,54 @@ pub fn external_id(provider: &Provider, text: &str) -> Result<String, NameError>
 pub enum Factor {
     /// Login id, password and notes.
     Password,
+    /// The seed of an authenticator (TOTP). Nobody gets it out: it makes codes.
+    Mfa,
+    /// Codes that are good once each, for when the authenticator is lost.
+    RecoveryCodes,
+    /// A file: a key, a certificate.
+    File,
+    /// A hardware authenticator: its serial number and where it is kept.
+    Device,
+}
+
+/// To whom a ceremony gives what it opens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recipient {
+    /// To whoever asked.
+    Requester,
+    /// To the gate, which answers with what it makes of it.
+    Gate,
 }
 
 impl Factor {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Password, Self::Mfa, Self::RecoveryCodes, Self::File, Self::Device];
+
     /// The name that is hashed and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
+            Self::Mfa => "mfa",
+            Self::RecoveryCodes => "recovery-codes",
+            Self::File => "file",
+            Self::Device => "device",
+        }
+    }
+
+    /// Who gets what is sealed: the factor alone fixes it, whatever is asked.
+    pub fn recipient(self) -> Recipient {
+        match self {
+            Self::Mfa => Recipient::Gate,
+            Self::Password | Self::RecoveryCodes | Self::File | Self::Device => Recipient::Requester,
+        }
+    }
+
+    /// The factor that nobody may hold together with this one, for the same account.
+    pub fn kept_from(self) -> Option<Self> {
+        match self {
+            Self::Password => Some(Self::Mfa),
+            Self::Mfa => Some(Self::Password),
+            Self::RecoveryCodes | Self::File | Self::Device => None,
         }
     }
 }
@@ -309,10 +350,8 @@ impl Factor {
 impl FromStr for Factor {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
-        match text {
-            "password" => Ok(Self::Password),
-            other => Err(NameError::Factor(other.to_owned())),
-        }
+        let named = Self::ALL.into_iter().find(|factor| factor.as_str() == text);
+        named.ok_or_else(|| NameError::Factor(text.to_owned()))
     }
 }
 

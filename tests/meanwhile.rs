@@ -79,7 +79,7 @@ fn a_ceremony_releases_and_closes_whatever_is_written_between_its_steps() {
     let release = world.vault.release(&mut world.log, &ceremony, 0, now, &mut world.rng).unwrap();
     let key = requester_secret(&world.operator.card, &release).unwrap();
     let finished = finish(&release, &key, &world.operator.card.first_entry(), None).unwrap();
-    assert_eq!(finished.payload.password.expose(), b"correct horse");
+    assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
     other.writes(&world);
     let notice = notices(&world.operator.card, (&ceremony, 0), &[], Some(Shown::Screen));
     assert_eq!(world.vault.enter_notices(&mut world.log, &notice, now).unwrap(), 1);

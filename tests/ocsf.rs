@@ -137,6 +137,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("drill-refused", 300_201),
         ("ended", 300_404),
         ("reconciled", 300_402),
+        ("code-given", 300_402),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());
@@ -191,7 +192,8 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert!(!bare.to_string().contains(REASON));
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
-    assert_eq!(commented, 6, "opened, targeted, released, share-rejected, revealed, ended");
+    // Of the second ceremony: opened, targeted, released, code-given, ended.
+    assert_eq!(commented, 6 + 5, "opened, targeted, released, share-rejected, revealed, ended");
 }
 
 #[test]

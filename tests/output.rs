@@ -204,6 +204,7 @@ fn every_field_of_the_json_is_documented() {
         }
         if command == "account show acme/web/prod" {
             fields_are_documented("account show", &value["versions"]);
+            fields_are_documented("account show", &value["factors"]);
         }
         if command == "audit verify" {
             fields_are_documented("audit verify", &value["logs"]);

@@ -288,7 +288,7 @@ fn every_command_and_option_that_a_document_names_exists() {
                     let option = option.split(['=', ']', ')']).next().unwrap();
                     let known = option == "help" || at.get_arguments().any(|a| a.get_long() == Some(option));
                     assert!(known, "{}: {line}: there is no --{option}", document.display());
-                } else if at.has_subcommands() && word.bytes().all(|b| b.is_ascii_lowercase()) {
+                } else if at.has_subcommands() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
                     let below = at.find_subcommand(word);
                     at = below.unwrap_or_else(|| panic!("{}: {line}: no {word}", document.display()));
                 }

@@ -11,7 +11,7 @@ use crate::log::{
     note::{Cosigner, NoteError},
 };
 use crate::message::{Contribution, Package, Request, Target};
-use crate::name::{OrganisationId, Origin, Provider, Pseudonym};
+use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
 use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
@@ -179,6 +179,8 @@ pub struct ShownTarget {
     pub weakened: usize,
     /// Since when it is exposed, if it was released before.
     pub exposed: Option<Time>,
+    /// Since when the host could know it, if the gate opened it before.
+    pub exposed_to_host: Option<Time>,
 }
 
 /// A request that a custodian's machine found to be in order.
@@ -424,6 +426,7 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
         newest,
         weakened: state.weakened(&target.credential),
         exposed: found.exposed,
+        exposed_to_host: found.exposed_to_host,
     })
 }
 
@@ -508,6 +511,16 @@ impl Review {
         Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)?.to_bytes())
     }
 
+    /// Whose key a target's share is encrypted for: its factor alone says it. For
+    /// a seed that is the gate's key of this ceremony, whatever key was asked with.
+    fn recipient(&self, index: u64) -> Result<(&Bytes<32>, &'static str), ContributeError> {
+        let target = usize::try_from(index).ok().and_then(|i| self.request.targets.get(i));
+        match target.ok_or(ContributeError::ShareKey)?.factor.recipient() {
+            Recipient::Requester => Ok((&self.request.requester_key, TO_REQUESTER)),
+            Recipient::Gate => Ok((&self.gate_key, TO_GATE)),
+        }
+    }
+
     /// Encrypts opened shares and the code, cosigns what was checked, and signs.
     pub fn assemble(
         &self,
@@ -522,10 +535,13 @@ impl Review {
             hpke::seal(key, label, &self.ceremony, direction, pseudonym, plaintext, rng)
                 .map_err(|_| ContributeError::EncryptionKey)
         };
-        let recipient = &self.request.requester_key;
-        let ciphertexts = shares
-            .iter()
-            .map(|share| encrypt(recipient, label::HPKE_SHARE, TO_REQUESTER, share.expose()))
+        let recipients = self.held.iter().map(|(index, ..)| self.recipient(*index));
+        let ciphertexts = recipients
+            .zip(shares)
+            .map(|(recipient, share)| {
+                let (key, direction) = recipient?;
+                encrypt(key, label::HPKE_SHARE, direction, share.expose())
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let code = encrypt(&self.gate_key, label::HPKE_CODE, TO_GATE, code.expose())?;
         let mut contribution = Contribution {
@@ -553,7 +569,7 @@ pub fn cosigner(card: &Card, origin: &Origin) -> Result<Cosigner, NoteError> {
 
 /// HPKE direction of shares.
 pub const TO_REQUESTER: &str = "custodian-to-requester";
-/// HPKE direction of codes.
+/// HPKE direction of codes, and of shares that the gate gets.
 pub const TO_GATE: &str = "custodian-to-gate";
 /// HPKE direction of the gate's ingredient.
 pub const FROM_GATE: &str = "gate-to-requester";

@@ -238,6 +238,17 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
+/// The same over all targets of a ceremony. What is more than one of several needs
+/// does not stand in for what another lacks.
+pub fn overall(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
+    let each = (0..ceremony.targets.len() as u64).map(|target| progress(state, ceremony, target));
+    let several = ceremony.targets.len() > 1;
+    each.fold((0, 0), |(there, needed), (here, wanted)| {
+        let counted = if several { here.min(wanted) } else { here };
+        (there + counted, needed + wanted)
+    })
+}
+
 /// Custodians accepted for a target whose share the operator does not call bad.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     let covering = ceremony.accepted.iter().filter(|(who, covered)| {

@@ -15,8 +15,9 @@ use crate::pvss::{
 };
 use crate::seal::{
     card::Card,
+    contents::{Contents, Sealable},
     hpke::{self, HpkeSecret},
-    record::{Payload, RecordError, SealedPayload},
+    record::{RecordError, SealedPayload},
     sign,
 };
 use crate::secret::SecretPoint;
@@ -102,7 +103,7 @@ pub struct Finished {
     /// Which version.
     pub version: u64,
     /// What was sealed.
-    pub payload: Payload,
+    pub contents: Contents,
     /// Whose share does not prove itself, although enough others do.
     pub bad: Vec<Pseudonym>,
     /// What the operator has now seen of the log.
@@ -157,15 +158,20 @@ pub fn finish(
         return Err(FinishError::NotAsAsked("sealed record"));
     }
     check_contributions(release, &facts)?;
-    let (good, bad) = sort_shares(release, &ceremony, &dealing, facts.group, key);
+    let shares =
+        Shares { target: release.target, ceremony: &ceremony, dealing: &dealing, group: facts.group };
+    let (good, bad) = shares.sort(&release.contributions, key, TO_REQUESTER);
     let needed = facts.keys.threshold().t();
     let there = good.len();
     let too_few = || FinishError::TooFew { good: there, needed, bad: bad.clone() };
     let quorum = Quorum::gather(&dealing, good).map_err(|_| too_few())?;
     let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
-    let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
+    let contents = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
+    if contents.factor() != target.factor {
+        return Err(RecordError::OtherFactor(target.factor).into());
+    }
     let (address, version) = (state.address(&target.account), target.version);
-    Ok(Finished { address, version, payload, bad, seen })
+    Ok(Finished { address, version, contents, bad, seen })
 }
 
 /// Whether the host has signed exactly this. Its key is in the first entry, which
@@ -261,41 +267,49 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
     Ok(())
 }
 
-fn sort_shares(
-    release: &Release,
-    ceremony: &Hash,
-    dealing: &VerifiedDealing,
-    group: &GroupStatement,
-    key: &HpkeSecret,
-) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for contribution in release.contributions.iter().filter(|c| c.targets.contains(&release.target)) {
-        match open_share(release.target, contribution, ceremony, dealing, (group, key)) {
-            Some(share) => good.push(share),
-            None => bad.push(contribution.custodian.clone()),
-        }
-    }
-    (good, bad)
+/// What a share of one target must fit.
+pub(super) struct Shares<'a> {
+    /// Index of the target.
+    pub(super) target: u64,
+    /// The ceremony.
+    pub(super) ceremony: &'a Hash,
+    /// The target's dealing.
+    pub(super) dealing: &'a VerifiedDealing,
+    /// The group that holds it.
+    pub(super) group: &'a GroupStatement,
 }
 
-/// A share that decrypts, is the one that was signed, and proves itself.
-fn open_share(
-    target: u64,
-    contribution: &Contribution,
-    ceremony: &Hash,
-    dealing: &VerifiedDealing,
-    (group, key): (&GroupStatement, &HpkeSecret),
-) -> Option<VerifiedShare> {
-    let position = contribution.targets.iter().position(|t| *t == target)?;
-    let ciphertext = contribution.ciphertexts.get(position)?;
-    let who = &contribution.custodian;
-    let plaintext =
-        hpke::open(key, label::HPKE_SHARE, ceremony, TO_REQUESTER, who.as_str(), ciphertext.as_ref()).ok()?;
-    if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
-        return None;
+impl Shares<'_> {
+    /// The good ones, and whose are bad.
+    pub(super) fn sort(
+        &self,
+        contributions: &[Contribution],
+        key: &HpkeSecret,
+        direction: &str,
+    ) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for contribution in contributions.iter().filter(|c| c.targets.contains(&self.target)) {
+            match self.open(contribution, key, direction) {
+                Some(share) => good.push(share),
+                None => bad.push(contribution.custodian.clone()),
+            }
+        }
+        (good, bad)
     }
-    let index = group.index_of(who)?;
-    UntrustedShare::from_bytes(plaintext.expose()).ok()?.verify(dealing, index, ceremony).ok()
+
+    /// A share that decrypts, is the one that was signed, and proves itself.
+    fn open(&self, contribution: &Contribution, key: &HpkeSecret, direction: &str) -> Option<VerifiedShare> {
+        let position = contribution.targets.iter().position(|t| *t == self.target)?;
+        let ciphertext = contribution.ciphertexts.get(position)?.as_ref();
+        let who = &contribution.custodian;
+        let plaintext =
+            hpke::open(key, label::HPKE_SHARE, self.ceremony, direction, who.as_str(), ciphertext).ok()?;
+        if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
+            return None;
+        }
+        let index = self.group.index_of(who)?;
+        UntrustedShare::from_bytes(plaintext.expose()).ok()?.verify(self.dealing, index, self.ceremony).ok()
+    }
 }
 
 fn open_ingredient(

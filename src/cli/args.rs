@@ -88,12 +88,14 @@ Examples:
   warifu bind acme --factor password --group acme/keepers
   warifu bind acme/web --group acme/web-keepers --card a.card --card b.card")]
     Bind(Bind),
-    /// Seal a root password; no custodian is needed
+    /// Seal a root password or another factor; no custodian is needed
     #[command(after_help = "\
 Examples:
   warifu seal acme/web/prod --login root@example.com --hand-over
   warifu seal acme/web/prod --login root@example.com --typed
-  warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
+  warifu seal acme/web/prod --login root@example.com --stdin < password.txt
+  warifu seal acme/web/prod --factor mfa --from qr.png
+  warifu seal acme/web/prod --factor file --from root-key.pem")]
     Seal(Seal),
     /// Open a root password with a quorum, in one room
     #[command(after_help = "\
@@ -101,6 +103,17 @@ Examples:
   warifu open acme/web/prod --reason 'billing address' --ticket OPS-7
   warifu open acme/web/prod --reason 'rotate' --exec './install-password'")]
     Open(Open),
+    /// Have codes made of a sealed authenticator with a quorum, in one room
+    #[command(after_help = "\
+Examples:
+  warifu code acme/web/prod --reason 'sign in' --ticket OPS-7
+  warifu code acme/web/prod --reason 'sign in' --codes 4")]
+    Code(Code),
+    /// Have password and codes side by side: one ceremony, both quorums
+    #[command(after_help = "\
+Example:
+  warifu sign-in acme/web/prod --reason 'billing address' --ticket OPS-7")]
+    SignIn(Code),
     /// The same ceremony by files, each custodian on their own machine
     #[command(after_help = "\
 In order:
@@ -470,6 +483,12 @@ pub struct Bind {
 pub struct Seal {
     /// org/project/account
     pub address: AccountAddress,
+    /// What is sealed: password, mfa, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// Other factors than the password: read it from this file; an mfa seed also from a QR code, PNG or JPEG
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "typed", "generate"])]
+    pub from: Option<PathBuf>,
     /// Login id: the root user's e-mail address
     #[arg(long)]
     pub login: Option<String>,
@@ -479,7 +498,7 @@ pub struct Seal {
     /// Type the password (twice) instead of having it generated
     #[arg(long, conflicts_with = "stdin")]
     pub typed: bool,
-    /// Read the password from standard input
+    /// Read what is sealed from standard input
     #[arg(long)]
     pub stdin: bool,
     /// Have the password generated although something else is on standard input
@@ -527,9 +546,15 @@ pub struct Open {
     /// What and why
     #[command(flatten)]
     pub ask: AskArgs,
-    /// Run this and give the password to its standard input instead of showing it
+    /// What is opened: password, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// Run this and give the password, or what else is opened, to its standard input instead of showing it
     #[arg(long, value_name = "CMD")]
     pub exec: Option<String>,
+    /// Write an opened file into this new file (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+    pub out: Option<PathBuf>,
     /// Where the group's policy names witnesses
     #[command(flatten)]
     pub wait: WaitArgs,
@@ -565,6 +590,34 @@ fn drill_window(text: &str) -> Result<Span, String> {
     Ok(span)
 }
 
+/// `code` and `sign-in`.
+#[derive(Args, Debug)]
+pub struct Code {
+    /// What and why
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// How many codes, one after the other, the present one first
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    pub codes: u64,
+    /// Run this and give all of it to its standard input, a line each, instead of showing it
+    #[arg(long, value_name = "CMD")]
+    pub exec: Option<String>,
+    /// Where a group's policy names witnesses
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// What a ceremony by files is for.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PurposeArg {
+    /// To open what is sealed
+    Open,
+    /// To have codes made
+    Code,
+    /// To have password and codes
+    SignIn,
+}
+
 /// `ceremony …`.
 #[derive(Subcommand, Debug)]
 pub enum CeremonyCommand {
@@ -577,6 +630,12 @@ Example:
         /// What and why
         #[command(flatten)]
         ask: AskArgs,
+        /// What it is for
+        #[arg(long, value_enum, default_value = "open")]
+        purpose: PurposeArg,
+        /// What is opened: password, recovery-codes, file or device
+        #[arg(long, default_value = "password")]
+        factor: Factor,
         /// File to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -641,6 +700,12 @@ Examples:
         /// Write the release for the operator's own machine instead of opening it here
         #[arg(long, value_name = "FILE", conflicts_with = "exec")]
         out: Option<PathBuf>,
+        /// Write an opened file into this new file (mode 0600)
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["exec", "out"])]
+        contents: Option<PathBuf>,
+        /// Where it is for codes: how many, one after the other, the present one first
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+        codes: u64,
         /// Where the group's policy names witnesses
         #[command(flatten)]
         wait: WaitArgs,
@@ -658,6 +723,9 @@ Example:
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+        /// Write an opened file into this new file (mode 0600)
+        #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+        out: Option<PathBuf>,
         /// New file for the host: bad shares, and that the password was shown [default, where a share is bad: CEREMONY.notice here]
         #[arg(long, value_name = "FILE")]
         notice: Option<PathBuf>,

@@ -4,6 +4,7 @@
 use super::table::counted;
 use super::ui::UiError;
 use crate::audit::SourceError;
+use crate::ceremony::coder::CoderError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
@@ -19,11 +20,14 @@ use crate::log::policy::{PolicyError, PolicyFileError};
 use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
 use crate::name::Slug;
-use crate::name::{NameError, Pseudonym};
+use crate::name::{Factor, NameError, Pseudonym};
 use crate::seal::card::StatementError;
 use crate::seal::card_file::CardError;
+use crate::seal::contents::ContentsError;
 use crate::seal::generate::PasswordError;
+use crate::seal::mfa::SeedError;
 use crate::seal::passphrase::{PassphraseError, WeakPassphrase};
+use crate::seal::qr::QrError;
 use crate::state::{Invalid, PolicyFault};
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -107,6 +111,15 @@ pub enum CliError {
     /// A password that the provider would not take.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// A text that is no seed of an authenticator.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// A picture without a QR code.
+    #[error(transparent)]
+    Qr(#[from] QrError),
+    /// What cannot be sealed as the factor that was named.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
     /// Key derivation failed.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
@@ -375,6 +388,13 @@ impl CliError {
             }
             Self::Weak(_) => "Use five or more random words; nothing was written.",
             Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
+            Self::Seed(_) => {
+                "Give the otpauth:// URL or the secret key that the provider shows at enrolment, or a picture of its QR code."
+            }
+            Self::Qr(_) => {
+                "Save the picture anew so that the whole QR code is in it, or copy the seed as text."
+            }
+            Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
@@ -452,6 +472,7 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Seed(_) | Self::Qr(_) | Self::Contents(_) => Exit::Input,
             Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
             Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
             Self::Witness(_) | Self::Listen { .. } => Exit::Storage,
@@ -527,6 +548,16 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NothingSealed(address) => {
             format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
         }
+        VaultError::UnboundFactor { address, factor } => {
+            let organisation = organisation(address);
+            format!(
+                "Bind a group first: warifu bind {organisation} --factor {factor} --group {organisation}/GROUP; 'warifu group list {organisation}' lists the groups."
+            )
+        }
+        VaultError::NothingSealedAs { address, factor } => {
+            format!("Seal it first: warifu seal {address} --factor {factor}.")
+        }
+        VaultError::SeedStays(address) => format!("Ask for codes: warifu code {address} --reason WHY."),
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
         }
@@ -599,6 +630,16 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Compare with what the group's members wrote down; if it still differs, do not seal."
         }
         VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
+        VaultError::UnboundFactor { .. } => {
+            "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor FACTOR --group ORG/GROUP."
+        }
+        VaultError::NothingSealedAs { .. } => {
+            "Seal it first: warifu seal ORG/PROJECT/ACCOUNT --factor FACTOR."
+        }
+        VaultError::SeedStays(_) => "Ask for codes: warifu code ORG/PROJECT/ACCOUNT --reason WHY.",
+        VaultError::TooManyCodes { .. } => {
+            "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
+        }
         VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
@@ -649,6 +690,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
+        VaultError::Coder(_) => "Run 'warifu audit verify'; restore what is wrong from a backup.",
         VaultError::GroupKeys(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::Ingredient(_) => {
             "Nothing was sealed; see whether gate.key is this vault's own, then run 'warifu audit verify'."
@@ -758,7 +800,7 @@ fn name_remedy(error: &NameError) -> &'static str {
         NameError::Threshold { .. } => "Choose another --threshold, or name more members.",
         NameError::DisplayName => "Shorten the text of --name, or leave --name out.",
         NameError::Origin(_) => "Give --origin a name that is yours, like example.com/warifu.",
-        NameError::Factor(_) => "Leave --factor out.",
+        NameError::Factor(_) => "Name one of these with --factor, or leave it out for the password.",
     }
 }
 
@@ -894,6 +936,12 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
             "Correct that line; 'warifu audit policy set --help' shows an example."
         }
         Invalid::WitnessPolicy(PolicyFault::TooManyWitnesses { .. }) => "Name fewer witnesses.",
+        Invalid::NotApart { .. } => {
+            "Bind a group of other people: whoever opens the password must not have the codes too. 'warifu group list ORG' shows the members."
+        }
+        Invalid::NotForThis { factor: Factor::Mfa, .. } => {
+            "Ask for codes with 'warifu code' or 'warifu sign-in'."
+        }
         Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
@@ -962,6 +1010,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::BadEntry { .. } => Exit::Tampered,
         VaultError::Recovery(error) => recovery_exit(error),
         VaultError::NotAdmitted { .. }
+        | VaultError::SeedStays(_)
         | VaultError::OtherRole { .. }
         | VaultError::NotAMember { .. }
         | VaultError::ForeignCard(_)
@@ -979,6 +1028,8 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
+        VaultError::Coder(CoderError::NotAsLogged(_)) => Exit::Tampered,
+        VaultError::Coder(_) => Exit::Failed,
         VaultError::Name(_)
         | VaultError::Exists(_)
         | VaultError::HalfVault(_)
@@ -988,7 +1039,10 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::Unbound(_)
+        | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)
+        | VaultError::NothingSealedAs { .. }
+        | VaultError::TooManyCodes { .. }
         | VaultError::NoVersion { .. }
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,

@@ -215,16 +215,21 @@ fn account_value(
     let (id, found) = find_account(state, address)?;
     let mut value = serde_json::to_value(vault.account_status(state, &id, found))
         .expect("a status has only strings, numbers and lists");
+    let factors: Vec<_> =
+        Factor::ALL.into_iter().filter_map(|f| vault.factor_status(state, &id, f)).collect();
     let version = |(credential, v): (&Hash, &Version)| {
         let group = state.groups.get(&v.sealing.group).map(|g| state.group_address(g));
         json!({
-            "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
-            "shown": v.sealing.shown, "exposed": v.exposed, "weakened": state.weakened(credential),
+            "factor": v.sealing.factor, "version": v.sealing.version, "sealed": v.sealed, "group": group,
+            "made": v.sealing.made, "shown": v.sealing.shown, "exposed": v.exposed,
+            "exposed_to_host": v.exposed_to_host, "weakened": state.weakened(credential),
         })
     };
-    let versions: Vec<_> = state.versions_of(&id, Factor::Password).into_iter().map(version).collect();
+    let of = |factor| state.versions_of(&id, factor).into_iter().map(version);
+    let versions: Vec<_> = Factor::ALL.into_iter().flat_map(of).collect();
     if let Some(object) = value.as_object_mut() {
         object.insert("id".to_owned(), json!(id));
+        object.insert("factors".to_owned(), json!(factors));
         object.insert("versions".to_owned(), json!(versions));
     }
     Ok(value)

@@ -3,12 +3,16 @@
 mod args;
 mod audit;
 mod cards;
-mod clock;
+pub mod clock;
+mod code;
+mod ceremonies;
 mod drill;
 mod ceremony;
 mod error;
+mod factor;
 mod files;
 mod group;
+mod hand_over;
 mod hierarchy;
 mod next;
 mod open;
@@ -28,6 +32,7 @@ mod witness;
 pub use args::Cli;
 pub use error::{CliError, Exit};
 
+use crate::event::Purpose;
 use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
@@ -162,6 +167,8 @@ impl<'a> App<'a> {
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
             Command::Open(args) => open::open(self, args),
+            Command::Code(args) => code::code(self, args, Purpose::Code),
+            Command::SignIn(args) => code::code(self, args, Purpose::SignIn),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Drill(args) => drill::drill(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),

@@ -5,23 +5,35 @@ use super::App;
 use super::args::{AskArgs, Open};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
+use super::hand_over::To;
 use super::room::{self, Opened};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
-use crate::event::{Hash, Mode};
+use crate::event::{Hash, Mode, Purpose};
+use crate::name::Factor;
 use crate::vault::ceremony::{Ask, check_ask};
 use crate::vault::{Log, Vault};
 use serde_json::json;
 
 /// `open`.
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
-    if args.exec.is_none() {
-        app.ui.can_reveal()?;
-    }
+    To::of(args.exec.as_deref(), args.out.as_deref()).check(app, args.factor)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
-    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
+    let what = What { purpose: Purpose::Open, factor: args.factor, mode: Mode::Room };
+    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, what)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
     room::abort_on_error(app, &mut vault, &mut log, &ceremony, result)
+}
+
+/// What a ceremony is for, and how it is held.
+#[derive(Clone, Copy)]
+pub struct What {
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// What is opened, where the purpose does not say it.
+    pub factor: Factor,
+    /// Room or files.
+    pub mode: Mode,
 }
 
 /// The operator's card signs the request; the ceremony is open and on record.
@@ -30,15 +42,18 @@ pub fn begin(
     vault: &mut Vault,
     log: &mut Log,
     args: &AskArgs,
-    mode: Mode,
+    what: What,
 ) -> Result<(OpenCard, Hash), CliError> {
     if args.reason.trim().is_empty() {
         let fact = "the reason is empty".to_owned();
         return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
     }
+    let What { purpose, factor, mode } = what;
     let default = if mode == Mode::Room { ROOM_WINDOW } else { FILES_WINDOW };
     let ask = Ask {
         address: &args.address,
+        purpose,
+        factor,
         version: args.version,
         reason: &args.reason,
         ticket: args.ticket.as_deref(),
@@ -51,7 +66,7 @@ pub fn begin(
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     cards::remember(app, (vault, log), &operator.path);
     let found = vault.known(log, &ceremony)?;
-    let (_, needed) = judge::progress(&log.state, &found, 0);
+    let (_, needed) = judge::overall(&log.state, &found);
     let expires = found.expires;
     // By files the result says it, with the file that the custodians need.
     if mode == Mode::Room {
@@ -75,27 +90,39 @@ fn hold(
     let found = vault.known(log, ceremony)?;
     let (_, wanted) = judge::progress(&log.state, &found, 0);
     let mut present = Vec::new();
-    let payload = loop {
+    let contents = loop {
         room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
-        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
-            Opened::Payload(payload) => break payload,
+        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), (ceremony, 0))? {
+            Opened::Contents(contents) => break contents,
             Opened::Missing => {}
         }
     };
     let version = version(log, ceremony);
-    let title = format!("{} version {version}", args.ask.address);
-    let exec = args.exec.as_deref();
-    room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
+    let title = title(&args.ask.address.to_string(), args.factor, version);
+    let to = To::of(args.exec.as_deref(), args.out.as_deref());
+    room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&contents, to))?;
     // What was opened is opened, and on record: this alone may be missing.
-    if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
-        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
-    }
+    room::cosign_if_possible(app, vault, log, &present);
     drop(present);
-    let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
-    app.emit(value, || {
-        format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+    let value = json!({
+        "ceremony": ceremony, "address": args.ask.address.to_string(), "factor": args.factor, "version": version,
+        "state": "exposed",
     });
+    app.emit(value, || opened(&title));
     Ok(())
+}
+
+/// A version in words; the factor where it is not the password.
+pub fn title(address: &str, factor: Factor, version: u64) -> String {
+    match factor {
+        Factor::Password => format!("{address} version {version}"),
+        factor => format!("{address} {factor} version {version}"),
+    }
+}
+
+/// What is said once something was opened.
+pub fn opened(title: &str) -> String {
+    format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
 }
 
 /// Version of a ceremony's first target.

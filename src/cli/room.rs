@@ -3,36 +3,37 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::{CliError, ExecFault, refusal_remedy, wrong_code};
+use super::error::{CliError, refusal_remedy, wrong_code};
+use super::hand_over::{To, hand_over};
 use super::table::counted;
-use super::ui::{Kind, Prompt, Reveal};
+use super::ui::{Kind, Prompt};
 use super::{App, interrupted};
 use crate::ceremony::custodian::{Review, ReviewError, Seen, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
-use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
+use crate::event::{Ending, Event, Hash, Purpose, Refusal, printable};
 use crate::http::client::HttpWitnesses;
 use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
 use crate::name::Pseudonym;
 use crate::seal::card::Card;
-use crate::seal::record::Payload;
+use crate::seal::contents::Contents;
 use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// Seconds that a secret stays on the screen.
-pub const SHOWN_SECONDS: u64 = 60;
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
     let request = review.request();
-    let mut lines = vec![String::new(), "You are asked to help open:".to_owned()];
+    let what = match request.purpose {
+        Purpose::Open => "You are asked to help open:",
+        Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
+        Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
+    };
+    let mut lines = vec![String::new(), what.to_owned()];
     for target in &review.targets {
         lines.push(format!(
             "    {} ({} account {}), the {} of version {}{}",
@@ -56,6 +57,12 @@ pub fn plain_words(review: &Review) -> String {
         if let Some(since) = target.exposed {
             lines.push(format!(
                 "      note: EXPOSED already, since {}: it was released before",
+                since.to_minute()
+            ));
+        }
+        if let Some(since) = target.exposed_to_host {
+            lines.push(format!(
+                "      note: codes were made of it before: the host could know it since {}",
                 since.to_minute()
             ));
         }
@@ -176,7 +183,7 @@ pub fn collect_in_room(
 
 fn standing(vault: &Vault, log: &Log, ceremony: &Hash) -> Result<(Time, usize, usize), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (there, needed) = judge::progress(&log.state, &found, 0);
+    let (there, needed) = judge::overall(&log.state, &found);
     Ok((found.expires, there, needed))
 }
 
@@ -230,7 +237,7 @@ pub struct Present {
 
 /// Each contributor's card cosigns the log as it is now, after the ceremony,
 /// where it extends what the card saw. What it cosigns it has then seen.
-pub fn cosign_the_end(
+fn cosign_the_end(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
@@ -255,6 +262,14 @@ pub fn cosign_the_end(
     Ok(())
 }
 
+/// The same where a failure is only worth a word: what the ceremony was for is
+/// done, and on record.
+pub fn cosign_if_possible(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, present: &[Present]) {
+    if let Err(why) = cosign_the_end(app, vault, log, present) {
+        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
+    }
+}
+
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
@@ -263,15 +278,16 @@ pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Resu
 
 /// What [`open_record`] came to.
 pub enum Opened {
-    /// The payload.
-    Payload(Payload),
+    /// What was sealed.
+    Contents(Contents),
     /// Bad shares were named and set aside; others must take their place.
     Missing,
 }
 
 /// Those who can be asked to cosign a release, and a word to whoever waits.
-pub fn witnesses(app: &mut App<'_>, log: &Log, ceremony: &Hash) -> HttpWitnesses {
-    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.first());
+pub fn witnesses(app: &mut App<'_>, log: &Log, (ceremony, target): (&Hash, u64)) -> HttpWitnesses {
+    let place = usize::try_from(target).unwrap_or(usize::MAX);
+    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.get(place));
     let version = found.and_then(|credential| log.state.versions.get(credential));
     if let Some(policy) = version.and_then(|v| log.state.policy_of(&v.sealing.group)) {
         super::audit::cosign::asking(app, policy.witnesses());
@@ -285,21 +301,21 @@ pub fn open_record(
     vault: &mut Vault,
     log: &mut Log,
     (operator, seen_beside): (&Card, &Path),
-    ceremony: &Hash,
+    of: (&Hash, u64),
 ) -> Result<Opened, CliError> {
     let now = app.now();
-    let mut witnesses = witnesses(app, log, ceremony);
-    let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
+    let mut witnesses = witnesses(app, log, of);
+    let release = vault.release_witnessed(log, of, now, &mut app.rng, &mut witnesses)?;
     let key = requester_secret(operator, &release)?;
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.enter_notices(log, &notices(operator, (ceremony, 0), &finished.bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, of, &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
-            Ok(Opened::Payload(finished.payload))
+            Ok(Opened::Contents(finished.contents))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.enter_notices(log, &notices(operator, (ceremony, 0), &bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, of, &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
@@ -310,7 +326,8 @@ pub fn open_record(
     }
 }
 
-fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
+/// Says whose share is bad.
+pub fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
     for who in bad {
         app.ui.note(&format!(
             "The share of {who} does not prove itself: it is set aside, and that is on record."
@@ -325,54 +342,17 @@ pub fn reveal_and_close(
     log: &mut Log,
     operator: &Card,
     (ceremony, title): (&Hash, &str),
-    (payload, exec): (&Payload, Option<&str>),
+    (contents, to): (&Contents, To<'_>),
 ) -> Result<(), CliError> {
-    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
+    let shown = to.shown();
     let now = app.now();
     vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
     // Where handing over fails the ceremony stays open, so that it can be
     // finished again until its window is over.
-    hand_over(app, title, payload, exec)?;
+    hand_over(app, title, contents, to)?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     Ok(())
-}
-
-/// On the alternate screen, or into a program's standard input.
-pub fn hand_over(
-    app: &mut App<'_>,
-    title: &str,
-    payload: &Payload,
-    exec: Option<&str>,
-) -> Result<(), CliError> {
-    match exec {
-        Some(command) => run(command, payload),
-        None => {
-            let mut fields = vec![("login", &payload.login), ("password", &payload.password)];
-            if !payload.notes.is_empty() {
-                fields.push(("notes", &payload.notes));
-            }
-            Ok(app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?)
-        }
-    }
-}
-
-/// Gives the password and a newline to a shell command's standard input.
-fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
-    let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
-    super::tty::release();
-    let mut child =
-        Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        let written = input.write_all(payload.password.expose()).and_then(|()| input.write_all(b"\n"));
-        // A program that does not read its input is no failure of ours.
-        match written {
-            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => return Err(failed(why)),
-            _ => {}
-        }
-    }
-    let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(CliError::Exec(ExecFault::Ended(status))) }
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.

@@ -15,7 +15,7 @@ use crate::event::{
     Reconciliation, Refusal, Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
-use crate::name::{AccountId, GroupId, Pseudonym};
+use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
 use crate::seal::card::Role;
 use crate::state::{Ceremony, Organisation, Past};
 use crate::time::Time;
@@ -486,7 +486,15 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
-        Event::Sealed(sealing) => sealed(sealing),
+        Event::Sealed(sealing) if sealing.factor == Factor::Password => sealed(sealing),
+        // No password was changed by it.
+        Event::Sealed(sealing) => {
+            let (of, name) = source.version(&sealing.credential);
+            Mapped {
+                taken: &["credential", "address"],
+                ..entity(Activity::Create, Severity::Informational, format!("{name} was sealed"), of)
+            }
+        }
         Event::Opened(opening) => Mapped {
             taken: &["ceremony", "operator", "count", "expires", "mode"],
             ceremony: Some(opening.ceremony),
@@ -526,13 +534,17 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
         },
         Event::Released { ceremony, credential, custodians, .. } => {
             let (of, name) = source.version(credential);
+            let to = match source.state.and_then(|state| state.begun.get(credential)) {
+                Some(begun) if begun.factor.recipient() == Recipient::Gate => "the host could know it now",
+                _ => "it is exposed",
+            };
             Mapped {
                 taken: &["ceremony", "credential"],
                 ceremony: Some(*ceremony),
                 ..entity(
                     Activity::Read,
                     Severity::Medium,
-                    format!("{name} was released by {} custodians: it is exposed", custodians.len()),
+                    format!("{name} was released by {} custodians: {to}", custodians.len()),
                     of,
                 )
             }
@@ -596,6 +608,19 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
         }
         Event::Ended { ceremony, how } => ended(ceremony, *how),
         Event::Reconciled(found) => reconciled(source, found),
+        Event::CodeGiven { ceremony, target, codes, shown, .. } => {
+            let (of, name) = source.target(ceremony, *target);
+            Mapped {
+                taken: &["ceremony"],
+                ceremony: Some(*ceremony),
+                ..entity(
+                    Activity::Read,
+                    Severity::Medium,
+                    format!("{codes} codes of {name} were given, shown to: {}", shown.as_str()),
+                    of,
+                )
+            }
+        }
     }
 }
 
@@ -835,7 +860,10 @@ impl Source<'_> {
         let begun = self.state.and_then(|state| state.begun(credential));
         let address = begun.map(|b| self.address(&b.account));
         let name = match (&address, begun) {
-            (Some(address), Some(begun)) => format!("{address} version {}", begun.version),
+            (Some(address), Some(begun)) if begun.factor == Factor::Password => {
+                format!("{address} version {}", begun.version)
+            }
+            (Some(address), Some(begun)) => format!("{address} {} version {}", begun.factor, begun.version),
             _ => credential.short(),
         };
         let of = json!({

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::event::{
     Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Reconciliation,
-    Refusal, Scope, Sealing, Signed, WitnessPolicy,
+    GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Purpose,
+    Reconciliation, Refusal, Scope, Sealing, Shown, Signed, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
@@ -29,10 +29,11 @@ use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
     request_digest, request_hash, targets_hash,
 };
-use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
+use crate::name::{Factor, GroupId, OrganisationId, Pseudonym, Recipient, external_id};
 use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::card::Role;
-use crate::time::Time;
+use crate::seal::mfa::PERIODS;
+use crate::time::{Span, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a witness policy cannot be a group's.
@@ -174,6 +175,23 @@ pub enum Invalid {
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),
+    /// An account's password and the seed of its authenticator would be held by
+    /// groups that have members in common.
+    #[error("the groups that hold password and mfa of {place} would share {}", names(.shared))]
+    NotApart {
+        /// Address of the organisation, project or account.
+        place: String,
+        /// Who would be in both.
+        shared: Vec<Pseudonym>,
+    },
+    /// A ceremony for this cannot have that target.
+    #[error("a ceremony to '{purpose}' cannot be for the {factor} of this account")]
+    NotForThis {
+        /// What the ceremony is for.
+        purpose: &'static str,
+        /// What the target is.
+        factor: Factor,
+    },
     /// The quorum was not complete.
     #[error("the target was released with {found} of {needed} contributions")]
     NoQuorum {
@@ -182,6 +200,10 @@ pub enum Invalid {
         /// Contributions needed.
         needed: usize,
     },
+}
+
+fn names(pseudonyms: &[Pseudonym]) -> String {
+    pseudonyms.iter().map(Pseudonym::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl Organisation {
@@ -392,6 +414,10 @@ impl Organisation {
                 by_card(actor, &answer.custodian)?;
                 self.drill_refused(answer, *why, entry.time, claims)
             }
+            Event::CodeGiven { ceremony, target, codes, until, shown } => {
+                by_host(actor)?;
+                self.code_given(ceremony, *target, *codes, (entry.time, *until), *shown)
+            }
             Event::Ended { ceremony, how } => {
                 by_host(actor)?;
                 self.ended(ceremony, *how, entry.time)
@@ -542,6 +568,7 @@ impl Organisation {
         if binding.given_up.len() != losing.len() {
             return Err(Invalid::Mismatch("list of groups that give it up"));
         }
+        self.check_binding_apart(binding)?;
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
         self.binding_serial = binding.serial;
@@ -694,13 +721,17 @@ impl Organisation {
             super::Effective::Bound(binding, group)
                 if binding.group == sealing.group
                     && group.epoch == sealing.epoch
-                    && self.gate().epoch == sealing.gate_epoch => {}
+                    && self.gate().epoch == sealing.gate_epoch =>
+            {
+                self.check_sealing_apart(&sealing.account, sealing.factor, group)?;
+            }
             _ => return Err(Invalid::Mismatch("binding")),
         }
         let version = Version {
             sealing: Box::new(Held::from(sealing)),
             sealed: time,
             exposed: None,
+            exposed_to_host: None,
             loose_shares: BTreeSet::new(),
         };
         self.begun.remove(&sealing.credential);
@@ -795,6 +826,7 @@ impl Organisation {
             if self.open_ceremony_for(credential).is_some() {
                 return Err(Invalid::CeremonyBusy);
             }
+            check_purpose(found.purpose, (found.targets.len() + named.len() - 1, found.count), version)?;
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             if self.admission_of(&found.operator, group, found.opened).is_none() {
                 return Err(Invalid::NotAdmitted {
@@ -802,6 +834,11 @@ impl Organisation {
                     group: group.slug.to_string(),
                 });
             }
+        }
+        let accounts = found.targets.iter().chain(credentials).filter_map(|c| self.versions.get(c));
+        let accounts: BTreeSet<_> = accounts.map(|version| version.sealing.account).collect();
+        if found.purpose == Purpose::SignIn && accounts.len() != 1 {
+            return Err(Invalid::Mismatch("list of targets"));
         }
         let complete = named_now == room;
         if complete && self.hash_of_list(found, credentials) != found.targets_hash {
@@ -965,7 +1002,10 @@ impl Organisation {
         }
         self.open_ceremony(ceremony, "released")?.released.insert(target);
         if let Some(version) = self.versions.get_mut(credential) {
-            version.exposed.get_or_insert(time);
+            match version.sealing.factor.recipient() {
+                Recipient::Requester => version.exposed.get_or_insert(time),
+                Recipient::Gate => version.exposed_to_host.get_or_insert(time),
+            };
         }
         Ok(())
     }
@@ -1012,6 +1052,8 @@ impl Organisation {
         Ok(())
     }
 
+    /// Whoever gets the shares says that one is bad: the operator, or the host for
+    /// the gate. What the gate gets is revealed to nobody.
     fn check_notice(
         &self,
         actor: &Actor,
@@ -1020,11 +1062,57 @@ impl Organisation {
         signature: &Bytes<64>,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
-        let unknown = Invalid::CeremonyState(notice.kind());
-        let operator = &self.ceremonies.get(ceremony).ok_or(unknown)?.operator;
+        let unknown = || Invalid::CeremonyState(notice.kind());
+        let found = self.ceremonies.get(ceremony).ok_or_else(unknown)?;
+        let operator = &found.operator;
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        let version = named.and_then(|credential| self.versions.get(credential));
+        if version.is_some_and(|version| version.sealing.factor.recipient() == Recipient::Gate) {
+            by_host(actor)?;
+            if matches!(notice, Notice::Revealed(_)) {
+                return Err(unknown());
+            }
+            let said = Said::Digest(operator_notice(ceremony, target, notice));
+            let (key, signature) = (self.gate().log_key, *signature);
+            return claims.take(Claim { key, said, signature, who: Signer::Gate });
+        }
         by_card(actor, operator)?;
         let key = self.card(operator, Role::Operator)?.sign_key;
         claims.take(claim(operator, &key, &operator_notice(ceremony, target, notice), signature))
+    }
+
+    /// Codes come of a released seed alone, while the ceremony is open, and reach
+    /// no further than its window and the codes that are good at its end.
+    fn code_given(
+        &mut self,
+        ceremony: &Hash,
+        target: u64,
+        codes: u64,
+        (time, until): (Time, Time),
+        shown: Shown,
+    ) -> Result<(), Invalid> {
+        let wrong = Invalid::CeremonyState("code-given");
+        let found = self.ceremonies.get(ceremony).ok_or_else(|| wrong.clone())?;
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        let version =
+            named.and_then(|credential| self.versions.get(credential)).ok_or_else(|| wrong.clone())?;
+        let of_the_gate = version.sealing.factor.recipient() == Recipient::Gate;
+        let longest = Span::seconds(i64::from(*PERIODS.end()));
+        let in_window = time <= found.expires && time < until && until <= found.expires + longest + longest;
+        // One after the other: all but the present one for a whole period.
+        let shortest = Span::seconds(i64::from(*PERIODS.start())).0;
+        let counted = codes.checked_sub(1).and_then(|later| i64::try_from(later).ok());
+        let counted = counted.is_some_and(|later| later.saturating_mul(shortest) <= (until - time).0);
+        if !of_the_gate
+            || !found.released.contains(&target)
+            || !in_window
+            || !counted
+            || shown == Shown::Nobody
+        {
+            return Err(wrong);
+        }
+        self.open_ceremony(ceremony, "code-given")?.codes += codes;
+        Ok(())
     }
 
     fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
@@ -1086,6 +1174,21 @@ fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Inv
     }
     let (operator, group) = (ceremony.operator.to_string(), group.slug.to_string());
     Err(Invalid::NotAdmitted { operator, group })
+}
+
+/// A target of a ceremony: what it is for fixes the factors, and what the gate
+/// alone may open is never opened for anybody.
+fn check_purpose(
+    purpose: Purpose,
+    (position, count): (usize, u64),
+    version: &Version,
+) -> Result<(), Invalid> {
+    let factor = version.sealing.factor;
+    let fits = match purpose.factors() {
+        None => factor.recipient() == Recipient::Requester,
+        Some(factors) => factors.get(position) == Some(&factor) && count == factors.len() as u64,
+    };
+    if fits { Ok(()) } else { Err(Invalid::NotForThis { purpose: purpose.as_str(), factor }) }
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.

@@ -4,6 +4,7 @@
 //! machine and in an auditor's hands. It keeps nothing that the log does not
 //! say. `apply.rs` says which entries are refused, and why.
 
+mod apart;
 mod apply;
 mod claims;
 mod drill;
@@ -20,8 +21,8 @@ pub use roll::Roll;
 pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
-    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Refusal, Scope, Sealing,
-    Shown, TextHash, WitnessPolicy,
+    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Purpose, Refusal, Scope,
+    Sealing, Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -210,6 +211,10 @@ pub struct Version {
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
+    /// When the gate itself first opened it, to answer with what it makes of it:
+    /// since then a hostile host knows what is sealed, though nobody was given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed_to_host: Option<Time>,
     /// Custodians whose share of it was accepted in a ceremony that ended without a
     /// release of it.
     pub loose_shares: BTreeSet<Pseudonym>,
@@ -241,6 +246,9 @@ pub struct Ceremony {
     pub expires: Time,
     /// Who asked.
     pub operator: Pseudonym,
+    /// Why in kind.
+    #[serde(skip_serializing_if = "is_to_open")]
+    pub purpose: Purpose,
     /// Room or files.
     pub mode: Mode,
     /// HPKE key of the requester.
@@ -271,11 +279,24 @@ pub struct Ceremony {
     pub released: BTreeSet<u64>,
     /// Targets that were revealed.
     pub revealed: BTreeSet<u64>,
+    /// Codes that the gate gave.
+    #[serde(skip_serializing_if = "no_codes")]
+    pub codes: u64,
     /// Groups that took the operator's admission back while it was open: it
     /// stays stopped for them, whatever they admit later.
     pub stopped: BTreeSet<GroupId>,
     /// How it stands.
     pub standing: Standing,
+}
+
+// What older logs cannot have is left out of the stored state where it is
+// absent, so that what they add up to is written as it was.
+fn is_to_open(purpose: &Purpose) -> bool {
+    *purpose == Purpose::Open
+}
+
+fn no_codes(codes: &u64) -> bool {
+    *codes == 0
 }
 
 /// Which group would hold a new version, or why none would.

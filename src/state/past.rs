@@ -70,6 +70,7 @@ impl Ceremony {
             opened_root: None,
             expires: opening.expires,
             operator: opening.operator.clone(),
+            purpose: opening.purpose,
             mode: opening.mode,
             requester_key: opening.requester_key,
             gate_key: opening.gate_key,
@@ -84,6 +85,7 @@ impl Ceremony {
             refused: BTreeMap::new(),
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),
+            codes: 0,
             stopped: BTreeSet::new(),
             standing: Standing::Open,
         }

@@ -1,42 +1,28 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
 
-use super::hierarchy::{account, text_record};
+use super::ask::targets_of;
+pub use super::ask::{Ask, check_ask, version_of};
+use super::hierarchy::text_record;
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
+use crate::event::{Actor, Ending, Event, Hash, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
-use crate::name::{AccountAddress, Factor, Pseudonym};
+use crate::name::{Pseudonym, Recipient};
 use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Organisation, Standing, Version};
-use crate::time::{Span, Time};
+use crate::state::{Organisation, Standing};
+use crate::time::Time;
 use crate::transcript::label;
 use rand_core::CryptoRng;
-
-/// What an operator asks for.
-pub struct Ask<'a> {
-    /// Whose password.
-    pub address: &'a AccountAddress,
-    /// Which version; the newest if none is named.
-    pub version: Option<u64>,
-    /// Why.
-    pub reason: &'a str,
-    /// Ticket.
-    pub ticket: Option<&'a str>,
-    /// Room or files.
-    pub mode: Mode,
-    /// How long the ceremony stays open.
-    pub window: Span,
-}
 
 pub(super) fn request_record(ceremony: &Hash) -> String {
     format!("request/{ceremony}")
@@ -54,37 +40,6 @@ pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
 }
 
-/// The newest version of an account, or the one that was asked for.
-pub fn version_of<'a>(
-    log: &'a Log,
-    address: &AccountAddress,
-    version: Option<u64>,
-) -> Result<(&'a Hash, &'a Version), VaultError> {
-    let (id, _) = account(&log.state, address)?;
-    let versions = log.state.versions_of(&id, Factor::Password);
-    let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
-    let Some(wanted) = version else { return Ok(*newest) };
-    let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
-    found.copied().ok_or_else(|| VaultError::NoVersion {
-        address: address.to_string(),
-        version: wanted,
-        newest: newest.1.sealing.version,
-    })
-}
-
-/// Checks everything about an ask that needs no card.
-pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
-    let (credential, _) = version_of(log, ask.address, ask.version)?;
-    match log.state.open_ceremony_for(credential) {
-        None => Ok(()),
-        Some((hash, other)) => Err(VaultError::CeremonyBusy {
-            ceremony: hash.short(),
-            address: ask.address.to_string(),
-            until: other.expires,
-        }),
-    }
-}
-
 impl Vault {
     /// Opens a ceremony: the operator's card signs, the entry is durable, and
     /// the package for the custodians can be made. Gives the ceremony's hash.
@@ -100,14 +55,17 @@ impl Vault {
         let (_, now) = self.expire_due(log, now)?;
         check_ask(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (credential, version) = version_of(log, ask.address, ask.version)?;
-        let target = version.sealing.target(credential);
-        let group = log.state.groups.get(&target.group);
-        let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
-        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-            let (operator, group) =
-                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-            return Err(VaultError::NotAdmitted { operator, group });
+        let targets = targets_of(log, ask)?;
+        let targets: Vec<_> =
+            targets.iter().map(|(credential, version)| version.sealing.target(credential)).collect();
+        for target in &targets {
+            let group = log.state.groups.get(&target.group);
+            let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
+            if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
+                let (operator, group) =
+                    (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+                return Err(VaultError::NotAdmitted { operator, group });
+            }
         }
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
@@ -121,11 +79,11 @@ impl Vault {
             vault: log.state.vault,
             organisation: log.state.id,
             nonce: Bytes(nonce),
-            purpose: Purpose::Open,
+            purpose: ask.purpose,
             mode: ask.mode,
             operator: operator.pseudonym().clone(),
             operator_key: operator.signing_key().public(),
-            targets: vec![target],
+            targets,
             reason,
             ticket,
             size: log.state.size,
@@ -212,11 +170,16 @@ impl Vault {
         Ok(event)
     }
 
-    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
-        let ceremony = &contribution.ceremony;
+    /// The gate's own key of an open ceremony.
+    pub(super) fn gate_secret(&self, log: &Log, ceremony: &Hash) -> Result<HpkeSecret, VaultError> {
         let sealed = self.record(&log.state.id, &gate_key_record(ceremony))?;
         let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
-        let secret = HpkeSecret::from_key(open_key(&at_rest, ceremony, &sealed)?);
+        open_key(&at_rest, ceremony, &sealed).map(HpkeSecret::from_key)
+    }
+
+    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
+        let ceremony = &contribution.ceremony;
+        let secret = self.gate_secret(log, ceremony)?;
         let who = contribution.custodian.as_str();
         Ok(hpke::open(&secret, label::HPKE_CODE, ceremony, TO_GATE, who, contribution.code.as_ref()).ok())
     }
@@ -258,10 +221,31 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
+        let (quorum, committed, witnessed) =
+            self.on_record(log, (ceremony, target), now, witnesses, Recipient::Requester)?;
+        self.give(log, &quorum, &committed, &witnessed, rng)
+    }
+
+    /// The three proofs that a release needs: the quorum, the durable entry, the
+    /// witnesses. A target whose factor names another recipient has none for this one.
+    pub(super) fn on_record(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        now: Time,
+        witnesses: &mut dyn Witnesses,
+        recipient: Recipient,
+    ) -> Result<(QuorumAccepted, Committed, Witnessed), VaultError> {
         let (_, now) = self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        if let Some(version) = named.and_then(|credential| log.state.versions.get(credential))
+            && version.sealing.factor.recipient() != recipient
+        {
+            return Err(VaultError::SeedStays(log.state.address(&version.sealing.account)));
         }
         let (there, needed) = judge::progress(&log.state, &found, target);
         let released = found.released.contains(&target);
@@ -273,7 +257,7 @@ impl Vault {
             self.commit_once(log, now, vec![(Actor::Host, quorum.event())], Records::default())?
         };
         let witnessed = self.witnessed(log, &quorum, &committed, witnesses, now)?;
-        self.give(log, &quorum, &committed, &witnessed, rng)
+        Ok((quorum, committed, witnessed))
     }
 
     /// Gives the gate's ingredient out. Needs the quorum, the proof that the log
@@ -293,6 +277,10 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
+        // With it and shares that custodians keep for each other a seed would be open.
+        if sealing.factor.recipient() != Recipient::Requester {
+            return Err(VaultError::SeedStays(state.address(&sealing.account)));
+        }
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let ingredient = gate.ingredient(quorum.credential(), &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
@@ -300,20 +288,13 @@ impl Vault {
         let plaintext = &ingredient.proof;
         let boxed = hpke::seal(to, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", plaintext.expose(), rng)
             .map_err(|_| VaultError::CeremonyKey)?;
-        let contribution = |who: &Pseudonym| {
-            let bytes = self.record(&state.id, &contribution_record(ceremony, who))?;
-            Contribution::decode(&bytes)
-                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
-        };
-        let found = self.known(log, ceremony)?;
-        let accepted = judge::contributors(&found, quorum.target());
         let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
             sealed: HexBytes(self.record(&state.id, &sealed_record(quorum.credential()))?),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
-            contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
+            contributions: self.contributions(log, ceremony, quorum.target())?,
             checkpoint: witnessed.note().to_owned(),
             entries: self.lines(&state.id, state.size)?,
             signed,
@@ -322,6 +303,22 @@ impl Vault {
         let key = SigningKey::new(self.gate().log_seed(&state.id, self.gate().epoch())?);
         release.signature = key.sign(&release.digest());
         Ok(release)
+    }
+
+    /// The accepted contributions for a target whose share was not found bad.
+    pub(super) fn contributions(
+        &self,
+        log: &Log,
+        ceremony: &Hash,
+        target: u64,
+    ) -> Result<Vec<Contribution>, VaultError> {
+        let accepted = judge::contributors(&*self.known(log, ceremony)?, target);
+        let contribution = |who: &Pseudonym| {
+            let bytes = self.record(&log.state.id, &contribution_record(ceremony, who))?;
+            Contribution::decode(&bytes)
+                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+        };
+        accepted.iter().map(contribution).collect()
     }
 
     /// Enters what the operator states and the log does not say yet; gives how

@@ -1,8 +1,10 @@
 //! The vault's commands: each checks the present state, makes events and
 //! commits them. Terminal, files of people and the clock are above.
 
+pub mod ask;
 pub mod audit;
 pub mod ceremony;
+pub mod code;
 pub mod commit;
 pub mod drill;
 pub mod file;
@@ -24,12 +26,13 @@ pub mod witness;
 
 pub use commit::{Committed, EntryFault, Log, Records};
 
+use crate::ceremony::coder::CoderError;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::event::{Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
-use crate::name::{LogName, NameError, OrganisationId, Origin, Slug, VaultId};
+use crate::name::{Factor, LogName, NameError, OrganisationId, Origin, Slug, VaultId};
 use crate::pvss;
 use crate::seal::passphrase::KdfParams;
 use crate::secret::{SecretBytes, SecretKey};
@@ -133,6 +136,14 @@ pub enum VaultError {
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]
     Unbound(String),
+    /// The account's factor is bound to no group.
+    #[error("no group is bound to {address} for its {factor}")]
+    UnboundFactor {
+        /// Account.
+        address: String,
+        /// What nobody would hold.
+        factor: Factor,
+    },
     /// The group's fingerprint was not confirmed by the sealer.
     #[error("the fingerprint of group '{0}' has not been confirmed on this vault")]
     NotPinned(String),
@@ -142,6 +153,25 @@ pub enum VaultError {
     /// Nothing is sealed.
     #[error("nothing is sealed for {0}")]
     NothingSealed(String),
+    /// Nothing is sealed for that factor.
+    #[error("no {factor} is sealed for {address}")]
+    NothingSealedAs {
+        /// Account.
+        address: String,
+        /// What is not there.
+        factor: Factor,
+    },
+    /// A seed was to be given out.
+    #[error("the MFA seed of {0} is never given out: codes are made of it")]
+    SeedStays(String),
+    /// More codes than the ceremony's window has.
+    #[error("{asked} codes reach beyond the ceremony's window; there is time for {most}")]
+    TooManyCodes {
+        /// Codes asked for.
+        asked: u64,
+        /// Codes that there is time for.
+        most: u64,
+    },
     /// No such version.
     #[error("{address} has no version {version}; the newest is {newest}")]
     NoVersion {
@@ -258,6 +288,9 @@ pub enum VaultError {
     /// The release could not be opened.
     #[error(transparent)]
     Finish(#[from] FinishError),
+    /// The gate could not open a seed.
+    #[error(transparent)]
+    Coder(#[from] CoderError),
     /// A group's keys were refused by the mathematics.
     #[error("the keys of a group are not acceptable: {0}")]
     GroupKeys(#[from] pvss::GroupError),

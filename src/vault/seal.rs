@@ -1,11 +1,12 @@
-//! Sealing a root password: no custodian is present.
+//! Sealing a password or another factor: no custodian is present.
 
 use super::hierarchy::account;
 use super::{Log, Records, Vault, VaultError, file};
 use crate::event::{Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId};
 use crate::pvss::{self, DealingContext, VerifiedDealing};
-use crate::seal::record::{self, Payload};
+use crate::seal::contents::Sealable;
+use crate::seal::record;
 use crate::seal::words;
 use crate::secret::SecretPoint;
 use crate::state::{Effective, Organisation};
@@ -52,28 +53,30 @@ pub fn holder<'a>(
 ) -> Result<&'a GroupStatement, VaultError> {
     match state.binding_of(id, factor) {
         Effective::Bound(_, group) => Ok(group),
-        Effective::Unbound => Err(VaultError::Unbound(state.address(id))),
+        Effective::Unbound if factor == Factor::Password => Err(VaultError::Unbound(state.address(id))),
+        Effective::Unbound => Err(VaultError::UnboundFactor { address: state.address(id), factor }),
     }
 }
 
 impl Vault {
-    /// Seals the next version of a password. The dealing is verified, the
+    /// Seals the next version of a factor. The dealing is verified, the
     /// intention is durable before the gate answers, and nothing is shown here.
     pub fn seal(
         &mut self,
         log: &mut Log,
         address: &AccountAddress,
-        payload: &Payload,
+        contents: &impl Sealable,
         provenance: Provenance,
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
-        let factor = Factor::Password;
+        let factor = contents.factor();
         let (id, _) = account(&log.state, address)?;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
         }
+        log.state.check_sealing_apart(&id, factor, &group)?;
         let version = log.state.next_version(&id, factor);
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
         let keys = log.state.group_keys(&group)?;
@@ -82,7 +85,7 @@ impl Vault {
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
         self.commit_host(log, now, vec![begun], Records::default())?;
         let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
-        let sealed = record::seal(&credential, &shared, &ingredient, payload, rng)?;
+        let sealed = record::seal(&credential, &shared, &ingredient, contents, rng)?;
         let found =
             log.state.accounts.get(&id).ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
         let event = Event::Sealed(Sealing {

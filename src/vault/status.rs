@@ -111,6 +111,21 @@ pub struct AccountStatus {
     pub older_exposed: Vec<u64>,
 }
 
+/// How one factor of an account stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FactorStatus {
+    /// Which.
+    pub factor: Factor,
+    /// Group that new versions go to.
+    pub group: Option<String>,
+    /// Newest version.
+    pub version: Option<u64>,
+    /// How its newest version stands; the host's own knowledge is told apart.
+    pub state: AccountState,
+    /// Since when the host could know the newest version: codes were made of it.
+    pub exposed_to_host: Option<Time>,
+}
+
 /// How a group stands.
 #[derive(Debug, Serialize)]
 pub struct GroupStatus {
@@ -231,6 +246,32 @@ impl PublicVault {
         }
     }
 
+    /// How one factor of an account stands; nothing where nobody has sealed it or
+    /// agreed to hold it.
+    pub fn factor_status(
+        &self,
+        state: &Organisation,
+        id: &AccountId,
+        factor: Factor,
+    ) -> Option<FactorStatus> {
+        let versions = state.versions_of(id, factor);
+        let newest = versions.last();
+        let group = match state.binding_of(id, factor) {
+            Effective::Bound(_, group) => Some(state.group_address(group)),
+            Effective::Unbound => None,
+        };
+        let standing = match newest {
+            Some((_, version)) if version.exposed.is_some() => AccountState::Exposed,
+            Some((credential, _)) if state.weakened(credential) > 0 => AccountState::Weakened,
+            Some(_) => AccountState::Sealed,
+            None if group.is_some() => AccountState::Unsealed,
+            None => return None,
+        };
+        let version = newest.map(|(_, version)| version.sealing.version);
+        let exposed_to_host = newest.and_then(|(_, version)| version.exposed_to_host);
+        Some(FactorStatus { factor, group, version, state: standing, exposed_to_host })
+    }
+
     /// How one account stands.
     pub fn account_status(&self, state: &Organisation, id: &AccountId, account: &Account) -> AccountStatus {
         let factor = Factor::Password;
@@ -295,7 +336,13 @@ fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
             .targets
             .iter()
             .filter_map(|credential| state.versions.get(credential))
-            .map(|v| format!("{} (version {})", state.address(&v.sealing.account), v.sealing.version))
+            .map(|v| {
+                let (address, sealing) = (state.address(&v.sealing.account), &v.sealing);
+                match sealing.factor {
+                    Factor::Password => format!("{address} (version {})", sealing.version),
+                    factor => format!("{address} ({factor} version {})", sealing.version),
+                }
+            })
             .collect(),
         accepted: c.accepted.len(),
         expires: c.expires,
@@ -321,6 +368,10 @@ fn host_alone(state: &Organisation) -> Vec<String> {
         (
             made(&[Made::Typed, Made::Imported]),
             "sealed as typed or given on this host: whoever administers it could read along",
+        ),
+        (
+            state.versions.values().filter(|v| v.exposed_to_host.is_some()).count(),
+            "used for codes: whoever administers this host could have kept the MFA seed",
         ),
         (
             made(&[Made::Generated]),

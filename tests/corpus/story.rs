@@ -17,7 +17,9 @@ use warifu::message::{Contribution, Notices, Package, Release, Request, Showing,
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
+use warifu::seal::contents::{Contents, Sealable};
 use warifu::seal::hpke::{self, HpkeSecret};
+use warifu::seal::mfa::MfaSeed;
 use warifu::seal::record::{self, Payload, SealedPayload};
 use warifu::seal::root::{root_id, seal_root};
 use warifu::seal::sign::SigningKey;
@@ -64,19 +66,22 @@ pub fn tell() -> Story {
     let mut scene = Scene::begin();
     scene.enrol();
     let (project, account) = scene.accounts();
-    let group = scene.group();
+    let group = scene.group("board");
     scene.admissions(&group);
     scene.bind(&group, project);
-    let (dealing, sealed) = scene.seal(&group, account);
-    let request = scene.open(&group, account, &dealing, &sealed);
+    let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
+    let payload =
+        Payload { login: secret("root@example.com"), password: secret("correct horse"), notes: secret("") };
+    let (dealing, sealed) = scene.seal(&group, account, &payload);
+    let request = scene.open(&group, account, (&dealing, &sealed), (Purpose::Open, Factor::Password));
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.end(&request);
     scene.drill(&group);
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
+    let card = scene.codes(account);
     let lines = [scene.vault_lines, scene.log].concat();
-    let card = scene.custodians.swap_remove(0);
     Story {
         lines,
         recovery,
@@ -317,8 +322,8 @@ impl Scene {
         (project, account)
     }
 
-    /// Two of three.
-    fn group(&mut self) -> GroupStatement {
+    /// Two of those who are there.
+    fn group(&mut self, name: &str) -> GroupStatement {
         let group = GroupId::random(&mut self.rng);
         let g = pvss::group_id(&self.vault, &self.organisation, &group, 1);
         let mut members = Vec::new();
@@ -331,7 +336,7 @@ impl Scene {
         }
         let mut statement = GroupStatement {
             group,
-            slug: slug("board"),
+            slug: slug(name),
             epoch: 1,
             threshold: 2,
             members,
@@ -406,23 +411,22 @@ impl Scene {
         self.by_host(Event::WitnessPolicySet(policy));
     }
 
-    fn seal(&mut self, group: &GroupStatement, account: AccountId) -> (VerifiedDealing, SealedPayload) {
-        let factor = Factor::Password;
+    fn seal(
+        &mut self,
+        group: &GroupStatement,
+        account: AccountId,
+        contents: &impl Sealable,
+    ) -> (VerifiedDealing, SealedPayload) {
+        let factor = contents.factor();
         let credential = pvss::credential_id(&self.vault, &self.organisation, &account, factor, 1);
         let keys = self.state.group_keys(group).expect("checked keys");
         let context = DealingContext::new(credential, &keys);
         let (dealing, shared) = pvss::deal(&context, &keys, &mut self.rng).expect("a dealing");
         let id = *dealing.id();
         self.by_host(Event::SealBegun { credential, origin: id, account, factor, version: 1 });
-        let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
-        let payload = Payload {
-            login: secret("root@example.com"),
-            password: secret("correct horse"),
-            notes: secret(""),
-        };
         let ingredient = self.ingredient(&credential, &id);
         let sealed =
-            record::seal(&credential, &shared, &ingredient, &payload, &mut self.rng).expect("it fits");
+            record::seal(&credential, &shared, &ingredient, contents, &mut self.rng).expect("it fits");
         self.by_host(Event::Sealed(Sealing {
             credential,
             account,
@@ -452,13 +456,13 @@ impl Scene {
         &mut self,
         group: &GroupStatement,
         account: AccountId,
-        dealing: &VerifiedDealing,
-        sealed: &SealedPayload,
+        (dealing, sealed): (&VerifiedDealing, &SealedPayload),
+        (purpose, factor): (Purpose, Factor),
     ) -> SignedRequest {
         let target = Target {
             credential: *dealing.context().cred(),
             account,
-            factor: Factor::Password,
+            factor,
             version: 1,
             payload: sealed.payload_hash(),
             dealing: *dealing.id(),
@@ -469,7 +473,7 @@ impl Scene {
             vault: self.vault,
             organisation: self.organisation,
             nonce: Bytes([4; 32]),
-            purpose: Purpose::Open,
+            purpose,
             mode: Mode::Files,
             operator: self.operator.pseudonym().clone(),
             operator_key: self.operator.signing_key().public(),
@@ -591,7 +595,7 @@ impl Scene {
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");
-        assert_eq!(finished.payload.password.expose(), b"correct horse");
+        assert_eq!(finished.contents.password().expect("a password").password.expose(), b"correct horse");
         release
     }
 
@@ -633,5 +637,53 @@ impl Scene {
             unread: 0,
             findings,
         }));
+    }
+
+    /// Two other custodians hold the account's authenticator, and the gate gives codes
+    /// of it. Gives a card of the first ones.
+    fn codes(&mut self, account: AccountId) -> Card {
+        let first_entry = self.operator.first_entry();
+        let names = ["frosty-gate-pine", "silver-moth-desk"];
+        let cards = names.map(|name| {
+            let name = name.parse().expect("a pseudonym");
+            let role = Role::Custodian;
+            Card::create(self.vault, self.organisation, name, role, first_entry, &mut self.rng)
+        });
+        for card in &cards {
+            let enrolment = self.enrolment(card);
+            self.by_host(Event::CardEnrolled(enrolment));
+        }
+        let mut before = std::mem::replace(&mut self.custodians, cards.into());
+        let group = self.group("second");
+        let g = self.state.g(&group);
+        let mut admission = Admission {
+            group: group.group,
+            epoch: 1,
+            operator: self.operator.pseudonym().clone(),
+            operator_key: self.operator.signing_key().public(),
+            expires: self.now + Span::days(30),
+            revocations: 0,
+            signatures: Vec::new(),
+        };
+        admission.signatures = self.signed_by_all(&admission.digest(&g));
+        self.by_host(Event::OperatorAdmitted(admission));
+        let (scope, factor) = (Scope::Account(account), Factor::Mfa);
+        let (signatures, given_up) = (Vec::new(), Vec::new());
+        let mut binding =
+            Binding { serial: 3, scope, factor, group: group.group, epoch: 1, signatures, given_up };
+        binding.signatures = self.signed_by_all(&binding.digest(&self.organisation, &g));
+        self.by_host(Event::Bound(binding));
+        let seed = SecretBytes::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
+        let contents = Contents::Mfa(MfaSeed::read(&seed).expect("a seed"));
+        let (dealing, sealed) = self.seal(&group, account, &contents);
+        let request = self.open(&group, account, (&dealing, &sealed), (Purpose::Code, factor));
+        let package = self.package(&request, &dealing);
+        self.contribute(&package);
+        let ceremony = request.request.hash();
+        self.by_host(judge::quorum(&self.state, &ceremony, 0).expect("two of two").event());
+        let (until, shown) = (self.now + Span::seconds(45), Shown::Screen);
+        self.by_host(Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown });
+        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        before.swap_remove(0)
     }
 }

@@ -36,7 +36,10 @@ fn an_honest_ceremony_opens_the_record() {
     let mut world = World::new();
     let ceremony = quorum(&mut world);
     let given = release(&mut world, &ceremony);
-    assert_eq!(open(&world, &given).unwrap().payload.password.expose(), b"correct horse");
+    assert_eq!(
+        open(&world, &given).unwrap().contents.password().unwrap().password.expose(),
+        b"correct horse"
+    );
 }
 
 #[test]
@@ -422,5 +425,5 @@ fn a_bad_share_is_named_and_another_custodian_takes_the_place() {
     world.contribute(&ceremony, 3);
     let given = release(&mut world, &ceremony);
     let finished = open(&world, &given).unwrap();
-    assert_eq!(finished.payload.password.expose(), b"correct horse");
+    assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
 }

@@ -5,8 +5,9 @@ use super::timeline;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
-use crate::cli::table::{Column, table_or};
-use crate::event::{Event, Hash};
+use crate::cli::table::{Column, counted, table_or};
+use crate::event::{Actor, Event, Hash};
+use crate::name::Factor;
 use crate::report::csv;
 use crate::state::{Organisation, Past};
 use crate::time::Time;
@@ -91,8 +92,10 @@ fn show(
 }
 
 fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
-    let summary =
-        entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, of, e));
+    let summary = entry
+        .event
+        .as_ref()
+        .map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, of, &entry.actor, e));
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
     json!({
         "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
@@ -100,13 +103,23 @@ fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
     })
 }
 
-fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &Event) -> String {
+/// A version in words; the factor where it is not the password.
+fn named(address: &str, factor: Factor, version: u64) -> String {
+    match factor {
+        Factor::Password => format!("{address} version {version}"),
+        factor => format!("{address} {factor} version {version}"),
+    }
+}
+
+fn summary(
+    vault: &PublicVault,
+    (state, past): (&Organisation, &Past),
+    actor: &Actor,
+    event: &Event,
+) -> String {
     let address_of = |credential: &Hash| {
         let begun = state.begun(credential);
-        begun.map_or_else(
-            || credential.short(),
-            |b| format!("{} version {}", state.address(&b.account), b.version),
-        )
+        begun.map_or_else(|| credential.short(), |b| named(&state.address(&b.account), b.factor, b.version))
     };
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
@@ -193,8 +206,12 @@ fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &E
         Event::ShareRejected { ceremony, custodian, .. } => {
             let claim = format!("says that the share of {custodian} does not prove itself");
             let found = past.get(ceremony);
-            let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
-            format!("ceremony {}: operator {operator} {claim}", ceremony.short())
+            let who = match actor {
+                // Where the gate gets the shares.
+                Actor::Host => "the host".to_owned(),
+                Actor::Card(_) => found.map(|c| format!("operator {}", c.operator)).unwrap_or_default(),
+            };
+            format!("ceremony {}: {who} {claim}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
@@ -206,6 +223,11 @@ fn summary(vault: &PublicVault, (state, past): (&Organisation, &Past), event: &E
         Event::GateProved { gate_epoch, .. } => format!("the key of gate epoch {gate_epoch}"),
         Event::CustodianProved { answer, .. } => format!("drill {}", answer.drill.short()),
         Event::DrillRefused { answer, why } => format!("drill {}: {}", answer.drill.short(), why.as_str()),
+        Event::CodeGiven { ceremony, codes, until, shown, .. } => {
+            let count = counted(usize::try_from(*codes).unwrap_or(usize::MAX), "code");
+            let shown = crate::cli::hierarchy::text(&json!(shown));
+            format!("ceremony {}: {count}, good until {}, on {shown}", ceremony.short(), until.to_minute())
+        }
         Event::Ended { ceremony, how } => {
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }

@@ -5,6 +5,7 @@ use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
 use crate::event::{Ending, Event, Hash};
+use crate::name::{Factor, Recipient};
 use crate::state::{Ceremony, Organisation, Past, Standing};
 use crate::time::Time;
 use crate::vault::PublicVault;
@@ -67,7 +68,12 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         .targets
         .iter()
         .map(|credential| match state.begun(credential) {
-            Some(begun) => json!({ "address": state.address(&begun.account), "version": begun.version }),
+            Some(begun) if begun.factor == Factor::Password => {
+                json!({ "address": state.address(&begun.account), "version": begun.version })
+            }
+            Some(begun) => json!({
+                "address": state.address(&begun.account), "factor": begun.factor, "version": begun.version,
+            }),
             None => json!({ "credential": credential }),
         })
         .collect();
@@ -78,12 +84,19 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         Standing::Ended(Ending::Aborted) => "aborted",
         Standing::Ended(Ending::Expired) => "expired",
     };
+    // What the gate opened for itself was given to nobody.
+    let released_to = |recipient| {
+        let targets = (0u64..).zip(&ceremony.targets).filter(|(index, _)| ceremony.released.contains(index));
+        let mut factors = targets.filter_map(|(_, credential)| Some(state.begun.get(credential)?.factor));
+        factors.any(|factor| factor.recipient() == recipient)
+    };
     let lasted = ended.unwrap_or(now) - ceremony.opened;
     json!({
         "ceremony": hash, "opened": ceremony.opened, "ended": ended, "seconds": lasted.0 / 1000,
         "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
         "accepted": ceremony.accepted.len(), "refused": refused,
-        "bad_shares": ceremony.rejected.len(), "exposed": !ceremony.released.is_empty(),
+        "bad_shares": ceremony.rejected.len(), "exposed": released_to(Recipient::Requester),
+        "exposed_to_host": released_to(Recipient::Gate), "codes": ceremony.codes,
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
     })
 }
@@ -108,7 +121,10 @@ pub fn cells(row: &Value) -> Vec<String> {
 fn targets(list: &Value) -> String {
     let all = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let name = |target: &Value| match target["address"].as_str() {
-        Some(address) => format!("{address} v{}", target["version"]),
+        Some(address) => {
+            let factor = target["factor"].as_str().map(|factor| format!(" {factor}")).unwrap_or_default();
+            format!("{address}{factor} v{}", target["version"])
+        }
         None => crate::cli::hierarchy::text(&target["credential"]).chars().take(8).collect(),
     };
     let mut names: Vec<String> = all.iter().take(NAMED).map(name).collect();
@@ -123,10 +139,13 @@ fn marks(row: &Value) -> Vec<String> {
     let count = |key: &str| row[key].as_u64().unwrap_or_default();
     let (accepted, refused, bad) = (count("accepted"), count("refused"), count("bad_shares"));
     let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
+    let to_host = row["exposed_to_host"] == true;
     let marks = [
         exposed.then(|| "EXPOSED".to_owned()),
+        (count("codes") > 0).then(|| format!("codes given: {}", count("codes"))),
+        to_host.then(|| "the host could know the seed".to_owned()),
         // Shares were given, and nothing came of it.
-        (over && !exposed && accepted > 0).then(|| format!("weakened by {accepted}")),
+        (over && !exposed && !to_host && accepted > 0).then(|| format!("weakened by {accepted}")),
         (refused > 0).then(|| format!("{refused} refused")),
         (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),
         (row["ticket"] == false).then(|| "no ticket".to_owned()),

@@ -1,7 +1,7 @@
 //! The rehearsal's cast: throw-away people who answer the product's own
 //! questions, with real cards, real passphrases and real authenticators.
 
-use super::super::ui::{Kind, Prompt, Reveal, Ui, UiError};
+use super::super::ui::{CodeStrip, Kind, Prompt, Reveal, Ui, UiError};
 use crate::cli::clock::Clock;
 use crate::seal::totp::{TotpSecret, step_of};
 use crate::secret::SecretBytes;
@@ -144,6 +144,10 @@ impl Ui for Cast<'_> {
 
     fn can_reveal(&self) -> Result<(), UiError> {
         Ok(())
+    }
+
+    fn reveal_codes(&mut self, reveal: &Reveal<'_>, _: &CodeStrip<'_>) -> Result<(), UiError> {
+        self.reveal(reveal)
     }
 
     fn input_waits(&self) -> bool {
