@@ -143,6 +143,21 @@ pub enum Event {
         /// The provider's identifier.
         external_id: String,
     },
+    /// An account has another display name from now on; its address stays.
+    AccountRenamed {
+        /// Which.
+        account: AccountId,
+        /// The new name.
+        name: TextHash,
+    },
+    /// Whether there is a root user to sign in as, by the word of the host's
+    /// administration.
+    AccountStandingSet {
+        /// Which.
+        account: AccountId,
+        /// How it stands from now on.
+        standing: AccountStanding,
+    },
     /// A card was made and its owner's authenticator gave a right code.
     CardEnrolled(Enrolment),
     /// A group of custodians; every member signed.
@@ -248,6 +263,53 @@ pub enum Event {
         /// How.
         how: Ending,
     },
+}
+
+/// Whether an account has a root user that somebody can sign in as.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountStanding {
+    /// It has one. Every account begins so.
+    #[default]
+    InUse,
+    /// Its root user has no credentials (AWS: central root access).
+    CredentialLess,
+    /// The provider has closed or suspended it.
+    Closed,
+}
+
+impl AccountStanding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InUse, Self::CredentialLess, Self::Closed];
+
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in-use",
+            Self::CredentialLess => "credential-less",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Whether a password can be of use.
+    pub fn in_use(&self) -> bool {
+        *self == Self::InUse
+    }
+}
+
+impl std::str::FromStr for AccountStanding {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let known = Self::ALL.into_iter().find(|standing| standing.as_str() == text);
+        known.ok_or_else(|| NameError::Standing(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for AccountStanding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -856,6 +918,8 @@ pub const KINDS: &[&str] = &[
     "organisation-created",
     "project-created",
     "account-created",
+    "account-renamed",
+    "account-standing-set",
     "card-enrolled",
     "group-formed",
     "operator-admitted",
@@ -883,6 +947,8 @@ impl Event {
             Self::OrganisationCreated { .. } => "organisation-created",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
+            Self::AccountRenamed { .. } => "account-renamed",
+            Self::AccountStandingSet { .. } => "account-standing-set",
             Self::CardEnrolled(_) => "card-enrolled",
             Self::GroupFormed(_) => "group-formed",
             Self::OperatorAdmitted(_) => "operator-admitted",
@@ -918,6 +984,8 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
+            | Self::AccountRenamed { .. }
+            | Self::AccountStandingSet { .. }
             | Self::CardEnrolled(_)
             | Self::GroupFormed(_)
             | Self::OperatorAdmitted(_)

@@ -3,13 +3,16 @@
 //! `witness`'s.
 
 mod audit;
+mod import;
 mod witness;
 
 pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
 };
+pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
+use crate::event::AccountStanding;
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
 };
@@ -88,6 +91,19 @@ Examples:
   warifu seal acme/web/prod --login root@example.com --typed
   warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
     Seal(Seal),
+    /// Generate and seal a password for every account that has none
+    #[command(after_help = "\
+Examples:
+  warifu seal-all acme
+  warifu seal-all acme/web --logins accounts.json")]
+    SealAll(SealAll),
+    /// Bring in accounts from a file: a dry run unless --apply is given
+    #[command(long_about = "\
+Bring in accounts from a file: a dry run unless --apply is given. \
+An account is known by provider and identifier, wherever in the organisation it is: \
+new ones go into the project, names and standings follow the file, nothing is removed. \
+What is entered is the word of this host's administration, and the log says so.")]
+    Import(Sub<ImportCommand>),
     /// Open a root password with a quorum, in one room
     #[command(after_help = "\
 Examples:
@@ -238,6 +254,27 @@ Examples:
     List {
         /// org or org/project
         scope: ScopeAddress,
+    },
+    /// Give an account another display name
+    #[command(after_help = "\
+Example:
+  warifu account rename acme/web/prod 'Webshop, Produktion'")]
+    Rename {
+        /// org/project/account
+        address: AccountAddress,
+        /// Display name, in any script
+        name: DisplayName,
+    },
+    /// Say whether an account has a root user that somebody can sign in as
+    #[command(after_help = "\
+Examples:
+  warifu account standing acme/web/prod credential-less
+  warifu account standing acme/web/prod in-use")]
+    Standing {
+        /// org/project/account
+        address: AccountAddress,
+        /// in-use, credential-less (central root access) or closed
+        standing: AccountStanding,
     },
     /// Show one
     #[command(after_help = "\

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod group;
 mod hierarchy;
+mod import;
 mod next;
 mod open;
 mod people;
@@ -16,6 +17,7 @@ mod progress;
 mod rehearse;
 mod room;
 mod seal;
+mod seal_all;
 mod status;
 mod table;
 mod tty;
@@ -156,6 +158,8 @@ impl<'a> App<'a> {
             Command::Group(args) => group::group(self, args.command),
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
+            Command::SealAll(args) => seal_all::seal_all(self, &args),
+            Command::Import(args) => import::import(self, args.command),
             Command::Open(args) => open::open(self, args),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Audit(args) => audit::audit(self, args.command),

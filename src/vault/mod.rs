@@ -2,11 +2,13 @@
 //! commits them. Terminal, files of people and the clock are above.
 
 pub mod audit;
+pub mod bulk;
 pub mod ceremony;
 pub mod commit;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+pub mod import;
 pub mod people;
 pub mod seal;
 pub mod status;
@@ -17,7 +19,7 @@ pub use commit::{Committed, EntryFault, Log, Records};
 
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
-use crate::event::{Actor, EntryError, Event, Hash};
+use crate::event::{AccountStanding, Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
 use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
@@ -120,6 +122,22 @@ pub enum VaultError {
     TextTooLong {
         /// Bytes there.
         length: usize,
+    },
+    /// The account has no root user to sign in as.
+    #[error("{address} is {standing}: there is no root user to sign in as")]
+    NotInUse {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
+    /// The account stands so already.
+    #[error("{address} is {standing} already")]
+    StandsSo {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
     },
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]

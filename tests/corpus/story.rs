@@ -4,8 +4,9 @@
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made,
+    Member, Mode, Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy,
+    record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -228,6 +229,9 @@ impl Scene {
             provider: Provider::Other(slug("post-office")),
             external_id: "shop@example".to_owned(),
         });
+        self.by_host(Event::AccountRenamed { account: other, name: text("Post").hash() });
+        let standing = AccountStanding::CredentialLess;
+        self.by_host(Event::AccountStandingSet { account: other, standing });
         (project, account)
     }
 

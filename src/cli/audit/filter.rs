@@ -85,7 +85,10 @@ fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
     let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
     let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
     match event {
-        Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
+        Event::AccountCreated { account, .. }
+        | Event::AccountRenamed { account, .. }
+        | Event::AccountStandingSet { account, .. }
+        | Event::SealBegun { account, .. } => account == id,
         Event::Sealed(sealing) => sealing.account == *id,
         Event::Bound(binding) => match &binding.scope {
             Scope::Organisation => true,
