@@ -91,8 +91,10 @@ pub enum RowFault {
         /// Columns of the header.
         expected: usize,
     },
-    /// A quotation mark that is never closed.
-    #[error("a quotation mark is not closed")]
+    /// Quotation marks that are neither around a cell nor doubled in one.
+    #[error(
+        "its quotation marks do not pair: a cell that has one stands in quotation marks, and has it twice"
+    )]
     Quote,
     /// Bytes that are no text.
     #[error("{0} is not UTF-8")]

@@ -83,6 +83,7 @@ struct Records<'a> {
     line: u64,
     /// Rows so far, the header not counted.
     row: u64,
+    separator: u8,
     reader: Reader,
     /// Every cell that was read, unquoted.
     cells: SecretBytes,
@@ -97,7 +98,7 @@ impl<'a> Records<'a> {
         // One more than there is: a full memory would look like one that is too small.
         let cells = SecretBytes::zeroed(text.len() + 1);
         let reader = ReaderBuilder::new().delimiter(separator).build();
-        Self { text, at: 0, line: 1, row: 0, reader, cells, filled: 0 }
+        Self { text, at: 0, line: 1, row: 0, separator, reader, cells, filled: 0 }
     }
 
     /// The next row, or the place of one whose quotation marks do not pair: then
@@ -105,14 +106,17 @@ impl<'a> Records<'a> {
     fn next(&mut self) -> Option<Result<Record, Place>> {
         self.pass_empty_lines();
         let place = Place { row: self.row, line: self.line };
-        let begin = self.at;
+        let (begin, filled) = (self.at, self.filled);
         let record = self.read(place)?;
         self.row += 1;
         let raw = self.text.get(begin..self.at).unwrap_or_default();
-        let whole = raw.iter().filter(|byte| **byte == b'"').count() % 2 == 0;
+        let whole = well_quoted(raw, self.separator);
         if !whole {
             let end = raw.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(raw.len());
-            self.at = begin + end;
+            (self.at, self.filled) = (begin + end, filled);
+        } else if raw.ends_with(b"\r") && self.text.get(self.at) == Some(&b'\n') {
+            // The reader ends a row at the first of both.
+            self.at += 1;
         }
         let passed = self.text.get(begin..self.at).unwrap_or_default();
         self.line += line_ends(passed);
@@ -151,6 +155,38 @@ impl<'a> Records<'a> {
                 // Cells never take more than the text that they are read from.
                 ReadRecordResult::OutputFull => return None,
             }
+        }
+    }
+}
+
+/// Whether quotation marks stand only around whole cells, or doubled within such
+/// a cell (RFC 4180, section 2). The reader would guess otherwise, and could take
+/// several rows for one.
+fn well_quoted(raw: &[u8], separator: u8) -> bool {
+    let ends_cell = |byte: Option<&u8>| byte.is_none_or(|b| *b == separator || matches!(b, b'\n' | b'\r'));
+    let mut rest = raw;
+    loop {
+        if let Some(mut quoted) = rest.strip_prefix(b"\"") {
+            loop {
+                let Some(mark) = quoted.iter().position(|byte| *byte == b'"') else { return false };
+                quoted = quoted.get(mark + 1..).unwrap_or_default();
+                match quoted.strip_prefix(b"\"") {
+                    Some(after) => quoted = after,
+                    None => break,
+                }
+            }
+            if !ends_cell(quoted.first()) {
+                return false;
+            }
+            rest = quoted;
+        }
+        let end = rest.iter().position(|byte| ends_cell(Some(byte))).unwrap_or(rest.len());
+        if rest.get(..end).unwrap_or_default().contains(&b'"') {
+            return false;
+        }
+        match rest.get(end + 1..) {
+            Some(after) => rest = after,
+            None => return true,
         }
     }
 }
@@ -377,6 +413,15 @@ mod tests {
         assert_eq!(found, [(3, 2), (5, 3)]);
         assert_eq!(list.bad[0].place, Place { row: 1, line: 2 });
         assert!(list.bad[0].has_password, "it may have one");
+    }
+
+    #[test]
+    fn marks_that_pair_across_rows_do_not_make_one_of_two() {
+        let text = "name,external_id\na\"A,000000000001\nb\"B,000000000002\n\"c,000000000003\n\"d,000000000004\ne,000000000005\n";
+        let list = list(text);
+        let bad: Vec<_> = list.bad.iter().map(|bad| (bad.place.line, bad.why.clone())).collect();
+        assert_eq!(bad, [2, 3, 4, 5].map(|line| (line, RowFault::Quote)));
+        assert_eq!(list.accounts[0].place, Place { row: 5, line: 6 });
     }
 
     #[test]
