@@ -25,7 +25,7 @@ const DIRECTORY: &str = "WARIFU_TEST_IMPORT_DIRECTORY";
 const KILLED_BEFORE: &str = "WARIFU_TEST_IMPORT_KILLED_BEFORE";
 
 /// More than a batch of seals.
-const ACCOUNTS: usize = 600;
+const ACCOUNTS: usize = 1100;
 /// Accounts; then intentions and seals of two batches.
 const COMMITS: usize = 5;
 
@@ -74,7 +74,7 @@ fn run(dir: &Path, killed_before: usize) -> (bool, String) {
 fn there(dir: &Path) -> (usize, usize) {
     let vault = PublicVault::open(dir).unwrap();
     let state = vault.log(&"acme".parse().unwrap()).unwrap().state;
-    let imported = state.accounts.iter().filter(|(_, account)| account.external_id.starts_with("000000000"));
+    let imported = state.accounts.iter().filter(|(_, account)| account.external_id.starts_with("00000000"));
     let versions: Vec<_> = imported.map(|(id, _)| state.versions_of(id, Factor::Password).len()).collect();
     assert!(versions.iter().all(|count| *count <= 1), "something is sealed twice");
     (versions.len(), versions.iter().sum())
@@ -88,7 +88,7 @@ fn killed_before_any_commit_it_leaves_a_valid_vault_and_the_next_run_finishes() 
         fresh.restore();
         assert!(!run(&dir, commit).0, "it was not killed before commit {commit}");
         world.verified();
-        let sealed = [0, 0, 0, 512, 512][commit - 1];
+        let sealed = [0, 0, 0, 1024, 1024][commit - 1];
         assert_eq!(there(&dir), (if commit == 1 { 0 } else { ACCOUNTS }, sealed), "before commit {commit}");
         let (finished, said) = run(&dir, usize::MAX);
         assert!(finished, "after commit {commit}");

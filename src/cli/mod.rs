@@ -26,6 +26,7 @@ mod witness;
 
 pub use args::Cli;
 pub use error::{CliError, Exit};
+pub use seal_all::{Ahead, system_rng};
 
 use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};

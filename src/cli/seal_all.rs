@@ -1,12 +1,12 @@
 //! `seal-all`: passwords that nobody has seen, for every account without one.
 
+use super::App;
 use super::args::SealAll;
 use super::error::CliError;
 use super::import::read_logins;
 use super::progress::Progress;
 use super::seal::confirm_group;
 use super::table::counted;
-use super::{App, Rng};
 use crate::event::{Made, Shown};
 use crate::import::accounts::List;
 use crate::name::{AccountId, Provider};
@@ -19,18 +19,67 @@ use crate::vault::bulk::{Bulk, Done};
 use crate::vault::hierarchy::{account, no_project};
 use crate::vault::import::{Unsealed, unsealed};
 use crate::vault::seal::Provenance;
-use rand::rand_core::UnwrapErr;
+use rand::rand_core::{TryCryptoRng, TryRng, UnwrapErr};
 use rand::rngs::SysRng;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use zeroize::Zeroize;
 
 /// The system's randomness, for each thread.
-pub fn system_rng() -> Rng {
-    UnwrapErr(SysRng)
+pub fn system_rng() -> Ahead {
+    Ahead { bytes: SecretBytes::zeroed(DRAWN), used: DRAWN }
 }
+
+/// Bytes that are drawn from the system at once.
+const DRAWN: usize = 4096;
+
+/// The system's own randomness, drawn ahead: a call of the system for each
+/// character of many passwords would cost more than the passwords. What was given
+/// out is wiped, so that nothing is there twice.
+pub struct Ahead {
+    bytes: SecretBytes,
+    used: usize,
+}
+
+impl TryRng for Ahead {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, mut to: &mut [u8]) -> Result<(), Infallible> {
+        while !to.is_empty() {
+            if self.used == DRAWN {
+                UnwrapErr(SysRng).try_fill_bytes(self.bytes.expose_mut())?;
+                self.used = 0;
+            }
+            let there = self.bytes.expose_mut().get_mut(self.used..).unwrap_or_default();
+            let count = there.len().min(to.len());
+            let (now, later) = to.split_at_mut(count);
+            let given = there.get_mut(..count).unwrap_or_default();
+            now.copy_from_slice(given);
+            given.zeroize();
+            self.used += count;
+            to = later;
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Ahead {}
 
 /// Ctrl-C ends a long command where nothing is half done.
 pub struct Brake(Arc<AtomicBool>);
@@ -74,7 +123,7 @@ pub fn seal_all(app: &mut App<'_>, args: &SealAll) -> Result<(), CliError> {
         app.confirm(&format!("Generate and seal {}?", counted(todo.accounts.len(), "password")), None)?;
         let (clock, brake, progress) = (app.clock, Brake::fitted(), Progress::new("passwords"));
         let all = todo.accounts.len() as u64;
-        let make = |at: usize, rng: &mut Rng| {
+        let make = |at: usize, rng: &mut Ahead| {
             let (provider, login) = contents.get(at).expect("one for each account");
             let password = generate(&PasswordRules::of(provider), args.length, rng);
             let login = login.as_ref().zip(logins.as_ref()).map(|(cell, logins)| logins.secret(cell));
@@ -147,4 +196,27 @@ fn contents(state: &Organisation, accounts: &[AccountId], logins: Option<&List>)
     let contents: Vec<_> = each.collect();
     let without = contents.iter().filter(|(_, login)| login.is_none()).count();
     (contents, without)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn randomness_that_was_drawn_ahead_is_given_out_once_and_never_ends() {
+        let mut rng = system_rng();
+        let mut seen = std::collections::BTreeSet::new();
+        for length in [1, 7, DRAWN - 3, DRAWN, 2 * DRAWN + 5, 64] {
+            let mut bytes = vec![0; length];
+            rng.try_fill_bytes(&mut bytes).unwrap();
+            for part in bytes.chunks_exact(16) {
+                assert!(part.iter().any(|byte| *byte != 0), "nothing was drawn");
+                assert!(seen.insert(part.to_vec()), "given out twice");
+            }
+            let given = rng.bytes.expose().get(..rng.used).unwrap();
+            assert!(given.iter().all(|byte| *byte == 0), "what was given out is wiped");
+        }
+        assert_ne!(rng.try_next_u64(), rng.try_next_u64());
+        assert_ne!(rng.try_next_u32(), rng.try_next_u32());
+    }
 }

@@ -23,7 +23,7 @@ use std::thread;
 
 /// Accounts of a batch: so few that little is lost when one is interrupted, and so
 /// many that two commits cost nothing beside the dealings.
-pub const BATCH: usize = 512;
+pub const BATCH: usize = 1024;
 
 /// How often a batch is made anew because others wrote to the log meanwhile.
 const ATTEMPTS: usize = 16;
@@ -99,22 +99,24 @@ impl Vault {
                 Some(dealt) => dealt,
                 None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng)?,
             };
-            let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
-            let sealing = begun.len();
             let ahead = match next {
                 Some((number, accounts)) => self.todo(log, number, accounts, &mut groups)?,
                 None => Vec::new(),
             };
-            dealt = thread::scope(|scope| {
-                let rng = bulk.rng;
+            let rng = bulk.rng;
+            let sealed = thread::scope(|scope| {
                 let ahead = (!ahead.is_empty()).then(|| scope.spawn(move || deal_all(ahead, rng)));
+                let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
+                let count = begun.len();
                 self.finish(log, bulk, begun)?;
-                ahead
-                    .map(|ahead| ahead.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .transpose()
+                let join = |worker: thread::ScopedJoinHandle<'_, Result<_, _>>| {
+                    worker.join().unwrap_or_else(resumed)
+                };
+                dealt = ahead.map(join).transpose()?;
+                Ok::<_, VaultError>(count)
             })?;
-            done.sealed += sealing;
-            done.passed += accounts.len() - sealing;
+            done.sealed += sealed;
+            done.passed += accounts.len() - sealed;
         }
         go_on(bulk.accounts.len());
         Ok(done)
@@ -317,9 +319,13 @@ fn on_all_cores<T: Send, U: Send>(
         let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || work(share))).collect();
         let mut all = Vec::new();
         for worker in started {
-            // A panic in a worker is one here.
-            all.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+            all.extend(worker.join().unwrap_or_else(resumed)?);
         }
         Ok(all)
     })
+}
+
+/// A panic in a worker is one here.
+fn resumed<T>(panic: Box<dyn std::any::Any + Send>) -> T {
+    std::panic::resume_unwind(panic)
 }

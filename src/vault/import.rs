@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of one commit.
-const BATCH: usize = 1000;
+const BATCH: usize = 4096;
 
 /// What applying a list would do.
 #[derive(Debug)]
