@@ -6,12 +6,15 @@
 //! `tests/corpus` replays the seeds through the same bodies on stable.
 
 use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentity};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackage};
 use warifu::ceremony::{custodian, recipient, recovery};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
+use warifu::import::accounts::{self, FileFault, List};
 use warifu::import::cloudtrail::Found;
+use warifu::import::csv;
 use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
@@ -23,7 +26,7 @@ use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
-use warifu::secret::SecretKey;
+use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Organisation, VaultState};
 
 /// Takes bytes and says whether they were accepted.
@@ -32,6 +35,7 @@ pub type Body = fn(&[u8]) -> bool;
 /// Every target by its name: that of its file in `fuzz_targets/` and of its
 /// folder in `corpus/`.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("accounts", accounts),
     ("add_checkpoint", add_checkpoint),
     ("bundle", bundle),
     ("card_file", card_file),
@@ -39,6 +43,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("cloudtrail", cloudtrail),
     ("contribution", contribution),
     ("credential_report", credential_report),
+    ("csv", csv),
     ("dealing", dealing),
     ("entry", entry),
     ("frontier", frontier),
@@ -69,6 +74,32 @@ pub const SEED: [u8; 32] = [1; 32];
 /// [`SEED`] as a key.
 pub fn key() -> SecretKey {
     SecretKey::from_slice(&SEED).expect("32 bytes")
+}
+
+/// A list of accounts as AWS prints it: accepted if every account can be used.
+pub fn accounts(bytes: &[u8]) -> bool {
+    listed(accounts::read_aws(&SecretBytes::new(bytes.to_vec())))
+}
+
+/// The same as comma-separated values.
+pub fn csv(bytes: &[u8]) -> bool {
+    listed(csv::read(&SecretBytes::new(bytes.to_vec())))
+}
+
+/// A list has no account twice, its rows stand in order, and its cells within it.
+fn listed(read: Result<List, FileFault>) -> bool {
+    let Ok(list) = read else { return false };
+    let ids: BTreeSet<_> = list.accounts.iter().map(|a| (&a.provider, &a.external_id)).collect();
+    assert_eq!(ids.len(), list.accounts.len(), "an account twice");
+    assert!(list.accounts.is_sorted_by_key(|a| a.place) && list.bad.is_sorted_by_key(|bad| bad.place));
+    for account in &list.accounts {
+        assert!(account.credential.is_none() || account.login.is_some(), "a password without a login");
+        let credential = account.credential.iter().flat_map(|c| [&c.password, &c.notes]);
+        for cell in account.login.iter().chain(credential) {
+            assert_eq!(list.expose(cell).len(), cell.len(), "a cell outside the list");
+        }
+    }
+    list.bad.is_empty()
 }
 
 /// A card file, without its passphrase.

@@ -148,6 +148,21 @@ pub enum Event {
         /// The provider's identifier.
         external_id: String,
     },
+    /// An account has another display name from now on; its address stays.
+    AccountRenamed {
+        /// Which.
+        account: AccountId,
+        /// The new name.
+        name: TextHash,
+    },
+    /// Whether there is a root user to sign in as, by the word of the host's
+    /// administration.
+    AccountStandingSet {
+        /// Which.
+        account: AccountId,
+        /// How it stands from now on.
+        standing: AccountStanding,
+    },
     /// A card was made and its owner's authenticator gave a right code.
     CardEnrolled(Enrolment),
     /// A group of custodians; every member signed.
@@ -304,6 +319,53 @@ pub enum Event {
         /// To whom they are shown.
         shown: Shown,
     },
+}
+
+/// Whether an account has a root user that somebody can sign in as.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountStanding {
+    /// It has one. Every account begins so.
+    #[default]
+    InUse,
+    /// Its root user has no credentials (AWS: central root access).
+    CredentialLess,
+    /// The provider has closed or suspended it.
+    Closed,
+}
+
+impl AccountStanding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InUse, Self::CredentialLess, Self::Closed];
+
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in-use",
+            Self::CredentialLess => "credential-less",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Whether a password can be of use.
+    pub fn in_use(&self) -> bool {
+        *self == Self::InUse
+    }
+}
+
+impl std::str::FromStr for AccountStanding {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let known = Self::ALL.into_iter().find(|standing| standing.as_str() == text);
+        known.ok_or_else(|| NameError::Standing(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for AccountStanding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -1120,6 +1182,8 @@ pub const KINDS: &[&str] = &[
     "gate-root-dealt",
     "project-created",
     "account-created",
+    "account-renamed",
+    "account-standing-set",
     "card-enrolled",
     "group-formed",
     "operator-admitted",
@@ -1155,6 +1219,8 @@ impl Event {
             Self::GateRootDealt(_) => "gate-root-dealt",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
+            Self::AccountRenamed { .. } => "account-renamed",
+            Self::AccountStandingSet { .. } => "account-standing-set",
             Self::CardEnrolled(_) => "card-enrolled",
             Self::GroupFormed(_) => "group-formed",
             Self::OperatorAdmitted(_) => "operator-admitted",
@@ -1199,6 +1265,8 @@ impl Event {
             | Self::GateRootDealt(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
+            | Self::AccountRenamed { .. }
+            | Self::AccountStandingSet { .. }
             | Self::CardEnrolled(_)
             | Self::GroupFormed(_)
             | Self::OperatorAdmitted(_)

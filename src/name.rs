@@ -49,6 +49,9 @@ pub enum NameError {
         "'{0}' is not an origin: use 1 to 200 printable ASCII characters without space or '+', like example.com/warifu"
     )]
     Origin(String),
+    /// No such standing of an account.
+    #[error("'{0}' is not how an account stands: it is in-use, credential-less or closed")]
+    Standing(String),
     /// No such factor.
     #[error("'{0}' is not a factor: there are password, mfa, recovery-codes, file and device")]
     Factor(String),

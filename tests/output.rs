@@ -255,6 +255,25 @@ fn every_field_of_the_json_is_documented() {
     assert_eq!(keys, ["error", "remedy", "exit"]);
 }
 
+#[test]
+fn every_field_of_an_imports_json_is_documented() {
+    let world = World::new();
+    let csv = "external_id,name,standing\n000000000001,New,\n111122224444,Renamed,closed\n1,Bad,\n";
+    std::fs::write(world.host_dir().join("a.csv"), csv).unwrap();
+    let plan = world.host(&["--json", "import", "csv", "acme/web", "a.csv"]).json();
+    fields_are_documented("import csv", &plan);
+    for list in ["new", "changed", "bad"] {
+        fields_are_documented("import csv", &plan[list]);
+    }
+    world.host(&["--json", "import", "csv", "acme/web", "a.csv", "--apply"]);
+    let sealed = world.host(&["--json", "seal-all", "acme/web"]).good().json();
+    fields_are_documented("seal-all", &sealed);
+    let rename = ["--json", "account", "rename", "acme/web/prod", "Shop"];
+    fields_are_documented("account rename", &world.host(&rename).good().json());
+    let standing = ["--json", "account", "standing", "acme/web/prod", "closed"];
+    fields_are_documented("account standing", &world.host(&standing).good().json());
+}
+
 fn every_help(command: &clap::Command, path: &str, check: &mut dyn FnMut(&str, &clap::Command)) {
     for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
         let path = format!("{path} {}", below.get_name());

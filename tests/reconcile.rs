@@ -146,7 +146,7 @@ fn a_sign_in_outside_of_ceremonies_is_an_alarm_and_one_inside_names_its_ceremony
     ];
     let file = story.file("a.json.gz", packed(&listed(&records)));
     let file = file.to_str().unwrap();
-    let ran = story.cloudtrail(&[file, "--json"]).ends(8);
+    let ran = story.cloudtrail(&[file, "--json"]).ends(9);
     let value = ran.json();
     let expected = ["before", "explained", "explained", "unexplained", "failed", "unexplained"];
     assert_eq!(verdicts(&value), expected);
@@ -164,7 +164,7 @@ fn a_sign_in_outside_of_ceremonies_is_an_alarm_and_one_inside_names_its_ceremony
     assert_eq!(entry["findings"][1]["at"], "2026-03-01T13:00:00.000Z");
     assert_eq!(entry["period"]["from"], "2026-03-01T08:00:00.000Z");
     story.run(&["audit", "verify"]).ends(0);
-    let text = story.cloudtrail(&[file]).ends(8);
+    let text = story.cloudtrail(&[file]).ends(9);
     let text = text.says(&[
         "ALARM: 2 unexplained uses",
         "UNEXPLAINED",
@@ -181,20 +181,20 @@ fn a_sign_in_outside_of_ceremonies_is_an_alarm_and_one_inside_names_its_ceremony
 fn a_second_run_enters_nothing_and_overlapping_files_only_what_is_new() {
     let story = story();
     let first = story.file("logs/1.json", listed(&[sign_in("1", "10:05"), sign_in("2", "12:00")]));
-    story.cloudtrail(&[first.to_str().unwrap()]).ends(8);
-    story.cloudtrail(&[first.to_str().unwrap()]).ends(8).says(&["Nothing new"]);
+    story.cloudtrail(&[first.to_str().unwrap()]).ends(9);
+    story.cloudtrail(&[first.to_str().unwrap()]).ends(9).says(&["Nothing new"]);
     assert_eq!(story.entries().len(), 1);
     // The same once more under another name, unordered, and something new.
     story.file(
         "logs/2.jsonl",
         [sign_in("3", "12:30"), sign_in("2", "12:00"), sign_in("3", "12:30")].join("\n"),
     );
-    let value = story.cloudtrail(&["logs", "--json"]).ends(8).json();
+    let value = story.cloudtrail(&["logs", "--json"]).ends(9).json();
     assert_eq!((&value["copies"], &value["files"]), (&2.into(), &2.into()));
     assert_eq!(value["counts"]["unexplained"], 2);
     let [_, second] = &story.entries()[..] else { panic!("two entries") };
     assert_eq!((&second["explained"], &second["unexplained"]), (&0.into(), &1.into()));
-    story.cloudtrail(&["logs"]).ends(8).says(&["Nothing new"]);
+    story.cloudtrail(&["logs"]).ends(9).says(&["Nothing new"]);
     story.run(&["audit", "verify", "acme"]).ends(0);
 }
 
@@ -263,7 +263,7 @@ fn a_bad_record_is_named_with_its_file_and_number_and_stops_nothing() {
     assert_eq!(entries[0]["unread"], 2);
     // An alarm counts more.
     story.file("logs/more.json", listed(&[sign_in("5", "13:00")]));
-    story.cloudtrail(&["logs"]).ends(8);
+    story.cloudtrail(&["logs"]).ends(9);
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_dry_run_enters_nothing_and_needs_no_gate() {
     let file = file.to_str().unwrap();
     fs::rename(story.world.vault.dir().join("gate.key"), story.files.path().join("gate.key")).unwrap();
     story.cloudtrail(&[file]).ends(7);
-    story.cloudtrail(&[file, "--dry-run"]).ends(8).says(&["Nothing was entered (--dry-run)."]);
+    story.cloudtrail(&[file, "--dry-run"]).ends(9).says(&["Nothing was entered (--dry-run)."]);
     assert!(story.entries().is_empty());
 }
 
@@ -329,9 +329,9 @@ fn the_period_can_be_narrowed_and_the_grace_chosen() {
     let until = ["--until", "2026-03-01T11:00:00Z", "--json"];
     let value = story.cloudtrail(&[&[file][..], &until].concat()).ends(0).json();
     assert_eq!((verdicts(&value), &value["to"]), (vec!["explained"], &"2026-03-01T11:00:00.000Z".into()));
-    story.cloudtrail(&[file, "--since", "2026-03-01T11:00:00Z"]).ends(8);
+    story.cloudtrail(&[file, "--since", "2026-03-01T11:00:00Z"]).ends(9);
     story.cloudtrail(&[file, "--grace", "2h"]).ends(0);
-    story.cloudtrail(&[file, "--grace", "5m"]).ends(8).says(&["ALARM: 2 unexplained uses"]);
+    story.cloudtrail(&[file, "--grace", "5m"]).ends(9).says(&["ALARM: 2 unexplained uses"]);
     let graces: Vec<_> = story.entries().iter().map(|entry| entry["grace"].as_u64().unwrap()).collect();
     assert_eq!(graces, [3600, 3600, 7200, 300], "on record, each with what it was judged by");
     for bad in ["30s", "2d", "x"] {
@@ -346,7 +346,7 @@ fn the_page_is_harmless_whatever_a_caller_sent() {
     let records = [record("1", "2026-03-01T12:00:00Z", NUMBER, nasty), sign_in("2", "10:05")];
     let file = story.file("<b>.json", format!("{}x", listed(&records)));
     let page = story.files.path().join("page.html");
-    story.cloudtrail(&[file.to_str().unwrap(), "--html", "page.html"]).ends(8);
+    story.cloudtrail(&[file.to_str().unwrap(), "--html", "page.html"]).ends(9);
     let text = fs::read_to_string(&page).unwrap();
     assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;·&#39;&quot;&amp;amp;"), "{text}");
     for bad in ["<script", "<b>", "\u{202e}", "http:", "https:", "src=", "href="] {
@@ -365,7 +365,7 @@ fn the_page_is_harmless_whatever_a_caller_sent() {
 fn no_address_and_no_user_agent_is_kept() {
     let story = story();
     let file = story.file("a.json", listed(&[record("1", "2026-03-01T12:00:00Z", NUMBER, "-of-somebody")]));
-    story.cloudtrail(&[file.to_str().unwrap()]).ends(8);
+    story.cloudtrail(&[file.to_str().unwrap()]).ends(9);
     for name in ["vault.db", "vault.db-wal"] {
         let bytes = fs::read(story.world.vault.dir().join(name)).unwrap_or_default();
         for needle in ["198.51.100.7", "-of-somebody", "Mozilla"] {
@@ -379,7 +379,7 @@ fn no_address_and_no_user_agent_is_kept() {
 fn a_record_of_facts_that_was_altered_is_found_and_not_believed() {
     let story = story();
     let file = story.file("a.json", listed(&[sign_in("1", "12:00")]));
-    story.cloudtrail(&[file.to_str().unwrap()]).ends(8);
+    story.cloudtrail(&[file.to_str().unwrap()]).ends(9);
     let log = story.world.log.state.id;
     let names = story.world.vault.store().record_names(&log).unwrap();
     let name = names.into_iter().find(|name| name.starts_with("reconciled/")).unwrap();
@@ -418,10 +418,10 @@ fn a_credential_report_is_held_against_the_ceremonies() {
     run(good(), &["--account", "acme/shop/prod"]).ends(0).says(&["Entered in the log: 1 entry."]);
     run(good(), &[]).ends(0).says(&["Nothing new"]);
     run(report(NUMBER, "no_information", "not_supported", "N/A"), &[]).ends(0);
-    let value = run(report(NUMBER, "2026-03-01T12:00:00+00:00", "false", "true"), &["--json"]).ends(8).json();
+    let value = run(report(NUMBER, "2026-03-01T12:00:00+00:00", "false", "true"), &["--json"]).ends(9).json();
     assert_eq!(value["counts"]["unexplained"], 1);
     assert_eq!(value["counts"]["weak"], 2);
-    let ran = run(report(NUMBER, "2026-03-01T12:00:00+00:00", "false", "true"), &[]).ends(8);
+    let ran = run(report(NUMBER, "2026-03-01T12:00:00+00:00", "false", "true"), &[]).ends(9);
     ran.says(&["ALARM: 1 unexplained use and 2 weaknesses", "no second factor", "an access key is active"]);
     let entries = story.entries();
     assert_eq!(entries.len(), 2);

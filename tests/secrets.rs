@@ -31,6 +31,7 @@ use warifu::store::Store;
 use warifu::time::Time;
 use warifu::vault::PublicVault;
 
+const IMPORTED_PASSWORD: &str = "Qz7=imported+Walrus-Tuba-55";
 const SPARE_PASSWORD: &str = "Zq8!nT4&wK6*hB3@of-spare";
 const LOGIN: &str = "root@example.com";
 const GATE_PASSPHRASE: &str = "saffron gondola whisper anvil marmot";
@@ -171,6 +172,12 @@ impl Scene {
         self.hear(self.world.host_with(&seal, SPARE_PASSWORD).good());
         let seal = ["seal", "acme/night/one", "--login", LOGIN, "--hand-over", "--exec", "cat > generated"];
         self.done(&["--json"].into_iter().chain(seal).collect::<Vec<_>>());
+        let csv = format!("slug,external_id,login,password\ntwo,000011112222,{LOGIN},{IMPORTED_PASSWORD}\n");
+        fs::write(self.world.host_dir().join("accounts.csv"), csv).unwrap();
+        self.secret("an imported password", IMPORTED_PASSWORD);
+        self.done(&["import", "csv", "acme/night", "accounts.csv"]);
+        let apply = ["import", "csv", "acme/night", "accounts.csv", "--apply", "--shred-source"];
+        self.done(&["--json"].into_iter().chain(apply).collect::<Vec<_>>());
         let generated = fs::read_to_string(self.world.host_dir().join("generated")).unwrap();
         self.secret("a generated password", generated.trim_end());
     }

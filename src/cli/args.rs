@@ -3,6 +3,7 @@
 //! `recovery`'s and `witness`'s.
 
 mod audit;
+mod import;
 mod reconcile;
 mod recovery;
 mod witness;
@@ -11,10 +12,12 @@ pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
+use crate::event::AccountStanding;
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
 };
@@ -97,6 +100,19 @@ Examples:
   warifu seal acme/web/prod --factor mfa --from qr.png
   warifu seal acme/web/prod --factor file --from root-key.pem")]
     Seal(Seal),
+    /// Generate and seal a password for every account that has none
+    #[command(after_help = "\
+Examples:
+  warifu seal-all acme
+  warifu seal-all acme/web --logins accounts.json")]
+    SealAll(SealAll),
+    /// Bring in accounts from a file: a dry run unless --apply is given
+    #[command(long_about = "\
+Bring in accounts from a file: a dry run unless --apply is given. \
+An account is known by provider and identifier, wherever in the organisation it is: \
+new ones go into the project, names and standings follow the file, nothing is removed. \
+What is entered is the word of this host's administration, and the log says so.")]
+    Import(Sub<ImportCommand>),
     /// Open a root password with a quorum, in one room
     #[command(after_help = "\
 Examples:
@@ -273,6 +289,27 @@ Examples:
     List {
         /// org or org/project
         scope: ScopeAddress,
+    },
+    /// Give an account another display name
+    #[command(after_help = "\
+Example:
+  warifu account rename acme/web/prod 'Webshop, Produktion'")]
+    Rename {
+        /// org/project/account
+        address: AccountAddress,
+        /// Display name, in any script
+        name: DisplayName,
+    },
+    /// Say whether an account has a root user that somebody can sign in as
+    #[command(after_help = "\
+Examples:
+  warifu account standing acme/web/prod credential-less
+  warifu account standing acme/web/prod in-use")]
+    Standing {
+        /// org/project/account
+        address: AccountAddress,
+        /// in-use, credential-less (central root access) or closed
+        standing: AccountStanding,
     },
     /// Show one
     #[command(after_help = "\

@@ -12,6 +12,7 @@ use crate::ceremony::recovery::RecoveryError;
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
+use crate::import::accounts::FileFault;
 use crate::import::cloudtrail::AccountNumber;
 use crate::import::credential_report::ReportError;
 use crate::log::checkpoint::CheckpointError;
@@ -304,6 +305,41 @@ pub enum CliError {
         /// Organisation.
         organisation: Slug,
     },
+    /// A file that is no list of accounts.
+    #[error("{}: {why}", path.display())]
+    List {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: FileFault,
+    },
+    /// Rows of a list that could not be used.
+    #[error("{}: {} could not be used, or only in part", path.display(), counted(*rows, "row"))]
+    Rows {
+        /// Which file.
+        path: PathBuf,
+        /// How many.
+        rows: usize,
+    },
+    /// Accounts for which nothing could be sealed.
+    #[error("{} left out: no group is bound to them", counted(*.0, "account"))]
+    LeftUnbound(usize),
+    /// A person stopped a long command; what it had done is done.
+    #[error("stopped after {done} of {of}; what was done is done")]
+    Stopped {
+        /// How many are done.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// A source that must not be destroyed.
+    #[error("{} was not overwritten: {why}", path.display())]
+    Unshredded {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
@@ -455,6 +491,17 @@ impl CliError {
             Self::UnknownAccount { .. } => {
                 "Name the organisation that has it, or add the account first; nothing was entered."
             }
+            Self::List { why, .. } => list_remedy(why),
+            Self::Rows { .. } => {
+                "All other rows are as reported. Correct these and run it again: it goes on from there."
+            }
+            Self::LeftUnbound(_) => {
+                "The others are sealed. Bind a group ('warifu bind ORG/PROJECT --group ORG/GROUP') and run it again."
+            }
+            Self::Stopped { .. } => "Run it again: it goes on from there, and seals nothing twice.",
+            Self::Unshredded { .. } => {
+                "What was imported is sealed. Destroy the file yourself when it is of no more use."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -504,8 +551,26 @@ impl CliError {
             Self::OnlyAPart { .. } => Exit::Part,
             Self::Alarm(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
-            Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
+            Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
+            Self::Stopped { .. } => Exit::Interrupted,
+            Self::Exec(_) | Self::Unshredded { .. } | Self::Rehearsal { .. } => Exit::Failed,
         }
+    }
+}
+
+fn list_remedy(why: &FileFault) -> &'static str {
+    match why {
+        FileFault::Empty => {
+            "Name the right file; if it was just made, see whether the command that made it failed."
+        }
+        FileFault::Utf16 => "Save it as UTF-8 and run the command again.",
+        FileFault::Json { .. } => {
+            "Make it with 'aws organizations list-accounts --output json'; for a table use 'warifu import csv'."
+        }
+        FileFault::Column { .. } => {
+            "Give the file a header of these names; columns that are not for warifu have to go."
+        }
+        FileFault::ColumnAgain(_) | FileFault::ColumnMissing(_) => "Correct the header.",
     }
 }
 
@@ -538,6 +603,11 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         }
         VaultError::NotAdmitted { operator, group } if group.contains('/') => {
             format!("Let the group admit the operator: warifu operator admit {group} {operator}.")
+        }
+        VaultError::NotInUse { address, .. } => {
+            format!(
+                "If it has a root password after all, say so first: warifu account standing {address} in-use."
+            )
         }
         VaultError::Unbound(address) => {
             let organisation = organisation(address);
@@ -620,6 +690,10 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
         VaultError::TextTooLong { .. } => "Shorten it.",
+        VaultError::NotInUse { .. } => {
+            "If it has a root password after all, set its standing to in-use first."
+        }
+        VaultError::StandsSo { .. } => "Nothing need be done.",
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -801,6 +875,7 @@ fn name_remedy(error: &NameError) -> &'static str {
         NameError::DisplayName => "Shorten the text of --name, or leave --name out.",
         NameError::Origin(_) => "Give --origin a name that is yours, like example.com/warifu.",
         NameError::Factor(_) => "Name one of these with --factor, or leave it out for the password.",
+        NameError::Standing(_) => "Write one of these three.",
     }
 }
 
@@ -1038,6 +1113,8 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotApart { .. }
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
+        | VaultError::NotInUse { .. }
+        | VaultError::StandsSo { .. }
         | VaultError::Unbound(_)
         | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)

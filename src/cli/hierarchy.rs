@@ -196,6 +196,22 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
             app.emit(value, || if rows.is_empty() { empty } else { account_table(&rows, room) });
             Ok(())
         }
+        AccountCommand::Rename { address, name } => {
+            let (mut vault, mut log) = app.open_log(&address.organisation)?;
+            vault.rename_account(&mut log, &address, &name, app.now(), &mut app.rng)?;
+            let value = json!({ "address": address.to_string(), "name": name.as_str() });
+            app.emit(value, || format!("Account {address} is called '{name}' from now on."));
+            Ok(())
+        }
+        AccountCommand::Standing { address, standing } => {
+            let (mut vault, mut log) = app.open_log(&address.organisation)?;
+            vault.set_standing(&mut log, &address, standing, app.now())?;
+            let value = json!({ "address": address.to_string(), "standing": standing });
+            app.emit(value, || {
+                format!("Account {address} is {standing} from now on, by the word of this host.")
+            });
+            Ok(())
+        }
         AccountCommand::Show { address } => {
             let (vault, log) = app.read_log(&address.organisation)?;
             let value = account_value(&vault, &log, &address)?;
@@ -278,6 +294,12 @@ pub fn account_table(rows: &[AccountStatus], room: Option<usize>) -> String {
 }
 
 fn account_state(row: &AccountStatus) -> String {
+    let state = state_of_version(row);
+    // Where nothing is sealed the state says it already.
+    if row.standing.in_use() || row.version.is_none() { state } else { format!("{state}; {}", row.standing) }
+}
+
+fn state_of_version(row: &AccountStatus) -> String {
     let now = match row.state {
         AccountState::Exposed => {
             format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default())

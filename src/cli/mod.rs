@@ -14,6 +14,7 @@ mod files;
 mod group;
 mod hand_over;
 mod hierarchy;
+mod import;
 mod next;
 mod open;
 mod people;
@@ -23,6 +24,7 @@ mod recovery;
 mod rehearse;
 mod room;
 mod seal;
+mod seal_all;
 mod status;
 mod table;
 mod tty;
@@ -31,6 +33,7 @@ mod witness;
 
 pub use args::Cli;
 pub use error::{CliError, Exit};
+pub use seal_all::{Ahead, system_rng};
 
 use crate::event::Purpose;
 use crate::name::{Slug, unprintable};
@@ -166,6 +169,8 @@ impl<'a> App<'a> {
             Command::Recover(args) => recovery::recover(self, &args),
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
+            Command::SealAll(args) => seal_all::seal_all(self, &args),
+            Command::Import(args) => import::import(self, args.command),
             Command::Open(args) => open::open(self, args),
             Command::Code(args) => code::code(self, args, Purpose::Code),
             Command::SignIn(args) => code::code(self, args, Purpose::SignIn),

@@ -140,7 +140,7 @@ fn asked_login(app: &mut App<'_>) -> Result<String, CliError> {
 
 /// A sealer confirms a group once, by typing the twelve words that its members
 /// read aloud: otherwise the host could name keys of its own.
-fn confirm_group(
+pub(super) fn confirm_group(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &Log,

@@ -1,5 +1,7 @@
-//! What comes from other systems: bytes in, types out. It decides nothing, and
-//! opens no file: it reads from whatever gives bytes.
+//! Files that other programs wrote: bytes in, types and faults out. Nothing is
+//! decided, looked up or sealed here, and no file is opened.
 
+pub mod accounts;
 pub mod cloudtrail;
 pub mod credential_report;
+pub mod csv;

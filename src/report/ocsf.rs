@@ -358,6 +358,33 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::AccountRenamed { account, .. } => {
+            let address = source.address(account);
+            Mapped {
+                taken: &["account"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Informational,
+                    format!("Account {address} has another display name"),
+                    json!({ "type": "Account", "type_id": 99, "uid": account, "name": address }),
+                )
+            }
+        }
+        Event::AccountStandingSet { account, standing } => {
+            let address = source.address(account);
+            Mapped {
+                taken: &["account", "standing"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!("Account {address} is {standing} by the host's word"),
+                    json!({
+                        "type": "Account", "type_id": 99, "uid": account, "name": address,
+                        "data": { "standing": standing },
+                    }),
+                )
+            }
+        }
         Event::CardEnrolled(enrolment) => Mapped {
             activity: Activity::FactorEnable,
             severity: Severity::Low,

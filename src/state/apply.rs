@@ -15,8 +15,8 @@ use super::{
     Standing, Version,
 };
 use crate::event::{
-    Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Purpose,
+    Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,
+    GivenUp, GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Purpose,
     Reconciliation, Refusal, Scope, Sealing, Shown, Signed, WitnessPolicy,
 };
 use crate::hex::Bytes;
@@ -29,7 +29,7 @@ use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
     request_digest, request_hash, targets_hash,
 };
-use crate::name::{Factor, GroupId, OrganisationId, Pseudonym, Recipient, external_id};
+use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, Recipient, external_id};
 use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::card::Role;
 use crate::seal::mfa::PERIODS;
@@ -130,6 +130,14 @@ pub enum Invalid {
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
+    /// Something is sealed for an account without a root user to sign in as.
+    #[error("account '{account}' is {standing}")]
+    NotInUse {
+        /// Its slug.
+        account: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
@@ -339,6 +347,19 @@ impl Organisation {
                 Ok(())
             }
             Event::AccountCreated { .. } => self.account_created(entry),
+            Event::AccountRenamed { account, name } => {
+                self.account_named(actor, account)?.name = Some(*name);
+                Ok(())
+            }
+            Event::AccountStandingSet { account, standing } => {
+                let found = self.account_named(actor, account)?;
+                // Said twice it would be no fact.
+                if found.standing == *standing {
+                    return Err(Invalid::Mismatch("standing"));
+                }
+                found.standing = *standing;
+                Ok(())
+            }
             Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::OperatorAdmitted(admission) => {
@@ -438,21 +459,29 @@ impl Organisation {
         let named = index::name_of(project, slug);
         fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
         let provided = index::identifier_of(provider, id);
-        if self.index.external.contains(&provided) {
+        if self.index.external.contains_key(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
         }
         external_id(provider, id).map_err(|_| Invalid::Mismatch("external id"))?;
         self.index.accounts.insert(named, *account);
-        self.index.external.insert(provided);
+        self.index.external.insert(provided, *account);
         let kept = Account {
             project: *project,
             slug: slug.clone(),
             name: *name,
             provider: provider.clone(),
             external_id: id.clone(),
+            standing: AccountStanding::InUse,
         };
         self.accounts.insert(*account, Box::new(kept));
         Ok(())
+    }
+
+    /// An account that the host's administration speaks of.
+    fn account_named(&mut self, actor: &Actor, id: &AccountId) -> Result<&mut Account, Invalid> {
+        by_host(actor)?;
+        let unknown = || Invalid::Unknown { what: "account", id: id.to_string() };
+        self.accounts.get_mut(id).map(|found| &mut **found).ok_or_else(unknown)
     }
 
     fn card_enrolled(
@@ -571,6 +600,7 @@ impl Organisation {
         self.check_binding_apart(binding)?;
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
+        self.index.bindings.insert((binding.scope, binding.factor), binding.serial);
         self.binding_serial = binding.serial;
         Ok(())
     }
@@ -688,11 +718,11 @@ impl Organisation {
         }
         let expected =
             pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
-        let account_exists = self.accounts.contains_key(&begun.account);
-        if expected != *credential
-            || !account_exists
-            || begun.version != self.next_version(&begun.account, begun.factor)
-        {
+        let account = self.accounts.get(&begun.account).ok_or(Invalid::Mismatch("credential"))?;
+        if !account.standing.in_use() {
+            return Err(Invalid::NotInUse { account: account.slug.to_string(), standing: account.standing });
+        }
+        if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
         self.index.versions.insert((begun.account, begun.factor), begun.version);

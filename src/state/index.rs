@@ -2,6 +2,7 @@
 //! takes time in proportion to its length. Made of the state beside it, by
 //! `apply.rs` alone; it is no part of what is stored.
 
+use crate::event::Scope;
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
 use sha2::{Digest as _, Sha256};
@@ -34,8 +35,10 @@ pub(super) struct Index {
     pub(super) projects: BTreeMap<Slug, ProjectId>,
     /// Accounts by [`name_of`].
     pub(super) accounts: BTreeMap<Digest, AccountId>,
-    /// [`identifier_of`] each account.
-    pub(super) external: BTreeSet<Digest>,
+    /// Accounts by [`identifier_of`].
+    pub(super) external: BTreeMap<Digest, AccountId>,
+    /// Serial of the binding in force.
+    pub(super) bindings: BTreeMap<(Scope, Factor), u64>,
     /// Cards' signing keys.
     pub(super) sign_keys: BTreeSet<Bytes<32>>,
     /// Cards' cosignature keys.

@@ -21,8 +21,8 @@ pub use roll::Roll;
 pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
-    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Purpose, Refusal, Scope,
-    Sealing, Shown, TextHash, WitnessPolicy,
+    AccountStanding, Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Purpose,
+    Refusal, Scope, Sealing, Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -80,7 +80,7 @@ pub struct Organisation {
     pub people: BTreeMap<Pseudonym, Enrolment>,
     /// Groups.
     pub groups: BTreeMap<GroupId, GroupStatement>,
-    /// Bindings in force, one for a scope and factor.
+    /// Bindings in force, one for a scope and factor, in the order of their serials.
     pub bindings: Vec<Binding>,
     /// Bindings ever made.
     pub binding_serial: u64,
@@ -149,6 +149,9 @@ pub struct Account {
     pub provider: Provider,
     /// The provider's identifier.
     pub external_id: String,
+    /// Whether there is a root user to sign in as.
+    #[serde(skip_serializing_if = "AccountStanding::in_use")]
+    pub standing: AccountStanding,
 }
 
 /// A request that was answered.
@@ -333,8 +336,21 @@ impl Organisation {
     /// An account by the names in its address.
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
-        let found = self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?);
+        self.account_in(id, account)
+    }
+
+    /// An account of a project by its name.
+    pub fn account_in(&self, project: &ProjectId, account: &Slug) -> Option<(&AccountId, &Account)> {
+        let found = self.accounts.get_key_value(self.index.accounts.get(&index::name_of(project, account))?);
         found.map(|(id, found)| (id, &**found)).filter(|(_, found)| found.slug == *account)
+    }
+
+    /// An account by its provider's identifier.
+    pub fn account_by_external(&self, provider: &Provider, id: &str) -> Option<(&AccountId, &Account)> {
+        let found =
+            self.accounts.get_key_value(self.index.external.get(&index::identifier_of(provider, id))?);
+        let found = found.map(|(key, found)| (key, &**found));
+        found.filter(|(_, found)| found.provider == *provider && found.external_id == id)
     }
 
     /// `org/group`.
@@ -359,23 +375,31 @@ impl Organisation {
 
     /// The binding that applies to an account: the narrowest scope wins.
     pub fn binding_of(&self, account: &AccountId, factor: Factor) -> Effective<'_> {
-        let project = self.accounts.get(account).map(|a| a.project);
-        let applies = |binding: &&Binding| {
-            binding.factor == factor
-                && match &binding.scope {
-                    Scope::Organisation => true,
-                    Scope::Project(id) => Some(*id) == project,
-                    Scope::Account(id) => id == account,
-                }
-        };
-        let narrowest = self.bindings.iter().filter(applies).max_by_key(|binding| binding.scope);
-        match narrowest.and_then(|b| Some((b, self.groups.get(&b.group)?))) {
+        let project = self.accounts.get(account).map(|a| Scope::Project(a.project));
+        let scopes = [Some(Scope::Account(*account)), project, Some(Scope::Organisation)];
+        self.narrowest(scopes.into_iter().flatten(), factor)
+    }
+
+    /// The binding that would apply to a new account of a project.
+    pub fn binding_in(&self, project: &ProjectId, factor: Factor) -> Effective<'_> {
+        self.narrowest([Scope::Project(*project), Scope::Organisation].into_iter(), factor)
+    }
+
+    /// The binding of the first of these scopes that has one.
+    fn narrowest(&self, mut scopes: impl Iterator<Item = Scope>, factor: Factor) -> Effective<'_> {
+        let bound = scopes.find_map(|scope| {
+            let serial = self.index.bindings.get(&(scope, factor))?;
+            let place = self.bindings.binary_search_by_key(serial, |binding| binding.serial).ok()?;
+            self.bindings.get(place)
+        });
+        match bound.and_then(|b| Some((b, self.groups.get(&b.group)?))) {
             Some((binding, group)) => Effective::Bound(binding, group),
             None => Effective::Unbound,
         }
     }
 
-    /// Versions of an account, oldest first.
+    /// Versions of an account, oldest first. Found by their ids, which follow from
+    /// account, factor and number: no other version is looked at.
     pub fn versions_of(&self, account: &AccountId, factor: Factor) -> Vec<(&Hash, &Version)> {
         let begun = 1..self.next_version(account, factor);
         begun

@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod audit;
+pub mod bulk;
 pub mod ceremony;
 pub mod code;
 pub mod commit;
@@ -11,6 +12,7 @@ pub mod file;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+pub mod import;
 mod own;
 pub mod own_log;
 pub mod people;
@@ -29,7 +31,7 @@ pub use commit::{Committed, EntryFault, Log, Records};
 use crate::ceremony::coder::CoderError;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
-use crate::event::{Actor, EntryError, Event, Hash};
+use crate::event::{AccountStanding, Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
 use crate::name::{Factor, LogName, NameError, OrganisationId, Origin, Slug, VaultId};
@@ -132,6 +134,22 @@ pub enum VaultError {
     TextTooLong {
         /// Bytes there.
         length: usize,
+    },
+    /// The account has no root user to sign in as.
+    #[error("{address} is {standing}: there is no root user to sign in as")]
+    NotInUse {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
+    /// The account stands so already.
+    #[error("{address} is {standing} already")]
+    StandsSo {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
     },
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]

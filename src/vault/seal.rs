@@ -3,13 +3,13 @@
 use super::hierarchy::account;
 use super::{Log, Records, Vault, VaultError, file};
 use crate::event::{Event, GroupStatement, Hash, Made, Sealing, Shown};
-use crate::name::{AccountAddress, AccountId, Factor, GroupId};
-use crate::pvss::{self, DealingContext, VerifiedDealing};
+use crate::name::{AccountAddress, AccountId, Factor, GroupId, Provider};
+use crate::pvss::{self, DealingContext, GateKey, VerifiedDealing};
 use crate::seal::contents::Sealable;
 use crate::seal::record;
 use crate::seal::words;
 use crate::secret::SecretPoint;
-use crate::state::{Effective, Organisation};
+use crate::state::{Account, Effective, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -58,6 +58,99 @@ pub fn holder<'a>(
     }
 }
 
+/// Nothing is sealed for an account without a root user to sign in as.
+pub fn in_use(account: &Account, address: impl FnOnce() -> String) -> Result<(), VaultError> {
+    let standing = account.standing;
+    if standing.in_use() { Ok(()) } else { Err(VaultError::NotInUse { address: address(), standing }) }
+}
+
+/// A dealing whose seal the log has begun with it, durably. Only the log makes
+/// one, and the gate answers for it once: the answer consumes it.
+pub(super) struct BegunSeal(VerifiedDealing);
+
+impl BegunSeal {
+    /// Whether the log at hand, which is as durable as its last commit, has begun
+    /// the seal with this very dealing.
+    pub(super) fn find(log: &Log, dealing: VerifiedDealing) -> Result<Self, VaultError> {
+        let credential = *dealing.context().cred();
+        let begun = log.state.begun.get(&credential).filter(|b| b.origin == *dealing.id());
+        begun.map(|_| Self(dealing)).ok_or(VaultError::NotBegun(credential))
+    }
+
+    /// The gate's ingredient, with the dealing that it was given for.
+    pub(super) fn ingredient(
+        self,
+        gate: &GateKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(VerifiedDealing, SecretPoint), VaultError> {
+        let dealing = self.0;
+        let (credential, origin) = (dealing.context().cred(), dealing.id());
+        let given = gate.ingredient(credential, origin, origin, rng);
+        let checked =
+            pvss::verify_ingredient(given.proof.expose(), gate.public(), credential, origin, origin)?;
+        Ok((dealing, checked))
+    }
+}
+
+/// What a `sealed` entry says of account, group and gate.
+pub(super) struct Subject {
+    account: AccountId,
+    group: GroupId,
+    epoch: u64,
+    gate_epoch: u64,
+    address: String,
+    provider: Provider,
+    external_id: String,
+}
+
+impl Subject {
+    /// As the state has them now.
+    pub(super) fn of(
+        state: &Organisation,
+        id: &AccountId,
+        group: &GroupStatement,
+    ) -> Result<Self, VaultError> {
+        let found = state.accounts.get(id).ok_or_else(|| VaultError::NothingSealed(state.address(id)))?;
+        Ok(Self {
+            account: *id,
+            group: group.group,
+            epoch: group.epoch,
+            gate_epoch: state.gate().epoch,
+            address: state.address(id),
+            provider: found.provider.clone(),
+            external_id: found.external_id.clone(),
+        })
+    }
+
+    /// The fact that a version is sealed with its first dealing.
+    pub(super) fn sealing(
+        self,
+        dealing: &VerifiedDealing,
+        payload: Hash,
+        factor: Factor,
+        version: u64,
+        provenance: Provenance,
+    ) -> Sealing {
+        Sealing {
+            credential: *dealing.context().cred(),
+            account: self.account,
+            factor,
+            version,
+            group: self.group,
+            epoch: self.epoch,
+            gate_epoch: self.gate_epoch,
+            payload,
+            dealing: *dealing.id(),
+            origin: *dealing.id(),
+            address: self.address,
+            provider: self.provider,
+            external_id: self.external_id,
+            made: provenance.made,
+            shown: provenance.shown,
+        }
+    }
+}
+
 impl Vault {
     /// Seals the next version of a factor. The dealing is verified, the
     /// intention is durable before the gate answers, and nothing is shown here.
@@ -71,7 +164,8 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
         let factor = contents.factor();
-        let (id, _) = account(&log.state, address)?;
+        let (id, found) = account(&log.state, address)?;
+        in_use(found, || address.to_string())?;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
@@ -84,49 +178,19 @@ impl Vault {
         let (dealing, shared) = pvss::deal(&context, &keys, rng)?;
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
         self.commit_host(log, now, vec![begun], Records::default())?;
-        let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
+        let begun = BegunSeal::find(log, dealing)?;
+        let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
+        let (dealing, ingredient) = begun.ingredient(&gate, rng)?;
         let sealed = record::seal(&credential, &shared, &ingredient, contents, rng)?;
-        let found =
-            log.state.accounts.get(&id).ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
-        let event = Event::Sealed(Sealing {
-            credential,
-            account: id,
-            factor,
-            version,
-            group: group.group,
-            epoch: group.epoch,
-            gate_epoch: log.state.gate().epoch,
-            payload: sealed.payload_hash(),
-            dealing: *dealing.id(),
-            origin: *dealing.id(),
-            address: log.state.address(&id),
-            provider: found.provider.clone(),
-            external_id: found.external_id.clone(),
-            made: provenance.made,
-            shown: provenance.shown,
-        });
+        let about = Subject::of(&log.state, &id, &group)?;
+        let event =
+            Event::Sealed(about.sealing(&dealing, sealed.payload_hash(), factor, version, provenance));
         let put = vec![
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),
         ];
         self.commit_host(log, now, vec![event], Records { put, ..Records::default() })?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
-    }
-
-    /// The gate's answer to a seal that is durably begun with this very dealing.
-    fn ingredient_for_sealing(
-        &self,
-        log: &Log,
-        dealing: &VerifiedDealing,
-        rng: &mut impl CryptoRng,
-    ) -> Result<SecretPoint, VaultError> {
-        let credential = dealing.context().cred();
-        let begun = log.state.begun.get(credential).filter(|b| b.origin == *dealing.id());
-        let begun = begun.ok_or(VaultError::NotBegun(*credential))?;
-        let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
-        let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
-        let gamma = &log.state.gate().gamma;
-        Ok(pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())?)
     }
 
     fn pins_file(&self) -> PathBuf {

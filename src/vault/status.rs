@@ -4,7 +4,7 @@ use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
 use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
-use crate::event::{GroupStatement, Made};
+use crate::event::{AccountStanding, GroupStatement, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::{Account, Effective, Organisation};
@@ -67,11 +67,23 @@ pub enum AccountState {
     Unsealed,
     /// There is none yet, and no group would hold it.
     Unbound,
+    /// There is none, and need be none: the root user has no credentials.
+    CredentialLess,
+    /// There is none, and the account is closed.
+    Closed,
 }
 
 impl AccountState {
     /// All of them, the most urgent first.
-    pub const ALL: [Self; 5] = [Self::Exposed, Self::Weakened, Self::Sealed, Self::Unsealed, Self::Unbound];
+    pub const ALL: [Self; 7] = [
+        Self::Exposed,
+        Self::Weakened,
+        Self::Sealed,
+        Self::Unsealed,
+        Self::Unbound,
+        Self::CredentialLess,
+        Self::Closed,
+    ];
 
     /// As it is written in JSON and tables.
     pub fn as_str(self) -> &'static str {
@@ -81,6 +93,8 @@ impl AccountState {
             Self::Sealed => "sealed",
             Self::Unsealed => "unsealed",
             Self::Unbound => "unbound",
+            Self::CredentialLess => "credential-less",
+            Self::Closed => "closed",
         }
     }
 }
@@ -109,6 +123,8 @@ pub struct AccountStatus {
     pub exposed: Option<Time>,
     /// Older versions that were exposed and can still be opened.
     pub older_exposed: Vec<u64>,
+    /// Whether there is a root user to sign in as.
+    pub standing: AccountStanding,
 }
 
 /// How one factor of an account stands.
@@ -287,6 +303,8 @@ impl PublicVault {
             (Some(_), _) if exposed.is_some() => AccountState::Exposed,
             (Some(_), _) if weakened > 0 => AccountState::Weakened,
             (Some(_), _) => AccountState::Sealed,
+            (None, _) if account.standing == AccountStanding::CredentialLess => AccountState::CredentialLess,
+            (None, _) if account.standing == AccountStanding::Closed => AccountState::Closed,
             (None, None) => AccountState::Unbound,
             (None, Some(_)) => AccountState::Unsealed,
         };
@@ -302,6 +320,7 @@ impl PublicVault {
             weakened,
             exposed,
             older_exposed: older.map(|(_, v)| v.sealing.version).collect(),
+            standing: account.standing,
         }
     }
 }
@@ -358,6 +377,7 @@ fn host_alone(state: &Organisation) -> Vec<String> {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };
     let made = |how: &[Made]| state.versions.values().filter(|v| how.contains(&v.sealing.made)).count();
+    let standing = |wanted| state.accounts.values().filter(|a| a.standing == wanted).count();
     let facts = [
         (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
         (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
@@ -365,6 +385,11 @@ fn host_alone(state: &Organisation) -> Vec<String> {
             state.accounts.len(),
             "added as account: name and external id are the host's word until a custodian reads them",
         ),
+        (
+            standing(AccountStanding::CredentialLess),
+            "said to be credential-less: nobody here can see whether root can be signed in as",
+        ),
+        (standing(AccountStanding::Closed), "said to be closed or suspended at the provider"),
         (
             made(&[Made::Typed, Made::Imported]),
             "sealed as typed or given on this host: whoever administers it could read along",

@@ -40,6 +40,7 @@ pub fn all() -> Vec<Seed> {
     seeds.points(&story);
     seeds.records(&story);
     seeds.sealed_roots(&story);
+    seeds.lists();
     seeds.notes();
     seeds.verifier_keys();
     seeds.checkpoints(&story);
@@ -99,6 +100,51 @@ impl Seeds {
                 ("bad-array", format!("[{end}]").into_bytes()),
                 ("bad-time-zone", with("Z\",\"actor\"", "+00:00\",\"actor\"")),
                 ("bad-not-utf8", b"{\"v\":\"\xff\"}".to_vec()),
+            ],
+        );
+    }
+
+    /// Lists of accounts, in both forms.
+    fn lists(&mut self) {
+        let account = r#"{"Id":"123456789012","Arn":"arn:aws:organizations::1:account/o-1/123456789012","Email":"root@example.com","Name":"Webshop","Status":"ACTIVE","State":"ACTIVE","JoinedMethod":"CREATED","JoinedTimestamp":1.5}"#;
+        let page = |accounts: &str, rest: &str| format!("{{\"Accounts\":[{accounts}]{rest}}}").into_bytes();
+        self.many(
+            "accounts",
+            [
+                ("ok-one", page(account, "")),
+                ("ok-none", page("", ",\"NextToken\":null")),
+                (
+                    "ok-two-pages",
+                    [page(account, ",\"NextToken\":\"x\""), page(r#"{"Id":"000000000001"}"#, "")].concat(),
+                ),
+                ("ok-byte-order-mark", [b"\xef\xbb\xbf".to_vec(), page(account, "")].concat()),
+                ("bad-twice", page(&format!("{account},{account}"), "")),
+                ("bad-eleven-digits", page(r#"{"Id":"12345678901"}"#, "")),
+                ("bad-number", page(r#"{"Id":123456789012}"#, "")),
+                ("bad-state", page(r#"{"Id":"123456789012","State":"LOST"}"#, "")),
+                ("bad-other-list", b"{\"Roots\":[]}".to_vec()),
+                ("bad-utf16", b"\xff\xfe{\0".to_vec()),
+            ],
+        );
+        let header = "slug,name,provider,external_id,standing,login,password,notes\n";
+        let rows = |rows: &str| format!("{header}{rows}").into_bytes();
+        self.many(
+            "csv",
+            [
+                (
+                    "ok-with-password",
+                    rows("prod,Webshop,aws,123456789012,in-use,root@example.com,Correct-Horse-7,\"a\nb\"\n"),
+                ),
+                ("ok-quoted", rows(",\"a, \"\"b\"\"\",gcp,x-1,closed,,,\r\n")),
+                ("ok-few-columns", b"external_id;name\n123456789012;A\n".to_vec()),
+                ("ok-carriage-returns", b"external_id\tname\r123456789012\tA\r".to_vec()),
+                ("bad-quotation-mark", rows(",\"a,aws,123456789012,,,,\n")),
+                ("bad-too-few-cells", rows("prod,Webshop,aws,123456789012\n")),
+                ("bad-no-login", rows(",,aws,123456789012,,,Correct-Horse-7,\n")),
+                ("bad-short-password", rows(",,aws,123456789012,,root@example.com,Ab1,\n")),
+                ("bad-twice", rows(",,aws,123456789012,,,,\n,,aws,123456789012,,,,\n")),
+                ("bad-no-header", b"123456789012,prod\n".to_vec()),
+                ("bad-not-utf8", b"external_id,name\n123456789012,\xff\n".to_vec()),
             ],
         );
     }

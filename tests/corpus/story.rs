@@ -5,9 +5,9 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member,
-    Mode, Period, Purpose, Reconciliation, Refusal, RootDealing, RootFinding, RootRecords, RootUse, SCHEMA,
-    SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper,
+    Line, Made, Member, Mode, Period, Purpose, Reconciliation, Refusal, RootDealing, RootFinding,
+    RootRecords, RootUse, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -319,6 +319,9 @@ impl Scene {
             provider: Provider::Other(slug("post-office")),
             external_id: "shop@example".to_owned(),
         });
+        self.by_host(Event::AccountRenamed { account: other, name: text("Post").hash() });
+        let standing = AccountStanding::CredentialLess;
+        self.by_host(Event::AccountStandingSet { account: other, standing });
         (project, account)
     }
 
@@ -497,6 +500,8 @@ impl Scene {
     /// A drill in which the gate and one custodian prove their keys, and another's
     /// code is wrong.
     fn drill(&mut self, group: &GroupStatement) {
+        // The codes of the ceremony are used up.
+        self.now = self.now + Span::minutes(2);
         let until = self.now + Span::days(14);
         let (id, epoch, nonce) = (group.group, group.epoch, Bytes([6; 32]));
         self.by_host(Event::DrillBegun { group: id, epoch, nonce, until });

@@ -6,7 +6,7 @@ use warifu::ceremony::custodian::ReviewError;
 use warifu::ceremony::recipient::FinishError;
 use warifu::event::{Actor, Binding, Event, GroupStatement, Hash, Made, Mode, Purpose, Scope, Shown};
 use warifu::hex::Bytes;
-use warifu::message::{Contribution, Notice, Target, operator_notice};
+use warifu::message::{Contribution, Notice, operator_notice};
 use warifu::name::{Factor, Pseudonym};
 use warifu::seal::contents::{Contents, RecoveryCodes, Sealable};
 use warifu::seal::hpke::{self, HpkeSecret};

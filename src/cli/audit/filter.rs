@@ -71,7 +71,10 @@ impl<'a> Filter<'a> {
     /// through its ceremony.
     fn concerns(&self, event: &Event, id: &AccountId) -> bool {
         match event {
-            Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
+            Event::AccountCreated { account, .. }
+            | Event::AccountRenamed { account, .. }
+            | Event::AccountStandingSet { account, .. }
+            | Event::SealBegun { account, .. } => account == id,
             Event::Sealed(sealing) => sealing.account == *id,
             Event::Bound(binding) => match &binding.scope {
                 Scope::Organisation => true,

@@ -130,6 +130,8 @@ fn summary(
         Event::AccountCreated { account, provider, external_id, .. } => {
             format!("{} ({provider} {external_id})", state.address(account))
         }
+        Event::AccountRenamed { account, .. } => state.address(account),
+        Event::AccountStandingSet { account, standing } => format!("{}: {standing}", state.address(account)),
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::GroupFormed(group) => {
             format!(
