@@ -20,7 +20,7 @@ use warifu::name::ProjectId;
 use warifu::seal::card::Role;
 use warifu::seal::totp::step_of;
 use warifu::secret::SecretKey;
-use warifu::state::{Invalid, Standing};
+use warifu::state::Invalid;
 use warifu::store::{Store, StoreError};
 use warifu::time::{Span, Time};
 use warifu::vault::ceremony::requester_secret;
