@@ -561,7 +561,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
         },
         Event::Released { ceremony, credential, custodians, .. } => {
             let (of, name) = source.version(credential);
-            let to = match source.state.and_then(|state| state.begun.get(credential)) {
+            let to = match source.state.and_then(|state| state.begun(credential)) {
                 Some(begun) if begun.factor.recipient() == Recipient::Gate => "the host could know it now",
                 _ => "it is exposed",
             };

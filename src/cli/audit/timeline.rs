@@ -87,7 +87,7 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
     // What the gate opened for itself was given to nobody.
     let released_to = |recipient| {
         let targets = (0u64..).zip(&ceremony.targets).filter(|(index, _)| ceremony.released.contains(index));
-        let mut factors = targets.filter_map(|(_, credential)| Some(state.begun.get(credential)?.factor));
+        let mut factors = targets.filter_map(|(_, credential)| Some(state.begun(credential)?.factor));
         factors.any(|factor| factor.recipient() == recipient)
     };
     let lasted = ended.unwrap_or(now) - ceremony.opened;
