@@ -3,8 +3,9 @@
 //!
 //! Each is one JSON object in one form: what decodes must encode to the same
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
-//! is current, is decided in [`crate::ceremony`]. Long, because all messages and
-//! what is signed of them stand in one place.
+//! is current, is decided in [`crate::ceremony`]. Long, because all messages of that
+//! ceremony and what is signed of them stand in one place; those by which keepers
+//! bring the gate's root back are in [`crate::ceremony::recovery`].
 
 use crate::event::{
     Hash, Mode, Opening, Purpose, SaltedText, Shown, Signed, TextHash, ciphertext_hash, printable,

@@ -767,3 +767,34 @@ fn the_stored_state_of_a_vault_without_keepers_is_what_it_always_was() {
     sorted.sort();
     assert_eq!(sorted, known);
 }
+
+/// Two processes form a group at once: the one that comes second is made from the
+/// log that the first has left, so that nothing of the first lies about.
+#[test]
+fn of_two_groups_formed_at_once_the_later_takes_the_place_of_the_earlier() {
+    let dir = TempDir::new().unwrap();
+    let home = dir.path().join("vault");
+    let now = Time::parse("2026-03-01T09:00:00.000Z").unwrap();
+    let later = Time::parse("2026-03-01T09:00:02.000Z").unwrap();
+    let rng = &mut StdRng::seed_from_u64(4);
+    let origin = "vault.example/warifu".parse().unwrap();
+    let mut first = Vault::init(&home, &origin, None, now, rng).unwrap();
+    let mut cards: Vec<_> = (0..3).map(|_| new_keeper(first.state(), rng)).collect();
+    cards.iter().for_each(|card| first.enrol_keeper(card, now).unwrap());
+    let mut second = Vault::open(&home, &mut || None).unwrap();
+    let mut statement = |members: [usize; 2], rng: &mut StdRng| {
+        let names: Vec<_> = members.iter().map(|at| cards[*at].pseudonym().clone()).collect();
+        let mut draft = draft(first.state(), 2, &names, rng).unwrap();
+        members.iter().for_each(|at| draft.join(first.state(), &cards[*at], rng).unwrap());
+        members.iter().for_each(|at| draft.sign(first.state(), &mut cards[*at]).unwrap());
+        draft.finish()
+    };
+    let (one, other) = (statement([0, 1], rng), statement([1, 2], rng));
+    first.form_recovery(&one, later, rng).unwrap();
+    second.form_recovery(&other, now, rng).unwrap();
+    assert_eq!(second.state().recovery.as_ref().unwrap().group, other.group);
+    let read = PublicVault::open(&home).unwrap();
+    let report = read.verify(None).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(read.store().record_names(&read.own_log()).unwrap().len(), 2);
+}

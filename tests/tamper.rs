@@ -579,6 +579,30 @@ fn vault_body_without_a_record() {
 }
 
 #[test]
+fn vault_bytes_beside_the_gates_dealt_root() {
+    let world = World::new();
+    let keepers = ["k1", "k2"].map(|folder| world.keeper(folder));
+    world.form_recovery(2, &keepers.each_ref());
+    world.verified();
+    let database = world.database();
+    for name in ["gate-root/1", "dealing/%"] {
+        let own = "log = (SELECT min(number) FROM log)";
+        let body = format!("SELECT body FROM record WHERE name LIKE '{name}' AND {own}");
+        let number: i64 = database.query_row(&body, [], |row| row.get(0)).unwrap();
+        let read = "SELECT bytes FROM body WHERE number = ?1";
+        let whole: Vec<u8> = database.query_row(read, [number], |row| row.get(0)).unwrap();
+        let mut bytes = whole.clone();
+        bytes[0] = 7;
+        let write = "UPDATE body SET bytes = ?1 WHERE number = ?2";
+        assert_eq!(database.execute(write, params![bytes, number]).unwrap(), 1);
+        let record = format!("record {}", name.trim_end_matches('%'));
+        found_in(&world, &[], &["WRONG @vault", &record, "other bytes beside it"]);
+        assert_eq!(database.execute(write, params![whole, number]).unwrap(), 1);
+    }
+    world.verified();
+}
+
+#[test]
 fn vault_record_padding_changed() {
     let world = World::new();
     world.verified();

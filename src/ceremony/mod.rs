@@ -1,4 +1,4 @@
-//! The recovery ceremony: pure functions from (state, message, time) to events.
+//! The ceremony in which a quorum opens what is sealed: pure functions from (state, message, time) to events.
 //!
 //! [`custodian`] is what a custodian's own machine checks and answers, [`judge`]
 //! is what the gate accepts and refuses, [`recipient`] is how the requester puts

@@ -1,6 +1,6 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s,
-//! `recovery`'s and `witness`'s.
+//! as it is: the whole grammar can be read at once, but for `audit`'s, `import`'s,
+//! `reconcile`'s, `recovery`'s and `witness`'s.
 
 mod audit;
 mod import;

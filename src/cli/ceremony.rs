@@ -243,8 +243,10 @@ fn finish_here(
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let here = (operator.card.card(), operator.path.as_path());
     if purpose != Purpose::Open {
-        if vault.known(&log, &ceremony)?.operator != *here.0.pseudonym() {
-            return Err(VaultError::CeremonyKey.into());
+        let asked = vault.known(&log, &ceremony)?.operator.clone();
+        if asked != *here.0.pseudonym() {
+            let (came, asked) = (here.0.pseudonym().to_string(), asked.to_string());
+            return Err(VaultError::OtherOperator { came, asked }.into());
         }
         let asked = (&ceremony, codes, to);
         let done = super::code::give_and_close(app, &mut vault, &mut log, here, asked)?;

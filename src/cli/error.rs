@@ -282,8 +282,13 @@ pub enum CliError {
         entries: u64,
     },
     /// Nothing explains how a root user was used, or it is not protected.
-    #[error("{0} of root users need somebody to look at them")]
-    Alarm(String),
+    #[error("{} of root users need somebody to look at them", alarms(*unexplained, *weak))]
+    Alarm {
+        /// Uses.
+        unexplained: u64,
+        /// Root users without protection.
+        weak: u64,
+    },
     /// Records of the provider could not be read.
     #[error("{} could not be read", counted(usize::try_from(*.0).unwrap_or(usize::MAX), "record"))]
     Unread(u64),
@@ -362,6 +367,18 @@ pub enum ExecFault {
     /// It ended otherwise than with 0.
     #[error("{0}")]
     Ended(std::process::ExitStatus),
+}
+
+/// What an alarm is about, in words.
+pub fn alarms(unexplained: u64, weak: u64) -> String {
+    let words = |count, one, many| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let there =
+        [words(unexplained, "unexplained use", "unexplained uses"), words(weak, "weakness", "weaknesses")];
+    there.into_iter().flatten().collect::<Vec<_>>().join(" and ")
 }
 
 impl CliError {
@@ -476,7 +493,7 @@ impl CliError {
             }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
-            Self::Alarm(_) => {
+            Self::Alarm { .. } => {
                 "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one. A weak one needs a second factor, and no access keys."
             }
             Self::Unread(_) => {
@@ -549,7 +566,7 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm(_) => Exit::Alarm,
+            Self::Alarm { .. } => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,
@@ -743,6 +760,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR."
         }
         VaultError::OtherRole { .. } => "Use a card with that role.",
+        VaultError::OtherOperator { .. } => {
+            "Whoever opened it finishes it; 'warifu ceremony list ORG' says who that is."
+        }
         VaultError::NotAMember { .. } => "'warifu group show ORG/GROUP' lists its members.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
@@ -1088,6 +1108,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::SeedStays(_)
         | VaultError::OtherRole { .. }
         | VaultError::NotAMember { .. }
+        | VaultError::OtherOperator { .. }
         | VaultError::ForeignCard(_)
         | VaultError::NotCounted(_)
         | VaultError::EnrolmentCode

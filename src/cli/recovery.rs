@@ -1,12 +1,12 @@
 //! `recovery` and `recover`: keepers' cards, their group, and a new machine on
 //! which they bring the gate's root back.
 
-use super::App;
 use super::args::{CardArgs, CardsArgs, NewKeeper, Recover, RecoveryCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::{new_gate_passphrase, show_as};
 use super::people::{new_passphrase, protect};
+use super::{App, IDLE};
 use super::{files, group};
 use crate::ceremony::custodian::ReviewError;
 use crate::ceremony::recovery::{NewMachine, RecoveryContribution, RecoveryPackage, call, contribute};
@@ -34,6 +34,7 @@ pub fn recovery(app: &mut App<'_>, command: RecoveryCommand) -> Result<(), CliEr
 
 fn enrol(app: &mut App<'_>, args: &NewKeeper) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
+    app.check_ahead(vault.state().last, IDLE, None)?;
     let card = new_keeper(vault.state(), &mut app.rng);
     let pseudonym = card.pseudonym().clone();
     let path = args.card.clone().unwrap_or_else(|| PathBuf::from(format!("{pseudonym}.card")));
@@ -83,6 +84,7 @@ fn form(
     args: &CardsArgs,
 ) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
+    app.check_ahead(vault.state().last, IDLE, None)?;
     let state = vault.state().clone();
     let mut draft = draft(&state, threshold, members, &mut app.rng)?;
     app.ui.note(&format!("Each of the {} keepers gives their card in turn.", members.len()));

@@ -44,29 +44,6 @@ use curve25519_dalek::Scalar;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-/// Everything that this module refuses.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum PvssError {
-    /// The keys of a group.
-    #[error(transparent)]
-    Group(#[from] GroupError),
-    /// A proof of possession.
-    #[error(transparent)]
-    Possession(#[from] PossessionError),
-    /// A dealing.
-    #[error(transparent)]
-    Dealing(#[from] DealingError),
-    /// A share.
-    #[error(transparent)]
-    Share(#[from] ShareError),
-    /// A set of shares.
-    #[error(transparent)]
-    Quorum(#[from] QuorumError),
-    /// The gate's ingredient.
-    #[error(transparent)]
-    Gate(#[from] GateError),
-}
-
 /// `H("nonce", 64 fresh random bytes, witness, statement…)` as a scalar.
 ///
 /// The fresh bytes make two proofs of one statement use two nonces; a nonce

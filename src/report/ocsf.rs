@@ -598,7 +598,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 Activity::Read,
                 Severity::Informational,
                 format!("The gate proved that it has the key of epoch {gate_epoch}"),
-                json!({ "type": "Gate", "type_id": 99, "version": gate_epoch.to_string() }),
+                json!({ "type": "Gate", "type_id": 99, "name": "the gate", "version": gate_epoch.to_string() }),
             )
         },
         Event::CustodianProved { answer, .. } => drilled(source, answer, None),

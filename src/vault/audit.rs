@@ -4,6 +4,7 @@ use super::{Log, PublicVault, VaultError, commit};
 use crate::ceremony::custodian;
 use crate::ceremony::judge::NotCounted;
 use crate::event::{Actor, Entry, EntryError, Event, Hash, Line};
+use crate::log::Frontier;
 use crate::log::entry::EntryBytes;
 use crate::name::OrganisationId;
 use crate::state::{Ceremony, Past};
@@ -56,6 +57,15 @@ impl PublicVault {
             lines.extend(custodian::lines(&self.store().entries(id, piece)?));
         }
         Ok(lines)
+    }
+
+    /// The tree over the first stored leaf hashes of a log.
+    pub(super) fn tree_of(&self, id: &OrganisationId, size: u64) -> Result<Frontier, VaultError> {
+        let mut tree = Frontier::new();
+        for piece in pieces(0..size) {
+            tree.extend(self.store().leaf_hashes(id, piece)?);
+        }
+        Ok(tree)
     }
 
     /// A ceremony of this organisation: from the state while it is open, from its

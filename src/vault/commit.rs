@@ -51,7 +51,7 @@ impl Log {
 pub(super) const ATTEMPTS: usize = 16;
 /// How far an entry that another process has just written may be dated after a
 /// command's `now`, which it read before it waited.
-const JUST_NOW: Span = Span::minutes(1);
+pub(super) const JUST_NOW: Span = Span::minutes(1);
 
 /// Records to put and delete in the same transaction.
 #[derive(Clone, Default)]

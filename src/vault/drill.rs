@@ -12,9 +12,6 @@ use crate::state::{Drill, Organisation};
 use crate::time::{Span, Time};
 use rand_core::CryptoRng;
 
-/// For how long a drill's proofs count, unless another time is asked for.
-pub const WINDOW: Span = Span::days(14);
-
 /// How often each custodian is to prove that the card is still there.
 pub const EVERY: Span = Span::days(90);
 

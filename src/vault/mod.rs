@@ -255,6 +255,14 @@ pub enum VaultError {
         /// Group.
         group: String,
     },
+    /// Another operator opened the ceremony.
+    #[error("the ceremony was opened by operator {asked}, not by {came}")]
+    OtherOperator {
+        /// Whose card was given.
+        came: String,
+        /// Who opened it.
+        asked: String,
+    },
     /// The card's owner has no share in the group.
     #[error("{who} is no member of group '{group}'")]
     NotAMember {

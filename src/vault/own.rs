@@ -5,7 +5,6 @@ use super::{PublicVault, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::Seen;
 use crate::event::{Actor, Event};
 use crate::hex::Bytes;
-use crate::log::merkle::{self, Frontier};
 use crate::name::{OrganisationId, Origin};
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
@@ -15,45 +14,54 @@ use crate::time::Time;
 const ATTEMPTS: usize = 20;
 
 impl Vault {
-    /// Commits events of the host to the vault's own log as it now is, in one
-    /// transaction.
+    /// Commits events of the host to the vault's own log, in one transaction. They
+    /// and their records are made from the log as it is, and made anew where another
+    /// process was faster.
     pub(super) fn commit_own(
         &mut self,
         now: Time,
-        events: &[Event],
-        records: &Records,
+        mut make: impl FnMut(&Self) -> Result<(Vec<Event>, Records), VaultError>,
     ) -> Result<(), VaultError> {
+        let mut now = now;
         for _ in 1..ATTEMPTS {
-            match self.try_commit_own(now, events, records) {
+            match self.try_commit_own(now, make(self)?) {
                 Err(VaultError::Store(StoreError::Conflict { .. })) => {}
                 done => return done,
             }
             self.public.state = commit::load_vault(self.store())?;
+            // What the other process has just written may be a little later.
+            let last = self.state().last;
+            if last - now <= commit::JUST_NOW {
+                now = now.max(last);
+            }
         }
-        self.try_commit_own(now, events, records)
+        self.try_commit_own(now, make(self)?)
     }
 
-    fn try_commit_own(&mut self, now: Time, events: &[Event], records: &Records) -> Result<(), VaultError> {
+    fn try_commit_own(
+        &mut self,
+        now: Time,
+        (events, records): (Vec<Event>, Records),
+    ) -> Result<(), VaultError> {
         let id = self.own_log();
         let mut next = self.state().clone();
         if now < next.last {
             return Err(VaultError::ClockBack { now, last: next.last });
         }
         let expected_size = next.size;
-        let mut tree = Frontier::new();
-        self.store().leaf_hashes(&id, 0..expected_size)?.into_iter().for_each(|leaf| tree.push(leaf));
+        let mut tree = self.tree_of(&id, expected_size)?;
         let mut entries = Vec::with_capacity(events.len());
         for event in events {
-            let (line, entry) = commit::line_of(Actor::Host, event.clone(), now)?;
+            let (line, entry) = commit::line_of(Actor::Host, event, now)?;
             next.apply(&line, &entry.leaf_hash())?;
             tree.push(entry.leaf_hash());
             entries.push(entry);
         }
         let checkpoint = commit::sign(&self.gate, &id, &Origin::of_log(&next.origin, &id), &tree)?;
-        let delete = records.delete.iter().map(|name| RecordKey { log: id, name: name.clone() });
+        let delete = records.delete.into_iter().map(|name| RecordKey { log: id, name });
         let _durable = self.public.store.commit(Batch {
             appends: vec![Append { log: id, expected_size, entries, checkpoint }],
-            put_records: commit::keyed(id, records.put.clone()),
+            put_records: commit::keyed(id, records.put),
             delete_records: delete.collect(),
             projections: vec![commit::projection(&id, &next)],
             ..Batch::default()
@@ -84,6 +92,6 @@ impl PublicVault {
         if size > self.store().size(&id)? {
             return Ok(None);
         }
-        Ok(Some(merkle::root(&self.store().leaf_hashes(&id, 0..size)?)))
+        Ok(Some(self.tree_of(&id, size)?.root()))
     }
 }

@@ -86,7 +86,7 @@ impl Vault {
         let (pseudonym, sign_key) = (card.pseudonym().clone(), signing.public());
         let mut keeper = Keeper { pseudonym, sign_key, signature: Bytes([0; 64]) };
         keeper.signature = signing.sign(&keeper.digest(&self.state().vault, &self.state().first_entry));
-        self.commit_own(now, &[Event::KeeperEnrolled(keeper)], &Records::default())
+        self.commit_own(now, |_| Ok((vec![Event::KeeperEnrolled(keeper.clone())], Records::default())))
     }
 
     /// Enters a recovery group that every member signed and deals the gate's present
@@ -98,13 +98,15 @@ impl Vault {
         now: Time,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(), VaultError> {
-        self.check_apart(statement)?;
-        let mut records = Records::default();
-        for dealt in self.state().dealt.values() {
-            records.delete.extend([root_record(dealt.gate_epoch), dealing_record(&dealt.dealing)]);
-        }
-        let dealt = self.deal_root(statement, &mut records, rng)?;
-        self.commit_own(now, &[Event::GroupFormed(statement.clone()), dealt], &records)
+        self.commit_own(now, |vault| {
+            vault.check_apart(statement)?;
+            let mut records = Records::default();
+            for dealt in vault.state().dealt.values() {
+                records.delete.extend([root_record(dealt.gate_epoch), dealing_record(&dealt.dealing)]);
+            }
+            let dealt = vault.deal_root(statement, &mut records, rng)?;
+            Ok((vec![Event::GroupFormed(statement.clone()), dealt], records))
+        })
     }
 
     /// Deals the present root to a group; gives the entry and adds the records. The

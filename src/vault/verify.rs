@@ -1,7 +1,6 @@
 //! Verifying a vault against its own logs: each log by `audit`, then what lies
 //! beside it against what the log adds up to.
 
-use super::audit::pieces;
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::text_record;
@@ -18,7 +17,7 @@ use crate::event::{Hash, RootDealing, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
-use crate::log::{Checkpoint, EntryBytes, Frontier, Hash as LeafHash, checkpoint};
+use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::{Dealing, DealingContext};
@@ -259,6 +258,19 @@ impl Check<'_> {
             expected.insert(root_record(dealt.gate_epoch), OfRecovery::Root(dealt));
             expected.insert(dealing_record(&dealt.dealing), OfRecovery::Dealing(dealt));
         }
+        self.walk_records(&expected, &BTreeMap::new(), |_, (_, expected), bytes| {
+            expected.holds(state, bytes)
+        });
+    }
+
+    /// Every record that must be there is, every other one that is there may be, and
+    /// each is what it must be, with nothing beside it in its row.
+    fn walk_records<E: Copy>(
+        &mut self,
+        expected: &BTreeMap<String, E>,
+        optional: &BTreeMap<String, E>,
+        holds: impl Fn(&Self, (&str, E), &[u8]) -> bool,
+    ) {
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
@@ -267,15 +279,27 @@ impl Check<'_> {
             self.found(None, format!("record {} is missing", shorten(name)));
         }
         for name in names {
-            let Some(expectation) = expected.get(&name) else {
+            let Some(expectation) = expected.get(&name).or_else(|| optional.get(&name)).copied() else {
                 self.found(None, format!("record {} belongs to no entry", shorten(&name)));
                 continue;
             };
-            match self.vault.record(&self.id, &name) {
-                Ok(bytes) if expectation.holds(state, &bytes) => self.records += 1,
-                Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
-                Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
-            }
+            let key = RecordKey { log: self.id, name };
+            let read = self.vault.store().record_and_padding(&key);
+            let what = match read.map(|read| read.ok_or(Lack::Missing)) {
+                Ok(Ok((bytes, _))) if !holds(self, (&key.name, expectation), &bytes) => {
+                    "is not what its entry says".to_owned()
+                }
+                Ok(Ok((_, true))) => {
+                    self.records += 1;
+                    continue;
+                }
+                Ok(Ok((_, false))) => {
+                    "has other bytes beside it in its row, which are no part of it".to_owned()
+                }
+                Ok(Err(why)) => format!("cannot be read: {why}"),
+                Err(why) => format!("cannot be read: {why}"),
+            };
+            self.found(None, format!("record {} {what}", shorten(&key.name)));
         }
     }
 
@@ -318,7 +342,8 @@ impl Check<'_> {
         match checkpoint::open(kept.as_bytes(), &key?) {
             Ok(stated) => {
                 // The entries are those of the signed root by now, and their hashes too.
-                if self.root_of_stored(stated.size).ok() != Some(stated.root) {
+                let tree = self.vault.tree_of(&self.id, stated.size);
+                if tree.map(|tree| tree.root()).ok() != Some(stated.root) {
                     let size = stated.size;
                     self.found(
                         None,
@@ -329,15 +354,6 @@ impl Check<'_> {
             Err(why) => self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}")),
         }
         Some(kept)
-    }
-
-    /// Root over the first stored leaf hashes.
-    fn root_of_stored(&self, size: u64) -> Result<LeafHash, StoreError> {
-        let mut tree = Frontier::new();
-        for piece in pieces(0..size) {
-            tree.extend(self.vault.store().leaf_hashes(&self.id, piece)?);
-        }
-        Ok(tree.root())
     }
 
     fn cosigned(&mut self, state: &Organisation, note: &str, what: &str) {
@@ -376,37 +392,7 @@ impl Check<'_> {
             let held = ceremony.accepted.keys();
             expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
-        let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
-            self.found(None, format!("the records cannot be listed: {why}"));
-            Vec::new()
-        });
-        for name in expected.keys().filter(|name| !names.contains(*name)) {
-            self.found(None, format!("record {} is missing", shorten(name)));
-        }
-        for name in names {
-            let expectation = expected.get(&name).copied().or_else(|| texts.get(&name).copied());
-            let Some(expectation) = expectation else {
-                self.found(None, format!("record {} belongs to no entry", shorten(&name)));
-                continue;
-            };
-            let key = RecordKey { log: self.id, name };
-            let read = self.vault.store().record_and_padding(&key);
-            let what = match read.map(|read| read.ok_or(Lack::Missing)) {
-                Ok(Ok((bytes, _))) if !self.holds(state, (&key.name, expectation), &bytes) => {
-                    "is not what its entry says".to_owned()
-                }
-                Ok(Ok((_, true))) => {
-                    self.records += 1;
-                    continue;
-                }
-                Ok(Ok((_, false))) => {
-                    "has other bytes beside it in its row, which are no part of it".to_owned()
-                }
-                Ok(Err(why)) => format!("cannot be read: {why}"),
-                Err(why) => format!("cannot be read: {why}"),
-            };
-            self.found(None, format!("record {} {what}", shorten(&key.name)));
-        }
+        self.walk_records(&expected, &texts, |check, of, bytes| check.holds(state, of, bytes));
     }
 
     fn holds(&self, state: &Organisation, (name, expected): (&str, Expected), bytes: &[u8]) -> bool {
@@ -459,6 +445,7 @@ enum Expected {
 }
 
 /// A record beside the vault's own log.
+#[derive(Clone, Copy)]
 enum OfRecovery<'a> {
     /// The sealed root.
     Root(&'a RootDealing),

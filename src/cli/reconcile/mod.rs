@@ -175,7 +175,7 @@ fn finish(
     app.emit(told.json(how.html.as_deref()), || told.text(room));
     let (unexplained, weak) = told.alarms();
     if unexplained + weak > 0 {
-        return Err(CliError::Alarm(told.alarm_words()));
+        return Err(CliError::Alarm { unexplained, weak });
     }
     if outcome.unread > 0 { Err(CliError::Unread(outcome.unread)) } else { Ok(()) }
 }

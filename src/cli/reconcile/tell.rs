@@ -1,6 +1,7 @@
 //! What came of a reconciliation, as text, as JSON and as a page.
 
 use super::{Read, Unreadable};
+use crate::cli::error::alarms;
 use crate::cli::table::{Column, counted, table};
 use crate::event::{Period, RootRecords, RootUse};
 use crate::name::{AccountId, Slug, printable};
@@ -51,14 +52,6 @@ impl Told<'_> {
         (count(Verdict::Unexplained), count(Verdict::Weak))
     }
 
-    /// The same in words.
-    pub fn alarm_words(&self) -> String {
-        let (unexplained, weak) = self.alarms();
-        let words = [number(unexplained, "unexplained use"), number(weak, "weakness")];
-        let there = [unexplained, weak].into_iter().zip(words).filter(|(count, _)| *count > 0);
-        there.map(|(_, words)| words).collect::<Vec<_>>().join(" and ")
-    }
-
     fn counts(&self) -> [(&'static str, u64); 8] {
         let count = |is: &dyn Fn(&Verdict) -> bool| self.outcome.count(is);
         let (unexplained, weak) = self.alarms();
@@ -94,7 +87,8 @@ impl Told<'_> {
     }
 
     fn verdict(&self) -> (String, bool) {
-        let words = self.alarm_words();
+        let (unexplained, weak) = self.alarms();
+        let words = alarms(unexplained, weak);
         if !words.is_empty() {
             return (format!("ALARM: {words}"), true);
         }

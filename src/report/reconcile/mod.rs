@@ -30,8 +30,6 @@ pub const DELIVERY: Span = Span::minutes(15);
 pub const SKEW: Span = Span::minutes(1);
 /// How long a session of a root user can last at most.
 pub const SESSION: Span = Span::hours(12);
-/// For how long after its end a ceremony explains a use, unless another is given.
-pub const GRACE: Span = Span::hours(1);
 
 /// By what a use is judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,9 +130,9 @@ pub struct Gathered {
     pub unknown_ids: BTreeSet<Bytes<32>>,
     /// Copies of what was there already.
     pub copies: u64,
-    /// RootRecords that were read.
+    /// Records that were read.
     pub records: u64,
-    /// RootRecords that could not be.
+    /// Records that could not be.
     pub unread: u64,
     /// The period that the records are of.
     pub period: Option<(Time, Time)>,
@@ -183,7 +181,7 @@ pub struct Outcome {
     pub awaited: Vec<Unused>,
     /// The period that the records are of.
     pub period: Option<Period>,
-    /// RootRecords that could not be read.
+    /// Records that could not be read.
     pub unread: u64,
 }
 
