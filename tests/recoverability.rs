@@ -9,9 +9,11 @@ mod support;
 use rand::{SeedableRng, rngs::StdRng};
 use support::*;
 use warifu::audit::recoverability::Fault;
-use warifu::event::{Hash, Scope};
+use warifu::event::{Event, Hash, Scope};
 use warifu::store::{Batch, RecordKey, Store, sqlite::SqliteStore};
-use warifu::vault::recoverability::Recoverability;
+use warifu::time::Span;
+use warifu::vault::drill;
+use warifu::vault::recoverability::{NotShown, Recoverability};
 use warifu::vault::seal::{dealing_record, sealed_record};
 
 fn check(world: &World, group: Option<&str>) -> Recoverability {
@@ -58,6 +60,28 @@ fn what_was_just_sealed_could_be_opened() {
     let group = &found.groups[0];
     assert_eq!((group.group.as_str(), group.threshold, group.members), ("acme/root", 3, 5));
     assert_eq!((group.good, group.failed, group.label.as_str()), (1, 0, "proven"));
+}
+
+#[test]
+fn without_a_drill_it_is_no_success() {
+    let mut world = World::new();
+    let short = check(&world, None).not_shown(world.now);
+    let members = NotShown::Members { group: "acme/root".to_owned(), live: 0, threshold: 3 };
+    assert_eq!(short, [members, NotShown::Gate]);
+    let group = world.group();
+    let begun = world.vault.begin_drill(&mut world.log, &group, Span::days(1), world.now, &mut world.rng);
+    let begun = begun.unwrap();
+    for who in 0..3 {
+        let card = &world.custodians[who].card;
+        let answer =
+            drill::answer(&world.log.state, &group, &begun, card, world.now, &mut world.rng).unwrap();
+        let code = world.custodians[who].code(world.now);
+        let event = world.vault.answer_drill(&mut world.log, &answer, &code, world.now).unwrap();
+        assert!(matches!(event, Event::CustodianProved { .. }), "{event:?}");
+    }
+    assert_eq!(check(&world, None).not_shown(world.now), []);
+    world.pass(Span::days(91));
+    assert_eq!(check(&world, None).not_shown(world.now).len(), 2, "it is too long ago");
 }
 
 #[test]

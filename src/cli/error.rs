@@ -178,6 +178,9 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// Nobody has shown lately that the keys are there which what is sealed needs.
+    #[error("it was not shown lately that enough keys are still there")]
+    NotShown,
     /// Sealed versions that could not be opened.
     #[error("{} could not be opened", counted(*.0, "current version"))]
     Unrecoverable(usize),
@@ -465,6 +468,7 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
+            Self::NotShown => "Hold a drill with each group that is named above: warifu drill ORG/GROUP.",
             Self::Unrecoverable(_) => {
                 "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
             }
@@ -566,7 +570,7 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm { .. } => Exit::Alarm,
+            Self::Alarm { .. } | Self::NotShown => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,

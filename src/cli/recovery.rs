@@ -87,6 +87,14 @@ fn form(
     app.check_ahead(vault.state().last, IDLE, None)?;
     let state = vault.state().clone();
     let mut draft = draft(&state, threshold, members, &mut app.rng)?;
+    if let Some(before) = &state.recovery {
+        let before: Vec<_> = before.members.iter().map(|member| member.pseudonym.to_string()).collect();
+        app.ui.note(&format!(
+            "There is a recovery group already: {}. What they hold of the gate's root is destroyed when this one takes their place.",
+            before.join(", ")
+        ));
+        app.confirm("Is it to be replaced?", None)?;
+    }
     app.ui.note(&format!("Each of the {} keepers gives their card in turn.", members.len()));
     let mut rng = UnwrapErr(SysRng);
     let mut given = cards::unlock_each(app, args, members.len(), "keeper", &mut |app, open| {

@@ -4,14 +4,14 @@
 //! `warifu gate 1 argon2id MEMORY_KIB PASSES LANES SALT` and nonce ‖ ciphertext
 //! of the root under XChaCha20-Poly1305, the first line being associated data.
 
-use super::file::sync_folder;
+use super::file;
 use crate::seal::aead;
 use crate::seal::passphrase::{self, KdfParams};
 use crate::secret::{SecretBytes, SecretKey};
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -78,18 +78,7 @@ pub fn write(
     for part in [&head, "\n", &body, "\n"] {
         text.push_str(part);
     }
-    write_new(path, text.as_bytes()).map_err(io)
-}
-
-/// Writes a file that must not be there, for its owner alone: a crash leaves all of
-/// it or nothing under its name.
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix("gate.key.new").tempfile_in(dir)?;
-    beside.write_all(bytes)?;
-    beside.as_file().sync_all()?;
-    beside.persist_noclobber(path).map_err(|refused| refused.error)?;
-    sync_folder(dir)
+    file::create(path, text.as_bytes()).map_err(io)
 }
 
 /// Whether the file is protected by a passphrase; the root stays unread.

@@ -30,6 +30,39 @@ pub struct Recoverability {
     pub groups: Vec<GroupRecoverability>,
 }
 
+/// What nobody has shown of an organisation within [`EVERY`], though no record is
+/// wrong: then it may be that nothing can be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotShown {
+    /// Fewer members of this group than must come proved that their keys are there.
+    Members {
+        /// `org/group`.
+        group: String,
+        /// How many proved.
+        live: usize,
+        /// How many must come.
+        threshold: u64,
+    },
+    /// The gate did not prove its key.
+    Gate,
+}
+
+impl Recoverability {
+    /// What was not shown of what is sealed.
+    pub fn not_shown(&self, now: Time) -> Vec<NotShown> {
+        if self.versions == 0 {
+            return Vec::new();
+        }
+        let short = self.groups.iter().filter(|group| group.margin < 0).map(|group| {
+            let GroupRecoverability { group, live, threshold, .. } = group;
+            NotShown::Members { group: group.clone(), live: *live, threshold: *threshold }
+        });
+        let gate = self.gate_proved.is_none_or(|at| at < now - EVERY).then_some(NotShown::Gate);
+        short.chain(gate).collect()
+    }
+}
+
 /// What one group could open.
 #[derive(Debug, Serialize)]
 pub struct GroupRecoverability {

@@ -3,7 +3,7 @@
 
 use super::group::Draft;
 use super::seal::dealing_record;
-use super::{GATE_FILE, PublicVault, Records, Vault, VaultError, gate_file};
+use super::{GATE_FILE, PublicVault, Records, Vault, VaultError, file, gate_file};
 use crate::ceremony::custodian::lines;
 use crate::ceremony::recovery::{self, DealtRoot, RecoveryError, RecoveryPackage, RecoveryRequest};
 use crate::event::{Event, GroupStatement, Keeper, RootDealing, record_hash};
@@ -185,7 +185,7 @@ impl PublicVault {
                     HEXLOWER.encode_mut(secret.expose(), digits);
                     *line_end = b'\n';
                 }
-                let written = gate_file::write_new(&path, text.expose());
+                let written = file::create(&path, text.expose());
                 written.map_err(|why| VaultError::File { path, why })?;
                 Ok(secret.into())
             }

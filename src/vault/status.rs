@@ -1,7 +1,9 @@
 //! A first look: what there is, and what needs somebody's attention.
 
+use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
+use super::recovery::REQUEST_KEY;
 use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
 use crate::event::{AccountStanding, GroupStatement, Made};
@@ -236,7 +238,11 @@ impl PublicVault {
             ),
             Some(_) => None,
         };
-        [lost.map(str::to_owned), file].into_iter().flatten().collect()
+        let left = [GATE_FILE, REQUEST_KEY].into_iter().flat_map(|name| left_beside(&self.dir().join(name)));
+        let left = left.map(|path| {
+            format!("{} was left by a command that was killed and may hold a key: remove it", path.display())
+        });
+        [lost.map(str::to_owned), file].into_iter().flatten().chain(left).collect()
     }
 
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {

@@ -8,7 +8,7 @@ use crate::cli::{App, Rng};
 use crate::name::Slug;
 use crate::time::Time;
 use crate::vault::drill::EVERY;
-use crate::vault::recoverability::{GroupRecoverability, Recoverability};
+use crate::vault::recoverability::{GroupRecoverability, NotShown, Recoverability};
 use crate::vault::{PublicVault, group};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
@@ -30,9 +30,12 @@ pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<()
             .collect::<Result<_, _>>()?,
     };
     let room = app.ui.columns();
-    app.emit(json!({ "organisations": checked }), || words(&checked, room));
+    let now = app.now();
+    app.emit(json!({ "organisations": checked }), || words(&checked, now, room));
+    let not_shown: usize = checked.iter().map(|one| one.not_shown(app.now()).len()).sum();
     match checked.iter().map(|one| one.failed.len()).sum() {
-        0 => Ok(()),
+        0 if not_shown == 0 => Ok(()),
+        0 => Err(CliError::NotShown),
         failed => Err(CliError::Unrecoverable(failed)),
     }
 }
@@ -50,13 +53,13 @@ fn of(
     Ok(vault.recoverability(&log, only, now, fresh, &|done, all| bar.at(done, all)))
 }
 
-fn words(checked: &[Recoverability], room: Option<usize>) -> String {
+fn words(checked: &[Recoverability], now: Time, room: Option<usize>) -> String {
     let mut lines = Vec::new();
     for one in checked {
         let all = counted(usize::try_from(one.versions).unwrap_or(usize::MAX), "current version");
         lines.push(match (one.versions, one.failed.len()) {
             (0, _) => format!("{}: nothing is sealed.", one.organisation),
-            (_, 0) => format!("{}: {all}; every one could be opened.", one.organisation),
+            (_, 0) => format!("{}: {all}; the record and dealing of each is whole.", one.organisation),
             (_, failed) => format!("{}: {all}; {failed} could NOT be opened:", one.organisation),
         });
         lines.extend(one.failed.iter().map(|failed| {
@@ -69,16 +72,17 @@ fn words(checked: &[Recoverability], room: Option<usize>) -> String {
             lines.push(format!("\n{}\n", group_table(&one.groups, room)));
         }
     }
-    for group in checked.iter().flat_map(|one| &one.groups).filter(|group| group.margin < 0) {
-        lines.push(format!(
-            "ALARM {}: {} of {} proved within {} days that their keys are still there; {} are needed. Hold a drill: warifu drill {}",
-            group.group,
-            group.live,
-            counted(group.members, "member"),
-            EVERY.whole_days(),
-            group.threshold,
-            group.group
-        ));
+    let days = EVERY.whole_days();
+    for one in checked {
+        lines.extend(one.not_shown(now).into_iter().map(|what| match what {
+            NotShown::Members { group, live, threshold } => format!(
+                "ALARM {group}: {live} proved within {days} days that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}"
+            ),
+            NotShown::Gate => format!(
+                "ALARM {}: the gate has not proved its key within {days} days. It does when a drill begins.",
+                one.organisation
+            ),
+        }));
     }
     if checked.is_empty() {
         lines.push("No organisations yet.".to_owned());
