@@ -14,6 +14,7 @@ use crate::name::{
     VaultId,
 };
 use crate::seal::card::Role;
+use crate::seal::generate::Alphabet;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use serde::{Deserialize, Serialize, Serializer};
@@ -163,6 +164,8 @@ pub enum Event {
     Bound(Binding),
     /// `t` custodians decided which witnesses a release waits for.
     WitnessPolicySet(WitnessPolicy),
+    /// How often a scope's versions are renewed, and how new passwords are made.
+    RotationPolicySet(RotationPolicy),
     /// The gate is about to give its ingredient for a new version.
     SealBegun {
         /// What is being sealed.
@@ -248,6 +251,15 @@ pub enum Event {
         /// How.
         how: Ending,
     },
+    /// A version that a ceremony released is about to be replaced: the next one,
+    /// sealed by the entry after this, is pending until it is settled which of
+    /// the two the provider accepts.
+    RotationBegun(RotationBegun),
+    /// An operator says which of the two versions of a rotation the provider
+    /// accepts: that one is current.
+    RotationSettled(RotationSettled),
+    /// A version's sealed record and dealing are destroyed in the same commit.
+    Destroyed(Destruction),
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -523,6 +535,181 @@ impl WitnessPolicy {
     }
 }
 
+/// How often what a scope holds is renewed, and how new passwords are made. What
+/// is left out is as the next wider scope says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationPolicy {
+    /// Number of the rotation policy in this organisation, from 1: an old one's
+    /// signatures are of no use again.
+    pub serial: u64,
+    /// Where.
+    pub scope: Scope,
+    /// Days after which a version is to be renewed; 0: never for its age alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub every_days: Option<u64>,
+    /// Hours after its release within which a version is to be renewed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exposed_hours: Option<u64>,
+    /// Least length of a new password, in characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub length: Option<u64>,
+    /// What generated passwords are made of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alphabet: Option<Alphabet>,
+    /// The quorum of each group that holds a version in the scope.
+    pub agreed: Vec<Agreed>,
+}
+
+/// A group's quorum agrees to something about what it holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreed {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// At least `t` of its members.
+    pub signatures: Vec<Signed>,
+}
+
+impl RotationPolicy {
+    /// What members sign: `H("rotation-policy", organisation, serial, scope's kind,
+    /// scope's id, [every], [exposed], [length], [alphabet])`.
+    pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
+        let begun = Transcript::new(label::ROTATION_POLICY).part(organisation).int(self.serial);
+        let scoped = match &self.scope {
+            Scope::Organisation => begun.part("organisation").part(organisation),
+            Scope::Project(id) => begun.part("project").part(id),
+            Scope::Account(id) => begun.part("account").part(id),
+        };
+        let number = |number: Option<u64>| number.map(u64::to_be_bytes);
+        scoped
+            .list(number(self.every_days))
+            .list(number(self.exposed_hours))
+            .list(number(self.length))
+            .list(self.alphabet.map(Alphabet::as_str))
+            .finish()
+    }
+}
+
+/// A rotation: what is replaced by what.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationBegun {
+    /// The ceremony that released the old version.
+    pub ceremony: Hash,
+    /// Index of its target.
+    pub target: u64,
+    /// Credential id of the version that was current.
+    pub old: Hash,
+    /// Credential id of the version that is to replace it.
+    pub new: Hash,
+    /// The operator's signature over [`RotationBegun::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl RotationBegun {
+    /// What the operator signs: `H("rotation-begun", ceremony, target, old, new)`.
+    pub fn digest(ceremony: &Hash, target: u64, old: &Hash, new: &Hash) -> [u8; 64] {
+        Transcript::new(label::ROTATION_BEGUN).part(ceremony).int(target).part(old).part(new).finish()
+    }
+}
+
+/// Which of the two versions of a rotation the provider accepts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accepts {
+    /// The one that was there before.
+    Old,
+    /// The one that was made to replace it.
+    New,
+}
+
+impl Accepts {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+        }
+    }
+}
+
+/// How a rotation came out, by an operator's word.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationSettled {
+    /// The ceremony in which it was begun.
+    pub ceremony: Hash,
+    /// Credential id of the new version.
+    pub credential: Hash,
+    /// What the provider accepts.
+    pub accepts: Accepts,
+    /// To whom the new version was handed over.
+    pub handed: Shown,
+    /// The signature of the operator who says so, over [`RotationSettled::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl RotationSettled {
+    /// What an operator signs: `H("rotation-settled", ceremony, credential,
+    /// accepts, handed)`.
+    pub fn digest(ceremony: &Hash, credential: &Hash, accepts: Accepts, handed: Shown) -> [u8; 64] {
+        Transcript::new(label::ROTATION_SETTLED)
+            .part(ceremony)
+            .part(credential)
+            .part(accepts.as_str())
+            .part(handed.as_str())
+            .finish()
+    }
+}
+
+/// Why a version was destroyed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// A rotation has replaced it.
+    Rotated,
+    /// Somebody asked for it.
+    Asked,
+}
+
+impl Because {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Asked => "asked",
+        }
+    }
+}
+
+/// A version that nobody can open any more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destruction {
+    /// Credential id.
+    pub credential: Hash,
+    /// Why.
+    pub why: Because,
+    /// Of a version that is current: at least `t` members of the group that holds
+    /// it. Of any other: none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub signatures: Vec<Signed>,
+}
+
+impl Destruction {
+    /// What members sign: `H("destruction", organisation, credential, why)`.
+    pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
+        Transcript::new(label::DESTRUCTION)
+            .part(organisation)
+            .part(self.credential)
+            .part(self.why.as_str())
+            .finish()
+    }
+}
+
 /// Where a password came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -620,6 +807,8 @@ impl Mode {
 pub enum Purpose {
     /// To read what is sealed.
     Open,
+    /// To replace what is sealed.
+    Rotate,
 }
 
 impl Purpose {
@@ -627,6 +816,7 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Rotate => "rotate",
         }
     }
 }
@@ -862,6 +1052,7 @@ pub const KINDS: &[&str] = &[
     "admission-revoked",
     "bound",
     "witness-policy-set",
+    "rotation-policy-set",
     "seal-begun",
     "sealed",
     "opened",
@@ -872,6 +1063,9 @@ pub const KINDS: &[&str] = &[
     "share-rejected",
     "revealed",
     "ended",
+    "rotation-begun",
+    "rotation-settled",
+    "destroyed",
 ];
 
 impl Event {
@@ -889,6 +1083,7 @@ impl Event {
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
             Self::WitnessPolicySet(_) => "witness-policy-set",
+            Self::RotationPolicySet(_) => "rotation-policy-set",
             Self::SealBegun { .. } => "seal-begun",
             Self::Sealed(_) => "sealed",
             Self::Opened(_) => "opened",
@@ -899,6 +1094,9 @@ impl Event {
             Self::ShareRejected { .. } => "share-rejected",
             Self::Revealed { .. } => "revealed",
             Self::Ended { .. } => "ended",
+            Self::RotationBegun(_) => "rotation-begun",
+            Self::RotationSettled(_) => "rotation-settled",
+            Self::Destroyed(_) => "destroyed",
         }
     }
 
@@ -907,6 +1105,8 @@ impl Event {
         match self {
             Self::Opened(opening) => Some(&opening.ceremony),
             Self::Accepted(acceptance) => Some(&acceptance.ceremony),
+            Self::RotationBegun(begun) => Some(&begun.ceremony),
+            Self::RotationSettled(settled) => Some(&settled.ceremony),
             Self::Targeted { ceremony, .. }
             | Self::Refused { ceremony, .. }
             | Self::Released { ceremony, .. }
@@ -924,8 +1124,10 @@ impl Event {
             | Self::AdmissionRevoked { .. }
             | Self::Bound(_)
             | Self::WitnessPolicySet(_)
+            | Self::RotationPolicySet(_)
             | Self::SealBegun { .. }
-            | Self::Sealed(_) => None,
+            | Self::Sealed(_)
+            | Self::Destroyed(_) => None,
         }
     }
 }

@@ -118,6 +118,10 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("share-rejected", 300_403),
         ("revealed", 300_402),
         ("ended", 300_404),
+        ("rotation-policy-set", 300_403),
+        ("rotation-begun", 300_403),
+        ("rotation-settled", 300_403),
+        ("destroyed", 300_404),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());
@@ -170,7 +174,10 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert!(!bare.to_string().contains(REASON));
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
-    assert_eq!(commented, 6, "opened, targeted, released, share-rejected, revealed, ended");
+    assert_eq!(
+        commented, 8,
+        "opened, targeted, released, share-rejected, revealed, rotation-begun, rotation-settled, ended"
+    );
 }
 
 #[test]

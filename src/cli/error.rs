@@ -46,6 +46,8 @@ pub enum Exit {
     Tampered = 6,
     /// The store or a file cannot be used.
     Storage = 7,
+    /// Something is overdue.
+    Overdue = 8,
     /// Interrupted by the person.
     Interrupted = 130,
 }
@@ -240,6 +242,9 @@ pub enum CliError {
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
+    /// Something should have been renewed by now.
+    #[error("{} overdue", counted(*.0, "account"))]
+    Overdue(usize),
     /// A step of the rehearsal did not go as it must.
     #[error("the rehearsal failed at '{step}': {why}")]
     Rehearsal {
@@ -356,6 +361,7 @@ impl CliError {
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
+            Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
             }
@@ -396,6 +402,7 @@ impl CliError {
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
             Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
+            Self::Overdue(_) => Exit::Overdue,
             Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
@@ -439,6 +446,18 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         }
         VaultError::NothingSealed(address) => {
             format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
+        }
+        VaultError::Destroyed { address, .. } => {
+            format!("'warifu account show {address}' lists the versions that there are.")
+        }
+        VaultError::IsCurrent { address, version, group } => format!(
+            "Rotate it instead: warifu rotate {address} --reason WHY. If it must go without a successor: warifu destroy {address} --version {version} --current, with a quorum of {group}."
+        ),
+        VaultError::Invalid(Invalid::RotationRunning(address)) => {
+            format!("Say what the provider accepts now: warifu rotate --resume {address}.")
+        }
+        VaultError::NoRotation(address) => {
+            format!("Nothing need be done; 'warifu account show {address}' says which version is current.")
         }
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
@@ -509,7 +528,11 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Compare with what the group's members wrote down; if it still differs, do not seal."
         }
         VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
-        VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
+        VaultError::NoVersion { .. } => "Leave --version out to open the current one.",
+        VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
+        VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
+        VaultError::NoRotation(_) => "Nothing need be done.",
+        VaultError::TooManyTargets(_) => "Name fewer, or a project instead of the organisation.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
             "Shorten what you entered; if it was being opened, run 'warifu audit verify'."
@@ -727,7 +750,11 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::WitnessPolicy(_) => {
             "Correct the policy; its 'log' lines, if there are any, must name this log's own key."
         }
-        Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
+        Invalid::RotationPolicy(_) => "Choose another value.",
+        Invalid::RotationRunning(_) => "Say what the provider accepts now: warifu rotate --resume ACCOUNT.",
+        Invalid::NotAgreed(_) | Invalid::NotGivenUp(_) => {
+            "That group's quorum must sign too: name its cards with --card."
+        }
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
@@ -815,6 +842,10 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Unbound(_)
         | VaultError::NothingSealed(_)
         | VaultError::NoVersion { .. }
+        | VaultError::Destroyed { .. }
+        | VaultError::IsCurrent { .. }
+        | VaultError::NoRotation(_)
+        | VaultError::TooManyTargets(_)
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,
         VaultError::ClockBack { .. }

@@ -5,6 +5,8 @@ mod audit;
 mod cards;
 pub mod clock;
 mod ceremony;
+mod destroy;
+mod due;
 mod error;
 mod files;
 mod group;
@@ -12,6 +14,7 @@ mod hierarchy;
 mod next;
 mod open;
 mod people;
+mod policy;
 mod progress;
 mod rehearse;
 mod room;
@@ -38,7 +41,7 @@ use rand::rngs::SysRng;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use ui::{Kind, Prompt, Ui, UiError};
+use ui::{Kind, Look, Prompt, Ui, UiError};
 
 /// How long a vault may lie before a command that writes asks about the clock.
 pub const IDLE: Span = Span::days(366);
@@ -157,6 +160,10 @@ impl<'a> App<'a> {
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
             Command::Open(args) => open::open(self, args),
+            Command::Rotate(_) => Ok(()),
+            Command::Due(args) => due::due(self, args),
+            Command::Destroy(args) => destroy::destroy(self, args),
+            Command::Policy(args) => policy::policy(self, args.command),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Audit(args) => audit::audit(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
@@ -253,6 +260,21 @@ impl<'a> App<'a> {
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
         let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
+    }
+
+    /// The same where lines that begin with one of these addresses are to be seen at
+    /// once.
+    pub fn emit_red(&mut self, value: Value, addresses: &[String], text: impl FnOnce() -> String) {
+        if self.json || addresses.is_empty() {
+            return self.emit(value, text);
+        }
+        let text = table::fit(&text(), self.ui.columns());
+        for line in text.split('\n') {
+            match addresses.iter().any(|address| line.split(' ').next() == Some(address)) {
+                true => self.ui.say_as(Look::Overdue, line),
+                false => self.ui.say(line),
+            }
+        }
     }
 
     /// The same for text that programs read too: its lines are broken nowhere.

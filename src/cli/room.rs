@@ -41,10 +41,10 @@ pub fn plain_words(review: &Review) -> String {
             target.external_id,
             target.factor,
             target.version,
-            if target.version == target.newest {
-                String::new()
-            } else {
-                format!(", NOT the newest, which is {}", target.newest)
+            match target.current {
+                current if current == target.version => String::new(),
+                0 => ", of an account without a current version".to_owned(),
+                current => format!(", NOT the current one, which is {current}"),
             }
         ));
         lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));

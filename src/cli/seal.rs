@@ -8,9 +8,10 @@ use super::room::hand_over;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{AccountId, Factor, Provider, unprintable};
-use crate::seal::generate::{PasswordRules, check_typed_password, generate};
+use crate::seal::generate::{DEFAULT_LENGTH, PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
+use crate::state::rotation::RotationRules;
 use crate::vault::hierarchy::account;
 use crate::vault::seal::{Provenance, holder};
 use crate::vault::{Log, Vault, VaultError};
@@ -44,7 +45,8 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
         let fact = "a login id has 1 to 320 characters, all of which can be seen".to_owned();
         return Err(CliError::Argument { fact, remedy: "Give the root user's e-mail address with --login." });
     }
-    let (password, made) = password(app, &args, &provider, &login)?;
+    let renewal = log.state.rotation_rules(&id);
+    let (password, made) = password(app, &args, &provider, &login, &renewal)?;
     let notes = match args.notes {
         true => app.ui.secret(&Prompt::new(Kind::Notes, "Notes (not shown)", "Leave --notes out."))?,
         false => SecretBytes::zeroed(0),
@@ -139,6 +141,7 @@ fn password(
     args: &Seal,
     provider: &Provider,
     login: &str,
+    renewal: &RotationRules,
 ) -> Result<(SecretBytes, Made), CliError> {
     let rules = PasswordRules::of(provider);
     let names = [login, args.address.account.as_str()];
@@ -152,5 +155,25 @@ fn password(
         let password = app.new_secret(&Kind::Password, "Password", "Use --stdin.", &check)?;
         return Ok((password, Made::Typed));
     }
-    Ok((generate(&rules, args.length, &mut app.rng)?, Made::Generated))
+    Ok((generated(app, provider, renewal, args.length)?, Made::Generated))
+}
+
+/// A new password as the provider takes it and the rotation policy wants it. A
+/// length that was asked for may be more than the policy's, not less.
+pub fn generated(
+    app: &mut App<'_>,
+    provider: &Provider,
+    renewal: &RotationRules,
+    asked: Option<usize>,
+) -> Result<SecretBytes, CliError> {
+    let least = renewal.length.and_then(|length| usize::try_from(length).ok());
+    if let (Some(asked), Some(least)) = (asked, least)
+        && asked < least
+    {
+        let fact = format!("the rotation policy demands {least} characters, not {asked}");
+        return Err(CliError::Argument { fact, remedy: "Leave --length out, or ask for more." });
+    }
+    let rules = PasswordRules::of(provider).within(renewal.alphabet);
+    let length = asked.or(least).unwrap_or(DEFAULT_LENGTH);
+    Ok(generate(&rules, length, &mut app.rng)?)
 }

@@ -87,6 +87,8 @@ pub enum Look {
     Command,
     /// What a command said that was refused.
     Refused,
+    /// What somebody should have done by now.
+    Overdue,
 }
 
 /// A secret to be shown once.

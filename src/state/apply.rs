@@ -8,6 +8,7 @@
 
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::index::{self, Index};
+use super::rotation::Rotations;
 use super::{
     AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
 };
@@ -142,6 +143,18 @@ pub enum Invalid {
         /// Size of the log.
         now: u64,
     },
+    /// A rotation policy cannot be used.
+    #[error("the rotation policy is not acceptable: {0}")]
+    RotationPolicy(String),
+    /// A group that holds versions in a scope has not agreed to its rotation policy.
+    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    NotAgreed(String),
+    /// Which of two versions is current is not settled.
+    #[error("the rotation of {0} is not settled")]
+    RotationRunning(String),
+    /// The version's record is gone.
+    #[error("{0} was destroyed")]
+    Destroyed(String),
     /// The log is another one than the vault began for that organisation.
     #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
     OtherLogBegun,
@@ -202,6 +215,7 @@ impl Organisation {
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            rotations: Rotations::default(),
             index: Index::default(),
             roots,
         })
@@ -292,6 +306,7 @@ impl Organisation {
             }
             Event::Bound(binding) => self.bound(actor, binding, claims),
             Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
+            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -354,6 +369,9 @@ impl Organisation {
                 self.index.open.remove(ceremony);
                 Ok(())
             }
+            Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
+            Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
+            Event::Destroyed(gone) => self.destroyed(actor, gone, entry.time, claims),
         }
     }
 
@@ -673,6 +691,8 @@ impl Organisation {
                     && self.gate().epoch == sealing.gate_epoch => {}
             _ => return Err(Invalid::Mismatch("binding")),
         }
+        self.check_rotation_of(sealing)?;
+        self.note_sealed(sealing);
         let version = Version {
             sealing: Box::new(sealing.clone()),
             sealed: time,
@@ -790,6 +810,7 @@ impl Organisation {
             }
             let unknown = || Invalid::Unknown { what: "version", id: credential.short() };
             let version = self.versions.get(credential).ok_or_else(unknown)?;
+            self.check_there(credential, &version.sealing)?;
             if self.open_ceremony_for(credential).is_some() {
                 return Err(Invalid::CeremonyBusy);
             }
@@ -949,6 +970,7 @@ impl Organisation {
         if time > open.expires {
             return Err(Invalid::CeremonyState("released"));
         }
+        self.check_there(credential, &version.sealing)?;
         let group = self.group(&version.sealing.group, version.sealing.epoch)?;
         check_admitted(open, group)?;
         let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
@@ -991,7 +1013,7 @@ impl Organisation {
         if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
     }
 
-    fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
+    pub(super) fn card(&self, who: &Pseudonym, role: Role) -> Result<&Enrolment, Invalid> {
         let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
         let found = self.people.get(who).ok_or_else(unknown)?;
         if found.role == role {
@@ -1001,7 +1023,7 @@ impl Organisation {
         }
     }
 
-    fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
+    pub(super) fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
         let unknown = || Invalid::Unknown { what: "group", id: group.to_string() };
         self.groups.get(group).filter(|g| g.epoch == epoch).ok_or_else(unknown)
     }
@@ -1039,7 +1061,7 @@ pub(super) fn check_gate_epoch(
 }
 
 /// An admission that was taken back stops the ceremonies opened under it.
-fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+pub(super) fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
     if ceremony.still_admitted(group) {
         return Ok(());
     }
@@ -1048,7 +1070,7 @@ fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Inv
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.
-fn check_quorum(
+pub(super) fn check_quorum(
     group: &GroupStatement,
     digest: &[u8; 64],
     signatures: &[Signed],
@@ -1074,7 +1096,7 @@ fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Byte
         .ok_or_else(|| Invalid::NotA { who: who.to_string(), what: "a member of the group" })
 }
 
-fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
+pub(super) fn claim(who: &Pseudonym, key: &Bytes<32>, digest: &[u8; 64], signature: &Bytes<64>) -> Claim {
     let who = Signer::Card(who.clone());
     Claim { key: *key, said: Said::Digest(*digest), signature: *signature, who }
 }
@@ -1086,7 +1108,7 @@ pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {
     }
 }
 
-fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
+pub(super) fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
     if *actor == Actor::Card(who.clone()) {
         return Ok(());
     }

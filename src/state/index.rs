@@ -40,6 +40,8 @@ pub(super) struct Index {
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
     /// The last version that was begun.
     pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
+    /// The version that is current, destroyed or not.
+    pub(super) current: BTreeMap<(AccountId, Factor), Hash>,
     /// Ceremonies that have not ended.
     pub(super) open: BTreeSet<Hash>,
 }

@@ -7,6 +7,7 @@
 mod apply;
 mod claims;
 mod index;
+pub mod rotation;
 mod vault;
 
 pub use apply::Invalid;
@@ -99,6 +100,9 @@ pub struct Organisation {
     pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
+    /// What is current, what was destroyed, and when what is renewed.
+    #[serde(skip_serializing_if = "rotation::Rotations::is_empty")]
+    pub rotations: rotation::Rotations,
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,

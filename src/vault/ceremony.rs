@@ -2,7 +2,7 @@
 
 use super::hierarchy::{account, text_record};
 use super::people::check_card;
-use super::seal::{dealing_record, sealed_record};
+use super::seal::{dealing_record, sealed_record, there};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
@@ -27,7 +27,7 @@ use rand_core::CryptoRng;
 pub struct Ask<'a> {
     /// Whose password.
     pub address: &'a AccountAddress,
-    /// Which version; the newest if none is named.
+    /// Which version; the current one if none is named.
     pub version: Option<u64>,
     /// Why.
     pub reason: &'a str,
@@ -37,6 +37,34 @@ pub struct Ask<'a> {
     pub mode: Mode,
     /// How long the ceremony stays open.
     pub window: Span,
+}
+
+/// What an operator asks for: a list of versions in one ceremony, with one quorum
+/// for each group that holds some of them.
+pub struct List<'a> {
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// Whose passwords, and which version; the current one if none is named.
+    pub targets: Vec<(&'a AccountAddress, Option<u64>)>,
+    /// Why.
+    pub reason: &'a str,
+    /// Ticket.
+    pub ticket: Option<&'a str>,
+    /// Room or files.
+    pub mode: Mode,
+    /// How long the ceremony stays open.
+    pub window: Span,
+}
+
+/// Targets that one ceremony can have: the entry of a contribution to all of them
+/// must not be longer than an entry may be.
+pub const MAX_TARGETS: usize = 224;
+
+impl<'a> From<&Ask<'a>> for List<'a> {
+    fn from(ask: &Ask<'a>) -> Self {
+        let Ask { address, version, reason, ticket, mode, window } = *ask;
+        Self { purpose: Purpose::Open, targets: vec![(address, version)], reason, ticket, mode, window }
+    }
 }
 
 pub(super) fn request_record(ceremony: &Hash) -> String {
@@ -55,7 +83,8 @@ pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
 }
 
-/// The newest version of an account, or the one that was asked for.
+/// The current version of an account, or the one that was asked for, which can
+/// be opened.
 pub fn version_of<'a>(
     log: &'a Log,
     address: &AccountAddress,
@@ -64,26 +93,37 @@ pub fn version_of<'a>(
     let (id, _) = account(&log.state, address)?;
     let versions = log.state.versions_of(&id, Factor::Password);
     let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
-    let Some(wanted) = version else { return Ok(*newest) };
+    let Some(wanted) = version else {
+        let current = log.state.current_of(&id, Factor::Password);
+        return current.ok_or(()).or_else(|()| there(&log.state, newest.0).map(|()| *newest));
+    };
     let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
-    found.copied().ok_or_else(|| VaultError::NoVersion {
+    let (credential, found) = found.copied().ok_or_else(|| VaultError::NoVersion {
         address: address.to_string(),
         version: wanted,
         newest: newest.1.sealing.version,
-    })
+    })?;
+    there(&log.state, credential).map(|()| (credential, found))
 }
 
 /// Checks everything about an ask that needs no card.
 pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
-    let (credential, _) = version_of(log, ask.address, ask.version)?;
-    match log.state.open_ceremony_for(credential) {
-        None => Ok(()),
-        Some((hash, other)) => Err(VaultError::CeremonyBusy {
-            ceremony: hash.short(),
-            address: ask.address.to_string(),
-            until: other.expires,
-        }),
+    check_list(log, &ask.into())
+}
+
+/// Checks everything about a list that needs no card.
+pub fn check_list(log: &Log, list: &List<'_>) -> Result<(), VaultError> {
+    if list.targets.len() > MAX_TARGETS {
+        return Err(VaultError::TooManyTargets(list.targets.len()));
     }
+    for (address, version) in &list.targets {
+        let (credential, _) = version_of(log, address, *version)?;
+        if let Some((hash, other)) = log.state.open_ceremony_for(credential) {
+            let (ceremony, address) = (hash.short(), address.to_string());
+            return Err(VaultError::CeremonyBusy { ceremony, address, until: other.expires });
+        }
+    }
+    Ok(())
 }
 
 impl Vault {
@@ -97,18 +137,34 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Hash, VaultError> {
+        self.open_list(log, operator, &ask.into(), now, rng)
+    }
+
+    /// The same for a list of targets.
+    pub fn open_list(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        ask: &List<'_>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Hash, VaultError> {
         let now = self.catch_up(log, now)?;
         self.expire_due(log, now)?;
-        check_ask(log, ask)?;
+        check_list(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let (_, version) = version_of(log, ask.address, ask.version)?;
-        let target = Target::from(&*version.sealing);
-        let group = log.state.groups.get(&target.group);
-        let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
-        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-            let (operator, group) =
-                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-            return Err(VaultError::NotAdmitted { operator, group });
+        let mut targets = Vec::with_capacity(ask.targets.len());
+        for (address, version) in &ask.targets {
+            let (_, version) = version_of(log, address, *version)?;
+            let target = Target::from(&*version.sealing);
+            let group = log.state.groups.get(&target.group);
+            let group = group.ok_or_else(|| VaultError::Unbound(address.to_string()))?;
+            if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
+                let (operator, group) =
+                    (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+                return Err(VaultError::NotAdmitted { operator, group });
+            }
+            targets.push(target);
         }
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
@@ -122,11 +178,11 @@ impl Vault {
             vault: log.state.vault,
             organisation: log.state.id,
             nonce: Bytes(nonce),
-            purpose: Purpose::Open,
+            purpose: ask.purpose,
             mode: ask.mode,
             operator: operator.pseudonym().clone(),
             operator_key: operator.signing_key().public(),
-            targets: vec![target],
+            targets,
             reason,
             ticket,
             size: log.state.size,
@@ -167,7 +223,11 @@ impl Vault {
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
         let entries = self.store().entries(&state.id, 0..state.size)?;
-        let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
+        // Of a target that its rotation has destroyed meanwhile nobody needs one.
+        let dealing = |t: &Target| match there(state, &t.credential) {
+            Ok(()) => self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes),
+            Err(_) => Ok(HexBytes(Vec::new())),
+        };
         Ok(Package {
             texts: texts.collect(),
             checkpoint: log.checkpoint().to_owned(),
@@ -292,6 +352,7 @@ impl Vault {
         if !committed.says_released(&state.id, ceremony, target) || !witnessed.covers(ceremony, target) {
             return Err(VaultError::NoQuorum { there: 0, needed: quorum.custodians().len() });
         }
+        there(state, quorum.credential())?;
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;

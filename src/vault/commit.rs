@@ -3,6 +3,7 @@
 //! find before, and what it leaves behind, is read together.
 
 use super::ceremony::records_of;
+use super::seal::records_of_version;
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
@@ -15,7 +16,7 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Erasure, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
 
 /// Name of the projection that holds the whole state as JSON.
@@ -69,7 +70,7 @@ pub struct Committed {
     log: OrganisationId,
     released: Vec<(Hash, u64)>,
     checkpoint: String,
-    _receipt: Option<Receipt>,
+    receipt: Option<Receipt>,
 }
 
 impl Committed {
@@ -81,6 +82,12 @@ impl Committed {
     /// The checkpoint that covers them.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
+    }
+
+    /// Whether the bytes of everything that was destroyed with them have left the
+    /// store's files.
+    pub fn erased(&self) -> bool {
+        self.receipt.as_ref().is_some_and(|receipt| receipt.erasure() != Erasure::Pending)
     }
 }
 
@@ -306,6 +313,7 @@ fn commit_in_place(
             // What there is to destroy the log at hand knows, not the one that the
             // caller saw: others may have contributed since.
             Event::Ended { ceremony, .. } => delete.extend(records_of(&log.state, ceremony)),
+            Event::Destroyed(gone) => delete.extend(records_of_version(&log.state, &gone.credential)),
             _ => {}
         }
         let (line, entry) = line_of(actor, event, now)?;
@@ -325,7 +333,7 @@ fn commit_in_place(
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
     })?;
-    Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
+    Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
 }
 
 /// What a log that was read from the store says was released: for giving it out
@@ -335,7 +343,7 @@ pub fn committed_before(log: &Log) -> Committed {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
     };
     let released = log.state.ceremonies.iter().flat_map(each).collect();
-    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), _receipt: None }
+    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), receipt: None }
 }
 
 impl Vault {

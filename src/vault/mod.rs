@@ -4,10 +4,12 @@
 pub mod audit;
 pub mod ceremony;
 pub mod commit;
+pub mod due;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
 pub mod people;
+pub mod rotate;
 pub mod seal;
 pub mod status;
 pub mod verify;
@@ -143,6 +145,32 @@ pub enum VaultError {
         /// Newest version.
         newest: u64,
     },
+    /// The version's record was destroyed.
+    #[error("{address} version {version} was destroyed on {}: nobody can open it any more", .at.to_minute())]
+    Destroyed {
+        /// Account.
+        address: String,
+        /// Which version.
+        version: u64,
+        /// When.
+        at: Time,
+    },
+    /// The version that is to be destroyed is the one that the provider has.
+    #[error("{address} version {version} is the current one: without it nobody can sign in")]
+    IsCurrent {
+        /// Account.
+        address: String,
+        /// Which version.
+        version: u64,
+        /// Group that holds it.
+        group: String,
+    },
+    /// Nothing is to be settled.
+    #[error("no rotation of {0} is waiting to be settled")]
+    NoRotation(String),
+    /// More targets than a contribution's entry has room for.
+    #[error("one ceremony has at most {most} targets, not {0}", most = ceremony::MAX_TARGETS)]
+    TooManyTargets(usize),
     /// The dealing or its proof is wrong.
     #[error("the sealed version cannot be opened by anybody: {0}")]
     Dealing(#[from] pvss::DealingError),

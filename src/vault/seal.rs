@@ -2,13 +2,13 @@
 
 use super::hierarchy::account;
 use super::{Log, Records, Vault, VaultError};
-use crate::event::{Event, GroupStatement, Hash, Made, Sealing, Shown};
+use crate::event::{Actor, Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId};
 use crate::pvss::{self, DealingContext, VerifiedDealing};
 use crate::seal::record::{self, Payload};
 use crate::seal::words;
 use crate::secret::SecretPoint;
-use crate::state::{Effective, Organisation};
+use crate::state::{Effective, Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -45,6 +45,20 @@ pub fn dealing_record(dealing: &Hash) -> String {
     format!("dealing/{dealing}")
 }
 
+/// Names of the records of a version, which its destruction destroys.
+pub(super) fn records_of_version(state: &Organisation, credential: &Hash) -> Vec<String> {
+    let dealing = state.versions.get(credential).map(|v| dealing_record(&v.sealing.dealing));
+    [sealed_record(credential)].into_iter().chain(dealing).collect()
+}
+
+/// An error if a version's record was destroyed.
+pub(super) fn there(state: &Organisation, credential: &Hash) -> Result<(), VaultError> {
+    let gone = state.rotations.destroyed.get(credential);
+    let Some((gone, version)) = gone.zip(state.versions.get(credential)) else { return Ok(()) };
+    let address = state.address(&version.sealing.account);
+    Err(VaultError::Destroyed { address, version: version.sealing.version, at: gone.at })
+}
+
 /// The group that would hold a new version, or an error that nobody would.
 pub fn holder<'a>(
     state: &'a Organisation,
@@ -69,8 +83,27 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
-        let factor = Factor::Password;
         let (id, _) = account(&log.state, address)?;
+        if log.state.rotations.running_for(&id, Factor::Password).is_some() {
+            return Err(Invalid::RotationRunning(address.to_string()).into());
+        }
+        self.seal_next(log, id, payload, provenance, &|_| None, now, rng)
+    }
+
+    /// Seals the next version of an account's password. What `before` says of its
+    /// credential id is entered directly before the seal, in the same commit.
+    #[allow(clippy::too_many_arguments, reason = "all of it decides what is sealed")]
+    pub(super) fn seal_next(
+        &mut self,
+        log: &mut Log,
+        id: AccountId,
+        payload: &Payload,
+        provenance: Provenance,
+        before: &dyn Fn(Hash) -> Option<(Actor, Event)>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Sealed, VaultError> {
+        let factor = Factor::Password;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
@@ -84,8 +117,8 @@ impl Vault {
         self.commit_host(log, now, vec![begun], Records::default())?;
         let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
         let sealed = record::seal(&credential, &shared, &ingredient, payload, rng)?;
-        let found =
-            log.state.accounts.get(&id).ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
+        let unknown = || VaultError::NothingSealed(log.state.address(&id));
+        let found = log.state.accounts.get(&id).ok_or_else(unknown)?;
         let event = Event::Sealed(Sealing {
             credential,
             account: id,
@@ -107,7 +140,8 @@ impl Vault {
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),
         ];
-        self.commit_host(log, now, vec![event], Records { put, ..Records::default() })?;
+        let events = before(credential).into_iter().chain([(Actor::Host, event)]).collect();
+        self.commit(log, now, events, Records { put, ..Records::default() })?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
     }
 

@@ -6,7 +6,7 @@ use super::ceremony::{contribution_record, gate_key_record, request_record, requ
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::{no_organisation, text_record};
 use super::people::totp_record;
-use super::seal::{dealing_record, sealed_record};
+use super::seal::{dealing_record, records_of_version, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
@@ -385,9 +385,11 @@ impl Check<'_> {
 
     fn all_records(&mut self, state: &Organisation) {
         let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
-        for version in state.versions.values() {
+        let left = |credential: &Hash| !state.rotations.destroyed.contains_key(credential);
+        for version in state.versions.iter().filter(|(credential, _)| left(credential)).map(|(_, v)| v) {
             let sealing = &version.sealing;
-            expected.insert(sealed_record(&sealing.credential), Expected::Sealed(sealing.payload));
+            let (credential, payload) = (sealing.credential, sealing.payload);
+            expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
             expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(sealing.credential));
         }
         for (who, enrolment) in &state.people {
@@ -410,13 +412,19 @@ impl Check<'_> {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
         });
-        for name in expected.keys().filter(|name| !names.contains(*name)) {
-            self.found(None, format!("record {} is missing", shorten(name)));
+        for (name, what) in expected.iter().filter(|(name, _)| !names.contains(*name)) {
+            let whose =
+                whose(state, what).map(|whose| format!(": {whose}, which no entry says was destroyed"));
+            self.found(None, format!("record {} is missing{}", shorten(name), whose.unwrap_or_default()));
         }
         for name in names {
             let expectation = expected.get(&name).copied().or_else(|| texts.get(&name).copied());
             let Some(expectation) = expectation else {
-                self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+                let what = match destroyed(state, &name) {
+                    true => "was destroyed, as the log says, and is there",
+                    false => "belongs to no entry",
+                };
+                self.found(None, format!("record {} {what}", shorten(&name)));
                 continue;
             };
             match self.vault.record(&self.id, &name) {
@@ -429,7 +437,7 @@ impl Check<'_> {
 
     fn holds(&self, state: &Organisation, (name, expected): (&str, Expected), bytes: &[u8]) -> bool {
         match expected {
-            Expected::Sealed(payload) => {
+            Expected::Sealed { payload, .. } => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
             }
             Expected::Dealing(credential) => dealing_holds(state, &credential, bytes),
@@ -461,7 +469,12 @@ const SEALED_KEY: usize = 32 + aead::OVERHEAD;
 #[derive(Clone, Copy)]
 enum Expected {
     /// A sealed payload with this hash.
-    Sealed(Hash),
+    Sealed {
+        /// Of which version.
+        credential: Hash,
+        /// Its hash.
+        payload: Hash,
+    },
     /// The dealing of this credential.
     Dealing(Hash),
     /// Bytes with this record hash.
@@ -474,6 +487,19 @@ enum Expected {
     Contribution(Hash),
     /// An encrypted key.
     CeremonyKey,
+}
+
+/// Of a version's record, the version in words.
+fn whose(state: &Organisation, expected: &Expected) -> Option<String> {
+    let (Expected::Sealed { credential, .. } | Expected::Dealing(credential)) = expected else { return None };
+    let sealing = &state.versions.get(credential)?.sealing;
+    Some(format!("{} version {}", state.address(&sealing.account), sealing.version))
+}
+
+/// Whether a record is one of those that the log says were destroyed.
+fn destroyed(state: &Organisation, name: &str) -> bool {
+    let gone = state.rotations.destroyed.keys();
+    gone.flat_map(|credential| records_of_version(state, credential)).any(|record| record == name)
 }
 
 /// Every text that an entry names, by its record.

@@ -4,8 +4,9 @@
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Line, Made, Member, Mode,
-    Purpose, Refusal, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Accepts, Actor, Admission, Agreed, Because, Binding, Destruction, Ending, Enrolment, Entry, Event,
+    GroupStatement, Line, Made, Member, Mode, Purpose, Refusal, RotationBegun, RotationPolicy,
+    RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -15,6 +16,7 @@ use warifu::message::{Contribution, Notices, Package, Release, Request, Showing,
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
+use warifu::seal::generate::Alphabet;
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::record::{self, Payload, SealedPayload};
 use warifu::seal::sign::SigningKey;
@@ -61,7 +63,9 @@ pub fn tell() -> Story {
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
-    let notices = scene.end(&request);
+    let notices = scene.say(&request);
+    scene.rotate(&group, account, &request);
+    scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
     let lines = [scene.vault_lines, scene.log].concat();
     let card = scene.custodians.swap_remove(0);
     Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
@@ -488,7 +492,7 @@ impl Scene {
         release
     }
 
-    fn end(&mut self, request: &SignedRequest) -> Notices {
+    fn say(&mut self, request: &SignedRequest) -> Notices {
         let ceremony = request.request.hash();
         let bad = [self.custodians.first().expect("three custodians").pseudonym().clone()];
         let said = recipient::notices(&self.operator, (&ceremony, 0), &bad, Some(Shown::Screen));
@@ -498,7 +502,47 @@ impl Scene {
         if let Some(Showing { shown, signature }) = said.revealed.clone() {
             self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
         }
-        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
         said
+    }
+
+    /// What was opened is replaced within its ceremony, under a policy of its group.
+    fn rotate(&mut self, group: &GroupStatement, account: AccountId, request: &SignedRequest) {
+        let mut set = RotationPolicy {
+            serial: 1,
+            scope: Scope::Organisation,
+            every_days: Some(90),
+            exposed_hours: Some(24),
+            length: Some(40),
+            alphabet: Some(Alphabet::Full),
+            agreed: Vec::new(),
+        };
+        let signatures = self.signed_by_all(&set.digest(&self.organisation));
+        set.agreed.push(Agreed { group: group.group, epoch: group.epoch, signatures });
+        self.by_host(Event::RotationPolicySet(set));
+        let (ceremony, factor, version) = (request.request.hash(), Factor::Password, 2);
+        let old = request.request.targets.first().expect("one target").credential;
+        let new = pvss::credential_id(&self.vault, &self.organisation, &account, factor, version);
+        let origin = Bytes([5; 64]);
+        self.by_host(Event::SealBegun { credential: new, origin, account, factor, version });
+        let key = self.operator.signing_key();
+        let signature = key.sign(&RotationBegun::digest(&ceremony, 0, &old, &new));
+        self.by_operator(Event::RotationBegun(RotationBegun { ceremony, target: 0, old, new, signature }));
+        let before = self.state.versions.get(&old).expect("it was sealed").sealing.clone();
+        self.by_host(Event::Sealed(Sealing {
+            credential: new,
+            version,
+            payload: Bytes([6; 64]),
+            dealing: origin,
+            origin,
+            shown: Shown::Command,
+            ..*before
+        }));
+        let (accepts, handed) = (Accepts::New, Shown::Command);
+        let key = self.operator.signing_key();
+        let signature = key.sign(&RotationSettled::digest(&ceremony, &new, accepts, handed));
+        let settled = RotationSettled { ceremony, credential: new, accepts, handed, signature };
+        self.by_operator(Event::RotationSettled(settled));
+        let (why, signatures) = (Because::Rotated, Vec::new());
+        self.by_host(Event::Destroyed(Destruction { credential: old, why, signatures }));
     }
 }

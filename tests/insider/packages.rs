@@ -165,7 +165,7 @@ fn an_old_version_served_as_the_current_one_is_refused() {
     // Asked for openly, it says that it is not the newest.
     let (lines, signed) = opened(&world, |_| {}, |_| {}, world.now);
     let shown = world.review(&world.forged_package(lines, &signed), 0).unwrap();
-    assert_eq!((shown.targets[0].version, shown.targets[0].newest), (1, 2));
+    assert_eq!((shown.targets[0].version, shown.targets[0].current), (1, 2));
 }
 
 #[test]

@@ -84,14 +84,17 @@ fn contributor(event: &Event) -> Option<&Pseudonym> {
 fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
     let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
     let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
+    let within = |scope: &Scope| match scope {
+        Scope::Organisation => true,
+        Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
+        Scope::Account(account) => account == id,
+    };
     match event {
         Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
         Event::Sealed(sealing) => sealing.account == *id,
-        Event::Bound(binding) => match &binding.scope {
-            Scope::Organisation => true,
-            Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
-            Scope::Account(account) => account == id,
-        },
+        Event::Destroyed(gone) => sealed(&gone.credential),
+        Event::Bound(binding) => within(&binding.scope),
+        Event::RotationPolicySet(set) => within(&set.scope),
         other => other.ceremony().is_some_and(held),
     }
 }
