@@ -461,3 +461,44 @@ fn what_is_overdue_comes_first_and_says_why() {
     world.settle(2, Accepts::New).unwrap();
     assert_eq!(due(&world.log.state, world.now, week), []);
 }
+
+/// The program, on a pipe.
+fn program(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warifu"));
+    let output = command.arg("--vault").arg(world.vault.dir()).args(arguments).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+/// What it writes to a terminal.
+fn on_a_terminal(world: &World, arguments: &[&str]) -> String {
+    use expectrl::Expect;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warifu"));
+    command.arg("--vault").arg(world.vault.dir()).args(arguments);
+    let mut session = expectrl::Session::spawn(command).unwrap();
+    session.set_expect_timeout(Some(std::time::Duration::from_secs(20)));
+    String::from_utf8_lossy(session.expect(expectrl::Eof).unwrap().as_bytes()).into_owned()
+}
+
+#[test]
+fn overdue_is_an_exit_code_of_its_own_heads_each_list_and_is_red_on_a_terminal() {
+    let mut world = World::new();
+    world.account("acme/shop/aaa", "210987654321");
+    world.sealed("acme/shop/aaa");
+    assert_eq!(program(&world, &["due", "acme"]).0, Some(0));
+    let ceremony = world.released();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
+    let (code, said) = program(&world, &["due", "acme"]);
+    assert_eq!(code, Some(8), "{said}");
+    assert!(said.contains("OVERDUE since 2026-03-02") && said.contains("EXPOSED since 2026-03-01"), "{said}");
+    assert!(said.contains("error: 1 account overdue.") && said.contains("warifu rotate"), "{said}");
+    for list in [&["status", "acme"][..], &["account", "list", "acme"], &["due", "acme"]] {
+        let (_, plain) = program(&world, list);
+        let lines: Vec<_> = plain.lines().filter(|line| line.starts_with("acme/shop/")).collect();
+        assert!(lines[0].starts_with("acme/shop/prod"), "{list:?}: {plain}");
+        assert!(!plain.contains('\x1b'));
+        let coloured = on_a_terminal(&world, list);
+        assert!(coloured.contains("\x1b[31macme/shop/prod"), "{list:?}: {coloured:?}");
+        assert!(!coloured.contains("\x1b[31macme/shop/aaa"), "{list:?}");
+    }
+}

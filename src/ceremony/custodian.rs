@@ -420,6 +420,9 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
     if sealing.external_id != account.external_id || sealing.provider != account.provider {
         differences.push(format!("it was sealed for {} account {}", sealing.provider, sealing.external_id));
     }
+    if state.place_of(&target.credential) == Some(Place::Destroyed) {
+        differences.push("it was replaced already in this ceremony, and is opened no more".to_owned());
+    }
     Ok(ShownTarget {
         address,
         provider: account.provider.clone(),

@@ -238,6 +238,16 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
+/// Of a ceremony's targets that were not opened yet the one that lacks most: how
+/// many custodians were accepted for it, and how many are needed. None is left:
+/// nobody is needed.
+pub fn progress_of_all(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
+    let waiting = (0..ceremony.targets.len() as u64).filter(|target| !ceremony.revealed.contains(target));
+    let each = waiting.map(|target| progress(state, ceremony, target));
+    // Of several that lack as many the first.
+    each.min_by_key(|(there, needed)| std::cmp::Reverse(needed.saturating_sub(*there))).unwrap_or((0, 0))
+}
+
 /// Custodians accepted for a target whose share the operator does not call bad.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     let covering = ceremony.accepted.iter().filter(|(who, covered)| {

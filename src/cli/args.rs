@@ -529,6 +529,9 @@ pub struct Open {
     /// Run this and give the password to its standard input instead of showing it
     #[arg(long, value_name = "CMD")]
     pub exec: Option<String>,
+    /// Replace it in the same ceremony, without another quorum, once its work is done
+    #[arg(long, conflicts_with_all = ["exec", "sealed-version"])]
+    pub rotate: bool,
     /// Where the group's policy names witnesses
     #[command(flatten)]
     pub wait: WaitArgs,

@@ -242,6 +242,9 @@ pub enum CliError {
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
+    /// Rotations of which nobody has said how they came out.
+    #[error("{} not settled", counted(*.0, "rotation"))]
+    NotSettled(usize),
     /// Something should have been renewed by now.
     #[error("{} overdue", counted(*.0, "account"))]
     Overdue(usize),
@@ -361,6 +364,7 @@ impl CliError {
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
+            Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
             Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
@@ -403,7 +407,7 @@ impl CliError {
             Self::Receipt { why, .. } => receipt_exit(why),
             Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
             Self::Overdue(_) => Exit::Overdue,
-            Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
+            Self::NotSettled(_) | Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
         }
     }
 }

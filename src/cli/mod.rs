@@ -18,6 +18,7 @@ mod policy;
 mod progress;
 mod rehearse;
 mod room;
+mod rotate;
 mod seal;
 mod status;
 mod table;
@@ -160,7 +161,7 @@ impl<'a> App<'a> {
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
             Command::Open(args) => open::open(self, args),
-            Command::Rotate(_) => Ok(()),
+            Command::Rotate(args) => rotate::rotate(self, args),
             Command::Due(args) => due::due(self, args),
             Command::Destroy(args) => destroy::destroy(self, args),
             Command::Policy(args) => policy::policy(self, args.command),

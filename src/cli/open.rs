@@ -7,7 +7,9 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::room::{self, Opened};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
-use crate::event::{Hash, Mode};
+use crate::event::{Ending, Hash, Mode};
+use crate::seal::card::Card;
+use crate::seal::record::Payload;
 use crate::vault::ceremony::{Ask, check_ask};
 use crate::vault::{Log, Vault};
 use serde_json::json;
@@ -19,6 +21,9 @@ pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
     }
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
+    if args.rotate {
+        vault.check_next(&log, &args.ask.address)?;
+    }
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
     room::abort_on_error(app, &mut vault, &mut log, &ceremony, result)
@@ -72,11 +77,9 @@ fn hold(
     ceremony: &Hash,
     args: &Open,
 ) -> Result<(), CliError> {
-    let found = vault.known(log, ceremony)?;
-    let (_, wanted) = judge::progress(&log.state, found, 0);
     let mut present = Vec::new();
     let payload = loop {
-        room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
+        room::collect_in_room(app, vault, log, ceremony, &mut present)?;
         match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
             Opened::Payload(payload) => break payload,
             Opened::Missing => {}
@@ -85,17 +88,46 @@ fn hold(
     let version = version(log, ceremony);
     let title = format!("{} version {version}", args.ask.address);
     let exec = args.exec.as_deref();
-    room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&payload, exec))?;
+    let card = operator.card.card();
+    room::reveal(app, vault, log, card, (ceremony, &title), (&payload, exec))?;
+    let rotated = match args.rotate {
+        true => rotate(app, vault, log, card, (ceremony, &payload)),
+        false => Ok(false),
+    };
+    let now = app.now().max(log.state.last);
+    vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     // What was opened is opened, and on record: this alone may be missing.
     if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
         app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
     }
     drop(present);
-    let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": "exposed" });
+    let rotated = rotated?;
+    let state = if rotated { "rotated" } else { "exposed" };
+    let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": state });
+    if rotated {
+        app.emit(value, || format!("Opened {title}, and replaced it."));
+        return Ok(());
+    }
     app.emit(value, || {
         format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
     });
     Ok(())
+}
+
+/// Replaces what was opened, in the same ceremony: the quorum is still good for it.
+/// Gives whether the new one is current.
+fn rotate(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, payload): (&Hash, &Payload),
+) -> Result<bool, CliError> {
+    match app.confirm("When you have done what it was opened for: replace it now?", None) {
+        Err(CliError::NotConfirmed) => return Ok(false),
+        answer => answer?,
+    }
+    super::rotate::after_opening(app, vault, log, operator, ceremony, payload)
 }
 
 /// Version of a ceremony's first target.

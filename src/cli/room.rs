@@ -7,10 +7,10 @@ use super::error::{CliError, ExecFault, refusal_remedy, wrong_code};
 use super::table::counted;
 use super::ui::{Kind, Prompt, Reveal};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, Seen, compare, review};
+use crate::ceremony::custodian::{Review, Seen, ShownTarget, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
-use crate::event::{Ending, Event, Hash, Refusal, Shown, printable};
+use crate::event::{Ending, Event, Hash, Purpose, Refusal, Shown, printable};
 use crate::http::client::HttpWitnesses;
 use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
@@ -22,6 +22,7 @@ use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,8 +33,14 @@ pub const SHOWN_SECONDS: u64 = 60;
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
     let request = review.request();
-    let mut lines = vec![String::new(), "You are asked to help open:".to_owned()];
-    for target in &review.targets {
+    let mut lines = vec![String::new(), asked_for(request.purpose).to_owned()];
+    let all = review.targets.len();
+    if all > NAMED_TARGETS {
+        lines.extend(by_project(&review.targets));
+    }
+    // Of a long list only what is not as usual is named.
+    let shown = |target: &&ShownTarget| all <= NAMED_TARGETS || is_unusual(target);
+    for target in review.targets.iter().filter(shown) {
         lines.push(format!(
             "    {} ({} account {}), the {} of version {}{}",
             target.address,
@@ -71,6 +78,36 @@ pub fn plain_words(review: &Review) -> String {
     lines.join("\n")
 }
 
+/// Targets that are named one by one; of more their projects are.
+const NAMED_TARGETS: usize = 12;
+
+fn asked_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Open => "You are asked to help open:",
+        Purpose::Rotate => "You are asked to help replace (what is there is opened, a new password sealed):",
+    }
+}
+
+/// Whether something of a target must not drown in a long list.
+fn is_unusual(target: &ShownTarget) -> bool {
+    target.version != target.current
+        || target.weakened > 0
+        || target.exposed.is_some()
+        || !target.differences.is_empty()
+}
+
+/// How many accounts of each project a list has.
+fn by_project(targets: &[ShownTarget]) -> Vec<String> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for target in targets {
+        let project = target.address.rsplit_once('/').map_or("", |(project, _)| project);
+        *counts.entry(project).or_default() += 1;
+    }
+    let lines =
+        counts.iter().map(|(project, count)| format!("    {project}: {}", counted(*count, "account")));
+    lines.chain([format!("  in all  {}", counted(targets.len(), "account"))]).collect()
+}
+
 /// A custodian's part before the code: review and agreement. What was seen is
 /// kept before anything is answered.
 pub fn agree(
@@ -92,6 +129,15 @@ pub fn agree(
     let words = plain_words(&reviewed);
     app.ui.note(&words);
     app.confirm(&format!("{}, do you agree?", card.pseudonym()), deadline)?;
+    let count = reviewed.targets.len();
+    if count > NAMED_TARGETS && !app.yes {
+        // Whoever agrees to many has read how many.
+        let text = "How many accounts are that?";
+        let typed = app.ui.line(&Prompt::new(Kind::Count, text, "Use --yes.").until(deadline))?;
+        if typed != count.to_string() {
+            return Err(CliError::NotConfirmed);
+        }
+    }
     Ok(reviewed)
 }
 
@@ -132,24 +178,24 @@ pub fn answer(
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
 }
 
-/// One custodian after another until the quorum is complete. Whatever one of
+/// One custodian after another until the quorum of each target is complete. Whatever one of
 /// them does wrong costs only that attempt.
 pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    (ceremony, wanted): (&Hash, usize),
+    ceremony: &Hash,
     present: &mut Vec<Present>,
 ) -> Result<(), CliError> {
     loop {
         let (expires, there, needed) = standing(vault, log, ceremony)?;
-        if there >= wanted {
+        if there >= needed {
             return Ok(());
         }
         if app.now() > expires {
             return Err(CliError::Expired { there, needed });
         }
-        let who = format!("custodian {} of {wanted}", there + 1);
+        let who = format!("custodian {} of {needed}", there + 1);
         match one_in_room(app, vault, log, ceremony, &who, expires) {
             Ok(one) => present.extend(one),
             Err(error) if interrupted(&error) => return Err(error),
@@ -171,7 +217,7 @@ pub fn collect_in_room(
 
 fn standing(vault: &Vault, log: &Log, ceremony: &Hash) -> Result<(Time, usize, usize), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, 0);
+    let (there, needed) = judge::progress_of_all(&log.state, found);
     Ok((found.expires, there, needed))
 }
 
@@ -278,22 +324,33 @@ pub fn open_record(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    (operator, seen_beside): (&Card, &Path),
+    operator: (&Card, &Path),
     ceremony: &Hash,
+) -> Result<Opened, CliError> {
+    open_target(app, vault, log, operator, (ceremony, 0))
+}
+
+/// The same for any target of a list.
+pub fn open_target(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    (operator, seen_beside): (&Card, &Path),
+    (ceremony, target): (&Hash, u64),
 ) -> Result<Opened, CliError> {
     let now = app.now();
     let mut witnesses = witnesses(app, log, ceremony);
-    let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
+    let release = vault.release_witnessed(log, (ceremony, target), now, &mut app.rng, &mut witnesses)?;
     let key = requester_secret(operator, &release)?;
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.enter_notices(log, &notices(operator, (ceremony, 0), &finished.bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, target), &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
             Ok(Opened::Payload(finished.payload))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.enter_notices(log, &notices(operator, (ceremony, 0), &bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, (ceremony, target), &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
@@ -318,15 +375,26 @@ pub fn reveal_and_close(
     (ceremony, title): (&Hash, &str),
     (payload, exec): (&Payload, Option<&str>),
 ) -> Result<(), CliError> {
-    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
-    let now = app.now();
-    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
-    // Where handing over fails the ceremony stays open, so that it can be
-    // finished again until its window is over.
-    hand_over(app, title, payload, exec)?;
+    reveal(app, vault, log, operator, (ceremony, title), (payload, exec))?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     Ok(())
+}
+
+/// Enters that the record was opened, and shows. Where handing over fails the
+/// ceremony stays open, so that it can be finished again until its window is over.
+pub fn reveal(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, title): (&Hash, &str),
+    (payload, exec): (&Payload, Option<&str>),
+) -> Result<(), CliError> {
+    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
+    let now = app.now();
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
+    hand_over(app, title, payload, exec)
 }
 
 /// On the alternate screen, or into a program's standard input.
@@ -337,7 +405,7 @@ pub fn hand_over(
     exec: Option<&str>,
 ) -> Result<(), CliError> {
     match exec {
-        Some(command) => run(command, payload),
+        Some(command) => run(command, &[&payload.password]),
         None => {
             let mut fields = vec![("login", &payload.login), ("password", &payload.password)];
             if !payload.notes.is_empty() {
@@ -348,14 +416,16 @@ pub fn hand_over(
     }
 }
 
-/// Gives the password and a newline to a shell command's standard input.
-fn run(command: &str, payload: &Payload) -> Result<(), CliError> {
+/// Gives passwords, each with a newline, to a shell command's standard input.
+pub fn run(command: &str, passwords: &[&SecretBytes]) -> Result<(), CliError> {
     let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
     let mut child =
         Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
-        let written = input.write_all(payload.password.expose()).and_then(|()| input.write_all(b"\n"));
+        let written = passwords.iter().try_for_each(|password| {
+            input.write_all(password.expose()).and_then(|()| input.write_all(b"\n"))
+        });
         // A program that does not read its input is no failure of ours.
         match written {
             Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => return Err(failed(why)),

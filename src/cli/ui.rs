@@ -40,6 +40,10 @@ pub enum Kind {
     Password,
     /// Notes.
     Notes,
+    /// How many accounts somebody agrees to.
+    Count,
+    /// Which of two passwords the provider accepts.
+    Accepts,
 }
 
 /// Why there is no answer.

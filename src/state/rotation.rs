@@ -202,13 +202,17 @@ impl Organisation {
     /// Groups whose quorum must agree to a rotation policy: those that hold a
     /// version in its scope.
     pub fn holders_within(&self, scope: &Scope) -> BTreeSet<GroupId> {
-        let within = |account: &AccountId| match scope {
+        let held = self.versions.values().filter(|v| self.is_within(&v.sealing.account, scope));
+        held.map(|v| v.sealing.group).collect()
+    }
+
+    /// Whether an account lies in a scope.
+    pub fn is_within(&self, account: &AccountId, scope: &Scope) -> bool {
+        match scope {
             Scope::Organisation => true,
             Scope::Project(id) => self.accounts.get(account).is_some_and(|a| a.project == *id),
             Scope::Account(id) => id == account,
-        };
-        let held = self.versions.values().filter(|v| within(&v.sealing.account));
-        held.map(|v| v.sealing.group).collect()
+        }
     }
 
     /// Why a rotation policy cannot be entered, whoever signs it.
