@@ -263,15 +263,14 @@ impl<'a> App<'a> {
         self.ui.say(&text);
     }
 
-    /// The same where lines that begin with one of these addresses are to be seen at
-    /// once.
+    /// The same where lines with one of these addresses are to be seen at once.
     pub fn emit_red(&mut self, value: Value, addresses: &[String], text: impl FnOnce() -> String) {
         if self.json || addresses.is_empty() {
             return self.emit(value, text);
         }
         let text = table::fit(&text(), self.ui.columns());
         for line in text.split('\n') {
-            match addresses.iter().any(|address| line.split(' ').next() == Some(address)) {
+            match line.split(' ').any(|word| addresses.iter().any(|address| address == word)) {
                 true => self.ui.say_as(Look::Overdue, line),
                 false => self.ui.say(line),
             }
