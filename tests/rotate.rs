@@ -311,7 +311,7 @@ fn a_list_is_one_ceremony_with_one_quorum() {
     let got = world.dir.path().join("got");
     // The program fails for one of them, and the walk goes on.
     let script = format!(
-        "read -r old; read -r new; echo \"$old $new\" >> '{}'; [ \"$old\" != Old-password-03 ]",
+        "read -r old; read -r new; echo \"$old $new\" >> '{}'; [ \"$WARIFU_ACCOUNT\" != acme/web/more-03 ]",
         got.display()
     );
     let arguments = ["rotate", "--all", "acme/web", "--reason", "yearly", "--exec", &script];

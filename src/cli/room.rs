@@ -405,7 +405,7 @@ pub fn hand_over(
     exec: Option<&str>,
 ) -> Result<(), CliError> {
     match exec {
-        Some(command) => run(command, &[&payload.password]),
+        Some(command) => run(command, &[&payload.password], &[]),
         None => {
             let mut fields = vec![("login", &payload.login), ("password", &payload.password)];
             if !payload.notes.is_empty() {
@@ -417,11 +417,13 @@ pub fn hand_over(
 }
 
 /// Gives passwords, each with a newline, to a shell command's standard input.
-pub fn run(command: &str, passwords: &[&SecretBytes]) -> Result<(), CliError> {
+/// The environment says what they are for; it holds no secret.
+pub fn run(command: &str, passwords: &[&SecretBytes], about: &[(&str, &str)]) -> Result<(), CliError> {
     let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
-    let mut child =
-        Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).envs(about.iter().copied()).stdin(Stdio::piped());
+    let mut child = shell.spawn().map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
         let written = passwords.iter().try_for_each(|password| {
             input.write_all(password.expose()).and_then(|()| input.write_all(b"\n"))

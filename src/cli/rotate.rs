@@ -86,7 +86,7 @@ pub fn rotate(app: &mut App<'_>, args: Rotate) -> Result<(), CliError> {
     }
     let addresses = match &args.all {
         Some(all) => everything(app, &vault, &log, all)?,
-        None => args.addresses.clone(),
+        None => once_each(&args.addresses),
     };
     for address in &addresses {
         vault.check_next(&log, address)?;
@@ -113,8 +113,12 @@ fn everything(
         let Some(project) = state.projects.get(&account.project) else { continue };
         let (organisation, project) = (state.slug.clone(), project.slug.clone());
         let address = AccountAddress { organisation, project, account: account.slug.clone() };
-        if state.current_of(id, Factor::Password).is_none() {
+        let Some((current, _)) = state.current_of(id, Factor::Password) else {
             app.ui.note(&format!("{address} is left out: nothing is sealed for it."));
+            continue;
+        };
+        if state.open_ceremony_for(current).is_some() {
+            app.ui.note(&format!("{address} is left out: a ceremony for it is open."));
         } else if let Err(why) = vault.check_next(log, &address) {
             let why = CliError::from(why);
             app.ui.note(&format!("{address} is left out: {why}. {}", why.remedy()));
@@ -128,6 +132,17 @@ fn everything(
     }
     found.sort_by_key(ToString::to_string);
     Ok(found)
+}
+
+/// Whoever names an account twice means it once.
+fn once_each(named: &[AccountAddress]) -> Vec<AccountAddress> {
+    let mut addresses: Vec<AccountAddress> = Vec::new();
+    for address in named {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
+    addresses
 }
 
 /// The operator's card signs the request for all of them.
@@ -242,7 +257,8 @@ fn replace(
     };
     let address: AccountAddress = log.state.address(&sealing.account).parse()?;
     let (id, found) = account(&log.state, &address)?;
-    let (provider, renewal) = (found.provider.clone(), log.state.rotation_rules(&id));
+    let (provider, external_id) = (found.provider.clone(), found.external_id.clone());
+    let renewal = log.state.rotation_rules(&id);
     let next = Payload {
         login: copy(&present.login),
         password: generated(app, &provider, &renewal, None)?,
@@ -267,13 +283,17 @@ fn replace(
         sealing.version, sealed.version
     );
     let accepts = match exec {
-        Some(command) => match room::run(command, &[&present.password, &next.password]) {
-            Ok(()) => Some(Accepts::New),
-            Err(why) => {
-                app.ui.note(&format!("{address}: {why}."));
-                None
+        Some(command) => {
+            let name = address.to_string();
+            let about = [("WARIFU_ACCOUNT", &*name), ("WARIFU_EXTERNAL_ID", &*external_id)];
+            match room::run(command, &[&present.password, &next.password], &about) {
+                Ok(()) => Some(Accepts::New),
+                Err(why) => {
+                    app.ui.note(&format!("{address}: {why}."));
+                    None
+                }
             }
-        },
+        }
         None => asked(app, &title, present, &next)?,
     };
     if let Some(accepts) = accepts {
@@ -350,7 +370,7 @@ fn resume(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, args: &Rotate) ->
                 waiting.push(log.state.address(&id).parse::<AccountAddress>()?);
             }
         }
-        None => waiting.clone_from(&args.addresses),
+        None => waiting = once_each(&args.addresses),
     }
     for address in &waiting {
         running(&log.state, address)?;

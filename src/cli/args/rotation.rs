@@ -26,7 +26,7 @@ pub struct Rotate {
     /// How long the ceremony stays open, like 15m or 24h [default: 15m, and 5m more for each further account]
     #[arg(long, value_parser = span, conflicts_with = "resume")]
     pub window: Option<Span>,
-    /// Run this for each account, with the present and the new password as two lines on its standard input; 0 means that the provider accepts the new one
+    /// Run this for each account, with the present and the new password as two lines on its standard input and the address in WARIFU_ACCOUNT; 0 means that the provider accepts the new one
     #[arg(long, value_name = "CMD", conflicts_with = "resume")]
     pub exec: Option<String>,
     /// Settle a rotation that was interrupted: no custodian is needed
@@ -84,7 +84,7 @@ pub enum RotationPolicyCommand {
 What is left out is as the next wider scope says.
 Examples:
   warifu policy rotation set acme --every 90d --exposed-within 24h --length 40
-  warifu policy rotation set acme/web/prod --every 30d --card a.card --card b.card")]
+  warifu policy rotation set acme/web --every 30d --card a.card --card b.card")]
     Set(SetRotation),
     /// Show what holds for an organisation, project or account
     #[command(after_help = "\
