@@ -1,5 +1,6 @@
 //! Which version is current, which is destroyed, and what is due: the rules, as
-//! the vault keeps them and as a hostile host would break them.
+//! the vault keeps them and as a hostile host would break them. Long, because the
+//! rules about one version and the next are read together.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
 
 #[path = "support/mod.rs"]
@@ -8,8 +9,8 @@ mod support;
 use std::fs;
 use support::{World, slug};
 use warifu::event::{
-    Accepts, Actor, Agreed, Because, Destruction, Ending, Event, Hash, Made, RotationBegun, RotationPolicy,
-    RotationSettled, Scope, Shown, Signed,
+    Acceptance, Accepts, Actor, Agreed, Because, Destruction, Ending, Event, Hash, Made, Mode, Purpose,
+    RotationBegun, RotationPolicy, RotationSettled, Scope, Shown, Signed,
 };
 use warifu::hex::Bytes;
 use warifu::name::{AccountAddress, Factor};
@@ -21,6 +22,7 @@ use warifu::state::Invalid;
 use warifu::state::rotation::Place;
 use warifu::store::{RecordKey, Store};
 use warifu::time::Span;
+use warifu::vault::ceremony::{List, MAX_TARGETS, check_list};
 use warifu::vault::due::{Reason, due};
 use warifu::vault::group::sign_as_member;
 use warifu::vault::rotate::{self, Wanted};
@@ -322,6 +324,11 @@ fn a_rotation_of_another_account_of_an_old_version_or_twice_is_refused() {
     let (old, new) = (world.credential(1), world.credential(2));
     assert!(matches!(begun(&world, old, new), Some(Invalid::Unknown { .. })), "no seal was begun");
     let other = world.sealed("acme/shop/other");
+    let unsigned = RotationBegun { ceremony, target: 0, old, new, signature: Bytes([7; 64]) };
+    let by_host = world.forge(Actor::Host, Event::RotationBegun(unsigned.clone()));
+    assert!(matches!(by_host.err(), Some(Invalid::WrongActor { .. })));
+    let forged = world.forge(world.operator.actor(), Event::RotationBegun(unsigned));
+    assert!(matches!(forged.err(), Some(Invalid::Signature { .. })));
     assert_eq!(begun(&world, old, other), Some(Invalid::Mismatch("rotation")));
     assert_eq!(begun(&world, other, new), Some(Invalid::CeremonyState("rotation-begun")));
     // Sealed outside, the next version is current: the old one is replaced by nothing.
@@ -443,7 +450,7 @@ fn what_is_overdue_comes_first_and_says_why() {
     world.set(scope, Wanted { every_days: Some(30), ..Wanted::default() });
     let names =
         |found: Vec<(String, Vec<Reason>, bool)>| -> Vec<_> { found.into_iter().map(|f| f.0).collect() };
-    assert_eq!(names(look(&world, Span::hours(1))), [prod.clone()], "in a month");
+    assert_eq!(names(look(&world, Span::hours(1))), [&*prod], "in a month");
     let all = world.vault.due(Some(&slug("acme")), now + Span::days(40), week).unwrap();
     assert_eq!(all.iter().map(|d| &*d.address).collect::<Vec<_>>(), ["acme/shop/prod", "acme/shop/aged"]);
     assert!(all.iter().all(|d| d.overdue));
@@ -501,4 +508,69 @@ fn overdue_is_an_exit_code_of_its_own_heads_each_list_and_is_red_on_a_terminal()
         assert!(coloured.contains("\x1b[31macme/shop/prod"), "{list:?}: {coloured:?}");
         assert!(!coloured.contains("\x1b[31macme/shop/aaa"), "{list:?}");
     }
+}
+
+#[test]
+fn a_custodian_who_comes_after_a_target_was_replaced_gives_shares_of_the_others() {
+    let mut world = World::new();
+    let other = world.account("acme/shop/other", "210987654321");
+    world.seal_at(&other);
+    let address = world.address.clone();
+    let list = List {
+        purpose: Purpose::Rotate,
+        targets: vec![(&address, None), (&other, None)],
+        reason: "yearly",
+        ticket: None,
+        mode: Mode::Files,
+        window: Span::hours(1),
+    };
+    let World { vault, log, operator, now, rng, .. } = &mut world;
+    let ceremony = vault.open_list(log, &operator.card, &list, *now, rng).unwrap();
+    (0..3).for_each(|who| world.contribute(&ceremony, who));
+    world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng).unwrap();
+    world.begin(&ceremony, "the next one").unwrap();
+    world.settle(2, Accepts::New).unwrap();
+    // The shares of one of them turned out bad, say: another comes.
+    let answer = world.answer(&ceremony, 3, world.now);
+    assert_eq!(answer.targets, [1], "of what is destroyed there is nothing to give");
+    assert!(matches!(world.accept(&answer).unwrap(), Event::Accepted(_)));
+    world.vault.release(&mut world.log, &ceremony, 1, world.now, &mut world.rng).unwrap();
+    // What is gone is given out no more, and that is said.
+    let again = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(again, Err(VaultError::Destroyed { version: 1, .. })));
+    world.verifies();
+}
+
+#[test]
+fn a_contribution_to_as_many_targets_as_there_may_be_fits_its_entry_and_more_are_refused() {
+    let world = World::new();
+    let most = MAX_TARGETS;
+    let hash = Bytes([0xff; 64]);
+    let acceptance = Acceptance {
+        ceremony: hash,
+        custodian: "abandon-abandon-abandon".parse().unwrap(),
+        targets: (0..most as u64).collect(),
+        at: world.now,
+        step: u64::MAX,
+        size: u64::MAX,
+        root: Bytes([0xff; 32]),
+        cosignature: Bytes([0xff; 72]),
+        shares: vec![hash; most],
+        ciphertexts: vec![hash; most],
+        code: hash,
+        signature: hash,
+    };
+    let line = support::line(world.now, world.custodians[0].actor(), Event::Accepted(acceptance));
+    assert!(line.len() < 62_000, "{} bytes, of 65,535", line.len());
+    let list = |count| List {
+        purpose: Purpose::Rotate,
+        targets: vec![(&world.address, None); count],
+        reason: "yearly",
+        ticket: None,
+        mode: Mode::Room,
+        window: Span::hours(1),
+    };
+    assert!(check_list(&world.log, &list(most)).is_ok());
+    let refused = check_list(&world.log, &list(most + 1));
+    assert!(matches!(refused, Err(VaultError::TooManyTargets(count)) if count == most + 1));
 }

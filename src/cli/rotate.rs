@@ -238,7 +238,8 @@ pub fn after_opening(
 
 /// Seals the next version, hands both over once, and settles which one counts.
 /// What could not be settled is an outcome, not an error: the next account is as
-/// good as before.
+/// good as before. Long, because its steps and their order are what a crash is
+/// judged by (docs/protocol.md, *Rotation*).
 #[allow(clippy::too_many_arguments, reason = "who, where, what, and how it is handed over")]
 fn replace(
     app: &mut App<'_>,

@@ -341,6 +341,21 @@ mod tests {
 
     proptest! {
         #[test]
+        fn alphanumeric_passwords_have_letters_of_both_cases_and_digits_and_nothing_else(
+            seed: u64, length in LENGTHS, aws: bool,
+        ) {
+            let provider = if aws { PasswordRules::AWS } else { PasswordRules::GENERIC };
+            let rules = provider.within(Alphabet::Alphanumeric);
+            let password = generate(&rules, length, &mut StdRng::seed_from_u64(seed)).unwrap();
+            prop_assert_eq!(password.len(), length);
+            let has = |class: fn(&u8) -> bool| password.expose().iter().any(class);
+            prop_assert!(password.expose().iter().all(u8::is_ascii_alphanumeric));
+            prop_assert!(has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit));
+            prop_assert_eq!(check_typed_password(&provider, &password, &[]), Ok(()));
+            prop_assert_eq!(provider.within(Alphabet::Full), provider);
+        }
+
+        #[test]
         fn generated_passwords_have_all_classes_and_pass_their_own_check(
             seed: u64, length in LENGTHS, aws: bool,
         ) {

@@ -350,12 +350,8 @@ impl Organisation {
             return Err(Invalid::WrongActor { found: actor.to_string(), expected });
         };
         let key = self.card(who, Role::Operator)?.sign_key;
-        claims.take(claim(
-            who,
-            &key,
-            &RotationSettled::digest(ceremony, credential, *accepts, *handed),
-            signature,
-        ))?;
+        let digest = RotationSettled::digest(ceremony, credential, *accepts, *handed);
+        claims.take(claim(who, &key, &digest, signature))?;
         let old = &self.versions.get(&running.old).ok_or_else(unknown)?.sealing;
         let group = self.group(&old.group, old.epoch)?;
         if self.admission_of(who, group, time).is_none() {

@@ -1,4 +1,5 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
+//! Long, because what a ceremony goes through is read from top to bottom.
 
 use super::hierarchy::{account, text_record};
 use super::people::check_card;
@@ -126,6 +127,23 @@ pub fn check_list(log: &Log, list: &List<'_>) -> Result<(), VaultError> {
     Ok(())
 }
 
+/// What a list names, of groups that let the operator ask.
+fn targets_for(log: &Log, operator: &Card, ask: &List<'_>, now: Time) -> Result<Vec<Target>, VaultError> {
+    let one = |(address, version): &(&AccountAddress, Option<u64>)| {
+        let (_, version) = version_of(log, address, *version)?;
+        let target = Target::from(&*version.sealing);
+        let group = log.state.groups.get(&target.group);
+        let group = group.ok_or_else(|| VaultError::Unbound(address.to_string()))?;
+        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
+            let (operator, group) =
+                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
+            return Err(VaultError::NotAdmitted { operator, group });
+        }
+        Ok(target)
+    };
+    ask.targets.iter().map(one).collect()
+}
+
 impl Vault {
     /// Opens a ceremony: the operator's card signs, the entry is durable, and
     /// the package for the custodians can be made. Gives the ceremony's hash.
@@ -153,19 +171,7 @@ impl Vault {
         self.expire_due(log, now)?;
         check_list(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let mut targets = Vec::with_capacity(ask.targets.len());
-        for (address, version) in &ask.targets {
-            let (_, version) = version_of(log, address, *version)?;
-            let target = Target::from(&*version.sealing);
-            let group = log.state.groups.get(&target.group);
-            let group = group.ok_or_else(|| VaultError::Unbound(address.to_string()))?;
-            if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-                let (operator, group) =
-                    (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-                return Err(VaultError::NotAdmitted { operator, group });
-            }
-            targets.push(target);
-        }
+        let targets = targets_for(log, operator, ask, now)?;
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
         let reason = keep(ask.reason, rng)?;

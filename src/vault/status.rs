@@ -228,7 +228,7 @@ impl PublicVault {
         }
     }
 
-    /// How one account stands.
+    /// How one account stands. Long, because each field is found out once, here.
     pub fn account_status(
         &self,
         state: &Organisation,
