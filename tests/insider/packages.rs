@@ -216,7 +216,8 @@ fn a_seal_whose_dealing_never_existed_is_found_by_custodian_and_audit() {
     package.dealings = vec![world.vault.record(&id, &name).unwrap().into()];
     assert!(matches!(world.refusal(&package, None), ReviewError::Dealing { .. }));
     let report = world.vault.verify(None).unwrap();
-    let missing: Vec<_> = report.findings.iter().filter(|f| f.what.ends_with("is missing")).collect();
+    let missing: Vec<_> =
+        report.findings.iter().filter(|f| f.what.contains("is missing: acme/shop/prod version 2")).collect();
     assert_eq!(missing.len(), 2, "{:?}", report.findings);
 }
 
