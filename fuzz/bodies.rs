@@ -6,10 +6,15 @@
 //! `tests/corpus` replays the seeds through the same bodies on stable.
 
 use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentity};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
-use warifu::ceremony::{custodian, recipient};
+use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackage};
+use warifu::ceremony::{custodian, recipient, recovery};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
+use warifu::import::accounts::{self, FileFault, List};
+use warifu::import::cloudtrail::Found;
+use warifu::import::csv;
 use warifu::log::checkpoint::Checkpoint;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
@@ -20,8 +25,8 @@ use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
 use warifu::pvss::{Dealing, UntrustedShare};
-use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload};
-use warifu::secret::SecretKey;
+use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
+use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Organisation, VaultState};
 
 /// Takes bytes and says whether they were accepted.
@@ -30,11 +35,15 @@ pub type Body = fn(&[u8]) -> bool;
 /// Every target by its name: that of its file in `fuzz_targets/` and of its
 /// folder in `corpus/`.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("accounts", accounts),
     ("add_checkpoint", add_checkpoint),
     ("bundle", bundle),
     ("card_file", card_file),
     ("checkpoint", checkpoint),
+    ("cloudtrail", cloudtrail),
     ("contribution", contribution),
+    ("credential_report", credential_report),
+    ("csv", csv),
     ("dealing", dealing),
     ("entry", entry),
     ("frontier", frontier),
@@ -44,8 +53,11 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("policy", policy),
     ("proof_file", proof_file),
     ("record", record),
+    ("recovery_contribution", recovery_contribution),
+    ("recovery_request", recovery_request),
     ("release", release),
     ("request", request),
+    ("sealed_root", sealed_root),
     ("share", share),
     ("tile_path", tile_path),
     ("verifier_key", verifier_key),
@@ -64,6 +76,32 @@ pub fn key() -> SecretKey {
     SecretKey::from_slice(&SEED).expect("32 bytes")
 }
 
+/// A list of accounts as AWS prints it: accepted if every account can be used.
+pub fn accounts(bytes: &[u8]) -> bool {
+    listed(accounts::read_aws(&SecretBytes::new(bytes.to_vec())))
+}
+
+/// The same as comma-separated values.
+pub fn csv(bytes: &[u8]) -> bool {
+    listed(csv::read(&SecretBytes::new(bytes.to_vec())))
+}
+
+/// A list has no account twice, its rows stand in order, and its cells within it.
+fn listed(read: Result<List, FileFault>) -> bool {
+    let Ok(list) = read else { return false };
+    let ids: BTreeSet<_> = list.accounts.iter().map(|a| (&a.provider, &a.external_id)).collect();
+    assert_eq!(ids.len(), list.accounts.len(), "an account twice");
+    assert!(list.accounts.is_sorted_by_key(|a| a.place) && list.bad.is_sorted_by_key(|bad| bad.place));
+    for account in &list.accounts {
+        assert!(account.credential.is_none() || account.login.is_some(), "a password without a login");
+        let credential = account.credential.iter().flat_map(|c| [&c.password, &c.notes]);
+        for cell in account.login.iter().chain(credential) {
+            assert_eq!(list.expose(cell).len(), cell.len(), "a cell outside the list");
+        }
+    }
+    list.bad.is_empty()
+}
+
 /// A card file, without its passphrase.
 pub fn card_file(bytes: &[u8]) -> bool {
     let Ok(read) = CardFile::parse(bytes) else { return false };
@@ -73,6 +111,12 @@ pub fn card_file(bytes: &[u8]) -> bool {
 /// A sealed payload.
 pub fn record(bytes: &[u8]) -> bool {
     let Ok(read) = SealedPayload::from_bytes(bytes) else { return false };
+    same(bytes, &read.to_bytes())
+}
+
+/// The gate's root, sealed for keepers.
+pub fn sealed_root(bytes: &[u8]) -> bool {
+    let Ok(read) = SealedRoot::from_bytes(bytes) else { return false };
     same(bytes, &read.to_bytes())
 }
 
@@ -120,6 +164,23 @@ pub fn contribution(bytes: &[u8]) -> bool {
 pub fn package(bytes: &[u8]) -> bool {
     let Some(read) = message::<Package>(bytes) else { return false };
     let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// A request for the gate's root; its log is replayed as a keeper's machine does.
+pub fn recovery_request(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryPackage>(bytes) else { return false };
+    let first = first_leaf(&read.entries);
+    if let Ok((state, _, _)) = recovery::replay(&read.entries, &read.checkpoint, &first, None) {
+        let _ = DealtRoot::new(&state, &read.dealing.0);
+    }
+    true
+}
+
+/// A keeper's answer.
+pub fn recovery_contribution(bytes: &[u8]) -> bool {
+    let Some(read) = message::<RecoveryContribution>(bytes) else { return false };
+    let _ = read.digest();
     true
 }
 
@@ -174,7 +235,7 @@ pub fn entry(bytes: &[u8]) -> bool {
     let Ok(line) = EntryBytes::new(bytes.to_vec()) else { return false };
     assert_eq!(line.as_bytes(), bytes, "a line is kept to the byte");
     let Ok(read) = Entry::from_line(&line) else { return false };
-    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read));
+    let _ = (Organisation::begin(&read, &line.leaf_hash()), VaultState::begin(&read, &line.leaf_hash()));
     match read {
         Line::Known(entry) => same(bytes, entry.to_line().expect("what was read can be written").as_bytes()),
         Line::Unknown { kind, .. } => !KINDS.contains(&kind.as_str()),
@@ -241,6 +302,36 @@ pub fn proof_file(bytes: &[u8]) -> bool {
     let log = LogSigner::new(LOG, key()).expect("a good name");
     let _ = read.verify(&warifu::log::merkle::leaf_hash(&[]), log.verifier());
     same(bytes, read.to_string().as_bytes())
+}
+
+/// A file of CloudTrail, plain or packed; accepted if all of it could be read. In
+/// small pieces it says the same.
+pub fn cloudtrail(bytes: &[u8]) -> bool {
+    let read = |source: &mut dyn std::io::Read| {
+        let mut found = Vec::new();
+        let scan = warifu::import::cloudtrail::read(source, &mut |one| found.push(one));
+        (scan, found)
+    };
+    let whole = read(&mut &*bytes);
+    assert_eq!(read(&mut Pieces(bytes)), whole, "read otherwise in pieces");
+    let (scan, found) = whole;
+    assert!(found.len() as u64 <= scan.records + 1, "more was found than was there");
+    scan.records > 0 && found.iter().all(|one| matches!(one, Found::Root(_)))
+}
+
+/// Gives seven bytes at a time.
+struct Pieces<'a>(&'a [u8]);
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = into.len().min(7);
+        self.0.read(into.get_mut(..length).unwrap_or_default())
+    }
+}
+
+/// A credential report.
+pub fn credential_report(bytes: &[u8]) -> bool {
+    warifu::import::credential_report::read(bytes).is_ok()
 }
 
 fn message<M: Message>(bytes: &[u8]) -> Option<M> {

@@ -6,6 +6,8 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod same;
+
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -18,7 +20,6 @@ use crate::seal::generate::Alphabet;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use serde::{Deserialize, Serialize, Serializer};
-use std::io;
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;
@@ -118,6 +119,10 @@ pub enum Event {
         /// The gate's first epoch for this organisation.
         gate: GateEpoch,
     },
+    /// In the vault's own log: a keeper's card was made.
+    KeeperEnrolled(Keeper),
+    /// In the vault's own log: the gate's root was dealt to the keepers.
+    GateRootDealt(RootDealing),
     /// A project was created.
     ProjectCreated {
         /// Its random id.
@@ -143,6 +148,21 @@ pub enum Event {
         provider: Provider,
         /// The provider's identifier.
         external_id: String,
+    },
+    /// An account has another display name from now on; its address stays.
+    AccountRenamed {
+        /// Which.
+        account: AccountId,
+        /// The new name.
+        name: TextHash,
+    },
+    /// Whether there is a root user to sign in as, by the word of the host's
+    /// administration.
+    AccountStandingSet {
+        /// Which.
+        account: AccountId,
+        /// How it stands from now on.
+        standing: AccountStanding,
     },
     /// A card was made and its owner's authenticator gave a right code.
     CardEnrolled(Enrolment),
@@ -220,8 +240,8 @@ pub enum Event {
         /// Who contributed.
         custodians: Vec<Pseudonym>,
     },
-    /// The operator says that a share does not prove itself. It is their word: the
-    /// share itself cannot stand here, since it may be right although its proof is
+    /// The recipient says that a share does not prove itself: the operator, or the
+    /// host where the gate gets the shares. It is their word: the share itself cannot stand here, since it may be right although its proof is
     /// not, and would then lie open for ever.
     ShareRejected {
         /// The ceremony.
@@ -230,7 +250,7 @@ pub enum Event {
         target: u64,
         /// Whose share.
         custodian: Pseudonym,
-        /// The operator's signature.
+        /// The operator's signature, or the host's by its log key.
         signature: Bytes<64>,
     },
     /// The recipient opened the record.
@@ -243,6 +263,42 @@ pub enum Event {
         shown: Shown,
         /// The operator's signature.
         signature: Bytes<64>,
+    },
+    /// A drill of a group began: its members show that their keys are still there.
+    /// The leaf hash of this entry is the drill's id.
+    DrillBegun {
+        /// Which group.
+        group: GroupId,
+        /// In which epoch.
+        epoch: u64,
+        /// 32 random bytes: nobody can have made a proof before.
+        nonce: Bytes<32>,
+        /// Until when proofs count.
+        until: Time,
+    },
+    /// The gate showed in a drill that it still has `γ`.
+    GateProved {
+        /// The drill.
+        drill: Bytes<32>,
+        /// Which epoch of the gate.
+        gate_epoch: u64,
+        /// Schnorr proof for `Γ`.
+        proof: Bytes<64>,
+    },
+    /// A custodian showed in a drill that card, passphrase and second factor are
+    /// still there.
+    CustodianProved {
+        /// What the custodian signed.
+        answer: DrillAnswer,
+        /// TOTP step that is now used up.
+        step: u64,
+    },
+    /// An answer in a drill does not count.
+    DrillRefused {
+        /// What the custodian signed.
+        answer: DrillAnswer,
+        /// Why.
+        why: Refusal,
     },
     /// A ceremony ended.
     Ended {
@@ -260,6 +316,68 @@ pub enum Event {
     RotationSettled(RotationSettled),
     /// A version's sealed record and dealing are destroyed in the same commit.
     Destroyed(Destruction),
+    /// Records of the provider were held against the ceremonies.
+    Reconciled(Reconciliation),
+    /// The gate is about to give codes that it made of an authenticator's seed.
+    CodeGiven {
+        /// The ceremony.
+        ceremony: Hash,
+        /// Index of the target.
+        target: u64,
+        /// How many codes, one after the other.
+        codes: u64,
+        /// When the last of them is of no use any more.
+        until: Time,
+        /// To whom they are shown.
+        shown: Shown,
+    },
+}
+
+/// Whether an account has a root user that somebody can sign in as.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountStanding {
+    /// It has one. Every account begins so.
+    #[default]
+    InUse,
+    /// Its root user has no credentials (AWS: central root access).
+    CredentialLess,
+    /// The provider has closed or suspended it.
+    Closed,
+}
+
+impl AccountStanding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::InUse, Self::CredentialLess, Self::Closed];
+
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InUse => "in-use",
+            Self::CredentialLess => "credential-less",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Whether a password can be of use.
+    pub fn in_use(&self) -> bool {
+        *self == Self::InUse
+    }
+}
+
+impl std::str::FromStr for AccountStanding {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let known = Self::ALL.into_iter().find(|standing| standing.as_str() == text);
+        known.ok_or_else(|| NameError::Standing(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for AccountStanding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The gate's public keys in one epoch of one log.
@@ -332,6 +450,46 @@ impl Enrolment {
             .part(self.totp)
             .finish()
     }
+}
+
+/// A new card of the vault's own, for recovery. It comes without an authenticator:
+/// the key under which TOTP secrets lie is lost with the gate that it is there to
+/// bring back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keeper {
+    /// Its pseudonym.
+    pub pseudonym: Pseudonym,
+    /// Its Ed25519 signing key.
+    pub sign_key: Bytes<32>,
+    /// Its signature over [`Keeper::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl Keeper {
+    /// What the new card signs: `H("keeper-enrolment", vault, first entry,
+    /// pseudonym, signing key)`.
+    pub fn digest(&self, vault: &VaultId, first_entry: &Bytes<32>) -> [u8; 64] {
+        let begun = Transcript::new(label::KEEPER_ENROLMENT).part(vault).part(first_entry);
+        begun.part(self.pseudonym.as_str()).part(self.sign_key).finish()
+    }
+}
+
+/// The gate's root of one epoch, dealt to the keepers. What it says is the host's
+/// word: that the sealed bytes are the root shows when they are opened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootDealing {
+    /// Which epoch of the gate.
+    pub gate_epoch: u64,
+    /// To which group.
+    pub group: GroupId,
+    /// In which epoch of that group.
+    pub epoch: u64,
+    /// Id of the dealing.
+    pub dealing: Hash,
+    /// Hash of the sealed root's record.
+    pub sealed: Hash,
 }
 
 /// Name under which a card cosigns checkpoints of a log.
@@ -732,6 +890,8 @@ pub enum Shown {
     Screen,
     /// To a program's standard input.
     Command,
+    /// Into a file.
+    File,
 }
 
 impl Shown {
@@ -741,6 +901,7 @@ impl Shown {
             Self::Nobody => "nobody",
             Self::Screen => "screen",
             Self::Command => "command",
+            Self::File => "file",
         }
     }
 }
@@ -809,6 +970,10 @@ pub enum Purpose {
     Open,
     /// To replace what is sealed.
     Rotate,
+    /// To have codes made of an authenticator's seed.
+    Code,
+    /// To have an account's password and codes together.
+    SignIn,
 }
 
 impl Purpose {
@@ -817,6 +982,18 @@ impl Purpose {
         match self {
             Self::Open => "open",
             Self::Rotate => "rotate",
+            Self::Code => "code",
+            Self::SignIn => "sign-in",
+        }
+    }
+
+    /// Factors of the targets that a ceremony for this has, in their order; `None`
+    /// where there may be any number, of whatever is given to who asks.
+    pub fn factors(self) -> Option<&'static [Factor]> {
+        match self {
+            Self::Open | Self::Rotate => None,
+            Self::Code => Some(&[Factor::Mfa]),
+            Self::SignIn => Some(&[Factor::Password, Factor::Mfa]),
         }
     }
 }
@@ -938,6 +1115,36 @@ impl Refusal {
     }
 }
 
+/// A custodian's answer in a drill, but for the code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillAnswer {
+    /// The drill.
+    pub drill: Bytes<32>,
+    /// Whose.
+    pub custodian: Pseudonym,
+    /// The custodian's own time.
+    pub at: Time,
+    /// Schnorr proof for `E`.
+    pub proof: Bytes<64>,
+    /// The custodian's signature over [`DrillAnswer::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl DrillAnswer {
+    /// What the custodian signs:
+    /// `H("drill-signature", drill, pseudonym, at, proof)`.
+    pub fn digest(drill: &Bytes<32>, custodian: &Pseudonym, at: Time, proof: &Bytes<64>) -> [u8; 64] {
+        let named = Transcript::new(label::DRILL_SIGNATURE).part(drill).part(custodian.as_str());
+        named.int(at.hashed()).part(proof).finish()
+    }
+
+    /// What this answer's custodian signed.
+    pub fn signed_digest(&self) -> [u8; 64] {
+        Self::digest(&self.drill, &self.custodian, self.at, &self.proof)
+    }
+}
+
 /// How a ceremony ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -948,6 +1155,147 @@ pub enum Ending {
     Aborted,
     /// Its window ran out.
     Expired,
+}
+
+/// What records of the provider are read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootRecords {
+    /// CloudTrail's log files.
+    Cloudtrail,
+    /// IAM's credential report.
+    CredentialReport,
+}
+
+impl RootRecords {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cloudtrail => "cloudtrail",
+            Self::CredentialReport => "credential-report",
+        }
+    }
+}
+
+/// What the provider says was done with a root user, or how it stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RootUse {
+    /// Somebody signed in, or tried to.
+    SignIn,
+    /// Its password was changed.
+    PasswordUpdated,
+    /// Somebody asked for a new password through the mailbox.
+    PasswordRecoveryRequested,
+    /// Somebody set a new password through the mailbox.
+    PasswordRecoveryCompleted,
+    /// A second factor was added.
+    MfaEnabled,
+    /// A second factor was taken away.
+    MfaDeactivated,
+    /// An access key was made.
+    AccessKeyCreated,
+    /// Its e-mail address was changed.
+    EmailUpdated,
+    /// The management account acted as it.
+    RootAssumed,
+    /// It did something else.
+    Called,
+    /// Its password was used, by the credential report.
+    PasswordUsed,
+    /// An access key of it was used, by the credential report.
+    AccessKeyUsed,
+    /// It has no second factor.
+    MfaInactive,
+    /// It has an active access key.
+    AccessKeyActive,
+}
+
+impl RootUse {
+    /// As it is written in entries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::PasswordUpdated => "password-updated",
+            Self::PasswordRecoveryRequested => "password-recovery-requested",
+            Self::PasswordRecoveryCompleted => "password-recovery-completed",
+            Self::MfaEnabled => "mfa-enabled",
+            Self::MfaDeactivated => "mfa-deactivated",
+            Self::AccessKeyCreated => "access-key-created",
+            Self::EmailUpdated => "email-updated",
+            Self::RootAssumed => "root-assumed",
+            Self::Called => "called",
+            Self::PasswordUsed => "password-used",
+            Self::AccessKeyUsed => "access-key-used",
+            Self::MfaInactive => "mfa-inactive",
+            Self::AccessKeyActive => "access-key-active",
+        }
+    }
+
+    /// Whether it says how the root user stands, not what was done.
+    pub fn is_standing(self) -> bool {
+        matches!(self, Self::MfaInactive | Self::AccessKeyActive)
+    }
+}
+
+/// Most findings of one [`Reconciliation`]: what is longer takes several.
+pub const MAX_ROOT_FINDINGS: usize = 256;
+
+/// Records of the provider were held against what the log says. An entry counts
+/// what no entry before it has counted in the same way.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconciliation {
+    /// Which records.
+    pub source: RootRecords,
+    /// Hash of the record that says what was found, event by event.
+    pub facts: Hash,
+    /// The period that the records were of, where they are of one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub period: Option<Period>,
+    /// For how many seconds after its end a ceremony explains a use.
+    pub grace: u64,
+    /// Uses that a ceremony, or a hand-over at a seal, explains.
+    pub explained: u64,
+    /// Uses that nothing explains.
+    pub unexplained: u64,
+    /// Uses that are too fresh to judge.
+    pub pending: u64,
+    /// Attempts that the provider refused.
+    pub failed: u64,
+    /// Uses of before the first password of the account was sealed.
+    pub before: u64,
+    /// Root users that have an access key or no second factor: how many of these.
+    pub weak: u64,
+    /// Accounts of ceremonies after which the records have no use.
+    pub unused: u64,
+    /// Records that could not be read.
+    pub unread: u64,
+    /// The unexplained uses and the weaknesses.
+    pub findings: Vec<RootFinding>,
+}
+
+/// From the first to the last of something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// The first.
+    pub from: Time,
+    /// The last.
+    pub to: Time,
+}
+
+/// A use that nothing explains, or a weakness.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootFinding {
+    /// Whose root user.
+    pub account: AccountId,
+    /// When it was used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub at: Option<Time>,
+    /// What.
+    pub what: RootUse,
 }
 
 /// A line of a log that was read.
@@ -991,34 +1339,10 @@ impl Entry {
     /// Reads a line; refuses a known kind in any form but its own.
     pub fn from_line(line: &EntryBytes) -> Result<Line, EntryError> {
         match serde_json::from_str::<Self>(line.as_str()) {
-            Ok(entry) if entry.is_written_as(line.as_bytes()) => Ok(Line::Known(Box::new(entry))),
+            Ok(entry) if same::is_written_as(&entry, line.as_bytes()) => Ok(Line::Known(Box::new(entry))),
             Ok(_) => Err(EntryError::NotCanonical),
             Err(error) => newer_kind(line).ok_or_else(|| EntryError::Shape(printable(&error.to_string()))),
         }
-    }
-
-    /// Whether these are the bytes that [`Entry::to_line`] writes, without
-    /// writing them.
-    fn is_written_as(&self, bytes: &[u8]) -> bool {
-        let mut same = Same { expected: bytes };
-        serde_json::to_writer(&mut same, self).is_ok() && same.expected.is_empty()
-    }
-}
-
-/// Takes what is expected and fails at anything else.
-struct Same<'a> {
-    expected: &'a [u8],
-}
-
-impl io::Write for Same<'_> {
-    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
-        let rest = self.expected.strip_prefix(written).ok_or(io::ErrorKind::InvalidData)?;
-        self.expected = rest;
-        Ok(written.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -1044,8 +1368,12 @@ pub const KINDS: &[&str] = &[
     "vault-created",
     "organisation-added",
     "organisation-created",
+    "keeper-enrolled",
+    "gate-root-dealt",
     "project-created",
     "account-created",
+    "account-renamed",
+    "account-standing-set",
     "card-enrolled",
     "group-formed",
     "operator-admitted",
@@ -1062,7 +1390,13 @@ pub const KINDS: &[&str] = &[
     "released",
     "share-rejected",
     "revealed",
+    "drill-begun",
+    "gate-proved",
+    "custodian-proved",
+    "drill-refused",
     "ended",
+    "reconciled",
+    "code-given",
     "rotation-begun",
     "rotation-settled",
     "destroyed",
@@ -1075,8 +1409,12 @@ impl Event {
             Self::VaultCreated { .. } => "vault-created",
             Self::OrganisationAdded { .. } => "organisation-added",
             Self::OrganisationCreated { .. } => "organisation-created",
+            Self::KeeperEnrolled(_) => "keeper-enrolled",
+            Self::GateRootDealt(_) => "gate-root-dealt",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
+            Self::AccountRenamed { .. } => "account-renamed",
+            Self::AccountStandingSet { .. } => "account-standing-set",
             Self::CardEnrolled(_) => "card-enrolled",
             Self::GroupFormed(_) => "group-formed",
             Self::OperatorAdmitted(_) => "operator-admitted",
@@ -1093,7 +1431,13 @@ impl Event {
             Self::Released { .. } => "released",
             Self::ShareRejected { .. } => "share-rejected",
             Self::Revealed { .. } => "revealed",
+            Self::DrillBegun { .. } => "drill-begun",
+            Self::GateProved { .. } => "gate-proved",
+            Self::CustodianProved { .. } => "custodian-proved",
+            Self::DrillRefused { .. } => "drill-refused",
             Self::Ended { .. } => "ended",
+            Self::Reconciled(_) => "reconciled",
+            Self::CodeGiven { .. } => "code-given",
             Self::RotationBegun(_) => "rotation-begun",
             Self::RotationSettled(_) => "rotation-settled",
             Self::Destroyed(_) => "destroyed",
@@ -1112,12 +1456,17 @@ impl Event {
             | Self::Released { ceremony, .. }
             | Self::ShareRejected { ceremony, .. }
             | Self::Revealed { ceremony, .. }
+            | Self::CodeGiven { ceremony, .. }
             | Self::Ended { ceremony, .. } => Some(ceremony),
             Self::VaultCreated { .. }
             | Self::OrganisationAdded { .. }
             | Self::OrganisationCreated { .. }
+            | Self::KeeperEnrolled(_)
+            | Self::GateRootDealt(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
+            | Self::AccountRenamed { .. }
+            | Self::AccountStandingSet { .. }
             | Self::CardEnrolled(_)
             | Self::GroupFormed(_)
             | Self::OperatorAdmitted(_)
@@ -1125,9 +1474,14 @@ impl Event {
             | Self::Bound(_)
             | Self::WitnessPolicySet(_)
             | Self::RotationPolicySet(_)
+            | Self::DrillBegun { .. }
+            | Self::GateProved { .. }
+            | Self::CustodianProved { .. }
+            | Self::DrillRefused { .. }
             | Self::SealBegun { .. }
             | Self::Sealed(_)
-            | Self::Destroyed(_) => None,
+            | Self::Destroyed(_)
+            | Self::Reconciled(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod pvss;
 pub mod seal;
 pub mod log;
 pub mod event;
+pub mod import;
 pub mod gate;
 pub mod message;
 pub mod state;

@@ -7,7 +7,7 @@
 //! what is signed of them stand in one place.
 
 use crate::event::{
-    Hash, Mode, Opening, Purpose, SaltedText, Sealing, Shown, Signed, TextHash, ciphertext_hash, printable,
+    Hash, Mode, Opening, Purpose, SaltedText, Shown, Signed, TextHash, ciphertext_hash, printable,
 };
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, VaultId};
@@ -202,22 +202,6 @@ pub struct SignedRequest {
     pub request: Request,
     /// Over [`Request::signed_digest`].
     pub signature: Bytes<64>,
-}
-
-impl From<&Sealing> for Target {
-    /// A version as it was sealed.
-    fn from(sealing: &Sealing) -> Self {
-        Self {
-            credential: sealing.credential,
-            account: sealing.account,
-            factor: sealing.factor,
-            version: sealing.version,
-            payload: sealing.payload,
-            dealing: sealing.dealing,
-            group: sealing.group,
-            epoch: sealing.epoch,
-        }
-    }
 }
 
 impl Request {

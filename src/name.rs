@@ -49,8 +49,11 @@ pub enum NameError {
         "'{0}' is not an origin: use 1 to 200 printable ASCII characters without space or '+', like example.com/warifu"
     )]
     Origin(String),
+    /// No such standing of an account.
+    #[error("'{0}' is not how an account stands: it is in-use, credential-less or closed")]
+    Standing(String),
     /// No such factor.
-    #[error("'{0}' is not a factor: the only factor is 'password'")]
+    #[error("'{0}' is not a factor: there are password, mfa, recovery-codes, file and device")]
     Factor(String),
 }
 
@@ -181,6 +184,41 @@ impl Origin {
     }
 }
 
+/// Which log of a vault: an organisation's by its name, or the vault's own. No
+/// organisation can be called `@vault`: a slug has no `@`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogName {
+    /// The vault's own log.
+    Vault,
+    /// An organisation's.
+    Organisation(Slug),
+}
+
+/// What the vault's own log is called where organisations are.
+const VAULT_LOG: &str = "@vault";
+
+impl FromStr for LogName {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == VAULT_LOG { Ok(Self::Vault) } else { text.parse().map(Self::Organisation) }
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vault => f.pad(VAULT_LOG),
+            Self::Organisation(slug) => slug.fmt(f),
+        }
+    }
+}
+
+impl Serialize for LogName {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 fn is_slug(text: &str) -> bool {
     (1..=40).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -189,13 +227,23 @@ fn is_slug(text: &str) -> bool {
 }
 
 fn is_pseudonym(text: &str) -> bool {
-    let word = |w: &str| (1..=12).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_lowercase());
-    text.split('-').count() == 3 && text.split('-').all(word)
+    let (mut words, mut letters) = (1, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' if letters < 12 => letters += 1,
+            b'-' if letters > 0 && words < 3 => (words, letters) = (words + 1, 0),
+            _ => return false,
+        }
+    }
+    words == 3 && letters > 0
 }
 
 /// Characters that a reader does not see, or that turn or hide what stands beside
 /// them: controls of both sets, format and bidirectional characters, tags.
 pub fn unprintable(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
@@ -250,13 +298,54 @@ pub fn external_id(provider: &Provider, text: &str) -> Result<String, NameError>
 pub enum Factor {
     /// Login id, password and notes.
     Password,
+    /// The seed of an authenticator (TOTP). Nobody gets it out: it makes codes.
+    Mfa,
+    /// Codes that are good once each, for when the authenticator is lost.
+    RecoveryCodes,
+    /// A file: a key, a certificate.
+    File,
+    /// A hardware authenticator: its serial number and where it is kept.
+    Device,
+}
+
+/// To whom a ceremony gives what it opens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recipient {
+    /// To whoever asked.
+    Requester,
+    /// To the gate, which answers with what it makes of it.
+    Gate,
 }
 
 impl Factor {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Password, Self::Mfa, Self::RecoveryCodes, Self::File, Self::Device];
+
     /// The name that is hashed and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
+            Self::Mfa => "mfa",
+            Self::RecoveryCodes => "recovery-codes",
+            Self::File => "file",
+            Self::Device => "device",
+        }
+    }
+
+    /// Who gets what is sealed: the factor alone fixes it, whatever is asked.
+    pub fn recipient(self) -> Recipient {
+        match self {
+            Self::Mfa => Recipient::Gate,
+            Self::Password | Self::RecoveryCodes | Self::File | Self::Device => Recipient::Requester,
+        }
+    }
+
+    /// The factor that nobody may hold together with this one, for the same account.
+    pub fn kept_from(self) -> Option<Self> {
+        match self {
+            Self::Password => Some(Self::Mfa),
+            Self::Mfa => Some(Self::Password),
+            Self::RecoveryCodes | Self::File | Self::Device => None,
         }
     }
 }
@@ -264,10 +353,8 @@ impl Factor {
 impl FromStr for Factor {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
-        match text {
-            "password" => Ok(Self::Password),
-            other => Err(NameError::Factor(other.to_owned())),
-        }
+        let named = Self::ALL.into_iter().find(|factor| factor.as_str() == text);
+        named.ok_or_else(|| NameError::Factor(text.to_owned()))
     }
 }
 

@@ -41,6 +41,11 @@ impl Span {
         Self::hours(count * 24)
     }
 
+    /// Whole days of 24 hours in it; what is left over is dropped.
+    pub const fn whole_days(self) -> i64 {
+        self.0 / Self::days(1).0
+    }
+
     /// For the system's clock and waiting; what is negative is no time at all.
     pub fn to_duration(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
@@ -147,6 +152,13 @@ impl ops::Add<Span> for Time {
     type Output = Self;
     fn add(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl ops::Sub<Span> for Time {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
     }
 }
 

@@ -51,6 +51,8 @@ pub mod label {
         ROTATION_SETTLED = "rotation-settled";
         /// A group gives up a version that is current.
         DESTRUCTION = "destruction";
+        /// A fact of a provider's report that has no id of its own.
+        ROOT_FACT = "root-fact";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
         /// Gate: `γ` of an organisation and epoch.
@@ -67,6 +69,12 @@ pub mod label {
         GATE_POINT = "gate-point";
         /// DLEQ of the gate's ingredient.
         GATE_PROOF = "gate-proof";
+        /// A custodian's key is still there.
+        DRILL = "drill";
+        /// The gate's key is still there.
+        GATE_DRILL = "gate-drill";
+        /// What a custodian signs at a drill.
+        DRILL_SIGNATURE = "drill-signature";
         /// `cred`.
         CREDENTIAL = "credential";
         /// `ctx` of a dealing.
@@ -117,6 +125,22 @@ pub mod label {
         REQUESTER_KEY = "requester-key";
         /// Coefficients of a batch of signatures.
         SIGNATURE_BATCH = "signature-batch";
+        /// What a keeper of recovery signs at enrolment.
+        KEEPER_ENROLMENT = "keeper-enrolment";
+        /// `cred` of the gate's root in one epoch.
+        GATE_ROOT = "gate-root";
+        /// Sealed root: encryption key.
+        GATE_ROOT_KEY = "gate-root-key";
+        /// Sealed root: key commitment.
+        GATE_ROOT_COMMIT = "gate-root-commit";
+        /// Hash of a request for the gate's root.
+        RECOVERY_REQUEST = "recovery-request";
+        /// The twelve words that stand for such a request.
+        RECOVERY_FINGERPRINT = "recovery-fingerprint";
+        /// Signature over a keeper's answer.
+        RECOVERY_CONTRIBUTION = "recovery-contribution";
+        /// HPKE info: a keeper's share for the new machine.
+        HPKE_RECOVERY = "hpke-recovery";
         /// An operator ends a ceremony or reports its result.
         OPERATOR_NOTICE = "operator-notice";
     }

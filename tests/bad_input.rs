@@ -85,7 +85,7 @@ fn malformed_arguments() {
         (&["project", "add", "acme/x", "--name", ""], "a display name has"),
         (
             &["bind", "acme/web", "--group", "acme/keepers", "--factor", "pin"],
-            "the only factor is 'password'",
+            "there are password, mfa, recovery-codes, file and device",
         ),
         (&["operator", "admit", "acme/keepers", "nobody"], "is not a pseudonym"),
         (&["operator", "admit", "acme/keepers", "a-b-c", "--days", "0"], "0"),

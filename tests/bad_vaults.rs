@@ -117,7 +117,7 @@ fn a_vault_of_a_newer_format() {
     let world = World::new();
     world.database().pragma_update(None, "user_version", 99).unwrap();
     let says =
-        ["the vault has format 99; this program knows formats up to 1", "Use the newer warifu that made it."];
+        ["the vault has format 99; this program knows formats up to 2", "Use the newer warifu that made it."];
     world.host_refused(&["status"], STORAGE, &says);
     world.host_refused(&["org", "add", "more"], STORAGE, &says);
 }
@@ -459,7 +459,7 @@ fn whatever_is_planted_in_the_schema_is_refused_and_named() {
         }
         let found = world.host(&["audit", "verify"]);
         assert_eq!(found.code, TAMPERED, "{sql}\n{}{}", found.out, found.err);
-        assert!(found.out.contains("WRONG vault:") && found.out.contains(what), "{sql}\n{}", found.out);
+        assert!(found.out.contains("WRONG @vault:") && found.out.contains(what), "{sql}\n{}", found.out);
         assert_eq!(fs::read(world.vault().join("vault.db")).unwrap(), before, "{sql}: it is kept as it is");
         backup.restore();
     }

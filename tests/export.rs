@@ -164,7 +164,7 @@ fn of_a_periods_evidence_it_is_said_what_cannot_be_verified() {
     vault.commit_host(&mut log, later, (300..310).map(project).collect(), Records::default()).unwrap();
     let since = later.to_string();
     world.host(&["audit", "export", "acme", "later", "--since", &since]).good();
-    let said = world.host(&["audit", "verify", "later", "--against", "old"]).good().out;
+    let said = world.host(&["audit", "verify", "later", "--against", "old", "--since", &since]).good().out;
     for part in
         ["0 signatures", "extends the checkpoint of", "Of the entries before 256 only hashes are here"]
     {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use warifu::audit::Source;
-use warifu::export::{CHECKPOINT, Directory, STAGING, Snapshot, check_tiles, export};
+use warifu::export::{CHECKPOINT, Directory, Policies, STAGING, Snapshot, check_texts, check_tiles, export};
 use warifu::hex::Bytes;
 use warifu::log::{Checkpoint, EntryBytes, Frontier, LogSigner, checkpoint};
 use warifu::name::OrganisationId;
@@ -89,5 +89,6 @@ fn check(dir: &Path) -> u64 {
     let read = Directory::open(dir).unwrap();
     let signed = checkpoint::open(&read.checkpoint().unwrap(), signer().verifier()).unwrap();
     assert_eq!(check_tiles(&read, &signed), []);
+    assert_eq!(check_texts(&read, signer().verifier(), Some(&Policies::default())), []);
     signed.size
 }

@@ -64,8 +64,7 @@ fn child_that_seals_and_holds_ceremonies_until_it_is_killed() {
 }
 
 fn abort_all(vault: &mut Vault, log: &mut Log) {
-    let all = log.state.ceremonies.iter();
-    let standing: Vec<_> = all.filter(|(_, c)| c.standing == Standing::Open).map(|(h, _)| *h).collect();
+    let standing: Vec<_> = log.state.ceremonies.keys().copied().collect();
     for hash in standing {
         vault.end_ceremony(log, &hash, Ending::Aborted, now()).unwrap();
     }
@@ -105,12 +104,12 @@ fn a_vault_that_is_killed_again_and_again_verifies_and_repeats_no_version() {
 
 /// The version of every seal that was begun, in the log's order.
 fn versions(vault: &Vault, log: &Log) -> Vec<u64> {
-    let entries = vault.read_log(&log.state.id).unwrap();
+    let entries = vault.walk(&log.state.id, 0..log.state.size).map(Result::unwrap);
     let version = |event: Option<Event>| match event {
         Some(Event::SealBegun { version, .. }) => Some(version),
         _ => None,
     };
-    entries.into_iter().filter_map(|entry| version(entry.event)).collect()
+    entries.filter_map(|entry| version(entry.event)).collect()
 }
 
 fn check(path: &Path, durable: &BTreeSet<String>) {
@@ -120,9 +119,10 @@ fn check(path: &Path, durable: &BTreeSet<String>) {
     let begun = versions(&vault, &log);
     assert!(begun.is_sorted_by(|one, next| one < next), "a version was given twice: {begun:?}");
     let sealed: BTreeSet<_> = log.state.versions.values().map(|v| v.sealing.version).collect();
+    let past = vault.past(&log, |_| true).unwrap();
     for step in durable {
         let (word, what) = step.split_once(' ').unwrap();
-        let ceremony = || log.state.ceremonies.iter().find(|(hash, _)| hash.to_string() == what);
+        let ceremony = || past.all().iter().find(|(hash, _)| hash.to_string() == what);
         let holds = match word {
             "sealed" => sealed.contains(&what.parse().unwrap()),
             "opened" => ceremony().is_some(),
@@ -190,7 +190,7 @@ fn contribution(host: &Host<'_>, request: &str, person: &Person) -> String {
 fn kinds(world: &World) -> Vec<String> {
     let (vault, log) = world.open();
     assert!(vault.verify(None).unwrap().findings.is_empty());
-    vault.read_log(&log.state.id).unwrap().into_iter().map(|entry| entry.kind).collect()
+    vault.walk(&log.state.id, 0..log.state.size).map(|entry| entry.unwrap().kind).collect()
 }
 
 #[test]

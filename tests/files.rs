@@ -237,21 +237,21 @@ fn a_link_where_a_file_is_written_beside_is_not_followed() {
     }
     let there = || fs::read_dir(dir.path()).unwrap().count();
     let before = there();
-    warifu::vault::seal::replace_file(&at("card"), b"new").unwrap();
+    warifu::vault::file::replace(&at("card"), b"new").unwrap();
     assert_eq!(fs::read_to_string(at("card")).unwrap(), "new");
     assert_eq!(fs::metadata(at("card")).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
     assert_eq!(there(), before);
     // A link in the place itself is replaced, not followed.
     symlink(at("victim"), at("card.seen")).unwrap();
-    warifu::vault::seal::replace_file(&at("card.seen"), b"seen").unwrap();
+    warifu::vault::file::replace(&at("card.seen"), b"seen").unwrap();
     assert_eq!(fs::read_to_string(at("victim")).unwrap(), "mine");
     assert!(!fs::symlink_metadata(at("card.seen")).unwrap().is_symlink());
     // What fails leaves nothing behind.
     fs::create_dir(at("directory")).unwrap();
     fs::write(at("directory/full"), "").unwrap();
     let before = there();
-    assert!(warifu::vault::seal::replace_file(&at("directory"), b"x").is_err());
+    assert!(warifu::vault::file::replace(&at("directory"), b"x").is_err());
     assert_eq!(there(), before);
 }
 
@@ -348,6 +348,42 @@ fn a_log_that_is_shorter_than_what_was_seen_is_refused() {
     world.carry("first.warifu", custodian);
     let says = ["seen", "rolled back", "both checkpoints"];
     world.contribute(custodian, "first.warifu", "another").refused(6, &says);
+}
+
+#[test]
+fn a_release_whose_log_lacks_what_its_operator_saw_is_refused_with_both_checkpoints() {
+    let world = World::new();
+    let ceremony = world.request("request.warifu");
+    world.contributed(0, "request.warifu");
+    world.contributed(1, "request.warifu");
+    world.host(&["ceremony", "finish", "acme", &ceremony, "--out", "release.warifu"]).good();
+    let offered = world.host(&["audit", "checkpoint", "acme"]).good().out;
+    // Since then the operator has seen more than the release tells of.
+    world.host(&["project", "add", "acme/more"]).good();
+    let now = world.host(&["audit", "checkpoint", "acme"]).good().out;
+    let path = world.home(&world.operator).join("card.seen");
+    let mut seen: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    seen["size"] = now.lines().nth(1).unwrap().parse::<u64>().unwrap().into();
+    seen["checkpoint"] = now.clone().into();
+    let root = data_encoding::BASE64.decode(now.lines().nth(2).unwrap().as_bytes()).unwrap();
+    seen["root"] = data_encoding::HEXLOWER.encode(&root).into();
+    fs::write(&path, seen.to_string()).unwrap();
+    world.carry("release.warifu", &world.operator);
+    let card = ["--card", "card", "--passphrase-file", "passphrase"];
+    let reveal = [&["ceremony", "reveal", "release.warifu", "--exec", "cat > opened"], &card[..]].concat();
+    let ran = world.at(&world.operator, &reveal).refused(6, &["rolled back", "Do not go on"]);
+    assert!(ran.err.contains(now.trim_end()) && ran.err.contains(offered.trim_end()), "{}", ran.err);
+    assert!(!world.home(&world.operator).join("opened").exists());
+    // On the host too, where the password would be shown.
+    let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > opened"];
+    let backup = fs::read(&path).unwrap();
+    seen["size"] = (now.lines().nth(1).unwrap().parse::<u64>().unwrap() + 9).into();
+    fs::write(&path, seen.to_string()).unwrap();
+    let ran = world.host(&joined(&finish, &world.card(&world.operator))).refused(6, &["rolled back"]);
+    assert!(ran.err.contains(now.trim_end()), "{}", ran.err);
+    assert!(!world.host_dir().join("opened").exists());
+    fs::write(&path, backup).unwrap();
+    world.host(&joined(&finish, &world.card(&world.operator))).good();
 }
 
 #[test]

@@ -8,6 +8,8 @@
 mod agreements;
 #[path = "insider/database.rs"]
 mod database;
+#[path = "insider/factors.rs"]
+mod factors;
 #[path = "insider/forged_log.rs"]
 mod forged_log;
 #[path = "insider/gate.rs"]

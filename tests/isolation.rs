@@ -14,6 +14,9 @@ fn one_organisation_is_never_named_to_another() {
     world.request("request.warifu");
     let foreign =
         ["globex", "Globex", "vault-seventeen", "ledger", "999988887777", "Hauptbuch", &world.stranger.name];
+    let used =
+        r#"{"eventTime":"2026-03-01T09:00:00Z","userIdentity":{"type":"Root","accountId":"555566667777"}}"#;
+    fs::write(world.host_dir().join("trail.json"), used).unwrap();
     let group = ["group", "show", "acme/keepers"];
     let commands: &[&[&str]] = &[
         &["status", "acme"],
@@ -38,6 +41,8 @@ fn one_organisation_is_never_named_to_another() {
         &["audit", "key", "nobody"],
         &["audit", "prove", "acme", "--entry", "0"],
         &["audit", "prove", "acme", "--entry", "1000"],
+        &["reconcile", "cloudtrail", "acme", "trail.json"],
+        &["reconcile", "credential-report", "acme", "report.csv"],
         &["account", "show", "acme/web/ledger"],
         &["account", "show", "acme/vault-seventeeen/x"],
         &["project", "show", "acme/nothing"],

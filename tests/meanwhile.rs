@@ -7,18 +7,25 @@
 #[allow(dead_code)]
 mod support;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use support::{World, slug};
 use warifu::ceremony::judge::NotCounted;
 use warifu::ceremony::recipient::{finish, notices};
 use warifu::event::{Ending, Event, Scope, Shown};
 use warifu::hex::Bytes;
+use warifu::log::note::Cosigner;
 use warifu::name::ProjectId;
 use warifu::seal::card::Role;
 use warifu::seal::totp::step_of;
+use warifu::secret::SecretKey;
 use warifu::state::Invalid;
+use warifu::store::{Store, StoreError};
 use warifu::time::{Span, Time};
 use warifu::vault::ceremony::requester_secret;
-use warifu::vault::{Log, Records, Vault, VaultError, group, people};
+use warifu::vault::witness::cosign_note;
+use warifu::vault::{Log, PublicVault, Records, Vault, VaultError, group, people};
 
 /// Another process with the same vault.
 struct Other {
@@ -72,7 +79,7 @@ fn a_ceremony_releases_and_closes_whatever_is_written_between_its_steps() {
     let release = world.vault.release(&mut world.log, &ceremony, 0, now, &mut world.rng).unwrap();
     let key = requester_secret(&world.operator.card, &release).unwrap();
     let finished = finish(&release, &key, &world.operator.card.first_entry(), None).unwrap();
-    assert_eq!(finished.payload.password.expose(), b"correct horse");
+    assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
     other.writes(&world);
     let notice = notices(&world.operator.card, (&ceremony, 0), &[], Some(Shown::Screen));
     assert_eq!(world.vault.enter_notices(&mut world.log, &notice, now).unwrap(), 1);
@@ -211,4 +218,105 @@ fn a_log_that_became_shorter_or_another_is_not_gone_on_from() {
     let refused = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, now);
     assert!(matches!(refused, Err(VaultError::BadEntry { .. })), "{refused:?}");
     assert_eq!(other.log().state.size, before + 3, "nothing was entered");
+}
+
+fn cosigner(n: u8) -> Cosigner {
+    Cosigner::new(&format!("w{n}.example"), SecretKey::from_slice(&[100 + n; 32]).unwrap()).unwrap()
+}
+
+fn lines(note: &str) -> BTreeSet<String> {
+    note.lines()
+        .filter_map(|line| Some(line.strip_prefix("\u{2014} ")?.split(' ').next()?.to_owned()))
+        .collect()
+}
+
+/// Of four processes each adds three cosignatures to one checkpoint: the note that
+/// one of them writes has the others' too, whoever was faster.
+#[test]
+fn cosignatures_that_processes_add_at_once_are_all_kept() {
+    const WRITERS: u8 = 4;
+    let mut world = World::new();
+    for round in 0..5 {
+        world.account(&format!("acme/shop/extra-{round}"), &format!("1234567890{round:02}"));
+        let (dir, now) = (world.vault.dir().to_owned(), world.now);
+        let begin = Arc::new(Barrier::new(WRITERS.into()));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (dir, begin) = (dir.clone(), Arc::clone(&begin));
+                std::thread::spawn(move || {
+                    let mut vault = PublicVault::open_to_cosign(&dir).unwrap();
+                    let log = vault.log(&slug("acme")).unwrap();
+                    begin.wait();
+                    for n in 0..3 {
+                        let mine = cosign_note(log.checkpoint(), &cosigner(writer * 3 + n), now).unwrap();
+                        vault.add_cosignatures(&log, &[mine]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        let id = world.log.state.id;
+        let note = world.vault.store().checkpoint(&id).unwrap().unwrap();
+        assert_eq!(lines(&note).len(), 1 + 12, "round {round}: {note}");
+        assert_eq!(lines(&world.vault.cosigned(&id).unwrap().unwrap()), lines(&note), "round {round}");
+    }
+    verified(&world);
+}
+
+/// Contributions bring cosignatures of the checkpoint after the opening while a
+/// witness cosigns the latest: the later one stays.
+#[test]
+fn the_kept_cosigned_checkpoint_does_not_go_back() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let answers: Vec<_> = (0..5).map(|who| world.answer(&ceremony, who, world.now)).collect();
+    let (dir, id, now) = (world.vault.dir().to_owned(), world.log.state.id, world.now);
+    let size = |note: &str| note.lines().nth(1).unwrap().parse::<u64>().unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let witness = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            let mut vault = PublicVault::open_to_cosign(&dir).unwrap();
+            let (mut last, mut cosigned) = (0, 0);
+            while !done.load(Ordering::Relaxed) || cosigned == 0 {
+                let log = vault.log(&slug("acme")).unwrap();
+                let mine = cosign_note(log.checkpoint(), &cosigner(0), now).unwrap();
+                match vault.add_cosignatures(&log, &[mine]) {
+                    Ok(note) => (last, cosigned) = (size(&note.to_string()), cosigned + 1),
+                    Err(VaultError::Store(StoreError::Conflict { .. })) => continue,
+                    Err(other) => panic!("{other}"),
+                }
+                let kept = size(&vault.cosigned(&id).unwrap().unwrap());
+                assert!(kept >= last, "{last} entries were cosigned and {kept} are kept");
+            }
+            last
+        }
+    });
+    for answer in &answers {
+        assert!(matches!(world.accept(answer), Ok(Event::Accepted(_))));
+    }
+    done.store(true, Ordering::Relaxed);
+    let last = witness.join().unwrap();
+    assert!(size(&world.vault.cosigned(&id).unwrap().unwrap()) >= last);
+    verified(&world);
+}
+
+/// What closes ceremonies that ran out stands after the entries of others: what
+/// comes next goes on from there and is not too early for the log.
+#[test]
+fn closing_what_ran_out_gives_the_time_to_go_on_at() {
+    let mut world = World::new();
+    let second = world.account("acme/shop/second", "123456789099");
+    world.seal_at(&second);
+    world.open();
+    let mut other = Other::of(&world);
+    world.pass(Span::minutes(61));
+    let (now, later) = (world.now, world.now + Span::seconds(20));
+    other.writes_at(later);
+    let (closed, at) = world.vault.expire_due(&mut world.log, now).unwrap();
+    assert_eq!((closed.len(), at, world.log.state.last), (1, later, later));
+    // And without anything to close.
+    let even_later = later + Span::seconds(20);
+    other.writes_at(even_later);
+    assert_eq!(world.vault.expire_due(&mut world.log, at).unwrap(), (vec![], even_later));
 }

@@ -115,7 +115,7 @@ fn ceremony(dir: &Path, vault: &mut Vault, log: &mut Log, needles: &mut Needles,
     let release = vault.release(log, &hash, 0, now(), &mut rng()).unwrap();
     let key = requester_secret(operator.card(), &release).unwrap();
     let finished = finish(&release, &key, &log.state.first_entry, None).unwrap();
-    assert!(finished.payload.password.same_as(&secret_from(&dir.join("password"))));
+    assert!(finished.contents.password().unwrap().password.same_as(&secret_from(&dir.join("password"))));
     let showing = notices(operator.card(), (&hash, 0), &[], Some(Shown::Screen));
     vault.enter_notices(log, &showing, now()).unwrap();
     vault.end_ceremony(log, &hash, Ending::Closed, now()).unwrap();

@@ -22,10 +22,10 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use warifu::event::{Entry, KINDS, TextHash};
+use warifu::event::{Entry, KINDS, Line, TextHash};
 use warifu::log::entry::EntryBytes;
 use warifu::report::ocsf::{self, Ocsf, Severity, Source};
-use warifu::state::Organisation;
+use warifu::state::{Organisation, Past};
 
 const REASON: &str = "The payment method has to be changed.";
 
@@ -44,6 +44,16 @@ fn state(lines: &[EntryBytes]) -> Organisation {
     state
 }
 
+/// What all entries tell of ceremonies.
+fn past(lines: &[EntryBytes]) -> Past {
+    let mut past = Past::default();
+    for (index, line) in (0..).zip(lines) {
+        let Line::Known(entry) = Entry::from_line(line).unwrap() else { continue };
+        past.note(index, entry.time, &entry.event);
+    }
+    past
+}
+
 fn known(_: &TextHash) -> Option<String> {
     Some(REASON.to_owned())
 }
@@ -54,13 +64,15 @@ fn events() -> Vec<Ocsf> {
     let state = state(&organisation);
     let newer = r#"{"v":9,"time":"2026-03-01T09:00:00.000Z","actor":"quiet-heron-lamp","event":{"moon-landed":{"x":1}}}"#;
     let newer = EntryBytes::new(newer.as_bytes().to_vec()).unwrap();
-    let of_vault = Source { origin: "vault.example/warifu/0", state: None, text: &known };
-    let of_log = Source { origin: state.origin.as_str(), state: Some(&state), text: &known };
+    let (none, past) = (Past::default(), past(&organisation));
+    let of_vault = Source { origin: "vault.example/warifu/0", state: None, past: &none, text: &known };
+    let of_log = Source { origin: state.origin.as_str(), state: Some(&state), past: &past, text: &known };
     let from = |source: &Source<'_>, lines: &[EntryBytes]| -> Vec<Ocsf> {
         (0..).zip(lines).map(|(index, line)| ocsf::event(source, index, line).unwrap()).collect()
     };
     let mut all = from(&of_vault, &vault);
     all.extend(from(&of_log, &organisation));
+    all.extend(from(&of_vault, &story::tell().recovery));
     all.extend(from(&of_log, &[newer]));
     all
 }
@@ -100,8 +112,12 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("vault-created", 300_401),
         ("organisation-added", 300_401),
         ("organisation-created", 300_401),
+        ("keeper-enrolled", 300_406),
+        ("gate-root-dealt", 300_401),
         ("project-created", 300_401),
         ("account-created", 300_401),
+        ("account-renamed", 300_403),
+        ("account-standing-set", 300_403),
         ("card-enrolled", 300_110),
         ("group-formed", 300_401),
         ("operator-admitted", 300_406),
@@ -117,7 +133,13 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("released", 300_402),
         ("share-rejected", 300_403),
         ("revealed", 300_402),
+        ("drill-begun", 300_401),
+        ("gate-proved", 300_402),
+        ("custodian-proved", 300_201),
+        ("drill-refused", 300_201),
         ("ended", 300_404),
+        ("reconciled", 300_402),
+        ("code-given", 300_402),
         ("rotation-policy-set", 300_403),
         ("rotation-begun", 300_403),
         ("rotation-settled", 300_403),
@@ -134,7 +156,8 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
 fn an_event_says_where_its_entry_stands_and_to_which_ceremony_it_belongs() {
     let (_, organisation) = lines();
     let state = state(&organisation);
-    let source = Source { origin: state.origin.as_str(), state: Some(&state), text: &known };
+    let past = past(&organisation);
+    let source = Source { origin: state.origin.as_str(), state: Some(&state), past: &past, text: &known };
     let mut of_ceremonies = 0;
     for (index, line) in (0..).zip(&organisation) {
         let event = ocsf::event(&source, index, line).unwrap();
@@ -160,7 +183,8 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
     let (_, organisation) = lines();
     let state = state(&organisation);
     let erased = |_: &TextHash| None;
-    let with = Source { origin: "o", state: Some(&state), text: &known };
+    let past = past(&organisation);
+    let with = Source { origin: "o", state: Some(&state), past: &past, text: &known };
     let without = Source { text: &erased, ..with };
     let mut commented = 0;
     for line in &organisation {
@@ -174,8 +198,10 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert!(!bare.to_string().contains(REASON));
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
+    // Of the second ceremony: opened, targeted, released, code-given, ended.
     assert_eq!(
-        commented, 8,
+        commented,
+        8 + 5,
         "opened, targeted, released, share-rejected, revealed, rotation-begun, rotation-settled, ended"
     );
 }
@@ -185,7 +211,8 @@ fn a_reason_cannot_hide_or_turn_what_stands_beside_it() {
     let (_, organisation) = lines();
     let state = state(&organisation);
     let bad = |_: &TextHash| Some("pay\u{202e}\nlater\u{200b}".to_owned());
-    let source = Source { origin: "o", state: Some(&state), text: &bad };
+    let past = past(&organisation);
+    let source = Source { origin: "o", state: Some(&state), past: &past, text: &bad };
     let opened = organisation.iter().find(|line| line.as_str().contains("\"opened\"")).unwrap();
     assert_eq!(ocsf::event(&source, 0, opened).unwrap().value["comment"], "pay··later·");
 }
@@ -211,6 +238,7 @@ fn severities_follow_what_somebody_has_to_do() {
         ("refused", Severity::Medium),
         ("released", Severity::Medium),
         ("share-rejected", Severity::High),
+        ("reconciled", Severity::High),
     ] {
         assert_eq!(all[kind].severity, severity, "{kind}");
         assert_eq!(all[kind].value["severity_id"], severity as u8, "{kind}");

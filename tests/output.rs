@@ -206,16 +206,41 @@ fn every_field_of_the_json_is_documented() {
         }
         if command == "account show acme/web/prod" {
             fields_are_documented("account show", &value["versions"]);
+            fields_are_documented("account show", &value["factors"]);
         }
         if command == "audit verify" {
             fields_are_documented("audit verify", &value["logs"]);
         }
     }
+    let shown = ["--json", "recovery", "show"];
+    fields_are_documented("recovery show", &world.host(&shown).good().json());
+    let keepers = ["k1", "k2"].map(|folder| world.keeper(folder));
+    fields_are_documented("recovery form", &world.form_recovery(2, &keepers.each_ref()).json());
+    fields_are_documented("recovery show", &world.host(&shown).good().json());
+    fields_are_documented("status", &world.host(&["--json", "status"]).good().json()["recovery"]);
+    let gate = world.vault().join("gate.key");
+    std::fs::rename(&gate, world.host_dir().join("kept-apart")).unwrap();
+    let ask = ["--json", "recovery", "request", "--out", "asked"];
+    fields_are_documented("recovery request", &world.host(&ask).good().json());
+    let asked = world.host_dir().join("asked").display().to_string();
+    let answer =
+        ["--json", "recovery", "contribute", &asked, "--card", "card", "--passphrase-file", "passphrase"];
+    fields_are_documented("recovery contribute", &world.at(&keepers[0], &answer).good().json());
+    let cards: Vec<_> = keepers.iter().flat_map(|keeper| world.card(keeper)).collect();
+    fields_are_documented("recover", &world.host(&joined(&["--json", "recover"], &cards)).good().json());
     world.host(&["audit", "export", "acme", "copy"]).good();
     std::fs::write(world.host_dir().join("copy/tile/stray"), "").unwrap();
     let copy = world.host(&["--json", "audit", "verify", "copy"]).json();
     fields_are_documented("audit verify", &copy);
     fields_are_documented("audit verify", &copy["findings"]);
+    let trail = r#"{"eventTime":"2026-03-01T09:00:00Z","eventName":"x","eventID":"1","userIdentity":{"type":"Root","accountId":"ID"}}"#;
+    let records = [trail.replace("ID", "111122223333"), trail.replace("ID", "555566667777"), "{}".to_owned()];
+    std::fs::write(world.host_dir().join("trail.jsonl"), records.join("\n")).unwrap();
+    let found = world.host(&["--json", "reconcile", "cloudtrail", "acme", "trail.jsonl"]).json();
+    fields_are_documented("reconcile", &found);
+    for list in ["counts", "uses", "unknown_accounts", "unreadable"] {
+        fields_are_documented("reconcile", &found[list]);
+    }
     let package = ["--json", "ceremony", "package", "acme", &request, "--out", "again.warifu"];
     fields_are_documented("ceremony package", &world.host(&package).good().json());
     world.carry("request.warifu", &world.custodians[0]);
@@ -230,6 +255,25 @@ fn every_field_of_the_json_is_documented() {
     let error: serde_json::Value = serde_json::from_str(refused.err.trim()).unwrap();
     let keys: Vec<_> = error.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["error", "remedy", "exit"]);
+}
+
+#[test]
+fn every_field_of_an_imports_json_is_documented() {
+    let world = World::new();
+    let csv = "external_id,name,standing\n000000000001,New,\n111122224444,Renamed,closed\n1,Bad,\n";
+    std::fs::write(world.host_dir().join("a.csv"), csv).unwrap();
+    let plan = world.host(&["--json", "import", "csv", "acme/web", "a.csv"]).json();
+    fields_are_documented("import csv", &plan);
+    for list in ["new", "changed", "bad"] {
+        fields_are_documented("import csv", &plan[list]);
+    }
+    world.host(&["--json", "import", "csv", "acme/web", "a.csv", "--apply"]);
+    let sealed = world.host(&["--json", "seal-all", "acme/web"]).good().json();
+    fields_are_documented("seal-all", &sealed);
+    let rename = ["--json", "account", "rename", "acme/web/prod", "Shop"];
+    fields_are_documented("account rename", &world.host(&rename).good().json());
+    let standing = ["--json", "account", "standing", "acme/web/prod", "closed"];
+    fields_are_documented("account standing", &world.host(&standing).good().json());
 }
 
 fn every_help(command: &clap::Command, path: &str, check: &mut dyn FnMut(&str, &clap::Command)) {

@@ -12,15 +12,18 @@ use expectrl::{ControlCode, Expect, Session};
 use room::{ADDRESS, PASSWORD, Person, World};
 use serde_json::Value;
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use warifu::ceremony::custodian::review;
 use warifu::cli::Exit;
 use warifu::event::{Ending, Event, Refusal};
+use warifu::seal::mfa::MfaSeed;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::SecretBytes;
 use warifu::state::Standing;
+use warifu::store::Store;
 use warifu::time::Span;
 use warifu::vault::{Vault, VaultError};
 
@@ -403,6 +406,72 @@ fn others_write(world: &World, project: &str) {
     json(world, &["project", "add", &format!("acme/{project}")]);
 }
 
+/// Files of a directory, copied over those of another.
+fn copied(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// The host puts yesterday's copy of the vault back, and an operator who is in on
+/// it forgets what they saw. The custodian who was there comes second: nobody after
+/// them is asked, and what the first has given is destroyed.
+#[test]
+fn a_card_that_has_seen_another_log_stops_the_ceremony_with_both_checkpoints() {
+    for (more, says) in [(0, "the log was forked"), (9, "or the vault was rolled back")] {
+        let world = World::new();
+        let yesterday = tempfile::tempdir().unwrap();
+        copied(&world.vault, yesterday.path());
+        let [first, witness] = &world.custodians[..2] else { panic!() };
+        for n in 0..more {
+            others_write(&world, &format!("gone-{n}"));
+        }
+        interrupted_after(&world, |at| {
+            at.gives_card(witness);
+            at.sees("do you agree?");
+        });
+        let seen = std::fs::read_to_string(format!("{}.seen", witness.card())).unwrap();
+        let seen: Value = serde_json::from_str(&seen).unwrap();
+        let saw = seen["checkpoint"].as_str().unwrap();
+        std::fs::remove_dir_all(&world.vault).unwrap();
+        std::fs::create_dir(&world.vault).unwrap();
+        copied(yesterday.path(), &world.vault);
+        std::fs::remove_file(format!("{}.seen", world.operator.card())).unwrap();
+
+        let mut at = Terminal::run(&world, &["open", ADDRESS, "--reason", "test"]);
+        at.gives_card(&world.operator);
+        at.sees("custodians are needed");
+        at.gives_card(first);
+        at.agrees(first);
+        at.gives_code(first, &first.code(0));
+        at.sees("1 of 3");
+        let offered = json(&world, &["audit", "checkpoint", "acme"])["checkpoint"].clone();
+        at.gives_card(witness);
+        at.sees("This card's owner has seen:");
+        for line in saw.lines().take(3) {
+            at.sees(line);
+        }
+        at.sees("The log here has:");
+        for line in offered.as_str().unwrap().lines().take(3) {
+            at.sees(line);
+        }
+        at.sees(says);
+        at.sees("the ceremony was stopped");
+        at.sees("compared both checkpoints");
+        assert_eq!(at.ends(), i32::from(Exit::Tampered as u8));
+        let (kinds, last) = entries(&world);
+        assert!(kinds.last().unwrap().ends_with("ended") && last.contains("aborted"), "{kinds:?}: {last}");
+        let (vault, log) = world.open();
+        let records = vault.store().record_names(&log.state.id).unwrap();
+        let left: Vec<_> =
+            records.iter().filter(|name| name.contains("contribution/") || name.contains("-key/")).collect();
+        assert!(left.is_empty(), "{left:?}");
+        let after = std::fs::read_to_string(format!("{}.seen", witness.card())).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&after).unwrap(), seen, "what they saw is kept");
+    }
+}
+
 #[test]
 fn a_room_goes_on_though_others_write_at_every_question() {
     let world = World::new();
@@ -558,4 +627,98 @@ fn remarks_and_questions_are_broken_between_words_alone() {
         let all = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(all.contains(words), "no word is broken: {all}");
     }
+}
+
+/// RFC 6238's seed.
+const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+fn code_of(step: u64) -> String {
+    let seed = MfaSeed::read(&SecretBytes::new(SEED.as_bytes().to_vec())).unwrap();
+    seed.code_at(step).expose_str().unwrap().to_owned()
+}
+
+/// Everybody in turn: card, agreement, code.
+fn all_contribute<'a>(at: &mut Terminal, people: impl IntoIterator<Item = &'a Person>) {
+    for person in people {
+        at.gives_card(person);
+        at.agrees(person);
+        at.gives_code(person, &person.code(0));
+        at.sees("accepted: ");
+    }
+}
+
+#[test]
+fn sign_in_shows_password_and_codes_side_by_side_and_counts_down() {
+    let world = World::new();
+    let holders = world.second_factor(SEED);
+    let arguments = ["sign-in", ADDRESS, "--reason", "the bill"];
+    let mut at = Terminal::run(&world, &arguments);
+    at.gives_card(&world.operator);
+    at.sees("5 custodians are needed");
+    at.sees("custodian 1 of 5");
+    // In any order; those of one group do not fill the other's place.
+    all_contribute(&mut at, [&holders[0], &world.custodians[0], &world.custodians[1]]);
+    all_contribute(&mut at, [&world.custodians[2], &holders[1]]);
+    at.sees(ENTER_SCREEN);
+    at.sees("the code is good for ");
+    let before = step_of(room::now().unix_seconds());
+    at.sees("root@example.com");
+    at.sees(PASSWORD);
+    at.sees("code ");
+    at.sees("next code");
+    // The seconds go by.
+    at.sees("the code is good for ");
+    at.sees("it is wiped in");
+    at.types("");
+    at.sees(LEAVE_SCREEN);
+    at.sees("Gave 2 codes of acme/web/prod, password version 1, mfa version 1");
+    assert_eq!(at.ends(), 0);
+    let tape = at.tape.text();
+    let shown = tape.split(ENTER_SCREEN).nth(1).unwrap().split(LEAVE_SCREEN).next().unwrap();
+    let right = [before - 1, before].iter().any(|step| {
+        let (code, next) = (code_of(*step), code_of(step + 1));
+        shown.contains(&format!("code       {code}")) && shown.contains(&format!("next code  {next}"))
+    });
+    assert!(right, "{shown:?}");
+    let outside = [tape.split(ENTER_SCREEN).next().unwrap(), tape.split(LEAVE_SCREEN).last().unwrap()];
+    for text in outside {
+        assert!(!text.contains(PASSWORD) && !text.contains(&code_of(before)), "off the alternate screen");
+    }
+    assert!(!tape.contains(SEED));
+    let (kinds, _) = entries(&world);
+    let given = kinds.iter().skip_while(|kind| *kind != "released").map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(given, ["released", "released", "code-given", "revealed", "ended"]);
+    let present: Vec<_> = world.custodians.iter().take(3).chain(&holders).collect();
+    cosigned_the_end(&world, &present);
+}
+
+#[test]
+fn codes_are_for_a_terminal_or_a_program_and_ctrl_c_aborts() {
+    let world = World::new();
+    let holders = world.second_factor(SEED);
+    let mut at = Terminal::run(&world, &["code", ADDRESS, "--reason", "x"]);
+    at.gives_card(&world.operator);
+    at.sees("2 custodians are needed");
+    at.gives_card(&holders[0]);
+    at.sees("nobody gets the seed");
+    at.sees("do you agree?");
+    at.interrupts();
+    assert_eq!(at.ends(), i32::from(Exit::Ceremony as u8));
+    assert!(entries(&world).1.contains("aborted"));
+    let mut at = Terminal::run(&world, &["code", ADDRESS, "--reason", "x", "--codes", "1"]);
+    at.gives_card(&world.operator);
+    all_contribute(&mut at, &holders);
+    at.sees("the code is good for ");
+    at.types("");
+    at.sees("Gave 1 code of acme/web/prod, mfa version 1. Whoever controls this host could know the seed");
+    assert_eq!(at.ends(), 0);
+    assert!(!at.tape.text().contains("next code"));
+    let output = Command::new(PROGRAM)
+        .arg("--vault")
+        .arg(&world.vault)
+        .args(["code", ADDRESS, "--reason", "x"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("--exec CMD"), "{said}");
 }

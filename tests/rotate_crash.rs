@@ -112,7 +112,7 @@ impl Cast {
         let key = requester_secret(self.operator.card(), &release).unwrap();
         let finished = finish(&release, &key, &self.operator.card().first_entry(), None).unwrap();
         vault.end_ceremony(log, &ceremony, Ending::Closed, at).unwrap();
-        finished.payload.password.expose_str().unwrap().to_owned()
+        finished.contents.password().unwrap().password.expose_str().unwrap().to_owned()
     }
 }
 
@@ -145,7 +145,7 @@ fn child_that_rotates_until_it_kills_itself() {
     let address = address();
     let list = List {
         purpose: Purpose::Rotate,
-        targets: vec![(&address, None)],
+        targets: vec![(&address, Factor::Password, None)],
         reason: "a test",
         ticket: None,
         mode: warifu::event::Mode::Room,
@@ -191,7 +191,7 @@ fn left(log: &Log) -> Left {
     let (id, _) = account(&log.state, &address()).unwrap();
     let (_, current) = log.state.current_of(&id, Factor::Password).unwrap();
     let running = log.state.rotations.running_for(&id, Factor::Password);
-    let pending = running.map(|(new, _)| (*new, log.state.begun[new].version));
+    let pending = running.map(|(new, _)| (*new, log.state.begun(new).unwrap().version));
     Left { current: current.sealing.version, pending }
 }
 

@@ -143,7 +143,7 @@ fn a_destroyed_version_is_asked_for_in_vain_and_destroyed_once() {
     let mut world = World::new();
     world.seal();
     world.destroy(1, false).unwrap();
-    let asked = warifu::vault::ceremony::version_of(&world.log, &world.address, Some(1));
+    let asked = warifu::vault::ceremony::version_of(&world.log, &world.address, Factor::Password, Some(1));
     assert!(matches!(asked, Err(VaultError::Destroyed { version: 1, .. })));
     assert!(matches!(world.destroy(1, false), Err(VaultError::Destroyed { .. })));
     let gone = Destruction { credential: world.credential(1), why: Because::Asked, signatures: vec![] };
@@ -200,7 +200,7 @@ fn a_record_that_is_gone_without_an_entry_is_named_with_its_version() {
     let gone = connection.execute("DELETE FROM record WHERE name = ?1", [&name]).unwrap();
     assert_eq!(gone, 1);
     let found = world.vault.verify(None).unwrap().findings;
-    let named = |f: &warifu::vault::verify::Finding| {
+    let named = |f: &warifu::vault::report::Finding| {
         f.what.contains("acme/shop/prod version 1, which no entry says was destroyed")
     };
     assert!(found.iter().any(named), "{found:?}");
@@ -345,13 +345,13 @@ fn another_version_beside_a_rotation_is_refused() {
     let mut world = World::new();
     let ceremony = world.released();
     world.begin(&ceremony, "the next one").unwrap();
-    let sealing = world.log.state.versions[&world.credential(2)].sealing.clone();
+    let sealing = world.log.state.sealing(&world.credential(2)).unwrap();
     let (id, origin) = (sealing.account, Bytes([3; 64]));
     let third = world.credential(3);
     let begun =
         Event::SealBegun { credential: third, origin, account: id, factor: Factor::Password, version: 3 };
     let state = world.forge(Actor::Host, begun).unwrap();
-    let mut beside = *sealing;
+    let mut beside = sealing;
     (beside.credential, beside.version, beside.origin, beside.dealing) = (third, 3, origin, origin);
     let sealed = support::forge_on(&state, world.now, Actor::Host, Event::Sealed(beside));
     assert_eq!(sealed.err(), Some(Invalid::RotationRunning("acme/shop/prod".to_owned())));
@@ -496,7 +496,7 @@ fn overdue_is_an_exit_code_of_its_own_heads_each_list_and_is_red_on_a_terminal()
     let ceremony = world.released();
     world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
     let (code, said) = program(&world, &["due", "acme"]);
-    assert_eq!(code, Some(8), "{said}");
+    assert_eq!(code, Some(9), "{said}");
     assert!(said.contains("OVERDUE since 2026-03-02") && said.contains("EXPOSED since 2026-03-01"), "{said}");
     assert!(said.contains("error: 1 account overdue.") && said.contains("warifu rotate"), "{said}");
     for list in [&["status", "acme"][..], &["account", "list", "acme"], &["due", "acme"]] {
@@ -518,7 +518,7 @@ fn a_custodian_who_comes_after_a_target_was_replaced_gives_shares_of_the_others(
     let address = world.address.clone();
     let list = List {
         purpose: Purpose::Rotate,
-        targets: vec![(&address, None), (&other, None)],
+        targets: vec![(&address, Factor::Password, None), (&other, Factor::Password, None)],
         reason: "yearly",
         ticket: None,
         mode: Mode::Files,
@@ -564,7 +564,7 @@ fn a_contribution_to_as_many_targets_as_there_may_be_fits_its_entry_and_more_are
     assert!(line.len() < 62_000, "{} bytes, of 65,535", line.len());
     let list = |count| List {
         purpose: Purpose::Rotate,
-        targets: vec![(&world.address, None); count],
+        targets: vec![(&world.address, Factor::Password, None); count],
         reason: "yearly",
         ticket: None,
         mode: Mode::Room,

@@ -9,7 +9,7 @@ use warifu::name::OrganisationId;
 use warifu::secret::SecretKey;
 use warifu::store::memory::{Fault, MemoryStore};
 use warifu::store::sqlite::SqliteStore;
-use warifu::store::{Append, Batch, Erasure, MAX_NAME, MAX_RECORD, RecordKey, Store, StoreError};
+use warifu::store::{Append, Batch, Erasure, Found, MAX_NAME, MAX_RECORD, RecordKey, Store, StoreError};
 
 const A: OrganisationId = OrganisationId(Bytes([0xa; 32]));
 const B: OrganisationId = OrganisationId(Bytes([0xb; 32]));
@@ -56,9 +56,12 @@ contract!(
     logs_are_apart,
     a_second_append_for_the_same_size_is_a_conflict_and_writes_nothing,
     a_batch_is_refused_whole,
+    what_was_made_from_something_that_was_replaced_is_refused,
+    of_writers_who_replace_one_projection_none_undoes_anothers,
     a_checkpoint_for_other_entries_is_refused,
     a_checkpoint_alone_can_be_replaced,
     entries_outside_the_log_are_refused,
+    entries_are_found_by_what_they_contain,
     records_are_put_replaced_and_destroyed,
     names_and_lengths_are_bounded,
     writers_queue_and_every_append_lands_once,
@@ -94,6 +97,19 @@ fn grown(store: &mut impl Store, log: OrganisationId, count: u64) {
 
 fn key(log: OrganisationId, name: &str) -> RecordKey {
     RecordKey { log, name: name.to_owned() }
+}
+
+fn entries_are_found_by_what_they_contain(backend: &impl Backend) {
+    let mut store = backend.handle();
+    grown(&mut store, A, 1200);
+    grown(&mut store, B, 3);
+    let found = store.entries_with(&A, "\"n\":11").unwrap();
+    let expected: Vec<_> =
+        [11].into_iter().chain(110..120).chain(1100..1200).map(|n| (n, entry(n))).collect();
+    assert_eq!(found, expected);
+    assert_eq!(store.entries_with(&B, "\"n\":11"), Ok(vec![]));
+    assert_eq!(store.entries_with(&B, "").unwrap().len(), 3);
+    assert_eq!(store.entries_with(&OrganisationId(Bytes([0xc; 32])), "n"), Ok(vec![]));
 }
 
 fn what_does_not_exist_is_empty(backend: &impl Backend) {
@@ -145,6 +161,16 @@ fn logs_are_apart(backend: &impl Backend) {
     assert_eq!(store.record(&key(A, "same")), Ok(None));
     assert_eq!(store.record(&key(B, "same")), Ok(Some(vec![0xb; 32])));
     assert_eq!(store.projection(&key(A, "same")), Ok(Some(vec![0xa; 32])));
+    let (name, gone) = (|name| key(A, name), |name| vec![key(A, name)]);
+    let renamed = Batch {
+        delete_projections: gone("same"),
+        projections: vec![(name("new"), vec![1])],
+        ..Batch::default()
+    };
+    let _ = store.commit(renamed).unwrap();
+    assert_eq!(store.projection_names(&A), Ok(vec!["new".to_owned()]));
+    let absent = Batch { delete_projections: gone("same"), ..Batch::default() };
+    assert!(store.commit(absent).is_ok(), "that one is absent is no error");
 }
 
 fn a_second_append_for_the_same_size_is_a_conflict_and_writes_nothing(backend: &impl Backend) {
@@ -173,6 +199,7 @@ fn a_batch_is_refused_whole(backend: &impl Backend) {
         put_records: vec![(key(A, "new"), vec![2])],
         delete_records: vec![key(A, "kept")],
         projections: vec![(key(A, "shown"), vec![3])],
+        ..Batch::default()
     };
     let unchanged = |store: &dyn Store| {
         assert_eq!((store.size(&A), store.logs()), (Ok(1), Ok(vec![A])));
@@ -288,6 +315,77 @@ fn names_and_lengths_are_bounded(backend: &impl Backend) {
     assert_eq!(store.commit(Batch { put_records: huge, ..Batch::default() }), Err(refused));
     let fits = vec![(key(A, &long[1..]), vec![1])];
     let _ = store.commit(Batch { put_records: fits, ..Batch::default() }).unwrap();
+}
+
+fn what_was_made_from_something_that_was_replaced_is_refused(backend: &impl Backend) {
+    let (mut store, mut other) = (backend.handle(), backend.handle());
+    grown(&mut store, A, 1);
+    let shown = key(A, "shown");
+    let replace = |bytes: u8, found: Option<u8>| Batch {
+        projections: vec![(shown.clone(), vec![bytes])],
+        made_from: vec![Found::Projection(shown.clone(), found.map(|byte| vec![byte]))],
+        ..Batch::default()
+    };
+    let refused = Err(StoreError::Replaced { log: A });
+    assert_eq!(store.commit(replace(1, Some(9))), refused, "there is none");
+    let _ = store.commit(replace(1, None)).unwrap();
+    assert_eq!(other.commit(replace(2, None)), refused, "by now there is one");
+    let _ = other.commit(replace(2, Some(1))).unwrap();
+    assert_eq!(store.commit(replace(3, Some(1))), refused);
+    assert_eq!(store.projection(&shown), Ok(Some(vec![2])));
+    // A checkpoint for the same size, with a signature more.
+    let before = store.checkpoint(&A).unwrap().unwrap();
+    let again = |found: &str, appended: &Append| Batch {
+        appends: vec![appended.clone()],
+        made_from: vec![Found::Checkpoint(A, found.to_owned())],
+        ..Batch::default()
+    };
+    let none = append(&store, A, 0);
+    let longer =
+        Append { checkpoint: format!("{}\u{2014} other AAAAAAA=\n", none.checkpoint), ..none.clone() };
+    let _ = other.commit(again(&before, &longer)).unwrap();
+    assert_eq!(store.commit(again(&before, &none)), refused);
+    assert!(StoreError::Replaced { log: A }.nothing_written());
+    assert_eq!(store.checkpoint(&A), Ok(Some(longer.checkpoint)));
+    let of_none = Found::Checkpoint(B, before);
+    let refused = store.commit(Batch { made_from: vec![of_none], ..Batch::default() });
+    assert_eq!(refused, Err(StoreError::Replaced { log: B }), "there is no such log");
+}
+
+fn of_writers_who_replace_one_projection_none_undoes_anothers(backend: &impl Backend) {
+    const WRITERS: u8 = 4;
+    const EACH: u8 = 10;
+    grown(&mut backend.handle(), A, 1);
+    let handles: Vec<_> = (0..WRITERS).map(|_| backend.handle()).collect();
+    let writers: Vec<_> = handles
+        .into_iter()
+        .zip(0..)
+        .map(|(mut store, writer): (_, u8)| {
+            thread::spawn(move || {
+                let mut done = 0;
+                while done < EACH {
+                    let found = store.projection(&key(A, "all")).unwrap();
+                    let mut all = found.clone().unwrap_or_default();
+                    all.push(writer);
+                    let batch = Batch {
+                        projections: vec![(key(A, "all"), all)],
+                        made_from: vec![Found::Projection(key(A, "all"), found)],
+                        ..Batch::default()
+                    };
+                    match store.commit(batch) {
+                        Ok(_) => done += 1,
+                        Err(StoreError::Replaced { .. }) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    let mut all = backend.handle().projection(&key(A, "all")).unwrap().unwrap();
+    all.sort_unstable();
+    let expected: Vec<_> = (0..WRITERS).flat_map(|writer| [writer; EACH as usize]).collect();
+    assert_eq!(all, expected);
 }
 
 fn writers_queue_and_every_append_lands_once(backend: &impl Backend) {

@@ -6,210 +6,15 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[path = "support/exported.rs"]
+mod exported;
 
 use cli::World;
-use data_encoding::HEXLOWER;
+use exported::{Exported, FULL, TAMPERED, hashes};
 use rusqlite::params;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use warifu::gate::{Gate, RootGate};
-use warifu::hex::Bytes;
-use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
-use warifu::log::merkle::{Frontier, Hash, node_hash};
-use warifu::log::note::LogSigner;
-use warifu::log::tile;
-use warifu::name::OrganisationId;
-use warifu::secret::SecretKey;
-
-/// Exit code of a finding.
-const TAMPERED: i32 = 6;
-/// Entries of the first bundle.
-const FULL: usize = 256;
-
-/// A copy of a log with more than one bundle, an older copy of it, its key, and
-/// what signs it.
-struct Exported {
-    world: World,
-    /// What the log's own key signs checkpoints with: a hostile host has it.
-    root: [u8; 32],
-    id: OrganisationId,
-    key: String,
-}
-
-type Files = Vec<(PathBuf, Vec<u8>)>;
-
-static EXPORTS: OnceLock<(Files, Files)> = OnceLock::new();
-
-fn below(dir: &Path, base: &Path, into: &mut Files) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            below(&path, base, into);
-        } else {
-            into.push((path.strip_prefix(base).unwrap().to_owned(), fs::read(&path).unwrap()));
-        }
-    }
-}
-
-fn lay(files: &Files, dir: &Path) {
-    for (name, bytes) in files {
-        let path = dir.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-}
-
-/// A world whose log has grown past a bundle; made once, with two exports of it.
-static GROWN: OnceLock<World> = OnceLock::new();
-
-fn grown() -> &'static World {
-    GROWN.get_or_init(|| {
-        let world = World::new();
-        for n in 0..FULL {
-            let address = format!("acme/lab/more-{n}");
-            world.host(&["account", "add", &address, "--id", &format!("{:012}", 500_000 + n)]).good();
-        }
-        world
-    })
-}
-
-impl Exported {
-    fn new() -> Self {
-        let world = grown();
-        let (old, new) = EXPORTS.get_or_init(|| {
-            world.host(&["audit", "export", "acme", "old"]).good();
-            world.request("request.warifu");
-            world.host(&["audit", "export", "acme", "new"]).good();
-            let read = |name: &str| {
-                let (dir, mut files) = (world.host_dir().join(name), Files::new());
-                below(&dir, &dir, &mut files);
-                files
-            };
-            (read("old"), read("new"))
-        });
-        let org = world.host(&["--json", "org", "show", "acme"]).good().json();
-        let gate = fs::read_to_string(world.vault().join("gate.key")).unwrap();
-        let root = HEXLOWER.decode(gate.lines().nth(1).unwrap().as_bytes()).unwrap();
-        let own = World::new();
-        lay(old, &own.host_dir().join("old"));
-        lay(new, &own.host_dir().join("copy"));
-        let key = fs::read_to_string(own.host_dir().join("copy/log.vkey")).unwrap();
-        Self {
-            world: own,
-            root: root.try_into().unwrap(),
-            id: serde_json::from_value(org["id"].clone()).unwrap(),
-            key: key.trim().to_owned(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.world.host_dir().join("copy").join(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path(name)).unwrap()
-    }
-
-    fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let mut bytes = self.read(name);
-        let before = bytes.clone();
-        change(&mut bytes);
-        assert_ne!(before, bytes, "nothing was changed");
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    fn entries(&self, bundle: &str) -> Vec<EntryBytes> {
-        tile::decode_bundle(&self.read(bundle)).unwrap()
-    }
-
-    fn put_entries(&self, bundle: &str, entries: &[EntryBytes]) {
-        self.change(bundle, |bytes| *bytes = tile::encode_bundle(entries));
-    }
-
-    /// All entries, in order.
-    fn all(&self) -> Vec<EntryBytes> {
-        let mut all = self.entries("tile/entries/000");
-        all.extend(self.entries(&self.partial("entries")));
-        all
-    }
-
-    /// The partial tile of a row.
-    fn partial(&self, row: &str) -> String {
-        let folder = self.path(&format!("tile/{row}/001.p"));
-        let name = fs::read_dir(folder).unwrap().next().unwrap().unwrap().file_name();
-        format!("tile/{row}/001.p/{}", name.to_str().unwrap())
-    }
-
-    fn signer(&self) -> LogSigner {
-        let seed = RootGate::new(SecretKey::from_slice(&self.root).unwrap()).log_seed(&self.id, 1).unwrap();
-        LogSigner::new(self.key.split('+').next().unwrap(), seed).unwrap()
-    }
-
-    /// A checkpoint over these entries, signed by the log's own key.
-    fn signed(&self, entries: &[EntryBytes]) -> String {
-        let mut tree = Frontier::new();
-        tree.extend(entries.iter().map(EntryBytes::leaf_hash));
-        let signer = self.signer();
-        let origin = signer.verifier().name().to_owned();
-        let body = Checkpoint { origin, size: tree.size(), root: tree.root() };
-        checkpoint::sign(&body, &signer).unwrap().to_string()
-    }
-
-    /// Replaces the copy by one of other entries, whole in itself: what a host
-    /// with the log's key can make.
-    fn rewrite(&self, entries: &[EntryBytes]) {
-        fs::remove_dir_all(self.path("tile")).unwrap();
-        let mut tiling = tile::Tiling::new();
-        let write = |name: String, bytes: Vec<u8>| {
-            let path = self.path(&name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        };
-        for entry in entries {
-            for (tile, hashes) in tiling.push(entry.leaf_hash()) {
-                write(tile.to_string(), tile::encode_hashes(&hashes));
-            }
-        }
-        for (tile, hashes) in tiling.edge() {
-            write(tile.to_string(), tile::encode_hashes(hashes));
-        }
-        for (n, chunk) in entries.chunks(FULL).enumerate() {
-            let name = match chunk.len() {
-                FULL => format!("tile/entries/{n:03}"),
-                width => format!("tile/entries/{n:03}.p/{width}"),
-            };
-            write(name, tile::encode_bundle(chunk));
-        }
-        fs::write(self.path("checkpoint"), self.signed(entries)).unwrap();
-    }
-
-    /// Verification finds something and says each of these.
-    #[track_caller]
-    fn found(&self, says: &[&str]) {
-        self.found_with(&[], says);
-    }
-
-    #[track_caller]
-    fn found_with(&self, options: &[&str], says: &[&str]) {
-        let ran = self.world.host(&[&["audit", "verify", "copy"], options].concat());
-        let said = format!("{}{}", ran.out, ran.err);
-        assert_eq!(ran.code, TAMPERED, "{said}");
-        for text in says {
-            assert!(said.contains(text), "lacks {text:?}:\n{said}");
-        }
-        let json = self.world.host(&[&["--json", "audit", "verify", "copy"], options].concat());
-        assert_eq!(json.code, TAMPERED);
-        if !json.out.is_empty() {
-            assert!(!json.json()["findings"].as_array().unwrap().is_empty(), "{}", json.out);
-        }
-    }
-}
-
-fn hashes(bytes: &[u8]) -> Vec<Hash> {
-    bytes.as_chunks::<32>().0.iter().copied().map(Bytes).collect()
-}
+use warifu::log::merkle::{Hash, node_hash};
 
 /// Root of a whole tile.
 fn folded(mut level: Vec<Hash>) -> Hash {
@@ -478,6 +283,107 @@ fn export_rewritten_below_a_signed_opening() {
     copy.found(&["saw another log"]);
 }
 
+/// Puts a file beside the checkpoint, which nobody signs.
+fn say_first(copy: &Exported, first: usize) {
+    fs::write(copy.path("first"), format!("{first}\n")).unwrap();
+}
+
+#[test]
+fn export_beginning_cut_off() {
+    let copy = Exported::new();
+    say_first(&copy, FULL);
+    fs::remove_file(copy.path(BUNDLE)).unwrap();
+    // Nothing that is there is wrong, but it is not the log.
+    for options in [&[][..], &["--key", &copy.key]] {
+        let ran = copy.world.host(&[&["audit", "verify", "copy"], options].concat());
+        let ran = ran.refused(8, &["only the entries from 256 on were verified", "--since TIME"]);
+        assert!(ran.out.contains("PART  copy") && ran.out.contains("NOT ALL WAS VERIFIED"), "{}", ran.out);
+        assert!(!ran.out.contains("good"), "{}", ran.out);
+    }
+    // Who says what must be there finds it.
+    copy.found_with(&["--since", "2020-01-01"], &["first: entries since 2020-01-01", "may be missing"]);
+}
+
+#[test]
+fn export_first_put_into_a_whole_copy() {
+    let copy = Exported::new();
+    say_first(&copy, FULL);
+    copy.found(&["first: it says that the entries before 256 are not here"]);
+    copy.found_with(&["--since", "2999-01-01"], &["first: it says"]);
+}
+
+#[test]
+fn export_first_such_that_nothing_is_left_to_verify() {
+    let copy = Exported::new();
+    copy.rewrite(&copy.all()[..FULL]);
+    fs::remove_file(copy.path(BUNDLE)).unwrap();
+    say_first(&copy, FULL);
+    copy.found(&["first: no period begins at entry 256"]);
+    copy.found_with(&["--since", "2999-01-01"], &["first: no period begins at entry 256"]);
+}
+
+#[test]
+fn export_period_with_a_changed_hash_before_it() {
+    let copy = Exported::new();
+    say_first(&copy, FULL);
+    fs::remove_file(copy.path(BUNDLE)).unwrap();
+    copy.change(LEAVES, |bytes| bytes[33] ^= 1);
+    copy.found_with(&["--since", "2999-01-01"], &[LEAVES]);
+}
+
+/// Changed, emptied and missing; with the log's key known from elsewhere and
+/// without.
+fn beside(name: &str, change: impl Fn(&mut Vec<u8>)) {
+    let copy = Exported::new();
+    let whole = copy.read(name);
+    let key = copy.key.clone();
+    let found = |says: &str| {
+        copy.found_with(&["--key", &key], &[&format!("{name}: {says}")]);
+        if name != "log.vkey" {
+            copy.found(&[&format!("{name}: {says}")]);
+        }
+    };
+    copy.change(name, change);
+    found("it is not what an export of this log has");
+    copy.change(name, Vec::clear);
+    found("it is not what an export of this log has");
+    fs::remove_file(copy.path(name)).unwrap();
+    found("it is missing");
+    fs::write(copy.path(name), whole).unwrap();
+    copy.world.host(&["audit", "verify", "copy"]).good();
+}
+
+#[test]
+fn export_readme_changed() {
+    beside("README", |bytes| {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        *bytes = text.replace("It should be", "Any will do").into_bytes();
+    });
+}
+
+#[test]
+fn export_policy_changed() {
+    beside("policy", |bytes| bytes.extend(b"# all is well\n"));
+}
+
+#[test]
+fn export_verifier_key_changed() {
+    let other = Exported::new().world.host(&["audit", "key", "globex"]).good().out;
+    beside("log.vkey", |bytes| *bytes = other.clone().into_bytes());
+    // Without another key to go by the entries tell that it is not theirs.
+    let copy = Exported::new();
+    fs::write(copy.path("log.vkey"), other).unwrap();
+    copy.found(&["its entries state another name or key"]);
+}
+
+#[test]
+fn export_policy_of_a_group_inserted() {
+    let copy = Exported::new();
+    fs::create_dir(copy.path("policies")).unwrap();
+    fs::write(copy.path("policies/keepers"), "quorum none\n").unwrap();
+    copy.found(&["policies/keepers: it does not belong to an exported log"]);
+}
+
 /// Does something to the database of a vault that had verified.
 fn altered(sql: &str, says: &[&str]) {
     let world = World::new();
@@ -669,7 +575,76 @@ fn vault_record_of_no_entry() {
 
 #[test]
 fn vault_body_without_a_record() {
-    altered("INSERT INTO body (bytes) SELECT bytes FROM body LIMIT 1", &["belong to no log"]);
+    altered("INSERT INTO body (bytes) SELECT bytes FROM body LIMIT 1", &["which no record names"]);
+}
+
+#[test]
+fn vault_record_padding_changed() {
+    let world = World::new();
+    world.verified();
+    let database = world.database();
+    let body = format!("SELECT body FROM record WHERE name LIKE 'sealed/%' AND log = {ACME}");
+    let number: i64 = database.query_row(&body, [], |row| row.get(0)).unwrap();
+    let read = "SELECT bytes FROM body WHERE number = ?1";
+    let whole: Vec<u8> = database.query_row(read, [number], |row| row.get(0)).unwrap();
+    let padded = |bytes: Vec<u8>| {
+        let write = "UPDATE body SET bytes = ?1 WHERE number = ?2";
+        assert_eq!(database.execute(write, params![bytes, number]).unwrap(), 1);
+        found_in(&world, &[], &["WRONG acme", "record sealed/", "other bytes beside it"]);
+        // The record itself is whole: nobody is kept from opening it.
+        assert_eq!(world.account_state("acme/web/prod"), "sealed");
+    };
+    for at in [0, 511, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] = 7;
+        padded(bytes);
+    }
+    padded([&whole[..], b"hoard"].concat());
+    padded([&whole[..], &[0; 4092]].concat());
+}
+
+#[test]
+fn vault_rows_under_numbers_of_no_log() {
+    let hidden = |number: i64| {
+        [
+            format!("INSERT INTO entry SELECT ({number} << 40) + 9, leaf, bytes FROM entry LIMIT 1"),
+            format!("INSERT INTO record SELECT {number}, 'hoard', length, body FROM record LIMIT 1"),
+            format!("INSERT INTO projection SELECT {number}, 'hoard', bytes FROM projection LIMIT 1"),
+        ]
+    };
+    for number in [0, -1, 7, -(1 << 23), (1 << 23) - 1] {
+        for (sql, what) in hidden(number).iter().zip(["entries", "records", "projections"]) {
+            let world = World::new();
+            let database = world.database();
+            database.pragma_update(None, "foreign_keys", false).unwrap();
+            assert_eq!(database.execute(sql, params![]).unwrap(), 1, "{sql}");
+            drop(database);
+            let says = format!("{what} under the number {number}, which is no log's: 1");
+            found_in(&world, &[], &["WRONG @vault", &says]);
+        }
+    }
+}
+
+/// Beside a log under the number 0 there would be room for rows that a division
+/// takes for its own.
+#[test]
+fn vault_log_moved_to_the_number_0() {
+    let world = World::new();
+    let database = world.database();
+    database.pragma_update(None, "foreign_keys", false).unwrap();
+    let number: i64 = database.query_row(&format!("SELECT {ACME}"), [], |row| row.get(0)).unwrap();
+    for sql in [
+        format!("UPDATE log SET number = 0 WHERE number = {number}"),
+        format!("UPDATE record SET log = 0 WHERE log = {number}"),
+        format!("UPDATE projection SET log = 0 WHERE log = {number}"),
+        format!("UPDATE entry SET position = position & ((1 << 40) - 1) WHERE position >> 40 = {number}"),
+        "INSERT INTO entry SELECT -9, leaf, bytes FROM entry LIMIT 1".to_owned(),
+    ] {
+        assert!(database.execute(&sql, params![]).unwrap() > 0, "{sql}");
+    }
+    drop(database);
+    let says = ["lies under the number 0", "entries under the number -1, which is no log's: 1"];
+    found_in(&world, &[], &says);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! A log may be read again here, as often as it takes, a bundle at a time.
 
 use super::engine::{Fault, Walk};
-use super::{BATCH, Finding, Source, SourceError, Tampering};
+use super::{BATCH, Finding, Source, Tampering};
 use crate::log::merkle::node_hash;
 use crate::log::{Checkpoint, Frontier, Hash};
 use crate::state::Invalid;
@@ -38,11 +38,7 @@ pub(super) struct Evidence<'a> {
 pub(super) fn entries(e: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some((index, why)) = &e.walk.unreadable {
-        let why = match why {
-            SourceError::Entry { why, .. } => why.clone(),
-            other => other.to_string(),
-        };
-        findings.extend(e.gap(*index, &why));
+        findings.extend(e.gap(*index, &why.of_entry()));
     } else if let Some(signed) = e.signed {
         let more = e.source.entries(signed.size..signed.size + 1).is_ok_and(|one| !one.is_empty());
         findings.extend(match (signed.root == e.walk.tree.root(), more) {

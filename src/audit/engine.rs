@@ -7,7 +7,7 @@
 
 use super::batch::first_wrong;
 use super::diagnosis::{self, Evidence};
-use super::{BATCH, Finding, Source, SourceError, State, Tampering, Verdict};
+use super::{BATCH, Finding, Lack, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Entry, EntryError, Line};
 use crate::log::checkpoint::{self, CheckpointError};
 use crate::log::note::{KeyType, NoteError};
@@ -336,7 +336,7 @@ fn read(source: &dyn Source, start: u64, size: u64) -> (Vec<EntryBytes>, Option<
 }
 
 fn missing(index: u64) -> SourceError {
-    SourceError::Entry { index, why: "it is missing".to_owned() }
+    SourceError::entry(index, Lack::Missing)
 }
 
 /// Parses on all cores.

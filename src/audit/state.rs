@@ -20,7 +20,7 @@ impl State {
     pub fn begin(line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<Self, Invalid> {
         let of_vault = matches!(line, Line::Known(e) if matches!(e.event, Event::VaultCreated { .. }));
         if of_vault {
-            VaultState::begin_claiming(line, claims).map(|state| Self::Vault(Box::new(state)))
+            VaultState::begin_claiming(line, leaf, claims).map(|state| Self::Vault(Box::new(state)))
         } else {
             Organisation::begin_claiming(line, leaf, claims).map(|state| Self::Organisation(Box::new(state)))
         }
@@ -30,7 +30,7 @@ impl State {
     pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<(), Invalid> {
         match self {
             Self::Organisation(state) => state.apply_claiming(line, leaf, claims),
-            Self::Vault(state) => state.apply(line, leaf),
+            Self::Vault(state) => state.apply_claiming(line, leaf, claims),
         }
     }
 

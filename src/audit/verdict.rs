@@ -116,29 +116,4 @@ impl Verdict {
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()
     }
-
-    /// The verdict in one line: that all is well, or the first bad entry and what
-    /// fits.
-    pub fn line(&self) -> String {
-        if let Some(finding) = self.findings.first() {
-            return finding.to_string();
-        }
-        let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
-        let count = self.entries - self.first.min(self.entries);
-        let mut line =
-            format!("{count} entries, {} to {}, root {}", time(self.from), time(self.to), self.root);
-        if self.first > 0 {
-            line.push_str(&format!(
-                ", from entry {}: their actors' signatures were not verified",
-                self.first
-            ));
-        }
-        if let Some(size) = self.extends {
-            line.push_str(&format!(", extends the checkpoint of {size}"));
-        }
-        if self.unknown > 0 {
-            line.push_str(&format!(", {} of newer kinds", self.unknown));
-        }
-        line
-    }
 }

@@ -11,12 +11,12 @@ use crate::log::{
     note::{Cosigner, NoteError},
 };
 use crate::message::{Contribution, Package, Request, Target};
-use crate::name::{OrganisationId, Origin, Provider, Pseudonym};
+use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
 use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
-use crate::state::{Ceremony, Invalid, Organisation, Standing};
+use crate::state::{Ceremony, Invalid, Organisation};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -176,12 +176,14 @@ pub struct ShownTarget {
     pub version: u64,
     /// The version that is current; 0 if there is none.
     pub current: u64,
-    /// What was different when it was sealed.
-    pub differences: Vec<String>,
+    /// Whether it was replaced already in this ceremony: it is opened no more.
+    pub replaced: bool,
     /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
     /// Since when it is exposed, if it was released before.
     pub exposed: Option<Time>,
+    /// Since when the host could know it, if the gate opened it before.
+    pub exposed_to_host: Option<Time>,
 }
 
 /// A request that a custodian's machine found to be in order.
@@ -223,29 +225,15 @@ pub fn replay(
     before: Option<&Seen>,
 ) -> Result<Replayed, ReviewError> {
     let damaged = |index| move |why| ReviewError::Entry { index, why };
-    let line = |(index, text): (u64, &String)| {
-        let bytes = EntryBytes::new(text.clone().into_bytes());
-        bytes.map_err(|_| damaged(index)(EntryError::TooLong))
-    };
-    let lines = (0u64..).zip(entries).map(line).collect::<Result<Vec<_>, _>>()?;
+    let lines = parsed(entries, first_entry)?;
     let (first, rest) = lines.split_first().ok_or(ReviewError::OtherLog)?;
-    if first.leaf_hash() != *first_entry {
-        return Err(ReviewError::OtherLog);
-    }
     let begins = Entry::from_line(first).map_err(damaged(0))?;
     let invalid = |index| move |why| ReviewError::Invalid { index, why };
     let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
-    // What the owner saw may be older than the roots that the state remembers.
-    let seen_at = |tree: &Frontier| before.filter(|b| b.size == tree.size()).map(|_| tree.root());
-    let mut tree = Frontier::new();
-    let mut then = seen_at(&tree);
-    for leaf in lines.iter().map(EntryBytes::leaf_hash) {
-        tree.push(leaf);
-        then = then.or_else(|| seen_at(&tree));
-    }
-    let (size, root) = (tree.size(), tree.root());
+    let (size, root, then) = folded(&lines, before);
     let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    seen.checkpoint = check_checkpoint(&state, &seen)?;
+    let key = (state.origin.as_str(), &state.gate().log_key);
+    seen.checkpoint = check_checkpoint(key, &seen)?;
     for (index, bytes) in (1u64..).zip(rest) {
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
@@ -254,6 +242,30 @@ pub fn replay(
         compare(&seen, before, then)?;
     }
     Ok(Replayed { state, seen })
+}
+
+/// The lines of a log that begins with the entry that a card pinned.
+pub(super) fn parsed(entries: &[String], first_entry: &Bytes<32>) -> Result<Vec<EntryBytes>, ReviewError> {
+    let line = |(index, text): (u64, &String)| {
+        let bytes = EntryBytes::new(text.clone().into_bytes());
+        bytes.map_err(|_| ReviewError::Entry { index, why: EntryError::TooLong })
+    };
+    let lines = (0u64..).zip(entries).map(line).collect::<Result<Vec<_>, _>>()?;
+    let begins = lines.first().is_some_and(|first| first.leaf_hash() == *first_entry);
+    if begins { Ok(lines) } else { Err(ReviewError::OtherLog) }
+}
+
+/// Size and root of lines, and the root over as many as a card's owner saw.
+pub(super) fn folded(lines: &[EntryBytes], before: Option<&Seen>) -> (u64, Bytes<32>, Option<Bytes<32>>) {
+    // What the owner saw may be older than the roots that the state remembers.
+    let seen_at = |tree: &Frontier| before.filter(|b| b.size == tree.size()).map(|_| tree.root());
+    let mut tree = Frontier::new();
+    let mut then = seen_at(&tree);
+    for leaf in lines.iter().map(EntryBytes::leaf_hash) {
+        tree.push(leaf);
+        then = then.or_else(|| seen_at(&tree));
+    }
+    (tree.size(), tree.root(), then)
 }
 
 /// Compares a log as it is shown now with what a card's owner saw before. `then`
@@ -272,8 +284,7 @@ pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(),
 /// The checkpoint is signed by the log's key, which its first entry announces,
 /// and covers just these entries. Gives it with that signature line alone, to be
 /// kept and shown: whoever carries the file may have written others under it.
-fn check_checkpoint(state: &Organisation, seen: &Seen) -> Result<String, ReviewError> {
-    let key = (state.origin.as_str(), &state.gate().log_key);
+pub(super) fn check_checkpoint(key: (&str, &Bytes<32>), seen: &Seen) -> Result<String, ReviewError> {
     let alone = checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?;
     Ok(alone.to_string())
 }
@@ -344,7 +355,7 @@ fn check_ceremony<'a>(
 ) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
     let listed = state.listing != Some(*hash);
-    let found = state.ceremonies.get(hash).filter(|c| listed && c.standing == Standing::Open);
+    let found = state.ceremonies.get(hash).filter(|_| listed);
     let found = found.ok_or(ReviewError::NoCeremony)?;
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
@@ -374,7 +385,7 @@ fn check_target(
 ) -> Result<Option<(u8, VerifiedDealing)>, ReviewError> {
     let not_current = |what| ReviewError::NotCurrent { target: index, what };
     let version = state.versions.get(&target.credential).ok_or(not_current("version"))?;
-    if Target::from(&*version.sealing) != *target {
+    if version.sealing.target(&target.credential) != *target {
         return Err(not_current("version"));
     }
     // Its rotation in this very ceremony has destroyed it: there is nothing to open.
@@ -410,19 +421,8 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let found = state.versions.get(&target.credential).ok_or_else(gone)?;
-    let sealing = &found.sealing;
     let address = state.address(&target.account);
     let current = state.current_of(&target.account, target.factor).map_or(0, |(_, v)| v.sealing.version);
-    let mut differences = Vec::new();
-    if sealing.address != address {
-        differences.push(format!("it was sealed as {}", sealing.address));
-    }
-    if sealing.external_id != account.external_id || sealing.provider != account.provider {
-        differences.push(format!("it was sealed for {} account {}", sealing.provider, sealing.external_id));
-    }
-    if state.place_of(&target.credential) == Some(Place::Destroyed) {
-        differences.push("it was replaced already in this ceremony, and is opened no more".to_owned());
-    }
     Ok(ShownTarget {
         address,
         provider: account.provider.clone(),
@@ -430,9 +430,10 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
         factor: target.factor,
         version: target.version,
         current,
-        differences,
+        replaced: state.place_of(&target.credential) == Some(Place::Destroyed),
         weakened: state.weakened(&target.credential),
         exposed: found.exposed,
+        exposed_to_host: found.exposed_to_host,
     })
 }
 
@@ -517,6 +518,16 @@ impl Review {
         Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)?.to_bytes())
     }
 
+    /// Whose key a target's share is encrypted for: its factor alone says it. For
+    /// a seed that is the gate's key of this ceremony, whatever key was asked with.
+    fn recipient(&self, index: u64) -> Result<(&Bytes<32>, &'static str), ContributeError> {
+        let target = usize::try_from(index).ok().and_then(|i| self.request.targets.get(i));
+        match target.ok_or(ContributeError::ShareKey)?.factor.recipient() {
+            Recipient::Requester => Ok((&self.request.requester_key, TO_REQUESTER)),
+            Recipient::Gate => Ok((&self.gate_key, TO_GATE)),
+        }
+    }
+
     /// Encrypts opened shares and the code, cosigns what was checked, and signs.
     pub fn assemble(
         &self,
@@ -531,10 +542,13 @@ impl Review {
             hpke::seal(key, label, &self.ceremony, direction, pseudonym, plaintext, rng)
                 .map_err(|_| ContributeError::EncryptionKey)
         };
-        let recipient = &self.request.requester_key;
-        let ciphertexts = shares
-            .iter()
-            .map(|share| encrypt(recipient, label::HPKE_SHARE, TO_REQUESTER, share.expose()))
+        let recipients = self.held.iter().map(|(index, ..)| self.recipient(*index));
+        let ciphertexts = recipients
+            .zip(shares)
+            .map(|(recipient, share)| {
+                let (key, direction) = recipient?;
+                encrypt(key, label::HPKE_SHARE, direction, share.expose())
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let code = encrypt(&self.gate_key, label::HPKE_CODE, TO_GATE, code.expose())?;
         let mut contribution = Contribution {
@@ -562,7 +576,7 @@ pub fn cosigner(card: &Card, origin: &Origin) -> Result<Cosigner, NoteError> {
 
 /// HPKE direction of shares.
 pub const TO_REQUESTER: &str = "custodian-to-requester";
-/// HPKE direction of codes.
+/// HPKE direction of codes, and of shares that the gate gets.
 pub const TO_GATE: &str = "custodian-to-gate";
 /// HPKE direction of the gate's ingredient.
 pub const FROM_GATE: &str = "gate-to-requester";

@@ -7,12 +7,13 @@
 use crate::event::{Acceptance, Event, Hash, Mode, Refusal, ciphertext_hash};
 use crate::hex::Bytes;
 use crate::message::Contribution;
-use crate::name::Pseudonym;
+use crate::name::{GroupId, Pseudonym};
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
 pub use crate::state::{AHEAD, ROOM_AGE};
-use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation, Standing};
+use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation};
 use crate::time::{Span, Time};
+use std::collections::BTreeMap;
 
 /// Window of a ceremony in the room, unless another is asked for.
 pub const ROOM_WINDOW: Span = Span::minutes(15);
@@ -53,20 +54,20 @@ pub fn attempt<'a>(
 ) -> Result<Attempt<'a>, NotCounted> {
     let who = &contribution.custodian;
     let ceremony = state.ceremonies.get(&contribution.ceremony);
-    let ceremony = ceremony.ok_or(NotCounted::UnknownCeremony(contribution.ceremony))?;
+    if ceremony.is_none() && !state.spent.contains_key(&contribution.ceremony) {
+        return Err(NotCounted::UnknownCeremony(contribution.ceremony));
+    }
     let card = state.people.get(who).filter(|p| p.role == crate::seal::card::Role::Custodian);
     let card = card.ok_or_else(|| NotCounted::NotACustodian(who.clone()))?;
     if !sign::verify(&card.sign_key, &contribution.digest(), &contribution.signature) {
         return Err(NotCounted::Signature(who.clone()));
     }
+    let ceremony = ceremony.ok_or(NotCounted::Ended)?;
     if let Some(why) = ceremony.refused.get(&Bytes(contribution.digest())) {
         return Err(NotCounted::Repeated(Some(*why)));
     }
     if ceremony.accepted_messages.contains(&Bytes(contribution.digest())) {
         return Err(NotCounted::Repeated(None));
-    }
-    if ceremony.standing != Standing::Open {
-        return Err(NotCounted::Ended);
     }
     Ok(Attempt { contribution, ceremony })
 }
@@ -238,14 +239,26 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
-/// Of a ceremony's targets that were not opened yet the one that lacks most: how
-/// many custodians were accepted for it, and how many are needed. None is left:
-/// nobody is needed.
-pub fn progress_of_all(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
-    let waiting = (0..ceremony.targets.len() as u64).filter(|target| !ceremony.revealed.contains(target));
-    let each = waiting.map(|target| progress(state, ceremony, target));
-    // Of several that lack as many the first.
-    each.min_by_key(|(there, needed)| std::cmp::Reverse(needed.saturating_sub(*there))).unwrap_or((0, 0))
+/// The same over all groups that hold targets of a ceremony: of each what the target
+/// that lacks most has, for whoever contributes does so for all that a group holds.
+/// What was opened already lacks nothing, and what is more than one of several
+/// groups needs does not stand in for what another lacks.
+pub fn overall(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
+    let mut groups = BTreeMap::<Option<GroupId>, (usize, usize)>::new();
+    for (target, credential) in (0u64..).zip(&ceremony.targets) {
+        let (there, needed) = progress(state, ceremony, target);
+        let there = if ceremony.revealed.contains(&target) { there.max(needed) } else { there };
+        let group = state.versions.get(credential).map(|version| version.sealing.group);
+        let most = groups.entry(group).or_insert((there, needed));
+        if needed.saturating_sub(there) > most.1.saturating_sub(most.0) {
+            *most = (there, needed);
+        }
+    }
+    let several = groups.len() > 1;
+    groups.into_values().fold((0, 0), |(there, needed), (here, wanted)| {
+        let counted = if several { here.min(wanted) } else { here };
+        (there + counted, needed.saturating_add(wanted))
+    })
 }
 
 /// Custodians accepted for a target whose share the operator does not call bad.
@@ -259,7 +272,7 @@ pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
 /// The quorum for a target of an open ceremony, once it is complete, while the
 /// operator's admission stands.
 pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<QuorumAccepted> {
-    let found = state.ceremonies.get(ceremony).filter(|c| c.standing == Standing::Open)?;
+    let found = state.ceremonies.get(ceremony)?;
     let credential = *found.targets.get(usize::try_from(target).ok()?)?;
     let version = state.versions.get(&credential)?;
     let group = state.groups.get(&version.sealing.group)?;

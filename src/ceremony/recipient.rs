@@ -2,7 +2,7 @@
 //! good ones together and open the record.
 
 use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
-use crate::event::{Enrolment, Entry, GroupStatement, Hash, Sealing, Shown, Signed};
+use crate::event::{Enrolment, Entry, GroupStatement, Hash, Shown, Signed};
 use crate::hex::Bytes;
 use crate::log::EntryBytes;
 use crate::log::note::Note;
@@ -15,12 +15,13 @@ use crate::pvss::{
 };
 use crate::seal::{
     card::Card,
+    contents::{Contents, Sealable},
     hpke::{self, HpkeSecret},
-    record::{Payload, RecordError, SealedPayload},
+    record::{RecordError, SealedPayload},
     sign,
 };
 use crate::secret::SecretPoint;
-use crate::state::{Ceremony, Invalid, Organisation};
+use crate::state::{Ceremony, Held, Invalid, Organisation};
 use crate::transcript::label;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +103,7 @@ pub struct Finished {
     /// Which version.
     pub version: u64,
     /// What was sealed.
-    pub payload: Payload,
+    pub contents: Contents,
     /// Whose share does not prove itself, although enough others do.
     pub bad: Vec<Pseudonym>,
     /// What the operator has now seen of the log.
@@ -157,15 +158,20 @@ pub fn finish(
         return Err(FinishError::NotAsAsked("sealed record"));
     }
     check_contributions(release, &facts)?;
-    let (good, bad) = sort_shares(release, &ceremony, &dealing, facts.group, key);
+    let shares =
+        Shares { target: release.target, ceremony: &ceremony, dealing: &dealing, group: facts.group };
+    let (good, bad) = shares.sort(&release.contributions, key, TO_REQUESTER);
     let needed = facts.keys.threshold().t();
     let there = good.len();
     let too_few = || FinishError::TooFew { good: there, needed, bad: bad.clone() };
     let quorum = Quorum::gather(&dealing, good).map_err(|_| too_few())?;
     let ingredient = open_ingredient(release, &facts, &ceremony, key)?;
-    let payload = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
+    let contents = sealed.open(&target.credential, &quorum.combine(), &ingredient)?;
+    if contents.factor() != target.factor {
+        return Err(RecordError::OtherFactor(target.factor).into());
+    }
     let (address, version) = (state.address(&target.account), target.version);
-    Ok(Finished { address, version, payload, bad, seen })
+    Ok(Finished { address, version, contents, bad, seen })
 }
 
 /// Whether the host has signed exactly this. Its key is in the first entry, which
@@ -194,7 +200,8 @@ fn unacceptable(why: ReviewError) -> FinishError {
 /// What the replayed log says about the target.
 struct Facts<'a> {
     ceremony: &'a Ceremony,
-    sealing: &'a Sealing,
+    credential: Hash,
+    sealing: &'a Held,
     group: &'a GroupStatement,
     keys: GroupKeys,
     gamma: Bytes<32>,
@@ -209,13 +216,14 @@ impl<'a> Facts<'a> {
             return Err(FinishError::NotReleased);
         }
         let sealing = &state.versions.get(&target.credential).ok_or(not("version"))?.sealing;
-        if Target::from(&**sealing) != *target {
+        if sealing.target(&target.credential) != *target {
             return Err(not("version"));
         }
         let group = state.groups.get(&target.group).ok_or(not("group"))?;
         let keys = state.group_keys(group).map_err(|_| not("group"))?;
         let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
-        Ok(Self { ceremony, sealing, group, keys, gamma, people: &state.people })
+        let credential = target.credential;
+        Ok(Self { ceremony, credential, sealing, group, keys, gamma, people: &state.people })
     }
 }
 
@@ -259,41 +267,49 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
     Ok(())
 }
 
-fn sort_shares(
-    release: &Release,
-    ceremony: &Hash,
-    dealing: &VerifiedDealing,
-    group: &GroupStatement,
-    key: &HpkeSecret,
-) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for contribution in release.contributions.iter().filter(|c| c.targets.contains(&release.target)) {
-        match open_share(release.target, contribution, ceremony, dealing, (group, key)) {
-            Some(share) => good.push(share),
-            None => bad.push(contribution.custodian.clone()),
-        }
-    }
-    (good, bad)
+/// What a share of one target must fit.
+pub(super) struct Shares<'a> {
+    /// Index of the target.
+    pub(super) target: u64,
+    /// The ceremony.
+    pub(super) ceremony: &'a Hash,
+    /// The target's dealing.
+    pub(super) dealing: &'a VerifiedDealing,
+    /// The group that holds it.
+    pub(super) group: &'a GroupStatement,
 }
 
-/// A share that decrypts, is the one that was signed, and proves itself.
-fn open_share(
-    target: u64,
-    contribution: &Contribution,
-    ceremony: &Hash,
-    dealing: &VerifiedDealing,
-    (group, key): (&GroupStatement, &HpkeSecret),
-) -> Option<VerifiedShare> {
-    let position = contribution.targets.iter().position(|t| *t == target)?;
-    let ciphertext = contribution.ciphertexts.get(position)?;
-    let who = &contribution.custodian;
-    let plaintext =
-        hpke::open(key, label::HPKE_SHARE, ceremony, TO_REQUESTER, who.as_str(), ciphertext.as_ref()).ok()?;
-    if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
-        return None;
+impl Shares<'_> {
+    /// The good ones, and whose are bad.
+    pub(super) fn sort(
+        &self,
+        contributions: &[Contribution],
+        key: &HpkeSecret,
+        direction: &str,
+    ) -> (Vec<VerifiedShare>, Vec<Pseudonym>) {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for contribution in contributions.iter().filter(|c| c.targets.contains(&self.target)) {
+            match self.open(contribution, key, direction) {
+                Some(share) => good.push(share),
+                None => bad.push(contribution.custodian.clone()),
+            }
+        }
+        (good, bad)
     }
-    let index = group.index_of(who)?;
-    UntrustedShare::from_bytes(plaintext.expose()).ok()?.verify(dealing, index, ceremony).ok()
+
+    /// A share that decrypts, is the one that was signed, and proves itself.
+    fn open(&self, contribution: &Contribution, key: &HpkeSecret, direction: &str) -> Option<VerifiedShare> {
+        let position = contribution.targets.iter().position(|t| *t == self.target)?;
+        let ciphertext = contribution.ciphertexts.get(position)?.as_ref();
+        let who = &contribution.custodian;
+        let plaintext =
+            hpke::open(key, label::HPKE_SHARE, self.ceremony, direction, who.as_str(), ciphertext).ok()?;
+        if contribution.shares.get(position) != Some(&share_hash(&plaintext)) {
+            return None;
+        }
+        let index = self.group.index_of(who)?;
+        UntrustedShare::from_bytes(plaintext.expose()).ok()?.verify(self.dealing, index, self.ceremony).ok()
+    }
 }
 
 fn open_ingredient(
@@ -305,7 +321,7 @@ fn open_ingredient(
     let boxed = release.ingredient.as_ref();
     let plaintext = hpke::open(key, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", boxed)
         .map_err(|_| FinishError::Ingredient(IngredientFault::Sealed))?;
-    let Sealing { credential, origin, .. } = facts.sealing;
+    let (credential, origin) = (&facts.credential, &facts.sealing.origin);
     pvss::verify_ingredient(plaintext.expose(), &facts.gamma, credential, origin, ceremony)
         .map_err(|why| FinishError::Ingredient(why.into()))
 }

@@ -1,17 +1,25 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s,
-//! `witness`'s and rotation's.
+//! `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
+mod import;
+mod reconcile;
+mod recovery;
 mod rotation;
 mod witness;
 
 pub use audit::{
-    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, LogArgs, ProveArgs, SiemArgs, VerifyArgs,
+    AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
+    SiemArgs, VerifyArgs,
 };
+pub use import::{ImportArgs, ImportCommand, SealAll};
+pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
+pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use rotation::{Destroy, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetRotation};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
+use crate::event::AccountStanding;
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
 };
@@ -77,19 +85,36 @@ pub enum Command {
     Officer(Sub<OfficerCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
+    /// Keepers: they bring the gate's root back on a new machine
+    Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
     #[command(after_help = "\
 Examples:
   warifu bind acme --factor password --group acme/keepers
   warifu bind acme/web --group acme/web-keepers --card a.card --card b.card")]
     Bind(Bind),
-    /// Seal a root password; no custodian is needed
+    /// Seal a root password or another factor; no custodian is needed
     #[command(after_help = "\
 Examples:
   warifu seal acme/web/prod --login root@example.com --hand-over
   warifu seal acme/web/prod --login root@example.com --typed
-  warifu seal acme/web/prod --login root@example.com --stdin < password.txt")]
+  warifu seal acme/web/prod --login root@example.com --stdin < password.txt
+  warifu seal acme/web/prod --factor mfa --from qr.png
+  warifu seal acme/web/prod --factor file --from root-key.pem")]
     Seal(Seal),
+    /// Generate and seal a password for every account that has none
+    #[command(after_help = "\
+Examples:
+  warifu seal-all acme
+  warifu seal-all acme/web --logins accounts.json")]
+    SealAll(SealAll),
+    /// Bring in accounts from a file: a dry run unless --apply is given
+    #[command(long_about = "\
+Bring in accounts from a file: a dry run unless --apply is given. \
+An account is known by provider and identifier, wherever in the organisation it is: \
+new ones go into the project, names and standings follow the file, nothing is removed. \
+What is entered is the word of this host's administration, and the log says so.")]
+    Import(Sub<ImportCommand>),
     /// Open a root password with a quorum, in one room
     #[command(after_help = "\
 Examples:
@@ -104,7 +129,7 @@ Examples:
   warifu rotate --all acme/web --reason 'yearly' --window 4h
   warifu rotate --resume acme/web/prod --card op.card")]
     Rotate(Rotate),
-    /// What is to be renewed, what is overdue first; exit code 8 if anything is
+    /// What is to be renewed, what is overdue first; exit code 9 if anything is
     #[command(after_help = "Examples:\n  warifu due\n  warifu due acme --within 30d --json")]
     Due(DueArgs),
     /// Destroy the record of a version that nobody needs any more
@@ -115,6 +140,17 @@ Examples:
     Destroy(Destroy),
     /// Rules for what is sealed
     Policy(Sub<PoliciesCommand>),
+    /// Have codes made of a sealed authenticator with a quorum, in one room
+    #[command(after_help = "\
+Examples:
+  warifu code acme/web/prod --reason 'sign in' --ticket OPS-7
+  warifu code acme/web/prod --reason 'sign in' --codes 4")]
+    Code(Code),
+    /// Have password and codes side by side: one ceremony, both quorums
+    #[command(after_help = "\
+Example:
+  warifu sign-in acme/web/prod --reason 'billing address' --ticket OPS-7")]
+    SignIn(Code),
     /// The same ceremony by files, each custodian on their own machine
     #[command(after_help = "\
 In order:
@@ -124,10 +160,25 @@ In order:
   host       warifu ceremony accept PSEUDONYM.contribution
   operator   warifu ceremony finish acme CEREMONY --card op.card")]
     Ceremony(Sub<CeremonyCommand>),
+    /// Custodians show that their cards are still at hand; nothing is opened
+    #[command(after_help = "\
+Examples:
+  warifu drill acme/keepers
+  warifu drill acme/keepers --card mine.card")]
+    Drill(DrillArgs),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
+    /// Hold the provider's records of root users against the ceremonies
+    Reconcile(Sub<ReconcileCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
+    /// On a new machine with a copy of the vault: keepers bring its gate.key back
+    #[command(after_help = "\
+Examples:
+  warifu recover --vault restored
+  warifu recover --vault restored --card a.card --card b.card
+  warifu recover --vault restored a-b-c.recovery d-e-f.recovery")]
+    Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
     Status(StatusArgs),
@@ -259,6 +310,27 @@ Examples:
     List {
         /// org or org/project
         scope: ScopeAddress,
+    },
+    /// Give an account another display name
+    #[command(after_help = "\
+Example:
+  warifu account rename acme/web/prod 'Webshop, Produktion'")]
+    Rename {
+        /// org/project/account
+        address: AccountAddress,
+        /// Display name, in any script
+        name: DisplayName,
+    },
+    /// Say whether an account has a root user that somebody can sign in as
+    #[command(after_help = "\
+Examples:
+  warifu account standing acme/web/prod credential-less
+  warifu account standing acme/web/prod in-use")]
+    Standing {
+        /// org/project/account
+        address: AccountAddress,
+        /// in-use, credential-less (central root access) or closed
+        standing: AccountStanding,
     },
     /// Show one
     #[command(after_help = "\
@@ -469,6 +541,12 @@ pub struct Bind {
 pub struct Seal {
     /// org/project/account
     pub address: AccountAddress,
+    /// What is sealed: password, mfa, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// Other factors than the password: read it from this file; an mfa seed also from a QR code, PNG or JPEG
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stdin", "typed", "generate"])]
+    pub from: Option<PathBuf>,
     /// Login id: the root user's e-mail address
     #[arg(long)]
     pub login: Option<String>,
@@ -478,7 +556,7 @@ pub struct Seal {
     /// Type the password (twice) instead of having it generated
     #[arg(long, conflicts_with = "stdin")]
     pub typed: bool,
-    /// Read the password from standard input
+    /// Read what is sealed from standard input
     #[arg(long)]
     pub stdin: bool,
     /// Have the password generated although something else is on standard input
@@ -526,15 +604,79 @@ pub struct Open {
     /// What and why
     #[command(flatten)]
     pub ask: AskArgs,
-    /// Run this and give the password to its standard input instead of showing it
+    /// What is opened: password, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// Run this and give the password, or what else is opened, to its standard input instead of showing it
     #[arg(long, value_name = "CMD")]
     pub exec: Option<String>,
-    /// Replace it in the same ceremony, without another quorum, once its work is done
-    #[arg(long, conflicts_with_all = ["exec", "sealed-version"])]
+    /// Write an opened file into this new file (mode 0600)
+    #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+    pub out: Option<PathBuf>,
+    /// Replace a password in the same ceremony, without another quorum, once its work is done
+    #[arg(long, conflicts_with_all = ["exec", "out", "sealed-version"])]
     pub rotate: bool,
     /// Where the group's policy names witnesses
     #[command(flatten)]
     pub wait: WaitArgs,
+}
+
+/// `drill`.
+#[derive(Args, Debug)]
+pub struct DrillArgs {
+    /// org/group
+    pub group: MemberAddress,
+    /// One custodian's card; without it one custodian after another is asked
+    #[command(flatten)]
+    pub card: CardArgs,
+    /// Read the TOTP code from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "code_fd", requires = "card")]
+    pub code_file: Option<PathBuf>,
+    /// Read the TOTP code from a file descriptor
+    #[arg(long, value_name = "N", requires = "card")]
+    pub code_fd: Option<u32>,
+    /// For how long the proofs of a new drill count, like 14d; at most 90d
+    #[arg(long, value_name = "SPAN", default_value = "14d", value_parser = drill_window)]
+    pub window: Span,
+    /// Begin a new drill although one is open
+    #[arg(long)]
+    pub new: bool,
+}
+
+fn drill_window(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).ok_or("write it like 2h, 7d or 14d")?;
+    if span < Span::minutes(1) || span > crate::state::LONGEST_DRILL {
+        return Err("a drill takes between 1m and 90d".to_owned());
+    }
+    Ok(span)
+}
+
+/// `code` and `sign-in`.
+#[derive(Args, Debug)]
+pub struct Code {
+    /// What and why
+    #[command(flatten)]
+    pub ask: AskArgs,
+    /// How many codes, one after the other, the present one first
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+    pub codes: u64,
+    /// Run this and give all of it to its standard input, a line each, instead of showing it
+    #[arg(long, value_name = "CMD")]
+    pub exec: Option<String>,
+    /// Where a group's policy names witnesses
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// What a ceremony by files is for.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PurposeArg {
+    /// To open what is sealed
+    Open,
+    /// To have codes made
+    Code,
+    /// To have password and codes
+    SignIn,
 }
 
 /// `ceremony …`.
@@ -549,6 +691,12 @@ Example:
         /// What and why
         #[command(flatten)]
         ask: AskArgs,
+        /// What it is for
+        #[arg(long, value_enum, default_value = "open")]
+        purpose: PurposeArg,
+        /// What is opened: password, recovery-codes, file or device
+        #[arg(long, default_value = "password")]
+        factor: Factor,
         /// File to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -613,6 +761,12 @@ Examples:
         /// Write the release for the operator's own machine instead of opening it here
         #[arg(long, value_name = "FILE", conflicts_with = "exec")]
         out: Option<PathBuf>,
+        /// Write an opened file into this new file (mode 0600)
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["exec", "out"])]
+        contents: Option<PathBuf>,
+        /// Where it is for codes: how many, one after the other, the present one first
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
+        codes: u64,
         /// Where the group's policy names witnesses
         #[command(flatten)]
         wait: WaitArgs,
@@ -630,6 +784,9 @@ Example:
         /// Run this and give the password to its standard input instead of showing it
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
+        /// Write an opened file into this new file (mode 0600)
+        #[arg(long, value_name = "FILE", conflicts_with = "exec")]
+        out: Option<PathBuf>,
         /// New file for the host: bad shares, and that the password was shown [default, where a share is bad: CEREMONY.notice here]
         #[arg(long, value_name = "FILE")]
         notice: Option<PathBuf>,

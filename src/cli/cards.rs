@@ -5,10 +5,13 @@ use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use super::{App, files};
 use crate::ceremony::custodian::{ReviewError, Seen, compare};
+use crate::ceremony::recipient::FinishError;
+use crate::ceremony::recovery::check_keeper;
+use crate::hex::Bytes;
 use crate::seal::card_file::{CardError, CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
-use crate::vault::{Log, Vault, VaultError};
+use crate::vault::{Log, PublicVault, Vault, VaultError};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -213,6 +216,21 @@ pub fn unlock_several(
     who: &str,
     fits: &mut dyn FnMut(&OpenCard) -> Result<(), CliError>,
 ) -> Result<Vec<OpenCard>, CliError> {
+    unlock_each(app, args, needed, who, &mut |app, open| {
+        meet(app, here, open)?;
+        fits(open)
+    })
+}
+
+/// The same where something else than an organisation's log is met: `fits` sees
+/// that to each card, too.
+pub fn unlock_each(
+    app: &mut App<'_>,
+    args: &CardsArgs,
+    needed: usize,
+    who: &str,
+    fits: &mut dyn FnMut(&mut App<'_>, &OpenCard) -> Result<(), CliError>,
+) -> Result<Vec<OpenCard>, CliError> {
     let mut unlocked: Vec<OpenCard> = Vec::new();
     for (position, path) in args.cards.iter().enumerate() {
         let file = args.passphrase_files.get(position).map(PathBuf::as_path);
@@ -223,15 +241,15 @@ pub fn unlock_several(
             passphrase_file: file.map(Path::to_owned),
             passphrase_fd: fd,
         };
-        let card = unlock_here(app, here, &named, &who)?;
-        fits(&card)?;
+        let card = unlock(app, &named, &who, None)?;
+        fits(app, &card)?;
         unlocked.push(card);
     }
     while unlocked.len() < needed {
         let count = unlocked.len() + 1;
         let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
-        let attempt = unlock_here(app, here, &asked, &format!("{who} {count} of {needed}"));
-        match attempt.and_then(|card| fits(&card).map(|()| card)) {
+        let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
+        match attempt.and_then(|card| fits(app, &card).map(|()| card)) {
             Ok(card) => {
                 app.ui.note(&format!("{}: {count} of {needed}.", card.card.card().pseudonym()));
                 unlocked.push(card);
@@ -260,22 +278,48 @@ fn meet(app: &mut App<'_>, (vault, log): (&Vault, &Log), open: &OpenCard) -> Res
     let newest = vault.newest(log)?;
     let log = newest.as_ref().unwrap_or(log);
     let now = vault.shown(log)?;
+    met(app, open, (&now, &state.first_entry), &|size| vault.root_at(log, size))
+}
+
+/// A keeper's card meets the vault's own log in the same way.
+pub fn meet_own(app: &mut App<'_>, vault: &PublicVault, open: &OpenCard) -> Result<(), CliError> {
+    let (card, state) = (open.card.card(), vault.state());
+    check_keeper(card, state.vault).map_err(VaultError::from)?;
+    let now = vault.own_seen()?;
+    met(app, open, (&now, &state.first_entry), &|size| vault.own_root_at(size))
+}
+
+fn met(
+    app: &mut App<'_>,
+    open: &OpenCard,
+    (now, first_entry): (&Seen, &Bytes<32>),
+    root_at: &dyn Fn(u64) -> Result<Option<Bytes<32>>, VaultError>,
+) -> Result<(), CliError> {
     let met = match read_seen(&open.path)? {
-        _ if card.first_entry() != state.first_entry => Err(ReviewError::OtherLog),
-        Some(before) => compare(&now, &before, vault.root_at(log, before.size)?),
+        _ if open.card.card().first_entry() != *first_entry => Err(ReviewError::OtherLog),
+        Some(before) => compare(now, &before, root_at(before.size)?),
         None => Ok(()),
     };
     if let Err(why) = met {
         show_checkpoints(app, &why);
         return Err(CliError::OtherLog(why));
     }
-    write_seen(&open.path, &now)
+    write_seen(&open.path, now)
 }
 
 /// Keeps beside a card the log with what the card has just entered in it. What
 /// is on record is on record: a failure here is told and nothing more.
 pub fn remember(app: &mut App<'_>, (vault, log): (&Vault, &Log), card: &Path) {
-    let kept = vault.shown(log).map_err(CliError::from).and_then(|now| {
+    keep(app, vault.shown(log), card);
+}
+
+/// The same for a keeper's card and the vault's own log.
+pub fn remember_own(app: &mut App<'_>, vault: &PublicVault, card: &Path) {
+    keep(app, vault.own_seen(), card);
+}
+
+fn keep(app: &mut App<'_>, now: Result<Seen, VaultError>, card: &Path) {
+    let kept = now.map_err(CliError::from).and_then(|now| {
         let newer = read_seen(card)?.is_some_and(|before| before.size > now.size);
         if newer { Ok(()) } else { write_seen(card, &now) }
     });
@@ -289,6 +333,13 @@ pub fn show_checkpoints(app: &mut App<'_>, error: &ReviewError) {
     use ReviewError::{Forked, RolledBack};
     if let RolledBack { before, offered, .. } | Forked { before, offered, .. } = error {
         app.ui.note(&format!("This card's owner has seen:\n\n{before}\nThe log here has:\n\n{offered}"));
+    }
+}
+
+/// The same for a log that came with a release.
+pub fn show_checkpoints_of(app: &mut App<'_>, error: &FinishError) {
+    if let FinishError::Log(why) = error {
+        show_checkpoints(app, why);
     }
 }
 

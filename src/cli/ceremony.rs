@@ -1,21 +1,22 @@
 //! `ceremony`: the same messages as files, everyone on their own machine.
 
-use super::args::{CardArgs, CeremonyCommand};
+use super::args::{CardArgs, CeremonyCommand, PurposeArg};
 use super::cards;
+use super::ceremonies::{self, standing_word};
 use super::error::CliError;
+use super::hand_over::{To, hand_over};
+use super::open::What;
 use super::room::{self, Opened};
-use super::table::{Column, table};
 use super::{App, files, open};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
-use crate::event::{Ending, Event, Hash, Mode, Shown};
+use crate::event::{Ending, Event, Hash, Mode, Purpose, Shown};
 use crate::message::{Contribution, Message, Notices, Package, Release};
-use crate::name::{Pseudonym, Slug};
+use crate::name::{Factor, Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
 use crate::state::{Ceremony, Standing};
-use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
-use crate::vault::{Log, Vault, VaultError};
+use crate::vault::{Log, PublicVault, Vault, VaultError};
 use serde_json::json;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -27,7 +28,14 @@ const NAMED: usize = 5;
 /// `ceremony …`.
 pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliError> {
     match command {
-        CeremonyCommand::Request { ask, out } => request(app, &ask, &out),
+        CeremonyCommand::Request { ask, purpose, factor, out } => {
+            let purpose = match purpose {
+                PurposeArg::Open => Purpose::Open,
+                PurposeArg::Code => Purpose::Code,
+                PurposeArg::SignIn => Purpose::SignIn,
+            };
+            request(app, &ask, What { purpose, factor, mode: Mode::Files }, &out)
+        }
         CeremonyCommand::Contribute { file, card, code_file, code_fd, out } => {
             let code = match (code_file, code_fd) {
                 (Some(file), _) => Some(cards::secret_from_file(&file)?),
@@ -37,12 +45,14 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             contribute(app, &file, &card, code, out)
         }
         CeremonyCommand::Accept { file } => accept(app, &file),
-        CeremonyCommand::Finish { organisation, ceremony, card, exec, out, wait } => {
+        CeremonyCommand::Finish { organisation, ceremony, card, exec, out, contents, codes, wait } => {
             app.witness_wait = wait.witness_timeout.to_duration();
-            finish_here(app, &organisation, &ceremony, &card, exec.as_deref(), out.as_deref())
+            let to = To::of(exec.as_deref(), contents.as_deref());
+            finish_here(app, (&organisation, &ceremony), &card, (to, codes), out.as_deref())
         }
-        CeremonyCommand::Reveal { file, card, exec, notice } => {
-            reveal(app, &file, &card, exec.as_deref(), notice.as_deref())
+        CeremonyCommand::Reveal { file, card, exec, out, notice } => {
+            let to = To::of(exec.as_deref(), out.as_deref());
+            reveal(app, &file, &card, to, notice.as_deref())
         }
         CeremonyCommand::Notice { file } => notice(app, &file),
         CeremonyCommand::Package { organisation, ceremony, out } => {
@@ -54,16 +64,16 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
         CeremonyCommand::Abort { organisation, ceremony } => {
             end(app, &organisation, &ceremony, Ending::Aborted)
         }
-        CeremonyCommand::List { organisation, all } => list(app, &organisation, all),
+        CeremonyCommand::List { organisation, all } => ceremonies::list(app, &organisation, all),
     }
 }
 
-fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<(), CliError> {
+fn request(app: &mut App<'_>, ask: &super::args::AskArgs, what: What, out: &Path) -> Result<(), CliError> {
     if out.exists() {
         return Err(CliError::FileExists(out.to_owned()));
     }
     let (mut vault, mut log) = app.open_log(&ask.address.organisation)?;
-    let (_, ceremony) = open::begin(app, &mut vault, &mut log, ask, Mode::Files)?;
+    let (_, ceremony) = open::begin(app, &mut vault, &mut log, ask, what)?;
     let written =
         vault.package(&log, &ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
     if let Err(error) = written {
@@ -73,7 +83,7 @@ fn request(app: &mut App<'_>, ask: &super::args::AskArgs, out: &Path) -> Result<
     }
     let found = vault.known(&log, &ceremony)?;
     let expires = found.expires;
-    let (_, needed) = judge::progress(&log.state, found, 0);
+    let (_, needed) = judge::overall(&log.state, &found);
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string(), "expires": expires });
     app.emit(value, || {
         format!(
@@ -115,7 +125,7 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
     let vault = app.open_vault()?;
     let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
     for slug in slugs {
-        if vault.log(&slug)?.state.ceremonies.contains_key(ceremony) {
+        if vault.known(&vault.log(&slug)?, ceremony).is_ok() {
             return app.prepare(vault, &slug);
         }
     }
@@ -141,7 +151,7 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
         Err(error) => return Err(error.into()),
     };
     let found = vault.known(&log, &contribution.ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, 0);
+    let (there, needed) = judge::overall(&log.state, &found);
     let who = &contribution.custodian;
     let short = contribution.ceremony.short();
     let value =
@@ -159,16 +169,16 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
 }
 
 /// A ceremony by the first digits of its hash.
-fn by_prefix(log: &Log, prefix: &str) -> Result<Hash, CliError> {
-    let found: Vec<_> =
-        log.state.ceremonies.keys().filter(|hash| hash.to_string().starts_with(prefix)).collect();
+fn by_prefix(vault: &PublicVault, log: &Log, prefix: &str) -> Result<Hash, CliError> {
+    let past = vault.past(log, |hash| hash.to_string().starts_with(prefix))?;
+    let found: Vec<_> = past.all().keys().collect();
     match found.as_slice() {
         [one] if prefix.len() >= 4 => Ok(**one),
         [] => {
             let error = VaultError::NotFound {
                 what: "ceremony",
                 name: prefix.to_owned(),
-                near: likely(&log.state.ceremonies),
+                near: likely(vault.past(log, |_| true)?.all()),
             };
             let organisation = &log.state.slug;
             Err(CliError::from(error).advised(format!(
@@ -196,20 +206,29 @@ fn likely(ceremonies: &BTreeMap<Hash, Ceremony>) -> Vec<String> {
 
 fn finish_here(
     app: &mut App<'_>,
-    organisation: &Slug,
-    ceremony: &str,
+    (organisation, ceremony): (&Slug, &str),
     card: &CardArgs,
-    exec: Option<&str>,
+    (to, codes): (To<'_>, u64),
     out: Option<&Path>,
 ) -> Result<(), CliError> {
-    if exec.is_none() && out.is_none() {
-        app.ui.can_reveal()?;
-    }
     let (mut vault, mut log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     let found = vault.known(&log, &ceremony)?;
+    let purpose = found.purpose;
+    let first = found.targets.first().and_then(|credential| log.state.versions.get(credential));
+    let factor = first.map_or(Factor::Password, |version| version.sealing.factor);
+    match (purpose, out) {
+        (Purpose::Open, Some(_)) => {}
+        (_, Some(_)) => {
+            return Err(CliError::Argument {
+                fact: "codes are good for a minute: they are given here, not carried in a file".to_owned(),
+                remedy: "Leave --out out, and give the operator's card here.",
+            });
+        }
+        (_, None) => to.check(app, factor)?,
+    }
     if matches!(found.standing, Standing::Open) {
-        let (there, needed) = judge::progress(&log.state, found, 0);
+        let (there, needed) = judge::overall(&log.state, &found);
         if there < needed {
             return Err(VaultError::NoQuorum { there, needed }.into());
         }
@@ -219,31 +238,41 @@ fn finish_here(
     }
     let operator = cards::unlock_here(app, (&vault, &log), card, "the operator")?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
-    let payload = match room::open_record(
-        app,
-        &mut vault,
-        &mut log,
-        (operator.card.card(), &operator.path),
-        &ceremony,
-    )? {
-        Opened::Payload(payload) => payload,
-        Opened::Missing => {
-            let (there, needed) = judge::progress(&log.state, vault.known(&log, &ceremony)?, 0);
-            return Err(VaultError::NoQuorum { there, needed }.into());
+    let here = (operator.card.card(), operator.path.as_path());
+    if purpose != Purpose::Open {
+        if vault.known(&log, &ceremony)?.operator != *here.0.pseudonym() {
+            return Err(VaultError::CeremonyKey.into());
         }
+        let asked = (&ceremony, codes, to);
+        let done = super::code::give_and_close(app, &mut vault, &mut log, here, asked)?;
+        let done = done.ok_or_else(|| missing(&vault, &log, &ceremony))?;
+        app.emit(done.value, || done.text);
+        return Ok(());
+    }
+    let contents = match room::open_record(app, &mut vault, &mut log, here, (&ceremony, 0))? {
+        Opened::Contents(contents) => contents,
+        Opened::Missing => return Err(missing(&vault, &log, &ceremony)),
     };
     let version = open::version(&log, &ceremony);
     let credential = vault.known(&log, &ceremony)?.targets.first().copied();
     let address =
         credential.and_then(|c| log.state.versions.get(&c)).map(|v| log.state.address(&v.sealing.account));
-    let title = format!("{} version {version}", address.clone().unwrap_or_default());
-    let card = operator.card.card();
-    room::reveal_and_close(app, &mut vault, &mut log, card, (&ceremony, &title), (&payload, exec))?;
-    let value = json!({ "ceremony": ceremony, "address": address, "version": version, "state": "exposed" });
-    app.emit(value, || {
-        format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+    let title = open::title(&address.clone().unwrap_or_default(), factor, version);
+    room::reveal_and_close(app, &mut vault, &mut log, here.0, (&ceremony, &title), (&contents, to))?;
+    let value = json!({
+        "ceremony": ceremony, "address": address, "factor": factor, "version": version, "state": "exposed",
     });
+    app.emit(value, || open::opened(&title));
     Ok(())
+}
+
+/// Too few shares are left: some were bad.
+fn missing(vault: &Vault, log: &Log, ceremony: &Hash) -> CliError {
+    let found = vault.known(log, ceremony);
+    found.map_or_else(CliError::from, |found| {
+        let (there, needed) = judge::overall(&log.state, &found);
+        VaultError::NoQuorum { there, needed }.into()
+    })
 }
 
 fn release_to_file(
@@ -257,7 +286,7 @@ fn release_to_file(
         return Err(CliError::FileExists(out.to_owned()));
     }
     let now = app.now();
-    let mut witnesses = room::witnesses(app, log, ceremony);
+    let mut witnesses = room::witnesses(app, log, (ceremony, 0));
     let release = vault.release_witnessed(log, (ceremony, 0), now, &mut app.rng, &mut witnesses)?;
     files::write_message(out, &release)?;
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
@@ -277,16 +306,17 @@ fn reveal(
     app: &mut App<'_>,
     file: &Path,
     card: &CardArgs,
-    exec: Option<&str>,
+    to: To<'_>,
     out: Option<&Path>,
 ) -> Result<(), CliError> {
-    if exec.is_none() {
-        app.ui.can_reveal()?;
-    }
     if let Some(out) = out.filter(|out| out.exists()) {
         return Err(CliError::FileExists(out.to_owned()));
     }
     let release: Release = files::read_message(file)?;
+    let asked = &release.signed.request.targets;
+    let target = usize::try_from(release.target).ok().and_then(|target| asked.get(target));
+    let factor = target.map_or(Factor::Password, |target| target.factor);
+    to.check(app, factor)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
     let seen = cards::read_seen(&operator.path)?;
@@ -297,20 +327,20 @@ fn reveal(
             if let FinishError::TooFew { bad, .. } = &error {
                 write_notice(app, card, &release, (bad, None), out)?;
             }
+            cards::show_checkpoints_of(app, &error);
             return Err(VaultError::from(error).into());
         }
     };
     cards::write_seen(&operator.path, &finished.seen)?;
-    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
-    let written = write_notice(app, card, &release, (&finished.bad, Some(shown)), out)?;
+    let written = write_notice(app, card, &release, (&finished.bad, Some(to.shown())), out)?;
     let ceremony = release.signed.request.hash();
     let (address, version) = (&finished.address, finished.version);
-    let title = format!("{address} version {version}");
-    room::hand_over(app, &title, &finished.payload, exec)?;
+    let title = open::title(address, factor, version);
+    hand_over(app, &title, &finished.contents, to)?;
     let written = written.map(|path| path.display().to_string());
     let value = json!({
-        "ceremony": ceremony, "address": address, "version": version, "bad_shares": finished.bad,
-        "notice": written,
+        "ceremony": ceremony, "address": address, "factor": factor, "version": version,
+        "bad_shares": finished.bad, "notice": written,
     });
     let organisation = address.split('/').next().unwrap_or_default();
     app.emit(value, || {
@@ -362,7 +392,7 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let now = app.now();
     let entered = vault.enter_notices(&mut log, &notices, now)?;
     let found = vault.known(&log, &notices.ceremony)?;
-    let (there, needed) = judge::progress(&log.state, found, notices.target);
+    let (there, needed) = judge::progress(&log.state, &found, notices.target);
     let operator = found.operator.to_string();
     let bad: Vec<_> = notices.rejected.iter().map(|s| s.pseudonym.to_string()).collect();
     let shown = notices.revealed.as_ref().map(|showing| showing.shown);
@@ -380,7 +410,7 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
             .collect();
         if let Some(shown) = shown {
             let shown = shown.as_str();
-            lines.push(format!("{said}: operator {operator} says that the password was shown ({shown})."));
+            lines.push(format!("{said}: operator {operator} says that what was opened was shown ({shown})."));
         }
         lines.push(format!("{there} of {needed} shares are left."));
         if there < needed {
@@ -396,7 +426,7 @@ fn notice(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
 
 fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -> Result<(), CliError> {
     let (vault, log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     files::write_message(out, &vault.package(&log, &ceremony)?)?;
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string() });
     app.emit(value, || format!("Wrote {}: give it to the custodians.", out.display()));
@@ -406,7 +436,7 @@ fn package(app: &mut App<'_>, organisation: &Slug, ceremony: &str, out: &Path) -
 /// Closed, if it was released; aborted, if not.
 fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(organisation)?;
-    let ceremony = by_prefix(&log, ceremony)?;
+    let ceremony = by_prefix(&vault, &log, ceremony)?;
     if how == Ending::Closed && vault.known(&log, &ceremony)?.released.is_empty() {
         let fact = format!("ceremony {} has released nothing that could be closed", ceremony.short());
         let remedy = format!("Stop it with 'warifu ceremony abort {organisation} {}'.", ceremony.short());
@@ -418,60 +448,4 @@ fn end(app: &mut App<'_>, organisation: &Slug, ceremony: &str, how: Ending) -> R
     let value = json!({ "ceremony": ceremony, "state": word });
     app.emit(value, || format!("Ceremony {} is {word}; that is on record.", ceremony.short()));
     Ok(())
-}
-
-fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), CliError> {
-    // Ceremonies are its business: those that ran out are closed by it.
-    let (_, log) = app.open_log(organisation)?;
-    let state = &log.state;
-    let wanted = state.ceremonies.iter().filter(|(_, c)| all || c.standing == Standing::Open);
-    let mut rows: Vec<_> = wanted
-        .map(|(hash, c)| {
-            let versions = c.targets.iter().filter_map(|credential| state.versions.get(credential));
-            let targets: Vec<_> = versions.map(|v| state.address(&v.sealing.account)).collect();
-            let (there, needed) = judge::progress(state, c, 0);
-            json!({
-                "ceremony": hash, "opened": c.opened, "operator": c.operator, "targets": targets,
-                "accepted": there, "needed": needed, "expires": c.expires, "state": standing_word(c.standing),
-            })
-        })
-        .collect();
-    rows.sort_by_key(|row| row["opened"].to_string());
-    let room = app.ui.columns();
-    let empty = match all || state.ceremonies.is_empty() {
-        true => format!(
-            "No ceremonies yet. Next: warifu open ADDRESS --reason WHY, with an account of {organisation}"
-        ),
-        false => "None open; --all shows ended ones.".to_owned(),
-    };
-    app.emit(json!(rows), || if rows.is_empty() { empty } else { ceremony_table(&rows, room) });
-    Ok(())
-}
-
-fn ceremony_table(rows: &[serde_json::Value], room: Option<usize>) -> String {
-    let columns = [
-        Column::whole("ceremony"),
-        Column::whole("opened"),
-        Column::whole("operator"),
-        Column::whole("shares"),
-        Column::whole("state"),
-        Column::text("targets"),
-    ];
-    let row = |row: &serde_json::Value| {
-        let cell = |key: &str| super::hierarchy::text(&row[key]);
-        let opened = Time::parse_lenient(&cell("opened")).map_or_else(|_| cell("opened"), Time::to_minute);
-        let short = cell("ceremony").chars().take(8).collect();
-        let shares = format!("{} of {}", cell("accepted"), cell("needed"));
-        vec![short, opened, cell("operator"), shares, cell("state"), cell("targets")]
-    };
-    table(&columns, rows.iter().map(row), room)
-}
-
-fn standing_word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Open => "open",
-        Standing::Ended(Ending::Closed) => "closed",
-        Standing::Ended(Ending::Aborted) => "aborted",
-        Standing::Ended(Ending::Expired) => "expired",
-    }
 }

@@ -4,24 +4,32 @@
 use super::table::counted;
 use super::ui::UiError;
 use crate::audit::SourceError;
+use crate::ceremony::coder::CoderError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
+use crate::ceremony::recovery::RecoveryError;
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
+use crate::import::accounts::FileFault;
+use crate::import::cloudtrail::AccountNumber;
+use crate::import::credential_report::ReportError;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::note::NoteError;
 use crate::log::policy::{PolicyError, PolicyFileError};
 use crate::log::proof_file::ProofFileError;
 use crate::message::MessageError;
 use crate::name::Slug;
-use crate::name::{NameError, Pseudonym};
+use crate::name::{Factor, NameError, Pseudonym};
 use crate::seal::card::StatementError;
 use crate::seal::card_file::CardError;
+use crate::seal::contents::ContentsError;
 use crate::seal::generate::PasswordError;
+use crate::seal::mfa::SeedError;
 use crate::seal::passphrase::{PassphraseError, WeakPassphrase};
-use crate::state::Invalid;
+use crate::seal::qr::QrError;
+use crate::state::{Invalid, PolicyFault};
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::vault::gate_file::GateFileError;
@@ -46,8 +54,11 @@ pub enum Exit {
     Tampered = 6,
     /// The store or a file cannot be used.
     Storage = 7,
-    /// Something is overdue.
-    Overdue = 8,
+    /// Verification found nothing wrong, but only a part was there to be verified.
+    Part = 8,
+    /// A root user was used outside of ceremonies, or is not protected, or something
+    /// should have been renewed by now.
+    Alarm = 9,
     /// Interrupted by the person.
     Interrupted = 130,
 }
@@ -78,6 +89,10 @@ pub enum CliError {
     /// The log on this host is not the one that a card's owner has seen.
     #[error("{0}")]
     OtherLog(ReviewError),
+    /// In the room: a custodian's card shows that the vault was rolled back or its
+    /// log forked, so the ceremony was stopped.
+    #[error("{0}; the ceremony was stopped")]
+    OtherHistory(ReviewError),
     /// A custodian's answer could not be made.
     #[error(transparent)]
     Contribute(#[from] ContributeError),
@@ -98,6 +113,15 @@ pub enum CliError {
     /// A password that the provider would not take.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// A text that is no seed of an authenticator.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// A picture without a QR code.
+    #[error(transparent)]
+    Qr(#[from] QrError),
+    /// What cannot be sealed as the factor that was named.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
     /// Key derivation failed.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
@@ -155,6 +179,9 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// Sealed versions that could not be opened.
+    #[error("{} could not be opened", counted(*.0, "current version"))]
+    Unrecoverable(usize),
     /// An export, or a receipt, was refused.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -169,6 +196,12 @@ pub enum CliError {
     /// Verification of an export found something.
     #[error("the export is not what was signed: {}", counted(*.0, "finding"))]
     ExportWrong(usize),
+    /// Nothing is wrong with a period's evidence, but nobody said which period it is.
+    #[error("only the entries from {first} on were verified; the {first} before are not here")]
+    OnlyAPart {
+        /// First entry that is there.
+        first: u64,
+    },
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
     Key(NoteError),
@@ -183,6 +216,16 @@ pub enum CliError {
     /// A contribution was refused.
     #[error("the contribution of {who} was refused ({}); that is on record", why.as_str())]
     Refused {
+        /// Whose.
+        who: Pseudonym,
+        /// Why.
+        why: Refusal,
+        /// How many more wrong codes lock this custodian out.
+        left: usize,
+    },
+    /// An answer in a drill was refused.
+    #[error("the answer of {who} in the drill was refused ({}); that is on record", why.as_str())]
+    DrillRefused {
         /// Whose.
         who: Pseudonym,
         /// Why.
@@ -238,6 +281,65 @@ pub enum CliError {
         path: PathBuf,
         /// How many entries it says were sent.
         entries: u64,
+    },
+    /// Nothing explains how a root user was used, or it is not protected.
+    #[error("{0} of root users need somebody to look at them")]
+    Alarm(String),
+    /// Records of the provider could not be read.
+    #[error("{} could not be read", counted(usize::try_from(*.0).unwrap_or(usize::MAX), "record"))]
+    Unread(u64),
+    /// A credential report that is none.
+    #[error("{}: {why}", path.display())]
+    CredentialReport {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: ReportError,
+    },
+    /// A credential report of an account that is not in this log.
+    #[error("{} is the report of account {account}, which {organisation} does not have", path.display())]
+    UnknownAccount {
+        /// Which file.
+        path: PathBuf,
+        /// The provider's id of the account.
+        account: AccountNumber,
+        /// Organisation.
+        organisation: Slug,
+    },
+    /// A file that is no list of accounts.
+    #[error("{}: {why}", path.display())]
+    List {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: FileFault,
+    },
+    /// Rows of a list that could not be used.
+    #[error("{}: {} could not be used, or only in part", path.display(), counted(*rows, "row"))]
+    Rows {
+        /// Which file.
+        path: PathBuf,
+        /// How many.
+        rows: usize,
+    },
+    /// Accounts for which nothing could be sealed.
+    #[error("{} left out: no group is bound to them", counted(*.0, "account"))]
+    LeftUnbound(usize),
+    /// A person stopped a long command; what it had done is done.
+    #[error("stopped after {done} of {of}; what was done is done")]
+    Stopped {
+        /// How many are done.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// A source that must not be destroyed.
+    #[error("{} was not overwritten: {why}", path.display())]
+    Unshredded {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
     },
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
@@ -298,7 +400,8 @@ impl CliError {
         match self {
             Self::Advised { remedy, .. } => Cow::Borrowed(remedy),
             Self::Vault(error) => named_remedy(error).map_or(Cow::Borrowed(vault_remedy(error)), Cow::Owned),
-            Self::Refused { why: Refusal::WrongCode, left, .. } => Cow::Owned(wrong_code(*left)),
+            Self::Refused { why: Refusal::WrongCode, left, .. }
+            | Self::DrillRefused { why: Refusal::WrongCode, left, .. } => Cow::Owned(wrong_code(*left)),
             other => Cow::Borrowed(other.usual_remedy()),
         }
     }
@@ -318,6 +421,9 @@ impl CliError {
             Self::OtherLog(_) => {
                 "Nothing was signed. Do not give a card here again before the security officers have looked at this vault; checkpoints that differ are above."
             }
+            Self::OtherHistory(_) => {
+                "The ceremony is aborted, on record. Give no card here before the security officers have compared both checkpoints, which are above, with other copies of this log."
+            }
             Self::Contribute(_) => "Do not try again before somebody has looked at the card and the vault.",
             Self::Card { why, .. } => card_remedy(why),
             Self::Statement(_) => {
@@ -325,6 +431,13 @@ impl CliError {
             }
             Self::Weak(_) => "Use five or more random words; nothing was written.",
             Self::Password(_) => "Leave --typed and --stdin out to have one generated, or choose another.",
+            Self::Seed(_) => {
+                "Give the otpauth:// URL or the secret key that the provider shows at enrolment, or a picture of its QR code."
+            }
+            Self::Qr(_) => {
+                "Save the picture anew so that the whole QR code is in it, or copy the seed as text."
+            }
+            Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
@@ -342,7 +455,11 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
-            Self::Refused { why, .. } => refusal_remedy(*why),
+            Self::Unrecoverable(_) => {
+                "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
+            }
+            Self::DrillRefused { why: Refusal::Twice, .. } => "Nothing more is needed in this drill.",
+            Self::Refused { why, .. } | Self::DrillRefused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) => "Call another custodian.",
             Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
             Self::Witness(error) => keep_remedy(error),
@@ -361,8 +478,37 @@ impl CliError {
             Self::ExportWrong(_) => {
                 "Keep this copy as it is; fetch or export the log again into another directory, and compare."
             }
+            Self::OnlyAPart { .. } => {
+                "Say from when on it must hold every entry, with --since TIME; or have the whole log exported."
+            }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
+            Self::Alarm(_) => {
+                "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one. A weak one needs a second factor, and no access keys."
+            }
+            Self::Unread(_) => {
+                "What was read counts. Fetch the files that are named again, and run the command once more."
+            }
+            Self::CredentialReport { why: ReportError::Read(_), .. } => {
+                "Look at the disk and the file's permissions, then run the command again."
+            }
+            Self::CredentialReport { .. } => {
+                "Fetch the report again with 'aws iam get-credential-report'; nothing was entered."
+            }
+            Self::UnknownAccount { .. } => {
+                "Name the organisation that has it, or add the account first; nothing was entered."
+            }
+            Self::List { why, .. } => list_remedy(why),
+            Self::Rows { .. } => {
+                "All other rows are as reported. Correct these and run it again: it goes on from there."
+            }
+            Self::LeftUnbound(_) => {
+                "The others are sealed. Bind a group ('warifu bind ORG/PROJECT --group ORG/GROUP') and run it again."
+            }
+            Self::Stopped { .. } => "Run it again: it goes on from there, and seals nothing twice.",
+            Self::Unshredded { .. } => {
+                "What was imported is sealed. Destroy the file yourself when it is of no more use."
+            }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
             Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
@@ -382,12 +528,14 @@ impl CliError {
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
             Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Seed(_) | Self::Qr(_) | Self::Contents(_) => Exit::Input,
             Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
             Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
             Self::Witness(_) | Self::Listen { .. } => Exit::Storage,
             Self::Unanswered { .. } | Self::NotWitnessed(_) => Exit::Failed,
             Self::OtherLog(ReviewError::OtherSeen) => Exit::Denied,
             Self::OtherLog(_)
+            | Self::OtherHistory(_)
             | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
@@ -398,17 +546,42 @@ impl CliError {
             | Self::Card { .. }
             | Self::Statement(_)
             | Self::ContributedAlready(_)
-            | Self::Refused { .. } => Exit::Denied,
+            | Self::Refused { .. }
+            | Self::DrillRefused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
             Self::Cursor { .. } => Exit::Input,
             Self::Export(error) => export_exit(error),
             Self::Source { .. } => Exit::Storage,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
-            Self::Tampered(_) | Self::Rewound { .. } | Self::ExportWrong(_) => Exit::Tampered,
-            Self::Overdue(_) => Exit::Overdue,
-            Self::NotSettled(_) | Self::Exec(_) | Self::Rehearsal { .. } => Exit::Failed,
+            Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
+                Exit::Tampered
+            }
+            Self::OnlyAPart { .. } => Exit::Part,
+            Self::Alarm(_) | Self::Overdue(_) => Exit::Alarm,
+            Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
+            Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
+            Self::Stopped { .. } => Exit::Interrupted,
+            Self::NotSettled(_) | Self::Exec(_) | Self::Unshredded { .. } | Self::Rehearsal { .. } => {
+                Exit::Failed
+            }
         }
+    }
+}
+
+fn list_remedy(why: &FileFault) -> &'static str {
+    match why {
+        FileFault::Empty => {
+            "Name the right file; if it was just made, see whether the command that made it failed."
+        }
+        FileFault::Utf16 => "Save it as UTF-8 and run the command again.",
+        FileFault::Json { .. } => {
+            "Make it with 'aws organizations list-accounts --output json'; for a table use 'warifu import csv'."
+        }
+        FileFault::Column { .. } => {
+            "Give the file a header of these names; columns that are not for warifu have to go."
+        }
+        FileFault::ColumnAgain(_) | FileFault::ColumnMissing(_) => "Correct the header.",
     }
 }
 
@@ -442,6 +615,11 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NotAdmitted { operator, group } if group.contains('/') => {
             format!("Let the group admit the operator: warifu operator admit {group} {operator}.")
         }
+        VaultError::NotInUse { address, .. } => {
+            format!(
+                "If it has a root password after all, say so first: warifu account standing {address} in-use."
+            )
+        }
         VaultError::Unbound(address) => {
             let organisation = organisation(address);
             format!(
@@ -463,8 +641,21 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NoRotation(address) => {
             format!("Nothing need be done; 'warifu account show {address}' says which version is current.")
         }
+        VaultError::UnboundFactor { address, factor } => {
+            let organisation = organisation(address);
+            format!(
+                "Bind a group first: warifu bind {organisation} --factor {factor} --group {organisation}/GROUP; 'warifu group list {organisation}' lists the groups."
+            )
+        }
+        VaultError::NothingSealedAs { address, factor } => {
+            format!("Seal it first: warifu seal {address} --factor {factor}.")
+        }
+        VaultError::SeedStays(address) => format!("Ask for codes: warifu code {address} --reason WHY."),
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
+        }
+        VaultError::NotFound { what: "keeper", .. } => {
+            "Check the spelling; 'warifu recovery show' lists the keepers.".to_owned()
         }
         VaultError::NotFound { what: what @ ("account" | "project" | "group"), name, .. }
             if name.contains('/') =>
@@ -494,7 +685,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         }
         VaultError::GateFile(error) => match error {
             GateFileError::Missing(_) => {
-                "Put the copy of gate.key that was kept apart back in its place, with mode 0600; without it nothing that is sealed here can be opened."
+                "Put the copy of gate.key that was kept apart back in its place, with mode 0600; without it nothing that is sealed here can be opened. A recovery group brings it back with 'warifu recover'."
             }
             GateFileError::OpenPermissions { .. } => {
                 "Run 'chmod 600' on it, and find out who may have read it."
@@ -522,6 +713,10 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotFound { .. } => "Check the spelling; 'warifu status' lists what there is.",
         VaultError::ClockBack { .. } => "Set this machine's clock right, then run the command again.",
         VaultError::TextTooLong { .. } => "Shorten it.",
+        VaultError::NotInUse { .. } => {
+            "If it has a root password after all, set its standing to in-use first."
+        }
+        VaultError::StandsSo { .. } => "Nothing need be done.",
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -532,6 +727,16 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Compare with what the group's members wrote down; if it still differs, do not seal."
         }
         VaultError::NothingSealed(_) => "Seal it first: warifu seal ORG/PROJECT/ACCOUNT.",
+        VaultError::UnboundFactor { .. } => {
+            "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor FACTOR --group ORG/GROUP."
+        }
+        VaultError::NothingSealedAs { .. } => {
+            "Seal it first: warifu seal ORG/PROJECT/ACCOUNT --factor FACTOR."
+        }
+        VaultError::SeedStays(_) => "Ask for codes: warifu code ORG/PROJECT/ACCOUNT --reason WHY.",
+        VaultError::TooManyCodes { .. } => {
+            "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
+        }
         VaultError::NoVersion { .. } => "Leave --version out to open the current one.",
         VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
@@ -545,6 +750,19 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Checkpoint(_) => {
             "Run 'warifu audit verify'; keep a copy of this vault as it is, and compare with a backup."
         }
+        VaultError::GateThere(_) => {
+            "This vault has its gate: use it as it is. To rehearse a recovery, name a copy of the directory without gate.key with --vault DIR."
+        }
+        VaultError::RecoveryKey { missing: true, .. } => {
+            "Ask first with 'warifu recovery request --out FILE', or let keepers give their cards here: leave the files out."
+        }
+        VaultError::RecoveryKey { missing: false, .. } => {
+            "Move it away, and ask anew with 'warifu recovery request --out FILE'."
+        }
+        VaultError::Recovery(error) => recovery_remedy(error),
+        VaultError::NotApart { .. } => {
+            "Make the keeper a new card with 'warifu recovery enrol': a keeper's card is of no organisation."
+        }
         VaultError::CeremonyBusy { .. } => {
             "Finish that ceremony, or abort it with 'warifu ceremony abort ORG CEREMONY'."
         }
@@ -552,6 +770,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR."
         }
         VaultError::OtherRole { .. } => "Use a card with that role.",
+        VaultError::NotAMember { .. } => "'warifu group show ORG/GROUP' lists its members.",
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
@@ -572,6 +791,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
+        VaultError::Coder(_) => "Run 'warifu audit verify'; restore what is wrong from a backup.",
         VaultError::GroupKeys(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::Ingredient(_) => {
             "Nothing was sealed; see whether gate.key is this vault's own, then run 'warifu audit verify'."
@@ -582,6 +802,64 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::CeremonyKey => {
             "Use the card of the operator who opened this ceremony, or open a new one."
         }
+    }
+}
+
+/// What keepers on a new machine should do.
+fn recovery_remedy(error: &RecoveryError) -> &'static str {
+    match error {
+        RecoveryError::NoGroup => {
+            "Put a copy of gate.key in its place, if there is one. With a gate: warifu recovery enrol, then warifu recovery form."
+        }
+        RecoveryError::NotDealt(_) => {
+            "Look for a copy of this vault from a time when it was; on a host with the gate, form the group anew with 'warifu recovery form'."
+        }
+        RecoveryError::OtherRecord(_)
+        | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
+        | RecoveryError::Dealing(_)
+        | RecoveryError::Record(_) => {
+            "Run 'warifu audit verify' on this copy, and look for another one: this one was damaged or altered."
+        }
+        RecoveryError::OtherRoot => {
+            "Nothing was written. The host dealt something else than its root: look for a copy from before this group, and tell the security officers."
+        }
+        RecoveryError::OtherVault(_) | RecoveryError::NotAKeeper { .. } | RecoveryError::NotAMember(_) => {
+            "Use a keeper's card of this vault; 'warifu recovery show' lists the group's members."
+        }
+        RecoveryError::OtherGroup(_) => {
+            "Nothing was given. Somebody may be showing different groups to different people: stop, and compare the words of 'warifu recovery show'."
+        }
+        RecoveryError::OtherRequest(_) | RecoveryError::Box(_) => {
+            "Nothing was taken. Let this keeper answer the request of this machine."
+        }
+        RecoveryError::Twice(_) | RecoveryError::TooFew { .. } => "Call another keeper.",
+        RecoveryError::Signature(_) | RecoveryError::Share(_) => {
+            "Call another keeper, and let somebody look at this one's card."
+        }
+    }
+}
+
+/// How what went wrong in a recovery ends a command.
+fn recovery_exit(error: &RecoveryError) -> Exit {
+    match error {
+        RecoveryError::NoGroup | RecoveryError::NotDealt(_) => Exit::Input,
+        RecoveryError::OtherRecord(_)
+        | RecoveryError::Group(_)
+        | RecoveryError::Log(_)
+        | RecoveryError::Dealing(_)
+        | RecoveryError::Record(_)
+        | RecoveryError::OtherRoot => Exit::Tampered,
+        RecoveryError::TooFew { .. } => Exit::Ceremony,
+        RecoveryError::OtherVault(_)
+        | RecoveryError::NotAKeeper { .. }
+        | RecoveryError::NotAMember(_)
+        | RecoveryError::OtherGroup(_)
+        | RecoveryError::OtherRequest(_)
+        | RecoveryError::Twice(_)
+        | RecoveryError::Signature(_)
+        | RecoveryError::Box(_)
+        | RecoveryError::Share(_) => Exit::Denied,
     }
 }
 
@@ -623,7 +901,8 @@ fn name_remedy(error: &NameError) -> &'static str {
         NameError::Threshold { .. } => "Choose another --threshold, or name more members.",
         NameError::DisplayName => "Shorten the text of --name, or leave --name out.",
         NameError::Origin(_) => "Give --origin a name that is yours, like example.com/warifu.",
-        NameError::Factor(_) => "Leave --factor out.",
+        NameError::Factor(_) => "Name one of these with --factor, or leave it out for the password.",
+        NameError::Standing(_) => "Write one of these three.",
     }
 }
 
@@ -725,7 +1004,7 @@ fn receipt_exit(error: &ProofFileError) -> Exit {
 
 fn store_remedy(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Conflict { .. } => {
+        StoreError::Conflict { .. } | StoreError::Replaced { .. } => {
             "Other processes write to this log all the time, or its entries are not what they were; run the command again, and 'warifu audit verify' if it goes on."
         }
         StoreError::Busy => "Another process holds the vault; wait for it and run the command again.",
@@ -751,8 +1030,19 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
     match error {
         Invalid::Duplicate(_) => "Choose another name, or use what is there.",
         Invalid::TooFewSignatures { .. } => "Let more members of the group sign.",
-        Invalid::WitnessPolicy(_) => {
-            "Correct the policy; its 'log' lines, if there are any, must name this log's own key."
+        Invalid::WitnessPolicy(PolicyFault::OtherLog) => {
+            "Correct its 'log' lines: one must name this log's own key ('warifu audit key ORG'); or leave them out."
+        }
+        Invalid::WitnessPolicy(PolicyFault::TooLong { .. }) => "Shorten it; comments count.",
+        Invalid::WitnessPolicy(PolicyFault::File(_)) => {
+            "Correct that line; 'warifu audit policy set --help' shows an example."
+        }
+        Invalid::WitnessPolicy(PolicyFault::TooManyWitnesses { .. }) => "Name fewer witnesses.",
+        Invalid::NotApart { .. } => {
+            "Bind a group of other people: whoever opens the password must not have the codes too. 'warifu group list ORG' shows the members."
+        }
+        Invalid::NotForThis { factor: Factor::Mfa, .. } => {
+            "Ask for codes with 'warifu code' or 'warifu sign-in'."
         }
         Invalid::RotationPolicy(_) => "Choose another value.",
         Invalid::RotationRunning(_) => "Say what the provider accepts now: warifu rotate --resume ACCOUNT.",
@@ -819,10 +1109,16 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::RecordGone(_)
         | VaultError::Checkpoint(_) => Exit::Storage,
         VaultError::GateFile(GateFileError::WrongPassphrase | GateFileError::NoPassphrase) => Exit::Denied,
-        VaultError::GateFile(_) | VaultError::Gate(_) | VaultError::OtherGate(_) => Exit::Storage,
+        VaultError::RecoveryKey { missing: false, .. }
+        | VaultError::GateFile(_)
+        | VaultError::Gate(_)
+        | VaultError::OtherGate(_) => Exit::Storage,
         VaultError::BadEntry { .. } => Exit::Tampered,
+        VaultError::Recovery(error) => recovery_exit(error),
         VaultError::NotAdmitted { .. }
+        | VaultError::SeedStays(_)
         | VaultError::OtherRole { .. }
+        | VaultError::NotAMember { .. }
         | VaultError::ForeignCard(_)
         | VaultError::NotCounted(_)
         | VaultError::EnrolmentCode
@@ -838,13 +1134,23 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
+        VaultError::Coder(CoderError::NotAsLogged(_)) => Exit::Tampered,
+        VaultError::Coder(_) => Exit::Failed,
         VaultError::Name(_)
         | VaultError::Exists(_)
         | VaultError::HalfVault(_)
+        | VaultError::GateThere(_)
+        | VaultError::RecoveryKey { missing: true, .. }
+        | VaultError::NotApart { .. }
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
+        | VaultError::NotInUse { .. }
+        | VaultError::StandsSo { .. }
         | VaultError::Unbound(_)
+        | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)
+        | VaultError::NothingSealedAs { .. }
+        | VaultError::TooManyCodes { .. }
         | VaultError::NoVersion { .. }
         | VaultError::Destroyed { .. }
         | VaultError::IsCurrent { .. }

@@ -2,11 +2,15 @@
 
 use super::error::CliError;
 use crate::message::Message;
-use crate::vault::seal::replace_file;
+use crate::secret::SecretBytes;
+use crate::vault::file;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// A link is not followed.
+const O_NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// Reads a file of at most `cap` bytes.
 pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, CliError> {
@@ -19,9 +23,81 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
+/// Reads a file of at most `cap` bytes into memory that is wiped, and gives the
+/// open file too. A memory that turns out too small is wiped when a larger one has
+/// its contents.
+pub fn read_secret(path: &Path, cap: usize) -> Result<(SecretBytes, File), CliError> {
+    let io = |why| CliError::file(path, why);
+    let mut file = File::open(path).map_err(io)?;
+    let expected = file.metadata().map_err(io)?.len();
+    let expected = usize::try_from(expected).unwrap_or(usize::MAX).clamp(4096, cap);
+    let mut bytes = SecretBytes::zeroed(expected + 1);
+    let mut length = 0;
+    loop {
+        let room = bytes.expose_mut().get_mut(length..).unwrap_or_default();
+        if room.is_empty() {
+            if length > cap {
+                return Err(io(std::io::Error::new(ErrorKind::FileTooLarge, "the file is too long")));
+            }
+            bytes = resized(&bytes, length, (2 * length).min(cap + 1));
+            continue;
+        }
+        match file.read(room) {
+            Ok(0) => return Ok((resized(&bytes, length, length), file)),
+            Ok(count) => length += count,
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            Err(why) => return Err(io(why)),
+        }
+    }
+}
+
+/// The first `length` bytes in memory of another size.
+fn resized(bytes: &SecretBytes, length: usize, size: usize) -> SecretBytes {
+    let mut next = SecretBytes::zeroed(size);
+    if let (Some(to), Some(from)) = (next.expose_mut().get_mut(..length), bytes.expose().get(..length)) {
+        to.copy_from_slice(from);
+    }
+    next
+}
+
+/// Overwrites a file once and removes it: the very one that was read. What the
+/// disk, its file system or a backup keeps of it is beyond reach.
+pub fn shred(path: &Path, read: File) -> Result<(), CliError> {
+    let io = |why| CliError::file(path, why);
+    let not = |why| CliError::Unshredded { path: path.to_owned(), why };
+    let before = read.metadata().map_err(io)?;
+    drop(read);
+    if !before.is_file() {
+        return Err(not("it is no plain file"));
+    }
+    if std::fs::symlink_metadata(path).map_err(io)?.is_symlink() {
+        return Err(not("it is a symbolic link"));
+    }
+    let mut file = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(path).map_err(io)?;
+    let now = file.metadata().map_err(io)?;
+    if (now.dev(), now.ino(), now.len()) != (before.dev(), before.ino(), before.len()) {
+        return Err(not("it is not the file that was read any more"));
+    }
+    if now.nlink() > 1 {
+        return Err(not("it has more names than this one (hard links)"));
+    }
+    let zeros = vec![0; 1 << 16];
+    let mut left = now.len();
+    while left > 0 {
+        let part =
+            zeros.get(..usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len())).unwrap_or_default();
+        file.write_all(part).map_err(io)?;
+        left -= part.len() as u64;
+    }
+    file.sync_all().map_err(io)?;
+    std::fs::remove_file(path).map_err(io)?;
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+}
+
 /// Replaces a file: a crash leaves the old one or the new one.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    replace_file(path, bytes).map_err(|why| CliError::file(path, why))
+    file::replace(path, bytes).map_err(|why| CliError::file(path, why))
 }
 
 /// Writes a new file with mode 0600; an existing one is not touched.

@@ -14,7 +14,7 @@ use crate::time::Span;
 use crate::vault::group as vault_group;
 use crate::vault::group::{Draft, sign_as_member};
 use crate::vault::status::group_status;
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -101,7 +101,7 @@ fn form(
     Ok(())
 }
 
-fn twice(who: &Pseudonym) -> CliError {
+pub(super) fn twice(who: &Pseudonym) -> CliError {
     CliError::Argument { fact: format!("{who} has given their card already"), remedy: "Call another member." }
 }
 
@@ -201,6 +201,8 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let scope = crate::vault::rotate::scope(&state, &args.scope)?;
     let group = vault_group::group(&state, &args.group.name)?;
     let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
+    // Before anybody has given a card for nothing.
+    state.check_binding_apart(&binding).map_err(VaultError::from)?;
     let digest = binding.digest(&state.id, &state.g(group));
     app.ui.note(&format!(
         "Shall {} hold the {} of {}? {} have to agree: whoever gives their card agrees.",

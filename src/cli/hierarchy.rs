@@ -18,21 +18,7 @@ use serde_json::json;
 
 /// Makes a vault.
 pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
-    let check = |p: &SecretBytes| check_strength(p, &["warifu"]).map_err(CliError::from);
-    let passphrase = match (args.passphrase, app.gate_passphrase.clone()) {
-        (false, None) => None,
-        (_, Some(file)) => {
-            let passphrase = cards::secret_from_file(&file)?;
-            check(&passphrase)?;
-            Some(passphrase)
-        }
-        (true, None) => Some(app.new_secret(
-            &Kind::GatePassphrase,
-            "New passphrase of the gate's file",
-            "Use --gate-passphrase-file FILE.",
-            &check,
-        )?),
-    };
+    let passphrase = new_gate_passphrase(app, args.passphrase)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
     let (dir, now) = (app.vault.clone(), app.now());
     let vault = Vault::init(&dir, &args.origin, passphrase.as_ref().map(|p| (p, params)), now, &mut app.rng)?;
@@ -50,6 +36,24 @@ pub fn init(app: &mut App<'_>, args: Init) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// The passphrase under which a gate's file will lie: from the file that is named
+/// for it, or asked for if it is wanted.
+pub fn new_gate_passphrase(app: &mut App<'_>, wanted: bool) -> Result<Option<SecretBytes>, CliError> {
+    let check = |p: &SecretBytes| check_strength(p, &["warifu"]).map_err(CliError::from);
+    match (wanted, app.gate_passphrase.clone()) {
+        (false, None) => Ok(None),
+        (_, Some(file)) => {
+            let passphrase = cards::secret_from_file(&file)?;
+            check(&passphrase)?;
+            Ok(Some(passphrase))
+        }
+        (true, None) => {
+            let (what, instead) = ("New passphrase of the gate's file", "Use --gate-passphrase-file FILE.");
+            Ok(Some(app.new_secret(&Kind::GatePassphrase, what, instead, &check)?))
+        }
+    }
 }
 
 /// `org …`.
@@ -197,6 +201,22 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
             );
             Ok(())
         }
+        AccountCommand::Rename { address, name } => {
+            let (mut vault, mut log) = app.open_log(&address.organisation)?;
+            vault.rename_account(&mut log, &address, &name, app.now(), &mut app.rng)?;
+            let value = json!({ "address": address.to_string(), "name": name.as_str() });
+            app.emit(value, || format!("Account {address} is called '{name}' from now on."));
+            Ok(())
+        }
+        AccountCommand::Standing { address, standing } => {
+            let (mut vault, mut log) = app.open_log(&address.organisation)?;
+            vault.set_standing(&mut log, &address, standing, app.now())?;
+            let value = json!({ "address": address.to_string(), "standing": standing });
+            app.emit(value, || {
+                format!("Account {address} is {standing} from now on, by the word of this host.")
+            });
+            Ok(())
+        }
         AccountCommand::Show { address } => {
             let (vault, log) = app.read_log(&address.organisation)?;
             let value = account_value(&vault, &log, &address, app.now())?;
@@ -217,16 +237,21 @@ fn account_value(
     let (id, found) = find_account(state, address)?;
     let mut value = serde_json::to_value(vault.account_status(state, (&id, found), app_now))
         .expect("a status has only strings, numbers and lists");
+    let factors: Vec<_> =
+        Factor::ALL.into_iter().filter_map(|f| vault.factor_status(state, &id, f)).collect();
     let version = |(credential, v): (&Hash, &Version)| {
         let group = state.groups.get(&v.sealing.group).map(|g| state.group_address(g));
         json!({
-            "version": v.sealing.version, "sealed": v.sealed, "group": group, "made": v.sealing.made,
-            "shown": v.sealing.shown, "place": state.place_of(credential), "exposed": v.exposed, "weakened": state.weakened(credential),
+            "factor": v.sealing.factor, "version": v.sealing.version, "sealed": v.sealed, "group": group,
+            "made": v.sealing.made, "shown": v.sealing.shown, "place": state.place_of(credential),
+            "exposed": v.exposed, "exposed_to_host": v.exposed_to_host, "weakened": state.weakened(credential),
         })
     };
-    let versions: Vec<_> = state.versions_of(&id, Factor::Password).into_iter().map(version).collect();
+    let of = |factor| state.versions_of(&id, factor).into_iter().map(version);
+    let versions: Vec<_> = Factor::ALL.into_iter().flat_map(of).collect();
     if let Some(object) = value.as_object_mut() {
         object.insert("id".to_owned(), json!(id));
+        object.insert("factors".to_owned(), json!(factors));
         object.insert("versions".to_owned(), json!(versions));
     }
     Ok(value)
@@ -281,6 +306,12 @@ pub fn account_table(rows: &[AccountStatus], room: Option<usize>) -> String {
 }
 
 fn account_state(row: &AccountStatus) -> String {
+    let state = state_of_version(row);
+    // Where nothing is sealed the state says it already.
+    if row.standing.in_use() || row.version.is_none() { state } else { format!("{state}; {}", row.standing) }
+}
+
+fn state_of_version(row: &AccountStatus) -> String {
     let now = match row.state {
         AccountState::Exposed => {
             let by = row.rotate_by.map(|by| format!(" by {}", by.to_minute())).unwrap_or_default();

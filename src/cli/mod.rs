@@ -4,22 +4,31 @@ mod args;
 mod audit;
 mod cards;
 pub mod clock;
+mod code;
+mod ceremonies;
+mod drill;
 mod ceremony;
 mod destroy;
 mod due;
 mod error;
+mod factor;
 mod files;
 mod group;
+mod hand_over;
 mod hierarchy;
+mod import;
 mod next;
 mod open;
 mod people;
 mod policy;
 mod progress;
+mod reconcile;
+mod recovery;
 mod rehearse;
 mod room;
 mod rotate;
 mod seal;
+mod seal_all;
 mod status;
 mod table;
 mod tty;
@@ -28,7 +37,9 @@ mod witness;
 
 pub use args::Cli;
 pub use error::{CliError, Exit};
+pub use seal_all::{Ahead, system_rng};
 
+use crate::event::Purpose;
 use crate::name::{Slug, unprintable};
 use crate::seal::passphrase::{KdfParams, PassphraseError, derive};
 use crate::secret::{SecretBytes, SecretKey};
@@ -158,15 +169,23 @@ impl<'a> App<'a> {
             Command::Operator(args) => people::operator(self, args.command),
             Command::Officer(args) => people::officer(self, args.command),
             Command::Group(args) => group::group(self, args.command),
+            Command::Recovery(args) => recovery::recovery(self, args.command),
+            Command::Recover(args) => recovery::recover(self, &args),
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),
+            Command::SealAll(args) => seal_all::seal_all(self, &args),
+            Command::Import(args) => import::import(self, args.command),
             Command::Open(args) => open::open(self, args),
             Command::Rotate(args) => rotate::rotate(self, args),
             Command::Due(args) => due::due(self, args),
             Command::Destroy(args) => destroy::destroy(self, args),
             Command::Policy(args) => policy::policy(self, args.command),
+            Command::Code(args) => code::code(self, args, Purpose::Code),
+            Command::SignIn(args) => code::code(self, args, Purpose::SignIn),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
+            Command::Drill(args) => drill::drill(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),
+            Command::Reconcile(args) => reconcile::reconcile(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),
@@ -235,7 +254,7 @@ impl<'a> App<'a> {
             return Err(VaultError::ClockBack { now, last: log.state.last }.into());
         }
         self.check_ahead(log.state.last, IDLE, None)?;
-        for ceremony in vault.expire_due(&mut log, now)? {
+        for ceremony in vault.expire_due(&mut log, now)?.0 {
             self.ui.note(&format!("Ceremony {} ran out of time and was closed.", ceremony.short()));
         }
         Ok((vault, log))

@@ -15,11 +15,12 @@ pub fn for_organisation(state: &Organisation, now: Time) -> String {
     if let Some(admission) = towards_an_operator(state, group, now) {
         return admission;
     }
-    let mut addresses: Vec<_> = state.accounts.keys().map(|id| (state.address(id), id)).collect();
+    let in_use = state.accounts.iter().filter(|(_, account)| account.standing.in_use());
+    let mut addresses: Vec<_> = in_use.map(|(id, _)| (state.address(id), id)).collect();
     addresses.sort();
     let unbound =
         addresses.iter().find(|(_, id)| matches!(state.binding_of(id, Factor::Password), Effective::Unbound));
-    let unsealed = addresses.iter().find(|(_, id)| state.versions_of(id, Factor::Password).is_empty());
+    let unsealed = addresses.iter().find(|(_, id)| state.current_of(id, Factor::Password).is_none());
     let slug = &state.slug;
     match (unbound, unsealed) {
         (Some(_), _) => towards_a_binding(state, group),

@@ -5,9 +5,11 @@ use super::App;
 use super::args::{AskArgs, Open};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
+use super::hand_over::To;
 use super::room::{self, Opened};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
-use crate::event::{Ending, Hash, Mode};
+use crate::event::{Ending, Hash, Mode, Purpose};
+use crate::name::Factor;
 use crate::seal::card::Card;
 use crate::seal::record::Payload;
 use crate::vault::ceremony::{Ask, check_ask};
@@ -16,17 +18,31 @@ use serde_json::json;
 
 /// `open`.
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
-    if args.exec.is_none() {
-        app.ui.can_reveal()?;
+    if args.rotate && args.factor != Factor::Password {
+        let fact = format!("what is sealed as {} is not replaced in its ceremony", args.factor);
+        return Err(CliError::Argument { fact, remedy: "Leave --rotate out, and seal a new version." });
     }
+    To::of(args.exec.as_deref(), args.out.as_deref()).check(app, args.factor)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     if args.rotate {
         vault.check_next(&log, &args.ask.address)?;
     }
-    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, Mode::Room)?;
+    let what = What { purpose: Purpose::Open, factor: args.factor, mode: Mode::Room };
+    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, what)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
     room::abort_on_error(app, &mut vault, &mut log, &ceremony, result)
+}
+
+/// What a ceremony is for, and how it is held.
+#[derive(Clone, Copy)]
+pub struct What {
+    /// Why in kind.
+    pub purpose: Purpose,
+    /// What is opened, where the purpose does not say it.
+    pub factor: Factor,
+    /// Room or files.
+    pub mode: Mode,
 }
 
 /// The operator's card signs the request; the ceremony is open and on record.
@@ -35,15 +51,18 @@ pub fn begin(
     vault: &mut Vault,
     log: &mut Log,
     args: &AskArgs,
-    mode: Mode,
+    what: What,
 ) -> Result<(OpenCard, Hash), CliError> {
     if args.reason.trim().is_empty() {
         let fact = "the reason is empty".to_owned();
         return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
     }
+    let What { purpose, factor, mode } = what;
     let default = if mode == Mode::Room { ROOM_WINDOW } else { FILES_WINDOW };
     let ask = Ask {
         address: &args.address,
+        purpose,
+        factor,
         version: args.version,
         reason: &args.reason,
         ticket: args.ticket.as_deref(),
@@ -56,7 +75,7 @@ pub fn begin(
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     cards::remember(app, (vault, log), &operator.path);
     let found = vault.known(log, &ceremony)?;
-    let (_, needed) = judge::progress(&log.state, found, 0);
+    let (_, needed) = judge::overall(&log.state, &found);
     let expires = found.expires;
     // By files the result says it, with the file that the custodians need.
     if mode == Mode::Room {
@@ -78,38 +97,35 @@ fn hold(
     args: &Open,
 ) -> Result<(), CliError> {
     let mut present = Vec::new();
-    let payload = loop {
+    let contents = loop {
         room::collect_in_room(app, vault, log, ceremony, &mut present)?;
-        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), ceremony)? {
-            Opened::Payload(payload) => break payload,
+        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), (ceremony, 0))? {
+            Opened::Contents(contents) => break contents,
             Opened::Missing => {}
         }
     };
     let version = version(log, ceremony);
-    let title = format!("{} version {version}", args.ask.address);
-    let exec = args.exec.as_deref();
+    let title = title(&args.ask.address.to_string(), args.factor, version);
+    let to = To::of(args.exec.as_deref(), args.out.as_deref());
     let card = operator.card.card();
-    room::reveal(app, vault, log, card, (ceremony, &title), (&payload, exec))?;
-    let rotated = match args.rotate {
-        true => rotate(app, vault, log, card, (ceremony, &payload)),
-        false => Ok(false),
+    room::reveal(app, vault, log, card, (ceremony, &title), (&contents, to))?;
+    let rotated = match contents.password().filter(|_| args.rotate) {
+        Some(payload) => rotate(app, vault, log, card, (ceremony, payload)),
+        None => Ok(false),
     };
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     // What was opened is opened, and on record: this alone may be missing.
-    if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
-        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
-    }
+    room::cosign_if_possible(app, vault, log, &present);
     drop(present);
     let rotated = rotated?;
-    let state = if rotated { "rotated" } else { "exposed" };
-    let value = json!({ "ceremony": ceremony, "address": args.ask.address.to_string(), "version": version, "state": state });
-    if rotated {
-        app.emit(value, || format!("Opened {title}, and replaced it."));
-        return Ok(());
-    }
-    app.emit(value, || {
-        format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+    let value = json!({
+        "ceremony": ceremony, "address": args.ask.address.to_string(), "factor": args.factor, "version": version,
+        "state": if rotated { "rotated" } else { "exposed" },
+    });
+    app.emit(value, || match rotated {
+        true => format!("Opened {title}, and replaced it."),
+        false => opened(&title),
     });
     Ok(())
 }
@@ -128,6 +144,19 @@ fn rotate(
         answer => answer?,
     }
     super::rotate::after_opening(app, vault, log, operator, ceremony, payload)
+}
+
+/// A version in words; the factor where it is not the password.
+pub fn title(address: &str, factor: Factor, version: u64) -> String {
+    match factor {
+        Factor::Password => format!("{address} version {version}"),
+        factor => format!("{address} {factor} version {version}"),
+    }
+}
+
+/// What is said once something was opened.
+pub fn opened(title: &str) -> String {
+    format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
 }
 
 /// Version of a ceremony's first target.

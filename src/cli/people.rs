@@ -7,14 +7,14 @@ use super::table::{Column, table_or};
 use super::ui::{Kind, Prompt};
 use super::{App, files, group, next, room};
 use crate::name::{MemberAddress, Pseudonym, Slug};
-use crate::seal::card::Role;
+use crate::seal::card::{Card, Role};
 use crate::seal::card_file::UnlockedCard;
 use crate::seal::passphrase::{KdfParams, check_strength};
 use crate::secret::SecretBytes;
 use crate::vault::VaultError;
 use crate::vault::people::{Pending, new_person};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How often a first code may be wrong before the enrolment is given up.
 const CODE_ATTEMPTS: usize = 5;
@@ -56,13 +56,13 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         return Err(CliError::FileExists(path));
     }
     app.ui.note(&format!("The new {} is {pseudonym}. Only this person knows who that is.", role.as_str()));
-    let passphrase = new_passphrase(app, &args, &pseudonym)?;
+    let source = (args.passphrase_file.as_deref(), args.passphrase_fd);
+    let words = ["warifu", args.organisation.as_str(), pseudonym.as_str()];
+    let passphrase = new_passphrase(app, source, &words)?;
     show_totp(app, &args, &pending)?;
     let code = right_code(app, &args, &pending)?;
     let Pending { card, totp } = pending;
-    let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
-    let unlocked = UnlockedCard::protect(card, &passphrase, params, &mut app.rng)
-        .map_err(|why| CliError::Card { path: path.clone(), why })?;
+    let unlocked = protect(app, card, &passphrase, args.kdf_floor, &path)?;
     // The card is on disk before the log knows it: a crash in between leaves a
     // card that is of no use, never an enrolment without its card.
     files::create(&path, unlocked.armour(&mut app.rng).as_bytes())?;
@@ -88,10 +88,29 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     Ok(())
 }
 
-fn new_passphrase(app: &mut App<'_>, args: &NewCard, who: &Pseudonym) -> Result<SecretBytes, CliError> {
-    let words = ["warifu", args.organisation.as_str(), who.as_str()];
-    let check = |p: &SecretBytes| check_strength(p, &words).map_err(CliError::from);
-    let given = match (&args.passphrase_file, args.passphrase_fd) {
+/// Puts a new card under its passphrase.
+pub fn protect(
+    app: &mut App<'_>,
+    card: Card,
+    passphrase: &SecretBytes,
+    kdf_floor: bool,
+    path: &Path,
+) -> Result<UnlockedCard, CliError> {
+    let params = if kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
+    let (stretch, rng) = (&mut app.stretch, &mut app.rng);
+    UnlockedCard::protect_with(card, params, |salt| stretch(passphrase, salt, params), rng)
+        .map_err(|why| CliError::Card { path: path.to_owned(), why })
+}
+
+/// A new card's passphrase, from its source or by asking; `words` are worth nothing
+/// in it.
+pub fn new_passphrase(
+    app: &mut App<'_>,
+    source: (Option<&Path>, Option<u32>),
+    words: &[&str],
+) -> Result<SecretBytes, CliError> {
+    let check = |p: &SecretBytes| check_strength(p, words).map_err(CliError::from);
+    let given = match source {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
         (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,

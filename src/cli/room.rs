@@ -3,32 +3,28 @@
 
 use super::args::CardArgs;
 use super::cards::{self, OpenCard};
-use super::error::{CliError, ExecFault, refusal_remedy, wrong_code};
+use super::error::{CliError, refusal_remedy, wrong_code};
+use super::hand_over::{To, hand_over};
 use super::table::counted;
-use super::ui::{Kind, Prompt, Reveal};
+use super::ui::{Kind, Prompt};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, Seen, ShownTarget, compare, review};
+use crate::ceremony::custodian::{Review, ReviewError, Seen, ShownTarget, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
-use crate::event::{Ending, Event, Hash, Purpose, Refusal, Shown, printable};
+use crate::event::{Ending, Event, Hash, Purpose, Refusal, printable};
 use crate::http::client::HttpWitnesses;
 use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
 use crate::name::Pseudonym;
 use crate::seal::card::Card;
-use crate::seal::record::Payload;
+use crate::seal::contents::Contents;
 use crate::secret::SecretBytes;
 use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// Seconds that a secret stays on the screen.
-pub const SHOWN_SECONDS: u64 = 60;
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
@@ -54,7 +50,11 @@ pub fn plain_words(review: &Review) -> String {
                 current => format!(", NOT the current one, which is {current}"),
             }
         ));
-        lines.extend(target.differences.iter().map(|d| format!("      note: {d}")));
+        if target.replaced {
+            lines.push(
+                "      note: it was replaced already in this ceremony, and is opened no more".to_owned(),
+            );
+        }
         if target.weakened > 0 {
             lines.push(format!(
                 "      note: weakened: shares of {} were given in ceremonies that came to nothing",
@@ -64,6 +64,12 @@ pub fn plain_words(review: &Review) -> String {
         if let Some(since) = target.exposed {
             lines.push(format!(
                 "      note: EXPOSED already, since {}: it was released before",
+                since.to_minute()
+            ));
+        }
+        if let Some(since) = target.exposed_to_host {
+            lines.push(format!(
+                "      note: codes were made of it before: the host could know it since {}",
                 since.to_minute()
             ));
         }
@@ -85,6 +91,8 @@ fn asked_for(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Open => "You are asked to help open:",
         Purpose::Rotate => "You are asked to help replace (what is there is opened, a new password sealed):",
+        Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
+        Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
     }
 }
 
@@ -93,7 +101,8 @@ fn is_unusual(target: &ShownTarget) -> bool {
     target.version != target.current
         || target.weakened > 0
         || target.exposed.is_some()
-        || !target.differences.is_empty()
+        || target.exposed_to_host.is_some()
+        || target.replaced
 }
 
 /// How many accounts of each project a list has.
@@ -160,26 +169,29 @@ pub fn answer(
     let card = open.card.card();
     let code = match code {
         Some(code) => code,
-        None => {
-            let who = card.pseudonym().to_string();
-            let text = format!("TOTP code of {who}");
-            let instead = "Use --code-file FILE or --code-fd N.";
-            let prompt = Prompt::new(Kind::Code(who), text, instead).until(deadline);
-            loop {
-                let code = app.ui.secret(&prompt)?;
-                if is_code(&code) {
-                    break code;
-                }
-                app.ui.note(NO_CODE);
-            }
-        }
+        None => ask_code(app, card.pseudonym(), deadline)?,
     };
     let at = app.now();
     Ok(reviewed.contribute(card, &code, at, &mut app.rng)?)
 }
 
-/// One custodian after another until the quorum of each target is complete. Whatever one of
-/// them does wrong costs only that attempt.
+/// Asks until something has the form of a code.
+pub fn ask_code(app: &mut App<'_>, who: &Pseudonym, deadline: Option<Time>) -> Result<SecretBytes, CliError> {
+    let text = format!("TOTP code of {who}");
+    let prompt = Prompt::new(Kind::Code(who.to_string()), text, "Use --code-file FILE or --code-fd N.");
+    let prompt = prompt.until(deadline);
+    loop {
+        let code = app.ui.secret(&prompt)?;
+        if is_code(&code) {
+            return Ok(code);
+        }
+        app.ui.note(NO_CODE);
+    }
+}
+
+/// One custodian after another until the quorum of each target that was not opened
+/// yet is complete. Whatever one of them does wrong costs only that attempt; a card
+/// whose owner has seen another log than this one stops the ceremony.
 pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
@@ -202,6 +214,9 @@ pub fn collect_in_room(
             Err(CliError::Ui(super::ui::UiError::Deadline)) => {
                 return Err(CliError::Expired { there, needed });
             }
+            Err(CliError::Review(why @ (ReviewError::RolledBack { .. } | ReviewError::Forked { .. }))) => {
+                return Err(CliError::OtherHistory(why));
+            }
             // Calling somebody else does not mend these.
             Err(
                 error @ (CliError::Vault(VaultError::Store(_) | VaultError::BadEntry { .. })
@@ -217,7 +232,7 @@ pub fn collect_in_room(
 
 fn standing(vault: &Vault, log: &Log, ceremony: &Hash) -> Result<(Time, usize, usize), CliError> {
     let found = vault.known(log, ceremony)?;
-    let (there, needed) = judge::progress_of_all(&log.state, found);
+    let (there, needed) = judge::overall(&log.state, &found);
     Ok((found.expires, there, needed))
 }
 
@@ -271,7 +286,7 @@ pub struct Present {
 
 /// Each contributor's card cosigns the log as it is now, after the ceremony,
 /// where it extends what the card saw. What it cosigns it has then seen.
-pub fn cosign_the_end(
+fn cosign_the_end(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
@@ -282,6 +297,7 @@ pub fn cosign_the_end(
     let mut cosigned = Vec::new();
     for one in present {
         if let Err(why) = compare(&shown, &one.seen, vault.root_at(log, one.seen.size)?) {
+            cards::show_checkpoints(app, &why);
             app.ui.note(&format!("{} does not cosign: {why}.", one.who));
             continue;
         }
@@ -295,6 +311,14 @@ pub fn cosign_the_end(
     Ok(())
 }
 
+/// The same where a failure is only worth a word: what the ceremony was for is
+/// done, and on record.
+pub fn cosign_if_possible(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, present: &[Present]) {
+    if let Err(why) = cosign_the_end(app, vault, log, present) {
+        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
+    }
+}
+
 /// A clock far ahead of the log while people contribute is worth a question:
 /// what it stamps can never be undone.
 pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Result<(), CliError> {
@@ -303,15 +327,16 @@ pub fn check_clock(app: &mut App<'_>, log: &Log, deadline: Option<Time>) -> Resu
 
 /// What [`open_record`] came to.
 pub enum Opened {
-    /// The payload.
-    Payload(Payload),
+    /// What was sealed.
+    Contents(Contents),
     /// Bad shares were named and set aside; others must take their place.
     Missing,
 }
 
 /// Those who can be asked to cosign a release, and a word to whoever waits.
-pub fn witnesses(app: &mut App<'_>, log: &Log, ceremony: &Hash) -> HttpWitnesses {
-    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.first());
+pub fn witnesses(app: &mut App<'_>, log: &Log, (ceremony, target): (&Hash, u64)) -> HttpWitnesses {
+    let place = usize::try_from(target).unwrap_or(usize::MAX);
+    let found = log.state.ceremonies.get(ceremony).and_then(|c| c.targets.get(place));
     let version = found.and_then(|credential| log.state.versions.get(credential));
     if let Some(policy) = version.and_then(|v| log.state.policy_of(&v.sealing.group)) {
         super::audit::cosign::asking(app, policy.witnesses());
@@ -324,41 +349,34 @@ pub fn open_record(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    operator: (&Card, &Path),
-    ceremony: &Hash,
-) -> Result<Opened, CliError> {
-    open_target(app, vault, log, operator, (ceremony, 0))
-}
-
-/// The same for any target of a list.
-pub fn open_target(
-    app: &mut App<'_>,
-    vault: &mut Vault,
-    log: &mut Log,
     (operator, seen_beside): (&Card, &Path),
-    (ceremony, target): (&Hash, u64),
+    of: (&Hash, u64),
 ) -> Result<Opened, CliError> {
     let now = app.now();
-    let mut witnesses = witnesses(app, log, ceremony);
-    let release = vault.release_witnessed(log, (ceremony, target), now, &mut app.rng, &mut witnesses)?;
+    let mut witnesses = witnesses(app, log, of);
+    let release = vault.release_witnessed(log, of, now, &mut app.rng, &mut witnesses)?;
     let key = requester_secret(operator, &release)?;
     match finish(&release, &key, &operator.first_entry(), cards::read_seen(seen_beside)?.as_ref()) {
         Ok(finished) => {
             cards::write_seen(seen_beside, &finished.seen)?;
-            vault.enter_notices(log, &notices(operator, (ceremony, target), &finished.bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, of, &finished.bad, None), now)?;
             name_bad(app, &finished.bad);
-            Ok(Opened::Payload(finished.payload))
+            Ok(Opened::Contents(finished.contents))
         }
         Err(FinishError::TooFew { bad, .. }) => {
-            vault.enter_notices(log, &notices(operator, (ceremony, target), &bad, None), now)?;
+            vault.enter_notices(log, &notices(operator, of, &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
         }
-        Err(error) => Err(VaultError::from(error).into()),
+        Err(error) => {
+            cards::show_checkpoints_of(app, &error);
+            Err(VaultError::from(error).into())
+        }
     }
 }
 
-fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
+/// Says whose share is bad.
+pub fn name_bad(app: &mut App<'_>, bad: &[crate::name::Pseudonym]) {
     for who in bad {
         app.ui.note(&format!(
             "The share of {who} does not prove itself: it is set aside, and that is on record."
@@ -373,9 +391,9 @@ pub fn reveal_and_close(
     log: &mut Log,
     operator: &Card,
     (ceremony, title): (&Hash, &str),
-    (payload, exec): (&Payload, Option<&str>),
+    (contents, to): (&Contents, To<'_>),
 ) -> Result<(), CliError> {
-    reveal(app, vault, log, operator, (ceremony, title), (payload, exec))?;
+    reveal(app, vault, log, operator, (ceremony, title), (contents, to))?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     Ok(())
@@ -389,53 +407,11 @@ pub fn reveal(
     log: &mut Log,
     operator: &Card,
     (ceremony, title): (&Hash, &str),
-    (payload, exec): (&Payload, Option<&str>),
+    (contents, to): (&Contents, To<'_>),
 ) -> Result<(), CliError> {
-    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
     let now = app.now();
-    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
-    hand_over(app, title, payload, exec)
-}
-
-/// On the alternate screen, or into a program's standard input.
-pub fn hand_over(
-    app: &mut App<'_>,
-    title: &str,
-    payload: &Payload,
-    exec: Option<&str>,
-) -> Result<(), CliError> {
-    match exec {
-        Some(command) => run(command, &[&payload.password], &[]),
-        None => {
-            let mut fields = vec![("login", &payload.login), ("password", &payload.password)];
-            if !payload.notes.is_empty() {
-                fields.push(("notes", &payload.notes));
-            }
-            Ok(app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?)
-        }
-    }
-}
-
-/// Gives passwords, each with a newline, to a shell command's standard input.
-/// The environment says what they are for; it holds no secret.
-pub fn run(command: &str, passwords: &[&SecretBytes], about: &[(&str, &str)]) -> Result<(), CliError> {
-    let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
-    super::tty::release();
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).envs(about.iter().copied()).stdin(Stdio::piped());
-    let mut child = shell.spawn().map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        let written = passwords.iter().try_for_each(|password| {
-            input.write_all(password.expose()).and_then(|()| input.write_all(b"\n"))
-        });
-        // A program that does not read its input is no failure of ours.
-        match written {
-            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => return Err(failed(why)),
-            _ => {}
-        }
-    }
-    let status = child.wait().map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(CliError::Exec(ExecFault::Ended(status))) }
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(to.shown())), now)?;
+    hand_over(app, title, contents, to)
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.
@@ -449,6 +425,8 @@ pub fn abort_on_error<T>(
     let Err(error) = result else { return result };
     let how = match &error {
         CliError::Expired { .. } => Ending::Expired,
+        // Nobody is to give a share to a log that is in doubt; those that were given go.
+        CliError::OtherHistory(_) => Ending::Aborted,
         error if interrupted(error) => Ending::Aborted,
         _ => return Err(error),
     };

@@ -7,13 +7,14 @@ use super::App;
 use super::args::Rotate;
 use super::cards::{self, OpenCard};
 use super::error::CliError;
+use super::hand_over::{SHOWN_SECONDS, run};
 use super::interrupted;
 use super::room::{self, Opened};
 use super::seal::generated;
 use super::table::counted;
 use super::ui::{Kind, Prompt, Reveal};
 use crate::ceremony::judge::{self, ROOM_WINDOW};
-use crate::ceremony::recipient::notices;
+use crate::ceremony::recipient::{FinishError, notices};
 use crate::event::{Accepts, Ending, Hash, Made, Mode, Purpose, Shown};
 use crate::name::{AccountAddress, Factor, ScopeAddress};
 use crate::seal::card::Card;
@@ -24,7 +25,7 @@ use crate::vault::ceremony::{List, check_list};
 use crate::vault::hierarchy::account;
 use crate::vault::rotate::{running, scope};
 use crate::vault::seal::Provenance;
-use crate::vault::{Log, Vault};
+use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
 
 /// What came of one account's rotation.
@@ -51,7 +52,7 @@ impl Outcome {
         match self.accepts {
             Some(Accepts::New) => {
                 let handed = match self.handed {
-                    Shown::Screen => "handled by you",
+                    Shown::Screen | Shown::File => "handled by you",
                     Shown::Command | Shown::Nobody => "unseen",
                 };
                 format!("{address}: version {new} is current, {handed}; version {old} is destroyed.")
@@ -161,7 +162,7 @@ fn begin(
     let further = i64::try_from(addresses.len()).unwrap_or(i64::MAX).saturating_sub(1);
     let list = List {
         purpose: Purpose::Rotate,
-        targets: addresses.iter().map(|address| (address, None)).collect(),
+        targets: addresses.iter().map(|address| (address, Factor::Password, None)).collect(),
         reason,
         ticket: args.ticket.as_deref(),
         mode: Mode::Room,
@@ -173,12 +174,13 @@ fn begin(
     let ceremony = vault.open_list(log, operator.card.card(), &list, now, &mut app.rng)?;
     cards::remember(app, (vault, log), &operator.path);
     let found = vault.known(log, &ceremony)?;
-    let (_, needed) = judge::progress_of_all(&log.state, found);
+    let (_, needed) = judge::overall(&log.state, &found);
+    let expires = found.expires;
     app.ui.note(&format!(
         "Ceremony {} for {} is open until {}: {needed} custodians are needed.",
         ceremony.short(),
         counted(addresses.len(), "account"),
-        found.expires.to_minute()
+        expires.to_minute()
     ));
     Ok((operator, ceremony))
 }
@@ -196,24 +198,24 @@ fn walk(
     let mut present = Vec::new();
     let targets = vault.known(log, ceremony)?.targets.clone();
     for target in 0..targets.len() as u64 {
-        let payload = loop {
+        let contents = loop {
             room::collect_in_room(app, vault, log, ceremony, &mut present)?;
             let who = (operator.card.card(), operator.path.as_path());
-            match room::open_target(app, vault, log, who, (ceremony, target))? {
-                Opened::Payload(payload) => break payload,
+            match room::open_record(app, vault, log, who, (ceremony, target))? {
+                Opened::Contents(contents) => break contents,
                 Opened::Missing => {}
             }
         };
+        // A record is of its target's factor, or it was not opened.
+        let payload = contents.password().ok_or(VaultError::from(FinishError::NotAsAsked("record")))?;
         let here = (ceremony, target);
         let place = (outcomes.len() + 1, targets.len());
         let exec = args.exec.as_deref();
-        replace(app, vault, log, operator.card.card(), here, place, (&payload, exec), outcomes)?;
+        replace(app, vault, log, operator.card.card(), here, place, (payload, exec), outcomes)?;
     }
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
-    if let Err(why) = room::cosign_the_end(app, vault, log, &present) {
-        app.ui.note(&format!("The custodians' cards did not cosign the log: {why}. {}", why.remedy()));
-    }
+    room::cosign_if_possible(app, vault, log, &present);
     Ok(())
 }
 
@@ -251,10 +253,11 @@ fn replace(
     (present, exec): (&Payload, Option<&str>),
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), CliError> {
-    let named = usize::try_from(target).ok().and_then(|t| vault.known(log, ceremony).ok()?.targets.get(t));
+    let targets = vault.known(log, ceremony)?.targets.clone();
+    let named = usize::try_from(target).ok().and_then(|t| targets.get(t));
     let version = named.and_then(|credential| log.state.versions.get(credential));
     let Some(sealing) = version.map(|v| v.sealing.clone()) else {
-        return Err(crate::vault::VaultError::NothingSealed(ceremony.short()).into());
+        return Err(VaultError::NothingSealed(ceremony.short()).into());
     };
     let address: AccountAddress = log.state.address(&sealing.account).parse()?;
     let (id, found) = account(&log.state, &address)?;
@@ -287,7 +290,8 @@ fn replace(
         Some(command) => {
             let name = address.to_string();
             let about = [("WARIFU_ACCOUNT", &*name), ("WARIFU_EXTERNAL_ID", &*external_id)];
-            match room::run(command, &[&present.password, &next.password], &about) {
+            let lines = [(&present.password, "\n"), (&next.password, "\n")];
+            match run(command, &lines, &about) {
                 Ok(()) => Some(Accepts::New),
                 Err(why) => {
                     app.ui.note(&format!("{address}: {why}."));
@@ -328,7 +332,7 @@ fn asked(
         if !present.notes.is_empty() {
             fields.push(("notes", &present.notes));
         }
-        app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: room::SHOWN_SECONDS })?;
+        app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?;
         match answer(app, "again shows them once more, later leaves it open")? {
             Answer::Accepts(accepts) => return Ok(Some(accepts)),
             Answer::Later => return Ok(None),
@@ -395,7 +399,7 @@ fn settle_each(
     for address in waiting {
         let (new, found) = running(&log.state, address)?;
         let new = *new;
-        let number = |credential: &Hash| log.state.begun.get(credential).map_or(0, |b| b.version);
+        let number = |credential: &Hash| log.state.begun(credential).map_or(0, |b| b.version);
         let (old_version, new_version) = (number(&found.old), number(&new));
         let handed = log.state.versions.get(&new).map_or(Shown::Nobody, |v| v.sealing.shown);
         let mut outcome =

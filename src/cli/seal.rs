@@ -1,13 +1,17 @@
-//! `seal`: a root password goes in; nobody needs to be there, nobody sees it.
+//! `seal`: a root password or another factor goes in; nobody needs to be there,
+//! nobody sees it.
 
 use super::App;
 use super::args::Seal;
 use super::cards;
 use super::error::CliError;
-use super::room::hand_over;
+use super::factor;
+use super::hand_over::{To, hand_over};
+use super::open::title;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{AccountId, Factor, Provider, unprintable};
+use crate::seal::contents::Contents;
 use crate::seal::generate::{DEFAULT_LENGTH, PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
@@ -19,10 +23,15 @@ use serde_json::json;
 
 /// `seal`.
 pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
+    factor::check_args(&args)?;
     // Whoever pipes a password in and forgets to say so would have another one
     // sealed, and never learn it.
-    if !args.stdin && !args.typed && !args.generate && app.ui.input_waits() {
+    let said = args.stdin || args.typed || args.generate || args.from.is_some();
+    if !said && app.ui.input_waits() {
         let fact = "something is given on standard input, and nothing says what it is".to_owned();
+        if args.factor != Factor::Password {
+            return Err(CliError::Argument { fact, remedy: "Add --stdin to seal it." });
+        }
         return Err(CliError::Argument {
             fact,
             remedy: "Add --stdin to seal it as the password, or --generate to have one generated and leave it unread.",
@@ -34,9 +43,53 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&args.address.organisation)?;
     let (id, found) = account(&log.state, &args.address)?;
     let provider = found.provider.clone();
-    let group = holder(&log.state, &id, Factor::Password)?.clone();
+    let group = holder(&log.state, &id, args.factor)?.clone();
+    log.state.check_sealing_apart(&id, args.factor, &group).map_err(VaultError::from)?;
     confirm_group(app, &mut vault, &log, &group, args.fingerprint.as_deref())?;
     confirm_newer(app, &log, &id, &args)?;
+    let (contents, made) = match args.factor {
+        Factor::Password => {
+            let renewal = log.state.rotation_rules(&id);
+            password_contents(app, &args, &provider, &renewal)?
+        }
+        _ => factor::read(app, &args)?,
+    };
+    let shown = match (args.hand_over, &args.exec) {
+        (false, _) => Shown::Nobody,
+        (true, None) => Shown::Screen,
+        (true, Some(_)) => Shown::Command,
+    };
+    let now = app.now();
+    let provenance = Provenance { made, shown };
+    let sealed = vault.seal(&mut log, &args.address, &contents, provenance, now, &mut app.rng)?;
+    let title = title(&args.address.to_string(), args.factor, sealed.version);
+    let value = json!({
+        "address": args.address.to_string(), "factor": args.factor, "version": sealed.version, "group": sealed.group,
+        "made": made, "shown": shown,
+    });
+    app.emit(value, || {
+        let fate = match (args.factor, shown) {
+            (Factor::Password, Shown::Nobody) => "Nobody has seen it.",
+            (Factor::Password, _) => "It is handed over once, now.",
+            // Whoever gave it has it, and so may what it was read from.
+            _ => "Remove what it was read from, unless it must stay there.",
+        };
+        format!("Sealed {title} for {}. {fate}", sealed.group)
+    });
+    if shown != Shown::Nobody {
+        let title = format!("{title}: install this at the provider now");
+        hand_over(app, &title, &contents, To::of(args.exec.as_deref(), None))?;
+    }
+    Ok(())
+}
+
+/// Login, password and notes, as the arguments say or a person types them.
+fn password_contents(
+    app: &mut App<'_>,
+    args: &Seal,
+    provider: &Provider,
+    renewal: &RotationRules,
+) -> Result<(Contents, Made), CliError> {
     let login = match &args.login {
         Some(login) => login.clone(),
         None => asked_login(app)?,
@@ -45,45 +98,32 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
         let fact = "a login id has 1 to 320 characters, all of which can be seen".to_owned();
         return Err(CliError::Argument { fact, remedy: "Give the root user's e-mail address with --login." });
     }
-    let renewal = log.state.rotation_rules(&id);
-    let (password, made) = password(app, &args, &provider, &login, &renewal)?;
+    let (password, made) = password(app, args, provider, &login, renewal)?;
     let notes = match args.notes {
         true => app.ui.secret(&Prompt::new(Kind::Notes, "Notes (not shown)", "Leave --notes out."))?,
         false => SecretBytes::zeroed(0),
     };
-    let shown = match (args.hand_over, &args.exec) {
-        (false, _) => Shown::Nobody,
-        (true, None) => Shown::Screen,
-        (true, Some(_)) => Shown::Command,
-    };
     let payload = Payload { login: SecretBytes::new(login.into_bytes()), password, notes };
-    let now = app.now();
-    let provenance = Provenance { made, shown };
-    let sealed = vault.seal(&mut log, &args.address, &payload, provenance, now, &mut app.rng)?;
-    let value = json!({
-        "address": args.address.to_string(), "version": sealed.version, "group": sealed.group, "made": made, "shown": shown,
-    });
-    app.emit(value, || {
-        let fate = if shown == Shown::Nobody { "Nobody has seen it" } else { "It is handed over once, now" };
-        format!("Sealed {} version {} for {}. {fate}.", args.address, sealed.version, sealed.group)
-    });
-    if shown != Shown::Nobody {
-        let title = format!("{} version {}: install this at the provider now", args.address, sealed.version);
-        hand_over(app, &title, &payload, args.exec.as_deref())?;
-    }
-    Ok(())
+    Ok((Contents::Password(payload), made))
 }
 
 /// Over a version that is sealed already a newer one goes only on purpose: it is
 /// the newest that must be what the provider has.
 fn confirm_newer(app: &mut App<'_>, log: &Log, id: &AccountId, args: &Seal) -> Result<(), CliError> {
-    let versions = log.state.versions_of(id, Factor::Password);
-    let Some((_, newest)) = versions.last() else { return Ok(()) };
+    let Some((_, newest)) = log.state.current_of(id, args.factor) else { return Ok(()) };
     let (address, version) = (&args.address, newest.sealing.version);
+    let what = match args.factor {
+        Factor::Password => "Its password".to_owned(),
+        factor => format!("What is sealed as {factor}"),
+    };
+    let factor = match args.factor {
+        Factor::Password => String::new(),
+        factor => format!("{factor} "),
+    };
     app.ui.note(&format!(
-        "{address} has version {version} already. Its password stays sealed and can still be opened; the newest version must be what the provider has."
+        "{address} has {factor}version {version} already. {what} stays sealed and can still be opened; the newest version must be what the provider has."
     ));
-    app.confirm(&format!("Seal version {}?", log.state.next_version(id, Factor::Password)), None)
+    app.confirm(&format!("Seal version {}?", log.state.next_version(id, args.factor)), None)
 }
 
 /// The login as it is typed; one without an '@' may be a slip, and is asked about.
@@ -104,7 +144,7 @@ fn asked_login(app: &mut App<'_>) -> Result<String, CliError> {
 
 /// A sealer confirms a group once, by typing the twelve words that its members
 /// read aloud: otherwise the host could name keys of its own.
-fn confirm_group(
+pub(super) fn confirm_group(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &Log,
@@ -158,14 +198,24 @@ fn password(
     Ok((generated(app, provider, renewal, args.length)?, Made::Generated))
 }
 
-/// A new password as the provider takes it and the rotation policy wants it. A
-/// length that was asked for may be more than the policy's, not less.
+/// A new password as the provider takes it and the rotation policy wants it.
 pub fn generated(
     app: &mut App<'_>,
     provider: &Provider,
     renewal: &RotationRules,
     asked: Option<usize>,
 ) -> Result<SecretBytes, CliError> {
+    let (rules, length) = to_generate(provider, renewal, asked)?;
+    Ok(generate(&rules, length, &mut app.rng)?)
+}
+
+/// How a password is generated. A length that was asked for may be more than the
+/// rotation policy's, not less.
+pub fn to_generate(
+    provider: &Provider,
+    renewal: &RotationRules,
+    asked: Option<usize>,
+) -> Result<(PasswordRules, usize), CliError> {
     let least = renewal.length.and_then(|length| usize::try_from(length).ok());
     if let (Some(asked), Some(least)) = (asked, least)
         && asked < least
@@ -173,7 +223,5 @@ pub fn generated(
         let fact = format!("the rotation policy demands {least} characters, not {asked}");
         return Err(CliError::Argument { fact, remedy: "Leave --length out, or ask for more." });
     }
-    let rules = PasswordRules::of(provider).within(renewal.alphabet);
-    let length = asked.or(least).unwrap_or(DEFAULT_LENGTH);
-    Ok(generate(&rules, length, &mut app.rng)?)
+    Ok((PasswordRules::of(provider).within(renewal.alphabet), asked.or(least).unwrap_or(DEFAULT_LENGTH)))
 }

@@ -24,6 +24,10 @@ fn words(status: &Status, room: Option<usize>) -> String {
     for warning in &status.warnings {
         let _ = writeln!(text, "  ! {warning}");
     }
+    if let Some(recovery) = status.recovery.as_ref().filter(|recovery| recovery.dealt) {
+        let (t, n) = (recovery.threshold, recovery.members.len());
+        let _ = writeln!(text, "  recovery group: {t} of {n} keepers bring the gate's root back");
+    }
     if status.organisations.is_empty() {
         text.push_str("\nNo organisations yet. Next: warifu org add NAME");
     }

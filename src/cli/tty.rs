@@ -9,7 +9,7 @@ mod screen;
 
 use super::clock::{Clock, SystemClock};
 use super::table::fit;
-use super::ui::{Look, Prompt, Reveal, Ui, UiError};
+use super::ui::{CodeStrip, Look, Prompt, Reveal, Ui, UiError};
 use crate::name::printable;
 use crate::secret::SecretBytes;
 use crate::time::Span;
@@ -260,6 +260,14 @@ impl Ui for Terminal {
         shown
     }
 
+    fn reveal_codes(&mut self, reveal: &Reveal<'_>, strip: &CodeStrip<'_>) -> Result<(), UiError> {
+        self.can_reveal()?;
+        keys::hold()?;
+        let shown = show_codes(reveal, strip);
+        release();
+        shown
+    }
+
     fn show_totp(&mut self, who: &str, url: &SecretBytes, base32: &SecretBytes) -> Result<(), UiError> {
         if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
             let question = format!("the authenticator secret of {who} cannot be shown");
@@ -350,6 +358,32 @@ fn show(reveal: &Reveal<'_>) -> Result<(), UiError> {
             Key::Nothing => {}
             Key::End => return Ok(()),
             _ if page + 1 < screen::pages(reveal, size) => page += 1,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// The same with codes, which change as time goes by.
+fn show_codes(reveal: &Reveal<'_>, strip: &CodeStrip<'_>) -> Result<(), UiError> {
+    let screen = AlternateScreen::enter()?;
+    keys::forget_typed_ahead();
+    let (mut page, mut last) = (0, None);
+    loop {
+        let size = screen::size();
+        let Some(now) = strip.at(SystemClock.now()) else { return Ok(()) };
+        let mut fields = reveal.fields.clone();
+        fields.push(("code", now.code));
+        fields.extend(now.next.map(|next| ("next code", next)));
+        let title = format!("{}: the code is good for {} s", reveal.title, now.good_for);
+        let shown = Reveal { title, fields, seconds: now.all_for };
+        if last != Some((page, now.all_for, size)) {
+            screen.show(&screen::reveal(&shown, page, now.all_for, size))?;
+            last = Some((page, now.all_for, size));
+        }
+        match keys::next()? {
+            Key::Nothing => {}
+            Key::End => return Ok(()),
+            _ if page + 1 < screen::pages(&shown, size) => page += 1,
             _ => return Ok(()),
         }
     }

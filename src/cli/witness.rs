@@ -4,7 +4,7 @@ use super::App;
 use super::args::WitnessCommand;
 use super::error::CliError;
 use crate::http::keep::{self, Keep};
-use crate::http::server;
+use crate::http::server::{self, Limits};
 use crate::log::note::{KeyType, VerifierKey};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
@@ -48,5 +48,5 @@ fn serve(
     let value = json!({ "listening": format!("http://{address}"), "key": key });
     app.emit(value, || format!("Witness {key}\nlistens on http://{address}; stop it with Ctrl-C."));
     let now = || super::clock::Clock::now(&super::clock::SystemClock);
-    server::serve(listener, keep, Box::new(now), stopped).map_err(failed)
+    server::serve(listener, keep, Box::new(now), Limits::default(), stopped).map_err(failed)
 }

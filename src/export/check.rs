@@ -4,16 +4,19 @@
 //! have the root; a hash in one of them is the root of a whole tile of the level
 //! below, and so on to the leaf hashes, and an entry has its leaf hash. A reader
 //! that trusts a tile because its entries fit it can be given both forged
-//! (CVE-2026-56865). What the entries say is not known here.
+//! (CVE-2026-56865). What the entries say is not known here. The files that people
+//! read must be those that an export of the log has.
 
 use super::read::{Directory, read_file};
-use super::{CHECKPOINT, FIRST, KEY, POLICY, README, STAGING, TILES};
-use crate::audit::SourceError;
+use super::texts::{Policies, texts};
+use super::{CHECKPOINT, FIRST, KEY, POLICIES, POLICY, README, STAGING, TILES};
+use crate::audit::{Lack, Source, SourceError};
 use crate::event::printable;
-use crate::log::Checkpoint;
 use crate::log::entry::EntryBytes;
 use crate::log::merkle::{self, Hash};
 use crate::log::tile::{self, MAX_BUNDLE, Row, Tile};
+use crate::log::{Checkpoint, VerifierKey};
+use crate::name::Slug;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -21,6 +24,9 @@ use std::path::Path;
 /// Findings after which checking stops: a forged size could ask for more files
 /// than can ever be missed one by one.
 pub const MAX_FINDINGS: usize = 1000;
+
+/// Longest text that is read: a README, or a policy with a line before it.
+const MAX_TEXT: usize = 64 * 1024;
 
 /// Folders below an export's: `tile`, a level, and at most six groups of digits.
 const MAX_DEPTH: usize = 9;
@@ -40,8 +46,16 @@ pub struct Finding {
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum Fault {
     /// It is missing, too long or short, or malformed.
-    #[error("{0}")]
-    File(String),
+    #[error(transparent)]
+    File(Lack),
+    /// It says something else than what follows from the log.
+    #[error("it is not what an export of this log has")]
+    Text,
+    /// It says that earlier entries are not here, but some are.
+    #[error(
+        "it says that the entries before {0} are not here, but there are some: it was put here, or changed"
+    )]
+    First(u64),
     /// The checkpoint that was verified is not the directory's.
     #[error("it is not the checkpoint that was verified")]
     OtherCheckpoint,
@@ -90,7 +104,7 @@ pub fn check_tiles_and_tell(
     checkpoint: &Checkpoint,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Vec<Finding> {
-    let mut check = Check { dir, size: checkpoint.size, findings: Vec::new(), progress };
+    let mut check = Check { dir, size: checkpoint.size, findings: Vec::new(), first_found: false, progress };
     if dir.stated() != checkpoint {
         check.found(CHECKPOINT, None, Fault::OtherCheckpoint);
         return check.findings;
@@ -102,10 +116,42 @@ pub fn check_tiles_and_tell(
     check.findings
 }
 
+/// Checks the files beside the tiles: key, policies and README must be those that
+/// follow from the log's key and, where its entries were replayed, its `policies`.
+/// Without them the groups' policies are not judged.
+pub fn check_texts(dir: &Directory, key: &VerifierKey, policies: Option<&Policies>) -> Vec<Finding> {
+    let texts = texts(key, policies);
+    let found = |file: &str, fault| Finding { file: file.to_owned(), entry: None, fault };
+    let mut findings = Vec::new();
+    for (name, text) in &texts {
+        match read_file(dir.path(), name, MAX_TEXT) {
+            Ok(bytes) if text.admits(&bytes) => {}
+            Ok(_) => findings.push(found(name, Fault::Text)),
+            Err(SourceError::File { why, .. } | SourceError::Entry { why, .. }) => {
+                findings.push(found(name, Fault::File(why)));
+            }
+        }
+    }
+    let listed = fs::read_dir(dir.path().join(POLICIES)).into_iter().flatten().flatten();
+    let mut listed: Vec<_> = listed.map(|entry| entry.file_name()).collect();
+    listed.sort();
+    for name in listed.into_iter().take(MAX_FINDINGS) {
+        let file = Path::new(POLICIES).join(&name);
+        let is_group = name.to_str().is_some_and(|name| name.parse::<Slug>().is_ok());
+        let known = file.to_str().is_some_and(|file| texts.contains_key(file));
+        if !known && (policies.is_some() || !is_group) {
+            findings.push(found(&shown(&file), Fault::Stray));
+        }
+    }
+    findings
+}
+
 struct Check<'a> {
     dir: &'a Directory,
     size: u64,
     findings: Vec<Finding>,
+    /// Whether it was said that `first` is wrong.
+    first_found: bool,
     progress: &'a mut dyn FnMut(u64, u64),
 }
 
@@ -127,9 +173,7 @@ impl Check<'_> {
         let name = tile.to_string();
         let (entry, why) = match error {
             SourceError::File { why, .. } => (tile.entries().start, why),
-            SourceError::Entry { index, why } => {
-                (index, why.trim_start_matches(&format!("{name}: ")).to_owned())
-            }
+            SourceError::Entry { index, why, .. } => (index, why),
         };
         self.found(&name, Some(entry), Fault::File(why));
     }
@@ -201,10 +245,19 @@ impl Check<'_> {
 
     /// The entries of a bundle against their leaf hashes. Before the beginning of
     /// a period's evidence it may be absent.
+    ///
+    /// Such a bundle that is there shows that somebody else than an export wrote
+    /// `first`, or that an export of the whole log into this directory is not done.
     fn entries(&mut self, bundle: Tile, hashes: &[Hash]) {
-        let before = bundle.entries().start < crate::audit::Source::first(self.dir);
-        if before && !self.dir.path().join(bundle.to_string()).exists() {
-            return;
+        let first = self.dir.first();
+        if bundle.entries().start < first {
+            if !self.dir.path().join(bundle.to_string()).exists() {
+                return;
+            }
+            let underway = self.dir.path().join(STAGING).exists();
+            if !underway && !std::mem::replace(&mut self.first_found, true) {
+                self.found(FIRST, Some(bundle.entries().start), Fault::First(first));
+            }
         }
         let entries = match self.dir.bundle(bundle) {
             Ok(entries) => entries,
@@ -248,7 +301,7 @@ impl Check<'_> {
         let listed = fs::read_dir(&folder).and_then(|listed| listed.collect::<Result<Vec<_>, _>>());
         let mut listed = match listed {
             Ok(listed) => listed,
-            Err(why) => return self.found(&shown(below), None, Fault::File(why.to_string())),
+            Err(why) => return self.found(&shown(below), None, Fault::File(Lack::Reading(why.kind()))),
         };
         listed.sort_by_key(fs::DirEntry::file_name);
         for entry in listed {
@@ -259,6 +312,8 @@ impl Check<'_> {
                 _ if self.is_over() => return,
                 Some(STAGING) if is_folder => {}
                 Some(CHECKPOINT | KEY | POLICY | README | FIRST) if !is_folder => {}
+                // `check_texts` looks into it.
+                Some(POLICIES) if is_folder => {}
                 Some(name) if is_folder && (name == TILES || !top) && depth < MAX_DEPTH => {
                     self.strays(&path, depth + 1);
                 }

@@ -7,7 +7,8 @@
 //! DIR/tile/<level>/<n>      hashes, 256 a file
 //! DIR/tile/entries/<n>      entries, 256 a file
 //! DIR/log.vkey              the log's verifier key
-//! DIR/policy                whose signatures a checkpoint must have
+//! DIR/policy                whose log it is, in the form of a policy
+//! DIR/policies/<group>      whose cosignatures a group's releases wait for
 //! DIR/first                 a period's evidence only: first entry that is there
 //! DIR/README                how to check all this
 //! DIR/.new/                 while an export runs, or was interrupted
@@ -15,20 +16,24 @@
 //!
 //! `snapshot` is the log that is exported, `write` the export, `read` an export
 //! as a source of entries, `check` its tiles against each other and the
-//! checkpoint, `receipt` one entry's proof.
+//! checkpoint, `texts` the files beside them, `receipt` one entry's proof.
 
 mod check;
 mod read;
 mod receipt;
 mod snapshot;
+mod texts;
 mod write;
 
-pub use check::{Fault, Finding, MAX_FINDINGS, check_tiles, check_tiles_and_tell};
+pub use check::{Fault, Finding, MAX_FINDINGS, check_texts, check_tiles, check_tiles_and_tell};
 pub use read::Directory;
 pub use receipt::{Receipt, of_ceremony, of_entry};
 pub use snapshot::Snapshot;
+pub use texts::Policies;
 pub use write::{Exported, export};
 
+use crate::audit::Lack;
+use crate::event::EntryError;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::merkle::ProofError;
 use crate::log::proof_file::ProofFileError;
@@ -41,8 +46,10 @@ use std::path::{Path, PathBuf};
 pub const CHECKPOINT: &str = "checkpoint";
 /// The verifier key's file.
 pub const KEY: &str = "log.vkey";
-/// The policy's file (C2SP tlog-policy).
+/// The file that says whose log it is, as a policy (C2SP tlog-policy).
 pub const POLICY: &str = "policy";
+/// Folder of the groups' witness policies in force, a file a group.
+pub const POLICIES: &str = "policies";
 /// The file for auditors.
 pub const README: &str = "README";
 /// File that says which is the first entry of a period's evidence.
@@ -76,7 +83,7 @@ pub enum ExportError {
         /// Which, from 0.
         index: u64,
         /// Why.
-        why: String,
+        why: EntryError,
     },
     /// The directory holds something else.
     #[error("{} is neither empty nor an exported log", .0.display())]
@@ -97,7 +104,7 @@ pub enum ExportError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        why: Lack,
     },
     /// The directory knows more entries than the vault.
     #[error("{} holds {there} entries of {origin}, the vault only {here}", dir.display())]

@@ -2,9 +2,8 @@
 //! refuses what they cannot be; whether that leads to a signed root is the
 //! verifier's matter.
 
-use super::write::declared_first;
-use super::{CHECKPOINT, ExportError, FIRST, KEY, TILES};
-use crate::audit::{Source, SourceError};
+use super::{CHECKPOINT, FIRST, KEY, TILES};
+use crate::audit::{Lack, Source, SourceError};
 use crate::log::checkpoint::Checkpoint;
 use crate::log::merkle::Hash;
 use crate::log::note::MAX_NOTE;
@@ -13,9 +12,12 @@ use crate::log::{EntryBytes, VerifierKey};
 use crate::store::MAX_SIZE;
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+/// Longest `log.vkey` and `first` that are read.
+pub(super) const MAX_SMALL: usize = 1024;
 
 /// An exported log. The size that its files are read for is the checkpoint's,
 /// which is not verified here.
@@ -39,17 +41,16 @@ impl Directory {
     /// Reads the checkpoint and sees which entries there are.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let note = read_file(path, CHECKPOINT, MAX_NOTE)?;
-        let stated = Checkpoint::unverified(&note).map_err(|why| file_error(CHECKPOINT, &why))?;
-        if stated.size >= MAX_SIZE {
-            return Err(file_error(CHECKPOINT, &format_args!("no log has {} entries", stated.size)));
+        let stated = Checkpoint::unverified(&note).map_err(|why| file_error(CHECKPOINT, why))?;
+        let size = stated.size;
+        if size >= MAX_SIZE {
+            return Err(file_error(CHECKPOINT, Lack::Entries(size)));
         }
-        let first = declared_first(path).map_err(|why| match why {
-            ExportError::Damaged { why, .. } => file_error(FIRST, &why),
-            other => file_error(FIRST, &other),
-        })?;
-        let first = first.unwrap_or(0);
-        if first > stated.size {
-            return Err(file_error(FIRST, &format_args!("the log has only {} entries", stated.size)));
+        let first = declared_first(path)?.unwrap_or(0);
+        // Nobody signs this file, so it must not be able to say that there is nothing
+        // to be verified.
+        if first > 0 && first >= size {
+            return Err(file_error(FIRST, Lack::FirstBeyond { first, size }));
         }
         let (bundle, tile) = Default::default();
         Ok(Self { path: path.to_owned(), note, stated, first, bundle, tile })
@@ -68,16 +69,16 @@ impl Directory {
     /// The verifier key that lies in the directory: as trustworthy as whoever
     /// gave you the directory.
     pub fn key(&self) -> Result<VerifierKey, SourceError> {
-        let bytes = read_file(&self.path, KEY, 1024)?;
-        let text = String::from_utf8(bytes).map_err(|why| file_error(KEY, &why))?;
-        VerifierKey::parse(text.strip_suffix('\n').unwrap_or(&text)).map_err(|why| file_error(KEY, &why))
+        let bytes = read_file(&self.path, KEY, MAX_SMALL)?;
+        let text = String::from_utf8(bytes).map_err(|_| file_error(KEY, Lack::NotText))?;
+        VerifierKey::parse(text.strip_suffix('\n').unwrap_or(&text)).map_err(|why| file_error(KEY, why))
     }
 
     /// The hashes of a tile, as its file has them.
     pub(super) fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, SourceError> {
         let name = tile.to_string();
         let bytes = read_file(&self.path, &name, MAX_TILE)?;
-        tile::decode_hashes(tile, &bytes).map_err(|why| file_error(&name, &why))
+        tile::decode_hashes(tile, &bytes).map_err(|why| file_error(&name, why))
     }
 
     /// The entries of a bundle, as its file has them. An entry that is damaged is
@@ -88,9 +89,10 @@ impl Directory {
         tile::decode_bundle_of(bundle, &bytes).map_err(|why| match why {
             TileError::Entry { place, .. } | TileError::Cut { place } => SourceError::Entry {
                 index: bundle.entries().start + place as u64,
-                why: format!("{name}: {why}"),
+                file: Some(name),
+                why: why.into(),
             },
-            why => file_error(&name, &why),
+            why => file_error(&name, why),
         })
     }
 
@@ -105,10 +107,7 @@ impl Directory {
         let mut found = Vec::new();
         let mut next = range.start;
         while next < range.end {
-            let outside = || SourceError::Entry {
-                index: next,
-                why: format!("the log has {} entries", self.stated.size),
-            };
+            let outside = || SourceError::entry(next, Lack::Outside(self.stated.size));
             let tile = tile::at(row, next / WIDTH, self.stated.size).ok_or_else(outside)?;
             let mut last = last.borrow_mut();
             let there = match last.take() {
@@ -133,8 +132,7 @@ impl Source for Directory {
 
     fn entries(&self, range: Range<u64>) -> Result<Vec<EntryBytes>, SourceError> {
         if range.start < self.first {
-            let why = format!("this is a period's evidence, from entry {} on", self.first);
-            return Err(SourceError::Entry { index: range.start, why });
+            return Err(SourceError::entry(range.start, Lack::Before(self.first)));
         }
         self.collect(Row::Entries, range, &self.bundle, |bundle| self.bundle(bundle))
     }
@@ -152,27 +150,40 @@ impl Source for Directory {
 /// that might never return.
 pub(super) fn read_file(dir: &Path, name: &str, cap: usize) -> Result<Vec<u8>, SourceError> {
     let path = dir.join(name);
-    let about = fs::symlink_metadata(&path).map_err(|why| file_error(name, &io(&why)))?;
+    let about = fs::symlink_metadata(&path).map_err(|why| file_error(name, io(&why)))?;
     if !about.is_file() {
-        return Err(file_error(name, &"it is not a regular file"));
+        return Err(file_error(name, Lack::NotAFile));
     }
     if about.len() > cap as u64 {
-        return Err(file_error(name, &format_args!("it is longer than {cap} bytes")));
+        return Err(file_error(name, Lack::TooLong(cap)));
     }
     let mut bytes = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes));
-    read.map_err(|why| file_error(name, &io(&why)))?;
+    read.map_err(|why| file_error(name, io(&why)))?;
     Ok(bytes)
 }
 
-/// What the system said, without its number where there are words for it.
-fn io(why: &std::io::Error) -> String {
+fn io(why: &std::io::Error) -> Lack {
     match why.kind() {
-        std::io::ErrorKind::NotFound => "it is missing".to_owned(),
-        _ => why.to_string(),
+        ErrorKind::NotFound => Lack::Missing,
+        kind => Lack::Reading(kind),
     }
 }
 
-fn file_error(file: &str, why: &dyn std::fmt::Display) -> SourceError {
-    SourceError::File { file: file.to_owned(), why: why.to_string() }
+fn file_error(file: &str, why: impl Into<Lack>) -> SourceError {
+    SourceError::File { file: file.to_owned(), why: why.into() }
+}
+
+/// The first entry that a directory says it holds, if it says so.
+pub(super) fn declared_first(dir: &Path) -> Result<Option<u64>, SourceError> {
+    let bytes = match read_file(dir, FIRST, MAX_SMALL) {
+        Err(SourceError::File { why: Lack::Missing, .. }) => return Ok(None),
+        read => read?,
+    };
+    let text = String::from_utf8(bytes).ok();
+    let number = text.as_deref().and_then(|text| text.strip_suffix('\n')).and_then(|digits| {
+        let number: u64 = digits.parse().ok()?;
+        (number.to_string() == digits && number.is_multiple_of(WIDTH)).then_some(number)
+    });
+    number.map(Some).ok_or_else(|| file_error(FIRST, Lack::NotAFirst))
 }

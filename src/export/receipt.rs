@@ -2,8 +2,8 @@
 //! for a ceremony is decided here; nothing is replayed.
 
 use super::{ExportError, Snapshot};
-use crate::audit::BATCH;
 use crate::event::{Entry, Event, Line};
+use crate::log::checkpoint::CheckpointError;
 use crate::log::merkle::inclusion_proof;
 use crate::log::{EntryBytes, Note, ProofFile};
 use std::collections::BTreeSet;
@@ -45,13 +45,13 @@ impl Receipt {
 /// A receipt of one entry, in the log as it is now.
 pub fn of_entry(log: &Snapshot<'_>, index: u64) -> Result<Receipt, ExportError> {
     let entry = log.entry(index)?;
-    let bad = |why: &dyn std::fmt::Display| ExportError::BadEntry { index, why: why.to_string() };
-    let kind = match Entry::from_line(&entry).map_err(|why| bad(&why))? {
+    let bad = |why| ExportError::BadEntry { index, why };
+    let kind = match Entry::from_line(&entry).map_err(bad)? {
         Line::Known(entry) => entry.event.kind().to_owned(),
         Line::Unknown { kind, .. } => kind,
     };
     let leaves = log.leaf_hashes(0..log.size())?;
-    let checkpoint = Note::parse(log.checkpoint().as_bytes()).map_err(|why| bad(&why))?;
+    let checkpoint = Note::parse(log.checkpoint().as_bytes()).map_err(CheckpointError::from)?;
     let file = ProofFile {
         extra: Some(entry.as_bytes().to_vec()),
         index,
@@ -73,18 +73,14 @@ pub fn of_ceremony(log: &Snapshot<'_>, digits: &str) -> Result<Receipt, ExportEr
         return Err(ExportError::ManyCeremonies(digits.to_owned()));
     }
     // Only lines that name such a ceremony are read as entries.
-    let needle = format!("\"ceremony\":\"{digits}");
-    for start in (0..log.size()).step_by(usize::try_from(BATCH).unwrap_or(1)) {
-        let entries = log.entries(start..log.size().min(start + BATCH))?;
-        for (entry, index) in entries.iter().zip(start..).filter(|(e, _)| e.as_str().contains(&needle)) {
-            let bad = |why: crate::event::EntryError| ExportError::BadEntry { index, why: why.to_string() };
-            let Line::Known(read) = Entry::from_line(entry).map_err(bad)? else { continue };
-            let Some(ceremony) = read.event.ceremony() else { continue };
-            ceremonies.insert(*ceremony);
-            last = Some(index);
-            if matches!(read.event, Event::Released { .. }) {
-                released = Some(index);
-            }
+    for (index, entry) in log.entries_with(&format!("\"ceremony\":\"{digits}"))? {
+        let bad = |why| ExportError::BadEntry { index, why };
+        let Line::Known(read) = Entry::from_line(&entry).map_err(bad)? else { continue };
+        let Some(ceremony) = read.event.ceremony() else { continue };
+        ceremonies.insert(*ceremony);
+        last = Some(index);
+        if matches!(read.event, Event::Released { .. }) {
+            released = Some(index);
         }
     }
     match (ceremonies.len(), released.or(last)) {

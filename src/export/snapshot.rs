@@ -6,7 +6,7 @@ use crate::event::{Entry, Line};
 use crate::log::checkpoint::{self, CheckpointError};
 use crate::log::note::KeyType;
 use crate::log::{EntryBytes, Hash, VerifierKey};
-use crate::name::{OrganisationId, Slug};
+use crate::name::{LogName, OrganisationId, Slug};
 use crate::state::Organisation;
 use crate::store::Store;
 use crate::time::Time;
@@ -25,6 +25,17 @@ pub struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
+    /// A log of a vault, by its name.
+    pub fn of(vault: &'a PublicVault, name: &LogName) -> Result<Self, ExportError> {
+        match name {
+            LogName::Organisation(slug) => Self::of_organisation(vault, slug),
+            LogName::Vault => {
+                let key = vault.state().log_key().map_err(CheckpointError::from)?;
+                Self::of_log(vault.store(), vault.state().vault.into(), key)
+            }
+        }
+    }
+
     /// The log of an organisation. Its key is the one that the first entry
     /// announces; the log is not replayed.
     pub fn of_organisation(vault: &'a PublicVault, organisation: &Slug) -> Result<Self, ExportError> {
@@ -77,6 +88,14 @@ impl<'a> Snapshot<'a> {
         Ok(self.store.entries(&self.id, range)?)
     }
 
+    /// The entries that contain a text, with their indices, in order.
+    pub fn entries_with(&self, text: &str) -> Result<Vec<(u64, EntryBytes)>, ExportError> {
+        let mut found = self.store.entries_with(&self.id, text)?;
+        // Others may have appended since this moment.
+        found.retain(|(index, _)| *index < self.size);
+        Ok(found)
+    }
+
     /// Leaf hashes of a range, without reading the entries.
     pub fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<Hash>, ExportError> {
         Ok(self.store.leaf_hashes(&self.id, range)?)
@@ -110,7 +129,7 @@ impl<'a> Snapshot<'a> {
 
     fn time_of(&self, index: u64) -> Result<Time, ExportError> {
         let line = Entry::from_line(&self.entry(index)?);
-        match line.map_err(|why| ExportError::BadEntry { index, why: why.to_string() })? {
+        match line.map_err(|why| ExportError::BadEntry { index, why })? {
             Line::Known(entry) => Ok(entry.time),
             Line::Unknown { time, .. } => Ok(time),
         }

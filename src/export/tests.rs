@@ -1,5 +1,5 @@
 use super::*;
-use crate::audit::{Source, SourceError};
+use crate::audit::{Lack, Source, SourceError};
 use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::tile::{self, Row};
@@ -125,7 +125,7 @@ fn a_log_of_three_levels_reads_back() {
     let wrong = Finding { file: "tile/1/000".to_owned(), entry: Some(1792), fault: Fault::Hash(1792) };
     assert_eq!(findings(dir.path()), [wrong]);
     fs::remove_file(dir.path().join("tile/1/000")).unwrap();
-    let missing = Fault::File("it is missing".to_owned());
+    let missing = Fault::File(Lack::Missing);
     assert_eq!(
         findings(dir.path()),
         [Finding { file: "tile/1/000".to_owned(), entry: Some(0), fault: missing }]
@@ -335,13 +335,37 @@ fn a_bundle_that_is_missing_from_a_periods_evidence_is_named() {
     let (dir, store) = (tempfile::tempdir().unwrap(), store(600));
     export_log(&store, dir.path(), Some(300)).unwrap();
     fs::remove_file(dir.path().join("tile/entries/001")).unwrap();
-    let missing = Fault::File("it is missing".to_owned());
+    let missing = Fault::File(Lack::Missing);
     let file = "tile/entries/001".to_owned();
     assert_eq!(findings(dir.path()), [Finding { file, entry: Some(256), fault: missing }]);
-    for bad in ["255\n", "256", "+256\n", "0256\n", "x\n", "1024\n"] {
+    for bad in ["255\n", "256", "+256\n", "0256\n", "x\n", "768\n", "1024\n"] {
         fs::write(dir.path().join(FIRST), bad).unwrap();
         assert!(matches!(Directory::open(dir.path()), Err(SourceError::File { .. })), "{bad:?}");
     }
+}
+
+#[test]
+fn a_period_without_an_entry_is_refused() {
+    let (dir, _) = exported(512);
+    fs::write(dir.path().join(FIRST), "256\n").unwrap();
+    assert_eq!(Directory::open(dir.path()).unwrap().first(), 256);
+    fs::write(dir.path().join(FIRST), "512\n").unwrap();
+    let why = Lack::FirstBeyond { first: 512, size: 512 };
+    assert_eq!(Directory::open(dir.path()).unwrap_err(), SourceError::File { file: FIRST.to_owned(), why });
+    // Of an empty log there is nothing to leave out.
+    let (empty, _) = exported(0);
+    fs::write(empty.path().join(FIRST), "0\n").unwrap();
+    assert_eq!(Directory::open(empty.path()).unwrap().first(), 0);
+}
+
+#[test]
+fn bundles_before_the_first_are_named_unless_an_export_is_running() {
+    let (dir, _) = exported(600);
+    fs::write(dir.path().join(FIRST), "512\n").unwrap();
+    let planted = Finding { file: FIRST.to_owned(), entry: Some(0), fault: Fault::First(512) };
+    assert_eq!(findings(dir.path()), [planted]);
+    fs::create_dir(dir.path().join(STAGING)).unwrap();
+    assert_eq!(findings(dir.path()), []);
 }
 
 #[test]

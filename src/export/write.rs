@@ -4,30 +4,29 @@
 //! The checkpoint is the commit point: a crash before it leaves the export as
 //! it was, with tiles that nobody asks for yet; a crash after it leaves it done.
 
-use super::{CHECKPOINT, ExportError, FIRST, KEY, POLICY, README, STAGING, Snapshot};
+use super::read::{MAX_SMALL, declared_first, read_file};
+use super::texts::{Policies, texts};
+use super::{CHECKPOINT, ExportError, FIRST, KEY, POLICIES, STAGING, Snapshot};
+use crate::audit::{Lack, SourceError};
 use crate::event::printable;
 use crate::log::EntryBytes;
-use crate::log::checkpoint::{self, Checkpoint};
+use crate::log::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::log::merkle::Hash;
 use crate::log::note::MAX_NOTE;
 use crate::log::tile::{self, Row, Tile, Tiling, WIDTH};
 use crate::time::Time;
+use crate::vault::file;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-/// What the README says, but for the log's name and key.
-const README_TEXT: &str = include_str!("README.txt");
-
-/// Longest `log.vkey` and `first` that are read.
-const MAX_SMALL: usize = 1024;
 
 /// Files that are read and not yet written: enough that neither waits for the
 /// other, few enough for a machine with little memory, since a bundle can have
@@ -52,7 +51,8 @@ pub struct Exported {
 
 /// Exports a log into a directory, which is made if need be, empty, or an
 /// earlier export of the same log; then only what is new or missing is written.
-/// With `since` only bundles are written that hold entries from that time on.
+/// With `since` only bundles are written from that on which holds the last entry
+/// before that time: who reads them sees that none since then is left out.
 /// `progress` is told how many of how many entries are done.
 ///
 /// Partial tiles of earlier exports stay, for readers who hold an earlier
@@ -65,7 +65,7 @@ pub fn export(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
     let first = match since {
-        Some(since) => log.first_since(since)? / WIDTH * WIDTH,
+        Some(since) => log.first_since(since)?.saturating_sub(1) / WIDTH * WIDTH,
         None => 0,
     };
     let mut export = Export::begin(log, dir, first)?;
@@ -100,7 +100,7 @@ impl<'a> Export<'a> {
         })?;
         let before = earlier(log, dir)?;
         // What a directory holds already it goes on holding.
-        let first = match declared_first(dir)? {
+        let first = match declared_first(dir).map_err(|why| refused(dir, why))? {
             Some(there) => first.min(there),
             None if before.is_some() => 0,
             None => first,
@@ -119,7 +119,9 @@ impl<'a> Export<'a> {
         }
         // The key comes first: from now on the directory is this log's, also
         // after a crash.
-        files.put_if_other(KEY, format!("{}\n", log.key()).as_bytes())?;
+        if let Some(key) = texts(log.key(), None).get(KEY) {
+            files.put_if_other(KEY, key.present().as_bytes())?;
+        }
         Ok(Self { log, before, first, interrupted, files, _lock: lock })
     }
 
@@ -156,10 +158,20 @@ impl<'a> Export<'a> {
 
     /// What people and their tools need beside the tiles.
     fn texts(&mut self) -> Result<(), ExportError> {
-        let (name, key) = (self.log.key().name().to_owned(), self.log.key().to_string());
-        self.files.put_if_other(POLICY, format!("log {key}\nquorum none\n").as_bytes())?;
-        let readme = README_TEXT.replace("{origin}", &name).replace("{key}", &key);
-        self.files.put_if_other(README, readme.as_bytes())
+        let policies = Policies::of_log(self.log)?;
+        let texts = texts(self.log.key(), Some(&policies));
+        // A policy that ended, and whatever else lies there: it would be taken for one.
+        let folder = self.files.dir.join(POLICIES);
+        for there in listed(&folder)? {
+            let name = format!("{POLICIES}/{}", there.to_string_lossy());
+            if !texts.contains_key(&name) {
+                self.files.removed(&name, fs::remove_file(folder.join(there)))?;
+            }
+        }
+        if policies.is_empty() {
+            self.files.remove_folder(POLICIES)?;
+        }
+        texts.iter().try_for_each(|(name, text)| self.files.put_if_other(name, text.present().as_bytes()))
     }
 
     /// With tiles and texts in place: the checkpoint, and then what is no longer
@@ -356,8 +368,7 @@ impl<'a> Files<'a> {
 
     fn sync(&mut self) -> Result<(), ExportError> {
         for folder in std::mem::take(&mut self.dirty) {
-            let synced = File::open(&folder).and_then(|open| open.sync_all());
-            synced.map_err(|why| ExportError::file(&folder, why))?;
+            file::sync_folder(&folder).map_err(|why| ExportError::file(&folder, why))?;
         }
         Ok(())
     }
@@ -372,42 +383,27 @@ fn earlier(log: &Snapshot<'_>, dir: &Path) -> Result<Option<(u64, Hash)>, Export
         found: printable(found),
         wanted: wanted.clone(),
     };
-    let key = read_small(&dir.join(KEY), MAX_SMALL)?;
+    let key = read_small(dir, KEY, MAX_SMALL)?;
     if let Some(there) = key.as_ref().map(|key| String::from_utf8_lossy(key))
         && there.trim_end() != wanted
     {
         return Err(other(there.trim_end()));
     }
-    let path = dir.join(CHECKPOINT);
-    let Some(note) = read_small(&path, MAX_NOTE)? else {
+    let Some(note) = read_small(dir, CHECKPOINT, MAX_NOTE)? else {
         let empty = key.is_some() || is_empty(dir)?;
         return if empty { Ok(None) } else { Err(ExportError::NotAnExport(dir.to_owned())) };
     };
-    let damaged =
-        |why: &dyn std::fmt::Display| ExportError::Damaged { path: path.clone(), why: why.to_string() };
-    let stated = Checkpoint::unverified(&note).map_err(|why| damaged(&why))?;
+    let damaged = |why: CheckpointError| ExportError::Damaged { path: dir.join(CHECKPOINT), why: why.into() };
+    let stated = Checkpoint::unverified(&note).map_err(damaged)?;
     if stated.origin != log.key().name() {
         return Err(other(&stated.origin));
     }
-    let signed = checkpoint::open(&note, log.key()).map_err(|why| damaged(&why))?;
+    let signed = checkpoint::open(&note, log.key()).map_err(damaged)?;
     if signed.size > log.size() {
         let (origin, there, here) = (signed.origin, signed.size, log.size());
         return Err(ExportError::Longer { dir: dir.to_owned(), origin, there, here });
     }
     Ok(Some((signed.size, signed.root)))
-}
-
-/// The first entry that a directory says it holds.
-pub(super) fn declared_first(dir: &Path) -> Result<Option<u64>, ExportError> {
-    let path = dir.join(FIRST);
-    let Some(bytes) = read_small(&path, MAX_SMALL)? else { return Ok(None) };
-    let text = String::from_utf8(bytes).ok();
-    let number = text.as_deref().and_then(|text| text.strip_suffix('\n')).and_then(|digits| {
-        let number: u64 = digits.parse().ok()?;
-        (number.to_string() == digits && number.is_multiple_of(WIDTH)).then_some(number)
-    });
-    let why = "it is not the number of a bundle's first entry".to_owned();
-    number.map(Some).ok_or(ExportError::Damaged { path, why })
 }
 
 /// Whether there is nothing but what an export leaves that was interrupted before
@@ -423,16 +419,34 @@ fn is_empty(dir: &Path) -> Result<bool, ExportError> {
 }
 
 /// A file of at most `cap` bytes; `None` if there is none.
-fn read_small(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, ExportError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(cap as u64 + 1).read_to_end(&mut bytes));
-    match read {
-        Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
-        Err(why) => Err(ExportError::file(path, why)),
-        Ok(_) if bytes.len() > cap => {
-            let why = format!("it is longer than {cap} bytes");
-            Err(ExportError::Damaged { path: path.to_owned(), why })
-        }
-        Ok(_) => Ok(Some(bytes)),
+fn read_small(dir: &Path, name: &str, cap: usize) -> Result<Option<Vec<u8>>, ExportError> {
+    match read_file(dir, name, cap) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(SourceError::File { why: Lack::Missing, .. }) => Ok(None),
+        Err(why) => Err(refused(dir, why)),
     }
+}
+
+/// Why a file that is there already keeps an export from being written.
+fn refused(dir: &Path, error: SourceError) -> ExportError {
+    match error {
+        SourceError::File { file, why: Lack::Reading(kind) } => {
+            ExportError::file(&dir.join(file), kind.into())
+        }
+        SourceError::File { file, why } => ExportError::Damaged { path: dir.join(file), why },
+        SourceError::Entry { file, why, .. } => {
+            ExportError::Damaged { path: dir.join(file.unwrap_or_default()), why }
+        }
+    }
+}
+
+/// Names of what lies in a folder, which need not be there.
+fn listed(folder: &Path) -> Result<Vec<OsString>, ExportError> {
+    let read = match fs::read_dir(folder) {
+        Err(why) if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        read => read.and_then(|read| read.map(|entry| entry.map(|entry| entry.file_name())).collect()),
+    };
+    read.map_err(|why| ExportError::file(folder, why))
 }

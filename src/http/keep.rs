@@ -6,7 +6,7 @@ use crate::hex::Bytes;
 use crate::log::note::{Cosigner, NoteError, VerifierKey};
 use crate::log::witness::{AddCheckpoint, Answer, Held, decide, origin_hash};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::vault::seal::replace_file;
+use crate::vault::file;
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -48,7 +48,7 @@ pub enum KeepError {
         /// Which file.
         path: PathBuf,
         /// What is wrong.
-        why: String,
+        why: KeepFault,
     },
     /// Another process has it.
     #[error("another process serves the witness in {}", .0.display())]
@@ -63,6 +63,23 @@ pub enum KeepError {
         path: PathBuf,
         /// What the system said.
         why: std::io::Error,
+    },
+}
+
+/// What is wrong with a witness's file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeepFault {
+    /// The key's file does not hold one.
+    #[error("it is not a cosigner's key")]
+    NotAKey,
+    /// The kept note does not read, or its own cosignature is missing or wrong.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The kept note is of another log than its name says.
+    #[error("it is the checkpoint of '{origin}', which is another log")]
+    OtherLog {
+        /// Origin of the checkpoint.
+        origin: String,
     },
 }
 
@@ -88,7 +105,7 @@ pub fn init(dir: &Path, name: &str, rng: &mut (impl CryptoRng + ?Sized)) -> Resu
         _ => io(&path)(why),
     })?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io(&path))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
+    file::sync_folder(dir).map_err(io(dir))?;
     Ok(cosigner.verifier().clone())
 }
 
@@ -134,12 +151,13 @@ impl Keep {
             Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
             read => read.map_err(io(&path))?,
         };
-        let held = Held::read(&bytes, self.verifier()).map_err(|why| why.to_string());
-        let held = held.and_then(|held| {
-            let right = origin_hash(&held.checkpoint().origin) == *origin;
-            right.then_some(held).ok_or_else(|| "it is another log's".to_owned())
-        });
-        held.map(Some).map_err(|why| KeepError::Damaged { path, why })
+        let damaged = |why| KeepError::Damaged { path: path.clone(), why };
+        let held = Held::read(&bytes, self.verifier()).map_err(|why| damaged(why.into()))?;
+        let found = &held.checkpoint().origin;
+        if origin_hash(found) != *origin {
+            return Err(damaged(KeepFault::OtherLog { origin: found.clone() }));
+        }
+        Ok(Some(held))
     }
 
     /// Answers a request. `&mut`: reading, deciding and keeping are one step, and
@@ -152,7 +170,7 @@ impl Keep {
             Err(answer) => Ok(answer),
             Ok((next, answer)) => {
                 let path = self.path(&origin);
-                replace_file(&path, next.note().to_string().as_bytes()).map_err(io(&path))?;
+                file::replace(&path, next.note().to_string().as_bytes()).map_err(io(&path))?;
                 Ok(answer)
             }
         }
@@ -165,7 +183,7 @@ impl Keep {
 
 fn read_key(dir: &Path) -> Result<Cosigner, KeepError> {
     let path = dir.join(KEY_FILE);
-    let damaged = || KeepError::Damaged { path: path.clone(), why: "it is not a cosigner's key".to_owned() };
+    let damaged = || KeepError::Damaged { path: path.clone(), why: KeepFault::NotAKey };
     let mut file = File::open(&path).map_err(|why| match why.kind() {
         ErrorKind::NotFound => KeepError::Missing(dir.to_owned()),
         _ => io(&path)(why),
@@ -268,13 +286,57 @@ mod tests {
         drop(keep);
         let path = dir.path().join(format!("{}.checkpoint", origin_hash(ORIGIN)));
         let good = std::fs::read_to_string(&path).unwrap();
+        let fault = |dir: &Path| match open(dir) {
+            Err(KeepError::Damaged { why, .. }) => why,
+            other => panic!("{other:?}"),
+        };
         for bad in ["", &good.replacen("\n5\n", "\n4\n", 1), &good.replacen(ORIGIN, "vault.example/else", 1)]
         {
             std::fs::write(&path, bad).unwrap();
-            assert!(matches!(open(dir.path()), Err(KeepError::Damaged { .. })), "{bad}");
+            assert!(matches!(fault(dir.path()), KeepFault::Note(_)), "{bad}");
         }
         std::fs::write(&path, good).unwrap();
         assert!(open(dir.path()).is_ok());
+        // Its own memory of one log, put in the place of another's.
+        let other = LogSigner::new("vault.example/else", SecretKey::from_slice(&[1; 32]).unwrap()).unwrap();
+        std::fs::rename(&path, dir.path().join(format!("{}.checkpoint", origin_hash("vault.example/else"))))
+            .unwrap();
+        match Keep::open(dir.path(), vec![other.verifier().clone()]) {
+            Err(KeepError::Damaged { why, .. }) => {
+                assert_eq!(why, KeepFault::OtherLog { origin: ORIGIN.into() })
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_named() {
+        let dir = made();
+        let path = dir.path().join(KEY_FILE);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        for bad in
+            [&whole[..whole.len() - 2], "warifu cosigner 1 w", &whole.replace("cosigner", "witness"), ""]
+        {
+            std::fs::write(&path, bad).unwrap();
+            let refused = open(dir.path()).unwrap_err();
+            assert!(matches!(refused, KeepError::Damaged { why: KeepFault::NotAKey, .. }), "{refused}");
+        }
+    }
+
+    /// The clock was a year ahead when the witness cosigned last; it was set right
+    /// and the witness started again.
+    #[test]
+    fn a_witness_whose_clock_was_ahead_is_of_use_again_after_it_is_set_right() {
+        const YEAR: u64 = 365 * 86_400;
+        let dir = made();
+        let now = 1_800_000_000;
+        open(dir.path()).unwrap().add_checkpoint(&request(0, 5), now + YEAR).unwrap();
+        let mut keep = open(dir.path()).unwrap();
+        for (old, size) in [(5, 5), (5, 6)] {
+            assert_eq!(keep.add_checkpoint(&request(old, size), now).unwrap().status(), 200);
+            let held = keep.held(&origin_hash(ORIGIN)).unwrap().unwrap();
+            assert_eq!(held.seconds(), now);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::hex::Bytes;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
 /// Why a checkpoint was refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum CheckpointError {
     /// Not a note, or not properly signed.
     #[error(transparent)]

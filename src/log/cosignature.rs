@@ -1,10 +1,10 @@
 //! Cosignatures that were verified, and notes that carry several of them. Whose
-//! cosignatures are wanted, and how many suffice, is not known here.
+//! cosignatures suffice is not known here; whose must not be pushed out is told.
 
 use super::note::{Note, NoteError, NoteText, Signature, VerifierKey};
 use crate::hex::Bytes;
 
-/// Most cosignatures that a kept note carries; the newest stay.
+/// Most cosignatures that a kept note carries.
 pub const MAX_COSIGNATURES: usize = 15;
 
 /// Seconds (8 bytes) and Ed25519 signature.
@@ -64,22 +64,33 @@ impl Cosignature {
     }
 }
 
+/// Whose lines a kept note has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeping<'a> {
+    /// The log's own key, whose lines are not counted and stand first.
+    pub log: &'a VerifierKey,
+    /// Keys that others never push out: the witnesses that somebody waits for.
+    pub before_others: &'a [VerifierKey],
+}
+
 /// A note with these cosignatures added. Those of other texts are left out; a
-/// key has one line, with its latest time; of all lines but the log's own the
-/// [`MAX_COSIGNATURES`] newest stay, oldest first.
-pub fn with(note: &Note, log: &VerifierKey, new: &[Cosignature]) -> Note {
+/// key has one line, with its latest time; of all lines but the log's own
+/// [`MAX_COSIGNATURES`] stay, oldest first: those that go before others, and then
+/// the newest.
+pub fn with(note: &Note, keeping: Keeping<'_>, new: &[Cosignature]) -> Note {
     let fitting = new.iter().filter(|c| c.text() == note.unverified_text());
-    add(note, log, fitting.map(|c| &c.line))
+    add(note, keeping, fitting.map(|c| &c.line))
 }
 
 /// The same with the lines of another note of this text, which were verified
 /// when they were put there.
-pub fn joined(note: &Note, log: &VerifierKey, kept: &Note) -> Note {
+pub fn joined(note: &Note, keeping: Keeping<'_>, kept: &Note) -> Note {
     let fits = kept.unverified_text() == note.unverified_text();
-    add(note, log, kept.signatures().iter().filter(|line| fits && !line.is_by(log)))
+    add(note, keeping, kept.signatures().iter().filter(|line| fits && !line.is_by(keeping.log)))
 }
 
-fn add<'a>(note: &Note, log: &VerifierKey, new: impl Iterator<Item = &'a Signature>) -> Note {
+fn add<'a>(note: &Note, keeping: Keeping<'_>, new: impl Iterator<Item = &'a Signature>) -> Note {
+    let Keeping { log, before_others } = keeping;
     let mut own = note.signatures().iter().filter(|line| line.is_by(log)).cloned();
     let mut others: Vec<_> = note.signatures().iter().filter(|line| !line.is_by(log)).cloned().collect();
     for added in new {
@@ -89,8 +100,9 @@ fn add<'a>(note: &Note, log: &VerifierKey, new: impl Iterator<Item = &'a Signatu
             None => others.push(added.clone()),
         }
     }
-    others.sort_by_key(time);
-    let kept = others.split_off(others.len().saturating_sub(MAX_COSIGNATURES));
+    others.sort_by_key(|line| (before_others.iter().any(|key| line.is_by(key)), time(line)));
+    let mut kept = others.split_off(others.len().saturating_sub(MAX_COSIGNATURES));
+    kept.sort_by_key(time);
     let mut lines = own.next().into_iter().chain(own).chain(kept);
     let Some(first) = lines.next() else { return note.clone() };
     let mut made = Note::new(note.unverified_text().clone(), first);
@@ -123,6 +135,10 @@ mod tests {
 
     fn log() -> LogSigner {
         LogSigner::new("o", seed(1)).unwrap()
+    }
+
+    fn alone(log: &LogSigner) -> Keeping<'_> {
+        Keeping { log: log.verifier(), before_others: &[] }
     }
 
     fn witness(fill: u8) -> Cosigner {
@@ -180,10 +196,10 @@ mod tests {
 
     #[test]
     fn a_key_has_one_line_with_its_latest_time() {
-        let once = with(&note(), log().verifier(), &[cosigned(2, 3, 50)]);
-        let older = with(&once, log().verifier(), &[cosigned(2, 3, 40)]);
+        let once = with(&note(), alone(&log()), &[cosigned(2, 3, 50)]);
+        let older = with(&once, alone(&log()), &[cosigned(2, 3, 40)]);
         assert_eq!(older, once);
-        let newer = with(&once, log().verifier(), &[cosigned(2, 3, 60)]);
+        let newer = with(&once, alone(&log()), &[cosigned(2, 3, 60)]);
         let (_, signed) = newer.verify(&[witness(2).verifier().clone()]).unwrap();
         assert_eq!(signed.first().unwrap().seconds, Some(60));
         assert_eq!(newer.signatures().len(), 2);
@@ -191,27 +207,58 @@ mod tests {
 
     #[test]
     fn cosignatures_of_another_text_are_left_out() {
-        assert_eq!(with(&note(), log().verifier(), &[cosigned(2, 4, 50)]), note());
-        let kept = with(&Note::new(text(4), log().sign(&text(4))), log().verifier(), &[cosigned(2, 4, 50)]);
-        assert_eq!(joined(&note(), log().verifier(), &kept), note());
+        assert_eq!(with(&note(), alone(&log()), &[cosigned(2, 4, 50)]), note());
+        let kept = with(&Note::new(text(4), log().sign(&text(4))), alone(&log()), &[cosigned(2, 4, 50)]);
+        assert_eq!(joined(&note(), alone(&log()), &kept), note());
     }
 
     #[test]
     fn notes_of_one_text_are_joined() {
-        let [one, two] = [2, 3].map(|fill| with(&note(), log().verifier(), &[cosigned(fill, 3, 50)]));
-        let both = joined(&one, log().verifier(), &two);
+        let [one, two] = [2, 3].map(|fill| with(&note(), alone(&log()), &[cosigned(fill, 3, 50)]));
+        let both = joined(&one, alone(&log()), &two);
         assert_eq!(both.signatures().len(), 3);
-        assert_eq!(joined(&both, log().verifier(), &one), both);
+        assert_eq!(joined(&both, alone(&log()), &one), both);
     }
 
     #[test]
     fn the_fifteen_newest_stay_beside_the_logs_own() {
         let many: Vec<_> = (2..=21).map(|fill| cosigned(fill, 3, 1000 - u64::from(fill))).collect();
-        let full = with(&note(), log().verifier(), &many);
+        let full = with(&note(), alone(&log()), &many);
         assert_eq!(full.signatures().len(), 1 + MAX_COSIGNATURES);
         let names: Vec<_> = full.signatures().iter().map(Signature::name).collect();
         assert_eq!(names.first(), Some(&"o"));
         assert!(names.contains(&"w2") && names.contains(&"w16") && !names.contains(&"w17"));
         assert!(full.verify(&[log().verifier().clone()]).is_ok());
+    }
+
+    #[test]
+    fn newer_lines_do_not_push_out_those_that_somebody_waits_for() {
+        let log = log();
+        let waited: Vec<_> = (2..5).map(|fill| witness(fill).verifier().clone()).collect();
+        let keeping = Keeping { log: log.verifier(), before_others: &waited };
+        let old: Vec<_> = (2..5).map(|fill| cosigned(fill, 3, 10)).collect();
+        let crowd: Vec<_> = (5..30).map(|fill| cosigned(fill, 3, 1000 + u64::from(fill))).collect();
+        let names = |note: &Note| note.signatures().iter().map(|s| s.name().to_owned()).collect::<Vec<_>>();
+        // Whichever comes first, and one after the other or at once.
+        let mut one_by_one = with(&note(), keeping, &old);
+        for newer in &crowd {
+            one_by_one = with(&one_by_one, keeping, std::slice::from_ref(newer));
+        }
+        let last = with(&with(&note(), keeping, &crowd), keeping, &old);
+        let notes = [
+            one_by_one,
+            last,
+            joined(&with(&note(), keeping, &old), keeping, &with(&note(), keeping, &crowd)),
+        ];
+        for full in notes {
+            let names = names(&full);
+            assert_eq!(names.len(), 1 + MAX_COSIGNATURES);
+            assert_eq!(names[..4], ["o", "w2", "w3", "w4"], "the oldest stand first");
+            assert_eq!(
+                names[4..],
+                (18..30).map(|fill| format!("w{fill}")).collect::<Vec<_>>(),
+                "then the newest"
+            );
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 pub const MAX_ENTRY: usize = 65_535;
 
 /// Why bytes cannot be an entry.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum EntryError {
     /// Longer than [`MAX_ENTRY`].
     #[error("an entry of {length} bytes is too long: the limit is {MAX_ENTRY}")]

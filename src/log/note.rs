@@ -26,7 +26,7 @@ pub const MAX_SIGNATURES: usize = 100;
 const DASH: &str = "— ";
 
 /// Why a note, a key or a signature line was refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum NoteError {
     /// Longer than [`MAX_NOTE`].
     #[error("a note of {length} bytes is too long: the limit is {MAX_NOTE}")]

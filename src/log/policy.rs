@@ -20,7 +20,7 @@ pub const MAX_EACH: usize = 32;
 const NONE: &str = "none";
 
 /// Why a policy was refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum PolicyFileError {
     /// Longer than [`MAX_POLICY`].
     #[error("a policy of {length} bytes is too long: the limit is {MAX_POLICY}")]
@@ -246,6 +246,16 @@ impl Policy {
     /// Witnesses that it knows.
     pub fn witnesses(&self) -> &[Witness] {
         &self.witnesses
+    }
+
+    /// Whether no cosignature is needed: `quorum none`.
+    pub fn needs_nobody(&self) -> bool {
+        self.quorum.is_none()
+    }
+
+    /// Their keys.
+    pub fn keys(&self) -> impl Iterator<Item = &VerifierKey> {
+        self.witnesses.iter().map(|witness| &witness.key)
     }
 
     /// Whether a log of this key is accepted.

@@ -25,7 +25,7 @@ pub const MAX_BUNDLE: usize = 256 * (2 + MAX_ENTRY);
 pub const MAX_PATH: usize = 64;
 
 /// Why a path, a tile or a bundle was refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum TileError {
     /// Not a path in the one form.
     #[error("not the path of a tile")]

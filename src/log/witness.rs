@@ -20,6 +20,9 @@ pub const MAX_REQUEST: usize = 32 + MAX_PROOF * 45 + MAX_NOTE;
 /// Longest answer that is read.
 pub const MAX_ANSWER: usize = 64 * 1024;
 
+/// How far, in seconds, a clock may step back and still be the same clock.
+pub const STEP_BACK: u64 = 60;
+
 /// Most signature lines of one answer that are read.
 const MAX_LINES: usize = 100;
 
@@ -225,6 +228,11 @@ impl Held {
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
     }
+
+    /// When the witness cosigned it, in seconds since 1970, by its clock.
+    pub fn seconds(&self) -> u64 {
+        self.seconds
+    }
 }
 
 /// Decides on a request. `held` is what the witness cosigned last for this
@@ -257,13 +265,25 @@ pub fn decide(
         return Err(Answer::Conflict(old));
     }
     verify_consistency(old, &root, new.size, &new.root, &request.proof).map_err(|_| Answer::NotExtended)?;
-    // A clock that was set back does not make a later statement an earlier one.
-    let seconds = held.map_or(seconds, |held| held.seconds.max(seconds));
+    let seconds = held.map_or(seconds, |held| dated(held.seconds, seconds));
     let line = cosigner.cosign(text, seconds).map_err(|_| Answer::Malformed)?;
     let by_log = request.note.signatures().iter().filter(|line| trusted.iter().any(|key| line.is_by(key)));
     let mut kept = Note::new(text.clone(), line.clone());
     by_log.cloned().all(|line| kept.add(line).is_ok());
     Ok((Held { note: kept, checkpoint: new.clone(), seconds }, Answer::Cosigned(vec![line])))
+}
+
+/// The time of a statement after one of `before`, where the clock says `now`.
+///
+/// A cosignature says that as of its time this is the largest tree that was seen,
+/// and that time is the one at which it is made (tlog-cosignature, "Format" and
+/// "Ed25519 signed message"). Where a clock steps back by up to [`STEP_BACK`] both
+/// cannot be had: the last time is kept, so that a larger tree is never dated
+/// before a smaller one. A last time that is further ahead was a wrong clock's. To
+/// hold on to it would date every statement falsely until then, and whoever looks
+/// at the time would take none of them: the clock of now counts.
+fn dated(before: u64, now: u64) -> u64 {
+    if before.saturating_sub(now) <= STEP_BACK { before.max(now) } else { now }
 }
 
 /// Name of a log in a witness's monitoring paths and files:

@@ -65,6 +65,10 @@ impl GateKey {
         &self.public
     }
 
+    pub(super) fn secret(&self) -> &SecretScalar {
+        &self.gamma
+    }
+
     /// `Q = γ·P(cred, origin)` with a proof of `log_B Γ = log_P Q` for `request`:
     /// the hash of a ceremony's request or, for sealing, the dealing id.
     pub fn ingredient(

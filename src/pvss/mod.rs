@@ -15,17 +15,20 @@
 
 mod batch;
 mod dealing;
+mod drill;
 mod encoding;
 mod gate;
 mod group;
 mod possession;
 mod proven;
 mod quorum;
+mod schnorr;
 mod shamir;
 mod share;
 
 pub use batch::verify_batch;
 pub use dealing::{Dealing, DealingContext, DealingError, VerifiedDealing, credential_id, deal, draft};
+pub use drill::{DrillError, prove_share_key, verify_gate_key, verify_share_key};
 pub use encoding::EncodingError;
 pub use gate::{GateError, GateKey, Ingredient, gate_point, is_gate_key, verify_ingredient};
 pub use group::{GroupError, GroupKeys, group_id};

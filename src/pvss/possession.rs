@@ -4,14 +4,13 @@
 use super::{
     encoding,
     group::{KeyFault, decode_key},
-    nonce, response,
+    schnorr,
     share::ShareKeyPair,
 };
 use crate::{
     hex::Bytes,
     transcript::{Transcript, label},
 };
-use curve25519_dalek::{RistrettoPoint, Scalar};
 use rand_core::CryptoRng;
 
 /// Why a proof of possession was refused.
@@ -31,8 +30,7 @@ pub enum PossessionError {
     Proof,
 }
 
-/// Schnorr's proof of knowledge of `x` ("Efficient signature generation by smart
-/// cards", 1991): `R ‖ z` with `R = r·B`, `z = r + c·x`,
+/// Schnorr's proof of knowledge of `x`: `R ‖ z` with `R = r·B`, `z = r + c·x`,
 /// `c = H("possession", g, sign_key, E, R)`.
 pub fn prove_possession(
     pair: &ShareKeyPair,
@@ -40,13 +38,7 @@ pub fn prove_possession(
     sign_key: &Bytes<32>,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Bytes<64> {
-    let r = nonce(rng, pair.secret(), |begun| statement(begun, g, sign_key, pair.public()));
-    let mut proof = [0; 64];
-    encoding::write_point(&RistrettoPoint::mul_base(r.expose()), &mut proof, 0);
-    let c = challenge(g, sign_key, pair.public(), encoding::part(&proof, 0));
-    let z = response(&r, &c, pair.secret());
-    encoding::write_part(z.as_bytes(), &mut proof, 1);
-    Bytes(proof)
+    schnorr::prove(pair.secret(), label::POSSESSION, |t| statement(t, g, sign_key, pair.public()), rng)
 }
 
 /// Checks `z·B = R + c·E` for a share key `E` that is canonical and not the identity.
@@ -60,10 +52,7 @@ pub fn verify_possession(
         KeyFault::NotCanonical => PossessionError::NotCanonical,
         KeyFault::Identity => PossessionError::Identity,
     })?;
-    let commitment = encoding::point(proof.as_bytes(), 0)?;
-    let z = encoding::scalar(proof.as_bytes(), 1)?;
-    let c = challenge(g, sign_key, share_key, encoding::part(proof.as_bytes(), 0));
-    if RistrettoPoint::vartime_double_scalar_mul_basepoint(&-c, &key, &z) == commitment {
+    if schnorr::holds(&key, label::POSSESSION, |t| statement(t, g, sign_key, share_key), proof)? {
         Ok(())
     } else {
         Err(PossessionError::Proof)
@@ -74,14 +63,11 @@ fn statement(begun: Transcript, g: &Bytes<64>, sign_key: &Bytes<32>, share_key: 
     begun.part(g).part(sign_key).part(share_key)
 }
 
-fn challenge(g: &Bytes<64>, sign_key: &Bytes<32>, share_key: &Bytes<32>, commitment: &[u8]) -> Scalar {
-    statement(Transcript::new(label::POSSESSION), g, sign_key, share_key).part(commitment).scalar()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::rng;
     use super::*;
+    use curve25519_dalek::Scalar;
 
     const G: Bytes<64> = Bytes([3; 64]);
     const SIGN_KEY: Bytes<32> = Bytes([4; 32]);

@@ -3,4 +3,6 @@
 
 pub mod csv;
 pub mod ocsf;
+pub mod page;
+pub mod reconcile;
 pub mod syslog;

@@ -11,15 +11,16 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Accepts, Actor, Admission, Because, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening, Refusal,
-    RotationPolicy, Scope, Sealing, TextHash, printable,
+    Accepts, Actor, Admission, Because, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode,
+    Opening, Reconciliation, Refusal, RotationPolicy, Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
-use crate::name::{AccountId, GroupId, Pseudonym};
+use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
 use crate::seal::card::Role;
-use crate::state::{Ceremony, Organisation};
+use crate::state::{Ceremony, Organisation, Past};
 use crate::time::Time;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// The version of the schema.
 pub const VERSION: &str = "1.8.0";
@@ -31,6 +32,8 @@ pub struct Source<'a> {
     /// What the log adds up to, at this entry or later: an entry names only what
     /// stands before it, and that keeps its names. `None` for the vault's own log.
     pub state: Option<&'a Organisation>,
+    /// The ceremonies that the entries before it, and itself, tell of.
+    pub past: &'a Past,
     /// The text behind a hash, unless it was erased.
     pub text: &'a dyn Fn(&TextHash) -> Option<String>,
 }
@@ -307,6 +310,29 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 organisation_entity(organisation, slug.as_str()),
             )
         },
+        Event::KeeperEnrolled(keeper) => Mapped {
+            taken: &["pseudonym"],
+            ..entity(
+                Activity::Enrol,
+                Severity::Low,
+                format!("Keeper {} was enrolled", keeper.pseudonym),
+                json!({ "type": "Keeper", "type_id": 99, "uid": keeper.sign_key, "name": keeper.pseudonym }),
+            )
+        },
+        // Whoever can bring the root back needs no ceremony for anything sealed:
+        // one that nobody expects has to be looked at.
+        Event::GateRootDealt(dealt) => Mapped {
+            taken: &["gate_epoch", "group", "dealing"],
+            ..entity(
+                Activity::Create,
+                Severity::Medium,
+                format!("The root of the gate's epoch {} was dealt to the recovery group", dealt.gate_epoch),
+                json!({
+                    "type": "Dealing", "type_id": 99, "uid": dealt.dealing,
+                    "data": { "gate_epoch": dealt.gate_epoch, "group": dealt.group },
+                }),
+            )
+        },
         Event::ProjectCreated { project, slug, .. } => {
             let address = source.state.map_or_else(|| slug.to_string(), |s| format!("{}/{slug}", s.slug));
             Mapped {
@@ -329,6 +355,33 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                     Severity::Informational,
                     format!("Account {address} was entered"),
                     json!({ "type": "Account", "type_id": 99, "uid": account, "name": address, "data": data }),
+                )
+            }
+        }
+        Event::AccountRenamed { account, .. } => {
+            let address = source.address(account);
+            Mapped {
+                taken: &["account"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Informational,
+                    format!("Account {address} has another display name"),
+                    json!({ "type": "Account", "type_id": 99, "uid": account, "name": address }),
+                )
+            }
+        }
+        Event::AccountStandingSet { account, standing } => {
+            let address = source.address(account);
+            Mapped {
+                taken: &["account", "standing"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!("Account {address} is {standing} by the host's word"),
+                    json!({
+                        "type": "Account", "type_id": 99, "uid": account, "name": address,
+                        "data": { "standing": standing },
+                    }),
                 )
             }
         }
@@ -444,7 +497,15 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
-        Event::Sealed(sealing) => sealed(sealing),
+        Event::Sealed(sealing) if sealing.factor == Factor::Password => sealed(sealing),
+        // No password was changed by it.
+        Event::Sealed(sealing) => {
+            let (of, name) = source.version(&sealing.credential);
+            Mapped {
+                taken: &["credential", "address"],
+                ..entity(Activity::Create, Severity::Informational, format!("{name} was sealed"), of)
+            }
+        }
         Event::Opened(opening) => Mapped {
             taken: &["ceremony", "operator", "count", "expires", "mode"],
             ceremony: Some(opening.ceremony),
@@ -484,16 +545,49 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
         },
         Event::Released { ceremony, credential, custodians, .. } => {
             let (of, name) = source.version(credential);
+            let to = match source.state.and_then(|state| state.begun(credential)) {
+                Some(begun) if begun.factor.recipient() == Recipient::Gate => "the host could know it now",
+                _ => "it is exposed",
+            };
             Mapped {
                 taken: &["ceremony", "credential"],
                 ceremony: Some(*ceremony),
                 ..entity(
                     Activity::Read,
                     Severity::Medium,
-                    format!("{name} was released by {} custodians: it is exposed", custodians.len()),
+                    format!("{name} was released by {} custodians: {to}", custodians.len()),
                     of,
                 )
             }
+        }
+        Event::DrillBegun { group, epoch, until, .. } => {
+            let name = source.group(group);
+            let shown = name.as_deref().unwrap_or("a group");
+            Mapped {
+                taken: &["group", "epoch"],
+                ..entity(
+                    Activity::Create,
+                    Severity::Informational,
+                    format!("A drill of {shown} began; it ends at {}", until.to_minute()),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": group, "name": name,
+                        "version": epoch.to_string(), "group": { "name": name, "uid": group },
+                    }),
+                )
+            }
+        }
+        Event::GateProved { gate_epoch, .. } => Mapped {
+            taken: &["gate_epoch"],
+            ..entity(
+                Activity::Read,
+                Severity::Informational,
+                format!("The gate proved that it has the key of epoch {gate_epoch}"),
+                json!({ "type": "Gate", "type_id": 99, "version": gate_epoch.to_string() }),
+            )
+        },
+        Event::CustodianProved { answer, .. } => drilled(source, answer, None),
+        Event::DrillRefused { answer, why } => {
+            Mapped { taken: &["why"], ..drilled(source, answer, Some(*why)) }
         }
         Event::ShareRejected { ceremony, target, custodian, .. } => {
             let (_, name) = source.target(ceremony, *target);
@@ -524,6 +618,20 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             }
         }
         Event::Ended { ceremony, how } => ended(ceremony, *how),
+        Event::Reconciled(found) => reconciled(source, found),
+        Event::CodeGiven { ceremony, target, codes, shown, .. } => {
+            let (of, name) = source.target(ceremony, *target);
+            Mapped {
+                taken: &["ceremony"],
+                ceremony: Some(*ceremony),
+                ..entity(
+                    Activity::Read,
+                    Severity::Medium,
+                    format!("{codes} codes of {name} were given, shown to: {}", shown.as_str()),
+                    of,
+                )
+            }
+        }
         Event::RotationPolicySet(set) => rotation_policy_set(source, set),
         Event::RotationBegun(begun) => {
             let (of, name) = source.version(&begun.old);
@@ -633,6 +741,37 @@ fn ended(ceremony: &Hash, how: Ending) -> Mapped {
     }
 }
 
+/// Records of the provider, held against the log. Accounts with findings are named.
+fn reconciled(source: &Source<'_>, found: &Reconciliation) -> Mapped {
+    let alarms = found.unexplained + found.weak;
+    let accounts: BTreeSet<_> = found.findings.iter().map(|one| source.address(&one.account)).collect();
+    let severity = match (alarms, found.failed + found.unused + found.unread) {
+        (0, 0) => Severity::Informational,
+        (0, _) => Severity::Low,
+        _ => Severity::High,
+    };
+    Mapped {
+        taken: &["source", "facts", "unexplained", "weak"],
+        status: if alarms == 0 { Status::Success } else { Status::Failure },
+        detail: (alarms > 0).then_some("unexplained"),
+        ..entity(
+            Activity::Read,
+            severity,
+            format!(
+                "Records of root users ({}): {} uses unexplained, {} weaknesses, {} uses explained",
+                found.source.as_str(),
+                found.unexplained,
+                found.weak,
+                found.explained
+            ),
+            json!({
+                "type": "Reconciliation", "type_id": 99, "uid": found.facts, "name": found.source.as_str(),
+                "data": { "unexplained": found.unexplained, "weak": found.weak, "accounts": accounts },
+            }),
+        )
+    }
+}
+
 /// A custodian's contribution, which a TOTP code must vouch for.
 fn authentication(
     source: &Source<'_>,
@@ -640,17 +779,39 @@ fn authentication(
     custodian: &Pseudonym,
     refused: Option<Refusal>,
 ) -> Mapped {
+    let remote = source.ceremony(ceremony).map(|c| c.mode == Mode::Files);
+    let shown = Mapped { ceremony: Some(*ceremony), ..second_factor(source, custodian, remote, refused) };
     let message = match refused {
         None => format!("The contribution of {custodian} was accepted"),
         Some(why) => format!("The contribution of {custodian} was refused: {}", why.as_str()),
     };
+    Mapped { message, ..shown }
+}
+
+/// A custodian's answer in a drill, on the host's machine.
+fn drilled(source: &Source<'_>, answer: &DrillAnswer, refused: Option<Refusal>) -> Mapped {
+    let who = &answer.custodian;
+    let message = match refused {
+        None => format!("{who} proved in a drill that card and second factor are at hand"),
+        Some(why) => format!("The answer of {who} in a drill was refused: {}", why.as_str()),
+    };
+    Mapped { message, ..second_factor(source, who, Some(false), refused) }
+}
+
+/// A custodian's second factor was asked for.
+fn second_factor(
+    source: &Source<'_>,
+    custodian: &Pseudonym,
+    remote: Option<bool>,
+    refused: Option<Refusal>,
+) -> Mapped {
     Mapped {
         activity: Activity::Logon,
         severity: refused.map_or(Severity::Informational, severity_of),
         status: if refused.is_none() { Status::Success } else { Status::Failure },
         detail: refused.map(Refusal::as_str),
-        message,
-        ceremony: Some(*ceremony),
+        message: String::new(),
+        ceremony: None,
         subject: json!({
             "user": person(custodian, role(Role::Custodian)),
             "service": { "name": "warifu", "uid": source.origin },
@@ -658,7 +819,7 @@ fn authentication(
             "auth_protocol_id": 99,
             "auth_factors": totp(),
             "is_mfa": true,
-            "is_remote": source.ceremony(ceremony).map(|c| c.mode == Mode::Files),
+            "is_remote": remote,
         }),
         taken: &[],
     }
@@ -711,6 +872,7 @@ fn role(role: Role) -> &'static str {
         Role::Custodian => "Custodian",
         Role::Operator => "Operator",
         Role::Officer => "Officer",
+        Role::Keeper => "Keeper",
     }
 }
 
@@ -738,7 +900,7 @@ fn by(source: &Source<'_>, actor: &Actor) -> Value {
 
 impl Source<'_> {
     fn ceremony(&self, hash: &Hash) -> Option<&Ceremony> {
-        self.state?.ceremonies.get(hash)
+        self.past.get(hash)
     }
 
     fn address(&self, account: &AccountId) -> String {
@@ -780,10 +942,13 @@ impl Source<'_> {
 
     /// A version as an entity, and in words.
     fn version(&self, credential: &Hash) -> (Value, String) {
-        let begun = self.state.and_then(|state| state.begun.get(credential));
+        let begun = self.state.and_then(|state| state.begun(credential));
         let address = begun.map(|b| self.address(&b.account));
         let name = match (&address, begun) {
-            (Some(address), Some(begun)) => format!("{address} version {}", begun.version),
+            (Some(address), Some(begun)) if begun.factor == Factor::Password => {
+                format!("{address} version {}", begun.version)
+            }
+            (Some(address), Some(begun)) => format!("{address} {} version {}", begun.factor, begun.version),
             _ => credential.short(),
         };
         let of = json!({

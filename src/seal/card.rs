@@ -34,10 +34,13 @@ pub enum Role {
     Operator,
     /// Reads, verifies and reports.
     Officer,
+    /// Holds a share of the gate's root; such a card is the vault's own, of no
+    /// organisation.
+    Keeper,
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Custodian, Self::Operator, Self::Officer];
+    const ALL: [Self; 4] = [Self::Custodian, Self::Operator, Self::Officer, Self::Keeper];
 
     /// The name that is shown.
     pub fn as_str(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Role {
             Self::Custodian => "custodian",
             Self::Operator => "operator",
             Self::Officer => "officer",
+            Self::Keeper => "keeper",
         }
     }
 
@@ -53,6 +57,7 @@ impl Role {
             Self::Custodian => 1,
             Self::Operator => 2,
             Self::Officer => 3,
+            Self::Keeper => 4,
         }
     }
 }
@@ -392,7 +397,7 @@ pub(super) mod tests {
         let card = card(2);
         assert_eq!(changed(&card, |_| {}), Ok(()));
         for (at, value) in
-            [(128, 4), (128, 0), (129, 39), (129, 0), (131, b'A'), (160, 1), (168, 1), (585, 1)]
+            [(128, 5), (128, 0), (129, 39), (129, 0), (131, b'A'), (160, 1), (168, 1), (585, 1)]
         {
             assert_eq!(changed(&card, |b| b[at] = value), Err(CardError::Contents), "{at}={value}");
         }

@@ -113,9 +113,19 @@ impl UnlockedCard {
         params: KdfParams,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, CardError> {
+        Self::protect_with(card, params, |salt| derive(passphrase, salt, params), rng)
+    }
+
+    /// The same under a key that `stretch` derives with `params` from a fresh salt.
+    pub fn protect_with(
+        card: Card,
+        params: KdfParams,
+        stretch: impl FnOnce(&[u8]) -> Result<SecretKey, PassphraseError>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, CardError> {
         let mut salt = [0; SALT];
         rng.fill_bytes(&mut salt);
-        let key = derive(passphrase, &salt, params)?;
+        let key = stretch(&salt)?;
         Ok(Self { card, header: Header { params, salt }, key })
     }
 

@@ -63,7 +63,7 @@ enum Typed {
 }
 
 /// Why a password was not made, or a typed one refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum PasswordError {
     /// Too short or too long.
     #[error("a password has {} to {} characters, not {length}", LENGTHS.start(), LENGTHS.end())]

@@ -7,11 +7,15 @@
 pub mod aead;
 pub mod card;
 pub mod card_file;
+pub mod contents;
 mod fields;
 pub mod generate;
 pub mod hpke;
+pub mod mfa;
 pub mod passphrase;
+pub mod qr;
 pub mod record;
+pub mod root;
 pub mod sign;
 pub mod totp;
 pub mod words;

@@ -2,8 +2,10 @@
 //! shared point and the gate's ingredient come from is not known here.
 
 use super::aead::{self, NONCE, TAG};
+use super::contents::{Contents, Sealable};
 use super::fields::{Reader, Writer};
 use crate::hex::Bytes;
+use crate::name::Factor;
 use crate::secret::{SecretBytes, SecretKey, SecretPoint};
 use crate::transcript::{Transcript, label};
 use hkdf::Hkdf;
@@ -20,7 +22,6 @@ pub const BUCKETS: [usize; 4] = [512, 2 * 1024, 8 * 1024, 64 * 1024];
 pub const MAX_SEALED: usize = 64 * 1024 + HEAD + TAG;
 
 const VERSION: u8 = 1;
-const KIND_PASSWORD: u8 = 1;
 const HEAD: usize = 1 + 32 + NONCE;
 
 /// Why a record was not sealed, read or opened.
@@ -56,6 +57,9 @@ pub enum RecordError {
     /// It opens, but what is inside is not a well-formed payload.
     #[error("the record opens, but its contents are malformed")]
     Contents,
+    /// It opens, but holds another factor than the log says.
+    #[error("the record opens, but holds something else than the {0} that the log says")]
+    OtherFactor(Factor),
 }
 
 /// What is sealed for the password factor.
@@ -74,48 +78,6 @@ impl fmt::Debug for Payload {
     }
 }
 
-impl Payload {
-    /// kind ‖ for each field: u32 length ‖ bytes, then zeros up to the bucket.
-    fn encode(&self) -> Result<SecretBytes, RecordError> {
-        let fields = [&self.login, &self.password, &self.notes];
-        let length = 1 + fields.iter().map(|field| 4 + field.len()).sum::<usize>();
-        let most = BUCKETS.into_iter().max().unwrap_or(0);
-        let bucket = BUCKETS.into_iter().find(|bucket| *bucket >= length);
-        let mut encoded = SecretBytes::zeroed(bucket.ok_or(RecordError::TooLong { length, most })?);
-        let mut to = Writer(encoded.expose_mut());
-        to.put(&[KIND_PASSWORD]);
-        for field in fields {
-            to.put(&u32::try_from(field.len()).expect("below the largest bucket").to_be_bytes());
-            to.put(field.expose());
-        }
-        Ok(encoded)
-    }
-
-    /// The inverse of [`Payload::encode`], and of nothing else.
-    fn decode(encoded: &SecretBytes) -> Result<Self, RecordError> {
-        let payload = Self::fields(&mut Reader(encoded.expose())).ok_or(RecordError::Contents)?;
-        // Padding and bucket: one comparison for both.
-        if payload.encode()?.same_as(encoded) { Ok(payload) } else { Err(RecordError::Contents) }
-    }
-
-    fn fields(from: &mut Reader) -> Option<Self> {
-        if from.u8()? != KIND_PASSWORD {
-            return None;
-        }
-        let [login, password, notes] = [field(from)?, field(from)?, field(from)?];
-        Some(Self { login, password, notes })
-    }
-}
-
-/// Copies a field into memory of its exact size.
-fn field(from: &mut Reader) -> Option<SecretBytes> {
-    let length = usize::try_from(from.u32()?).ok()?;
-    let bytes = from.take(length)?;
-    let mut field = SecretBytes::zeroed(length);
-    field.expose_mut().copy_from_slice(bytes);
-    Some(field)
-}
-
 /// A payload under the key of one credential version. Public: it is stored
 /// beside the log and opens for nobody alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -125,7 +87,7 @@ pub struct SealedPayload {
     ciphertext: Vec<u8>,
 }
 
-/// Seals a payload. `cred` names the credential version, `shared` is `S` and
+/// Seals contents. `cred` names the credential version, `shared` is `S` and
 /// `ingredient` the gate's `γ·P(cred, origin)`.
 ///
 /// HKDF-SHA-256 (RFC 5869) with salt `cred` and input `enc(S) ‖ enc(ingredient)`
@@ -134,10 +96,10 @@ pub fn seal(
     cred: &Bytes<64>,
     shared: &SecretPoint,
     ingredient: &SecretPoint,
-    payload: &Payload,
+    contents: &impl Sealable,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<SealedPayload, RecordError> {
-    let encoded = payload.encode()?;
+    let encoded = contents.encode()?;
     let (key, commit) = keys(cred, shared, ingredient);
     let nonce = aead::fresh_nonce(rng);
     let ciphertext = aead::encrypt(&key, &nonce, cred.as_ref(), encoded.expose());
@@ -154,14 +116,14 @@ impl SealedPayload {
         cred: &Bytes<64>,
         shared: &SecretPoint,
         ingredient: &SecretPoint,
-    ) -> Result<Payload, RecordError> {
+    ) -> Result<Contents, RecordError> {
         let (key, commit) = keys(cred, shared, ingredient);
         if !bool::from(commit.0.ct_eq(&self.commit.0)) {
             return Err(RecordError::WrongKey);
         }
         let encoded = aead::decrypt(&key, self.nonce.as_bytes(), cred.as_ref(), &self.ciphertext)
             .map_err(|_| RecordError::Damaged)?;
-        Payload::decode(&encoded)
+        Contents::decode(&encoded)
     }
 
     /// What the `sealed` entry names it by: `H("payload", record)`.
@@ -261,6 +223,7 @@ mod tests {
     #[test]
     fn opens_to_what_was_sealed() {
         let opened = sealed(5).open(&CRED, &point(1), &point(2)).unwrap();
+        let opened = opened.password().unwrap();
         assert_eq!(opened.login.expose(), b"root@example.com");
         assert_eq!(
             (opened.password.expose(), opened.notes.expose()),
@@ -312,14 +275,14 @@ mod tests {
         let changed = |at: usize, value: u8| {
             let mut encoded = payload(0).encode().unwrap();
             encoded.expose_mut()[at] = value;
-            Payload::decode(&encoded).map(|_| ())
+            Contents::decode(&encoded).map(|_| ())
         };
-        assert_eq!(changed(0, KIND_PASSWORD), Ok(()));
+        assert_eq!(changed(0, 1), Ok(()));
         for (at, value) in [(0, 2), (1, 255), (3, 255), (33, 1), (511, 1)] {
             assert_eq!(changed(at, value), Err(RecordError::Contents), "{at}");
         }
         let large = SecretBytes::new([payload(0).encode().unwrap().expose(), &[0; 1536]].concat());
-        assert_eq!(Payload::decode(&large).map(|_| ()), Err(RecordError::Contents));
+        assert_eq!(Contents::decode(&large).map(|_| ()), Err(RecordError::Contents));
     }
 
     #[test]
@@ -395,6 +358,7 @@ mod tests {
             let sealed = seal(&name, &shared, &ingredient, &payload, &mut StdRng::seed_from_u64(1)).unwrap();
             let read = SealedPayload::from_bytes(&sealed.to_bytes()).unwrap();
             let opened = read.open(&name, &shared, &ingredient).unwrap();
+            let opened = opened.password().unwrap();
             let back = [&opened.login, &opened.password, &opened.notes].map(|field| field.expose().to_vec());
             prop_assert_eq!(back, texts);
         }

@@ -7,31 +7,58 @@
 //! Long, because every rule of the log stands in this one file.
 
 use super::claims::{Claim, Claims, Said, Signer, Strict};
+use super::drill::Drills;
 use super::index::{self, Index};
+use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
 use super::{
-    AHEAD, Account, Begun, Ceremony, LOCKOUT, Organisation, Project, ROOM_AGE, STEP, Standing, Version,
+    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
+    Standing, Version,
 };
 use crate::event::{
-    Acceptance, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch, GivenUp,
-    GroupStatement, Hash, Line, MAX_WITNESS_POLICY, Mode, Opening, Refusal, Scope, Sealing, Signed,
-    WitnessPolicy,
+    Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,
+    GivenUp, GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Purpose,
+    Reconciliation, Refusal, Scope, Sealing, Shown, Signed, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
 use crate::log::cosignature::MAX_COSIGNATURES;
 use crate::log::note::cosigned_message;
-use crate::log::policy::Policy;
+use crate::log::policy::{Policy, PolicyFileError};
 use crate::log::roots::Roots;
 use crate::message::{
     ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
     request_digest, request_hash, targets_hash,
 };
-use crate::name::{GroupId, OrganisationId, Pseudonym, external_id};
+use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, Recipient, external_id};
 use crate::pvss::{self, GroupError, GroupKeys};
 use crate::seal::card::Role;
-use crate::time::Time;
+use crate::seal::mfa::PERIODS;
+use crate::time::{Span, Time};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a witness policy cannot be a group's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// Longer than an entry takes.
+    #[error("it is longer than {MAX_WITNESS_POLICY} bytes")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// It does not read.
+    #[error(transparent)]
+    File(#[from] PolicyFileError),
+    /// More witnesses than a kept note has lines for: it could never be satisfied.
+    #[error("it names {found} witnesses, more than {MAX_COSIGNATURES}")]
+    TooManyWitnesses {
+        /// How many it names.
+        found: usize,
+    },
+    /// It names logs, and this one is not among them.
+    #[error("it does not name this log")]
+    OtherLog,
+}
 
 /// Why an entry is refused: facts, with whoever is to blame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,10 +127,18 @@ pub enum Invalid {
     NotGivenUp(String),
     /// A witness policy cannot be used.
     #[error("the witness policy is not acceptable: {0}")]
-    WitnessPolicy(String),
+    WitnessPolicy(#[from] PolicyFault),
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
+    /// Something is sealed for an account without a root user to sign in as.
+    #[error("account '{account}' is {standing}")]
+    NotInUse {
+        /// Its slug.
+        account: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
     /// A value is not what the facts before it make it.
     #[error("the entry's {0} is not what the entries before it make it")]
     Mismatch(&'static str),
@@ -161,6 +196,23 @@ pub enum Invalid {
     /// A TOTP step is used a second time.
     #[error("custodian {0} used a code twice")]
     StepReused(String),
+    /// An account's password and the seed of its authenticator would be held by
+    /// groups that have members in common.
+    #[error("the groups that hold password and mfa of {place} would share {}", names(.shared))]
+    NotApart {
+        /// Address of the organisation, project or account.
+        place: String,
+        /// Who would be in both.
+        shared: Vec<Pseudonym>,
+    },
+    /// A ceremony for this cannot have that target.
+    #[error("a ceremony to '{purpose}' cannot be for the {factor} of this account")]
+    NotForThis {
+        /// What the ceremony is for.
+        purpose: &'static str,
+        /// What the target is.
+        factor: Factor,
+    },
     /// The quorum was not complete.
     #[error("the target was released with {found} of {needed} contributions")]
     NoQuorum {
@@ -169,6 +221,10 @@ pub enum Invalid {
         /// Contributions needed.
         needed: usize,
     },
+}
+
+fn names(pseudonyms: &[Pseudonym]) -> String {
+    pseudonyms.iter().map(Pseudonym::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl Organisation {
@@ -211,11 +267,14 @@ impl Organisation {
             versions: BTreeMap::new(),
             begun: BTreeMap::new(),
             ceremonies: BTreeMap::new(),
+            spent: BTreeMap::new(),
             listing: None,
             used_steps: BTreeMap::new(),
             wrong_codes: BTreeMap::new(),
+            drills: Drills::default(),
             unknown: BTreeMap::new(),
             rotations: Rotations::default(),
+            reconciled: BTreeSet::new(),
             index: Index::default(),
             roots,
         })
@@ -248,7 +307,7 @@ impl Organisation {
                     return Err(Invalid::Schema(entry.v));
                 }
                 self.check_time(entry.time)?;
-                self.apply_event(entry, claims)?;
+                self.apply_event(entry, leaf, claims)?;
                 self.last = entry.time;
             }
         }
@@ -281,12 +340,19 @@ impl Organisation {
         if continues { Ok(()) } else { Err(Invalid::CeremonyState("opened")) }
     }
 
-    fn apply_event(&mut self, entry: &Entry, claims: &mut dyn Claims) -> Result<(), Invalid> {
+    fn apply_event(
+        &mut self,
+        entry: &Entry,
+        leaf: &Bytes<32>,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         let actor = &entry.actor;
         match &entry.event {
             Event::VaultCreated { .. }
             | Event::OrganisationAdded { .. }
-            | Event::OrganisationCreated { .. } => Err(Invalid::Misplaced(entry.event.kind())),
+            | Event::OrganisationCreated { .. }
+            | Event::KeeperEnrolled(_)
+            | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
@@ -295,6 +361,19 @@ impl Organisation {
                 Ok(())
             }
             Event::AccountCreated { .. } => self.account_created(entry),
+            Event::AccountRenamed { account, name } => {
+                self.account_named(actor, account)?.name = Some(*name);
+                Ok(())
+            }
+            Event::AccountStandingSet { account, standing } => {
+                let found = self.account_named(actor, account)?;
+                // Said twice it would be no fact.
+                if found.standing == *standing {
+                    return Err(Invalid::Mismatch("standing"));
+                }
+                found.standing = *standing;
+                Ok(())
+            }
             Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::OperatorAdmitted(admission) => {
@@ -355,20 +434,31 @@ impl Organisation {
                 }
                 Ok(())
             }
+            Event::DrillBegun { group, epoch, nonce: _, until } => {
+                by_host(actor)?;
+                self.drill_begun(group, *epoch, *until, entry.time, leaf)
+            }
+            Event::GateProved { drill, gate_epoch, proof } => {
+                by_host(actor)?;
+                self.gate_proved(drill, *gate_epoch, proof, entry.time)
+            }
+            Event::CustodianProved { answer, step } => {
+                by_card(actor, &answer.custodian)?;
+                self.custodian_proved(answer, *step, entry.time, claims)
+            }
+            Event::DrillRefused { answer, why } => {
+                by_card(actor, &answer.custodian)?;
+                self.drill_refused(answer, *why, entry.time, claims)
+            }
+            Event::CodeGiven { ceremony, target, codes, until, shown } => {
+                by_host(actor)?;
+                self.code_given(ceremony, *target, *codes, (entry.time, *until), *shown)
+            }
             Event::Ended { ceremony, how } => {
                 by_host(actor)?;
-                let open = self.open_ceremony(ceremony, "ended")?;
-                if *how == Ending::Expired && entry.time <= open.expires {
-                    return Err(Invalid::CeremonyState("ended"));
-                }
-                open.standing = Standing::Ended(*how);
-                // What was sent is of use to an open ceremony alone: in an ended
-                // one every message is refused, known or not.
-                open.accepted_messages.clear();
-                open.refused.clear();
-                self.index.open.remove(ceremony);
-                Ok(())
+                self.ended(ceremony, *how, entry.time)
             }
+            Event::Reconciled(found) => self.reconciled(actor, found),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
             Event::Destroyed(gone) => self.destroyed(actor, gone, entry.time, claims),
@@ -387,21 +477,29 @@ impl Organisation {
         let named = index::name_of(project, slug);
         fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
         let provided = index::identifier_of(provider, id);
-        if self.index.external.contains(&provided) {
+        if self.index.external.contains_key(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
         }
         external_id(provider, id).map_err(|_| Invalid::Mismatch("external id"))?;
         self.index.accounts.insert(named, *account);
-        self.index.external.insert(provided);
+        self.index.external.insert(provided, *account);
         let kept = Account {
             project: *project,
             slug: slug.clone(),
             name: *name,
             provider: provider.clone(),
             external_id: id.clone(),
+            standing: AccountStanding::InUse,
         };
-        self.accounts.insert(*account, kept);
+        self.accounts.insert(*account, Box::new(kept));
         Ok(())
+    }
+
+    /// An account that the host's administration speaks of.
+    fn account_named(&mut self, actor: &Actor, id: &AccountId) -> Result<&mut Account, Invalid> {
+        by_host(actor)?;
+        let unknown = || Invalid::Unknown { what: "account", id: id.to_string() };
+        self.accounts.get_mut(id).map(|found| &mut **found).ok_or_else(unknown)
     }
 
     fn card_enrolled(
@@ -435,31 +533,14 @@ impl Organisation {
         if self.groups.contains_key(&statement.group) || self.group_by_slug(&statement.slug).is_some() {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
         }
-        if statement.epoch != 1 || statement.signatures.len() != statement.members.len() {
-            return Err(Invalid::Mismatch("group statement"));
-        }
-        let digest = statement.digest(&self.id);
-        self.group_keys(statement)?;
-        let g = self.g(statement);
-        let mut seen = BTreeSet::new();
-        for (member, signature) in statement.members.iter().zip(&statement.signatures) {
-            let enrolment = self.card(&member.pseudonym, Role::Custodian)?;
-            if enrolment.sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
-                return Err(Invalid::Mismatch("member"));
-            }
-            pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession).map_err(
-                |_| Invalid::NotA { who: member.pseudonym.to_string(), what: "the owner of its share key" },
-            )?;
-            claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
-        }
+        check_statement(self, statement, claims)?;
         self.groups.insert(statement.group, statement.clone());
         Ok(())
     }
 
     /// The group's share keys, decoded and checked.
     pub fn group_keys(&self, statement: &GroupStatement) -> Result<GroupKeys, Invalid> {
-        let shape = statement.shape().ok_or(Invalid::Mismatch("threshold"))?;
-        Ok(GroupKeys::new(self.g(statement), shape, &statement.share_keys())?)
+        Roll::group_keys(self, statement)
     }
 
     fn operator_admitted(
@@ -500,10 +581,8 @@ impl Organisation {
         claims.take(claim(custodian, member, &Admission::revocation_digest(admission), signature))?;
         let (group, operator) = (given.group, given.operator.clone());
         self.admissions.retain(|_, other| (other.group, &other.operator) != (group, &operator));
-        for open in &self.index.open {
-            if let Some(ceremony) = self.ceremonies.get_mut(open).filter(|c| c.operator == operator) {
-                ceremony.stopped.insert(group);
-            }
+        for ceremony in self.ceremonies.values_mut().filter(|c| c.operator == operator) {
+            ceremony.stopped.insert(group);
         }
         *self.revocations.entry(group).or_default().entry(operator).or_default() += 1;
         Ok(())
@@ -536,8 +615,10 @@ impl Organisation {
         if binding.given_up.len() != losing.len() {
             return Err(Invalid::Mismatch("list of groups that give it up"));
         }
+        self.check_binding_apart(binding)?;
         self.bindings.retain(|b| (b.scope, b.factor) != (binding.scope, binding.factor));
         self.bindings.push(binding.clone());
+        self.index.bindings.insert((binding.scope, binding.factor), binding.serial);
         self.binding_serial = binding.serial;
         Ok(())
     }
@@ -567,18 +648,18 @@ impl Organisation {
             return Some(Invalid::Mismatch("serial number"));
         }
         if set.policy.len() > MAX_WITNESS_POLICY {
-            return Some(Invalid::WitnessPolicy(format!("it is longer than {MAX_WITNESS_POLICY} bytes")));
+            return Some(PolicyFault::TooLong { length: set.policy.len() }.into());
         }
         let policy = match Policy::parse(set.policy.as_bytes()) {
             Ok(policy) => policy,
-            Err(why) => return Some(Invalid::WitnessPolicy(why.to_string())),
+            Err(why) => return Some(PolicyFault::File(why).into()),
         };
-        // More than a kept note carries could never be satisfied.
-        if policy.witnesses().len() > MAX_COSIGNATURES {
-            return Some(Invalid::WitnessPolicy(format!("it names more than {MAX_COSIGNATURES} witnesses")));
+        let found = policy.witnesses().len();
+        if found > MAX_COSIGNATURES {
+            return Some(PolicyFault::TooManyWitnesses { found }.into());
         }
         let accepted = self.log_key().is_ok_and(|key| policy.accepts(&key));
-        (!accepted).then(|| Invalid::WitnessPolicy("it does not name this log".to_owned()))
+        (!accepted).then(|| PolicyFault::OtherLog.into())
     }
 
     /// Groups other than the new one from which this binding takes something:
@@ -650,16 +731,16 @@ impl Organisation {
     }
 
     fn seal_begun(&mut self, credential: &Hash, begun: Begun) -> Result<(), Invalid> {
-        if self.begun.contains_key(credential) {
+        if self.begun.contains_key(credential) || self.versions.contains_key(credential) {
             return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
         }
         let expected =
             pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
-        let account_exists = self.accounts.contains_key(&begun.account);
-        if expected != *credential
-            || !account_exists
-            || begun.version != self.next_version(&begun.account, begun.factor)
-        {
+        let account = self.accounts.get(&begun.account).ok_or(Invalid::Mismatch("credential"))?;
+        if !account.standing.in_use() {
+            return Err(Invalid::NotInUse { account: account.slug.to_string(), standing: account.standing });
+        }
+        if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
         self.index.versions.insert((begun.account, begun.factor), begun.version);
@@ -669,15 +750,15 @@ impl Organisation {
 
     fn sealed(&mut self, actor: &Actor, sealing: &Sealing, time: Time) -> Result<(), Invalid> {
         by_host(actor)?;
+        if self.versions.contains_key(&sealing.credential) {
+            return Err(Invalid::Duplicate(sealing.address.clone()));
+        }
         let unknown = || Invalid::Unknown { what: "seal", id: sealing.credential.short() };
         let begun = self.begun.get(&sealing.credential).ok_or_else(unknown)?;
         let as_begun = (begun.origin, begun.account, begun.factor, begun.version)
             == (sealing.origin, sealing.account, sealing.factor, sealing.version);
         if !as_begun || sealing.dealing != sealing.origin {
             return Err(Invalid::Mismatch("seal"));
-        }
-        if self.versions.contains_key(&sealing.credential) {
-            return Err(Invalid::Duplicate(sealing.address.clone()));
         }
         let account = self.accounts.get(&sealing.account).ok_or(Invalid::Mismatch("account"))?;
         let as_known = account.provider == sealing.provider && account.external_id == sealing.external_id;
@@ -688,17 +769,22 @@ impl Organisation {
             super::Effective::Bound(binding, group)
                 if binding.group == sealing.group
                     && group.epoch == sealing.epoch
-                    && self.gate().epoch == sealing.gate_epoch => {}
+                    && self.gate().epoch == sealing.gate_epoch =>
+            {
+                self.check_sealing_apart(&sealing.account, sealing.factor, group)?;
+            }
             _ => return Err(Invalid::Mismatch("binding")),
         }
         self.check_rotation_of(sealing)?;
         self.note_sealed(sealing);
         let version = Version {
-            sealing: Box::new(sealing.clone()),
+            sealing: Box::new(Held::from(sealing)),
             sealed: time,
             exposed: None,
+            exposed_to_host: None,
             loose_shares: BTreeSet::new(),
         };
+        self.begun.remove(&sealing.credential);
         self.versions.insert(sealing.credential, version);
         Ok(())
     }
@@ -717,37 +803,14 @@ impl Organisation {
         }
         let signed = request_digest(&opening.ceremony);
         claims.take(claim(&opening.operator, &operator.sign_key, &signed, &opening.signature))?;
-        if self.ceremonies.contains_key(&opening.ceremony) {
+        if self.ceremonies.contains_key(&opening.ceremony) || self.spent.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
         if opening.count == 0 || opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
         self.check_seen(&opening.operator, opening.size, &opening.root)?;
-        let ceremony = Ceremony {
-            opened: time,
-            opened_size: self.size + 1,
-            opened_root: None,
-            expires: opening.expires,
-            operator: opening.operator.clone(),
-            mode: opening.mode,
-            requester_key: opening.requester_key,
-            gate_key: opening.gate_key,
-            reason: opening.reason,
-            ticket: opening.ticket,
-            targets_hash: opening.targets,
-            count: opening.count,
-            targets: Vec::new(),
-            accepted: BTreeMap::new(),
-            accepted_messages: BTreeSet::new(),
-            rejected: BTreeSet::new(),
-            refused: BTreeMap::new(),
-            released: BTreeSet::new(),
-            revealed: BTreeSet::new(),
-            stopped: BTreeSet::new(),
-            standing: Standing::Open,
-        };
-        self.index.open.insert(opening.ceremony);
+        let ceremony = Ceremony::opened(opening, time, self.size + 1);
         self.ceremonies.insert(opening.ceremony, ceremony);
         self.listing = Some(opening.ceremony);
         Ok(())
@@ -814,6 +877,7 @@ impl Organisation {
             if self.open_ceremony_for(credential).is_some() {
                 return Err(Invalid::CeremonyBusy);
             }
+            check_purpose(found.purpose, (found.targets.len() + named.len() - 1, found.count), version)?;
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             if self.admission_of(&found.operator, group, found.opened).is_none() {
                 return Err(Invalid::NotAdmitted {
@@ -821,6 +885,11 @@ impl Organisation {
                     group: group.slug.to_string(),
                 });
             }
+        }
+        let accounts = found.targets.iter().chain(credentials).filter_map(|c| self.versions.get(c));
+        let accounts: BTreeSet<_> = accounts.map(|version| version.sealing.account).collect();
+        if found.purpose == Purpose::SignIn && accounts.len() != 1 {
+            return Err(Invalid::Mismatch("list of targets"));
         }
         let complete = named_now == room;
         if complete && self.hash_of_list(found, credentials) != found.targets_hash {
@@ -838,8 +907,8 @@ impl Organisation {
     /// Hash of a ceremony's whole list, with what each target is in this log.
     fn hash_of_list(&self, ceremony: &Ceremony, rest: &[Hash]) -> Hash {
         let listed = ceremony.targets.iter().chain(rest);
-        let versions = listed.filter_map(|credential| self.versions.get(credential));
-        targets_hash(&versions.map(|v| Target::from(&*v.sealing)).collect::<Vec<_>>())
+        let target = |credential: &Hash| Some(self.versions.get(credential)?.sealing.target(credential));
+        targets_hash(&listed.filter_map(target).collect::<Vec<Target>>())
     }
 
     /// What the custodian says to have cosigned: the checkpoint that was checked,
@@ -892,7 +961,6 @@ impl Organisation {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
         claims.take(self.cosigned(acceptance, &cosign_key)?)?;
-        let mut covered = Vec::new();
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
             let version =
@@ -900,18 +968,10 @@ impl Organisation {
             let group = self.group(&version.sealing.group, version.sealing.epoch)?;
             member_key(group, who)?;
             check_admitted(open, group)?;
-            covered.push(version.sealing.credential);
         }
         let open = self.open_ceremony(&acceptance.ceremony, "accepted")?;
         open.accepted.insert(who.clone(), acceptance.targets.clone());
         open.accepted_messages.insert(message);
-        let released = open.released.clone();
-        for (target, credential) in acceptance.targets.iter().zip(covered) {
-            let version = self.versions.get_mut(&credential).filter(|_| !released.contains(target));
-            if let Some(version) = version {
-                version.loose_shares.insert((acceptance.ceremony, who.clone()));
-            }
-        }
         self.use_up(who, acceptance.step, time);
         self.wrong_codes.remove(who);
         Ok(())
@@ -919,10 +979,12 @@ impl Organisation {
 
     /// Remembers a step, and forgets those that no acceptance can name any more:
     /// its `at` is not before its ceremony's opening, its step at most one before
-    /// its `at`, and a ceremony that is not open now opens now at the earliest.
-    fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
-        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get(hash));
-        let earliest = open.filter(|c| c.expires >= time).map(|c| c.opened).min().unwrap_or(time).min(time);
+    /// its `at`, and a ceremony that is not open now opens now at the earliest. A
+    /// drill's answers are fresh.
+    pub(super) fn use_up(&mut self, who: &Pseudonym, step: u64, time: Time) {
+        let open = self.ceremonies.values();
+        let opened = open.filter(|c| c.expires >= time).map(|c| c.opened);
+        let earliest = opened.chain(self.drills.earliest_answer(time)).min().unwrap_or(time).min(time);
         let needed = (earliest.unix_seconds() / STEP).saturating_sub(1);
         let used = self.used_steps.entry(who.clone()).or_default();
         used.insert(step);
@@ -945,12 +1007,17 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("refusal {}", message.short())));
         }
         if why == Refusal::WrongCode {
-            let wrong = self.wrong_codes.entry(who.clone()).or_default();
-            // Those that no longer count beside the latest never will again.
-            wrong.retain(|at| time - *at <= LOCKOUT);
-            wrong.push(time);
+            self.wrong_code(who, time);
         }
         Ok(())
+    }
+
+    /// Counts a wrong code towards the lock-out.
+    pub(super) fn wrong_code(&mut self, who: &Pseudonym, time: Time) {
+        let wrong = self.wrong_codes.entry(who.clone()).or_default();
+        // Those that no longer count beside the latest never will again.
+        wrong.retain(|at| time - *at <= LOCKOUT);
+        wrong.push(time);
     }
 
     fn released(
@@ -987,12 +1054,58 @@ impl Organisation {
         }
         self.open_ceremony(ceremony, "released")?.released.insert(target);
         if let Some(version) = self.versions.get_mut(credential) {
-            version.exposed.get_or_insert(time);
-            version.loose_shares.retain(|(opened, _)| opened != ceremony);
+            match version.sealing.factor.recipient() {
+                Recipient::Requester => version.exposed.get_or_insert(time),
+                Recipient::Gate => version.exposed_to_host.get_or_insert(time),
+            };
         }
         Ok(())
     }
 
+    /// A ceremony leaves the state: what it was for and who took part the entries
+    /// say. Kept are the custodians whose shares came to nothing, and that its
+    /// request must not be opened again.
+    fn ended(&mut self, ceremony: &Hash, how: Ending, time: Time) -> Result<(), Invalid> {
+        let open = self.open_ceremony(ceremony, "ended")?;
+        if how == Ending::Expired && time <= open.expires {
+            return Err(Invalid::CeremonyState("ended"));
+        }
+        let Some(ended) = self.ceremonies.remove(ceremony) else { return Ok(()) };
+        for (credential, who) in ended.given_for_nothing() {
+            if let Some(version) = self.versions.get_mut(credential) {
+                version.loose_shares.insert(who.clone());
+            }
+        }
+        self.spent.insert(*ceremony, Spent { expires: ended.expires, seen: ended.seen });
+        // Others are refused for their age from now on, as `opened` and `check_seen` say.
+        let size = self.size;
+        self.spent.retain(|_, spent| spent.expires > time && spent.seen + RECENT > size);
+        Ok(())
+    }
+
+    /// What is counted as a finding is listed, each of an account that there is.
+    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let weak = found.findings.iter().filter(|f| f.what.is_standing()).count() as u64;
+        let listed = found.findings.len() as u64;
+        let agrees = weak == found.weak && listed - weak == found.unexplained;
+        if !agrees || found.findings.len() > MAX_ROOT_FINDINGS {
+            return Err(Invalid::Mismatch("list of findings"));
+        }
+        if found.period.is_some_and(|period| period.to < period.from) {
+            return Err(Invalid::Mismatch("period"));
+        }
+        if let Some(other) = found.findings.iter().find(|f| !self.accounts.contains_key(&f.account)) {
+            return Err(Invalid::Unknown { what: "account", id: other.account.to_string() });
+        }
+        if !self.reconciled.insert(found.facts) {
+            return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
+        }
+        Ok(())
+    }
+
+    /// Whoever gets the shares says that one is bad: the operator, or the host for
+    /// the gate. What the gate gets is revealed to nobody.
     fn check_notice(
         &self,
         actor: &Actor,
@@ -1001,11 +1114,57 @@ impl Organisation {
         signature: &Bytes<64>,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
-        let unknown = Invalid::CeremonyState(notice.kind());
-        let operator = &self.ceremonies.get(ceremony).ok_or(unknown)?.operator;
+        let unknown = || Invalid::CeremonyState(notice.kind());
+        let found = self.ceremonies.get(ceremony).ok_or_else(unknown)?;
+        let operator = &found.operator;
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        let version = named.and_then(|credential| self.versions.get(credential));
+        if version.is_some_and(|version| version.sealing.factor.recipient() == Recipient::Gate) {
+            by_host(actor)?;
+            if matches!(notice, Notice::Revealed(_)) {
+                return Err(unknown());
+            }
+            let said = Said::Digest(operator_notice(ceremony, target, notice));
+            let (key, signature) = (self.gate().log_key, *signature);
+            return claims.take(Claim { key, said, signature, who: Signer::Gate });
+        }
         by_card(actor, operator)?;
         let key = self.card(operator, Role::Operator)?.sign_key;
         claims.take(claim(operator, &key, &operator_notice(ceremony, target, notice), signature))
+    }
+
+    /// Codes come of a released seed alone, while the ceremony is open, and reach
+    /// no further than its window and the codes that are good at its end.
+    fn code_given(
+        &mut self,
+        ceremony: &Hash,
+        target: u64,
+        codes: u64,
+        (time, until): (Time, Time),
+        shown: Shown,
+    ) -> Result<(), Invalid> {
+        let wrong = Invalid::CeremonyState("code-given");
+        let found = self.ceremonies.get(ceremony).ok_or_else(|| wrong.clone())?;
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        let version =
+            named.and_then(|credential| self.versions.get(credential)).ok_or_else(|| wrong.clone())?;
+        let of_the_gate = version.sealing.factor.recipient() == Recipient::Gate;
+        let longest = Span::seconds(i64::from(*PERIODS.end()));
+        let in_window = time <= found.expires && time < until && until <= found.expires + longest + longest;
+        // One after the other: all but the present one for a whole period.
+        let shortest = Span::seconds(i64::from(*PERIODS.start())).0;
+        let counted = codes.checked_sub(1).and_then(|later| i64::try_from(later).ok());
+        let counted = counted.is_some_and(|later| later.saturating_mul(shortest) <= (until - time).0);
+        if !of_the_gate
+            || !found.released.contains(&target)
+            || !in_window
+            || !counted
+            || shown == Shown::Nobody
+        {
+            return Err(wrong);
+        }
+        self.open_ceremony(ceremony, "code-given")?.codes += codes;
+        Ok(())
     }
 
     fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
@@ -1069,6 +1228,21 @@ pub(super) fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Res
     Err(Invalid::NotAdmitted { operator, group })
 }
 
+/// A target of a ceremony: what it is for fixes the factors, and what the gate
+/// alone may open is never opened for anybody.
+fn check_purpose(
+    purpose: Purpose,
+    (position, count): (usize, u64),
+    version: &Version,
+) -> Result<(), Invalid> {
+    let factor = version.sealing.factor;
+    let fits = match purpose.factors() {
+        None => factor.recipient() == Recipient::Requester,
+        Some(factors) => factors.get(position) == Some(&factor) && count == factors.len() as u64,
+    };
+    if fits { Ok(()) } else { Err(Invalid::NotForThis { purpose: purpose.as_str(), factor }) }
+}
+
 /// At least `t` distinct members signed `digest`; every signature must be right.
 pub(super) fn check_quorum(
     group: &GroupStatement,
@@ -1089,7 +1263,7 @@ pub(super) fn check_quorum(
     Ok(())
 }
 
-fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Bytes<32>, Invalid> {
+pub(super) fn member_key<'a>(group: &'a GroupStatement, who: &Pseudonym) -> Result<&'a Bytes<32>, Invalid> {
     let found = group.members.iter().find(|m| m.pseudonym == *who);
     found
         .map(|m| &m.sign_key)

@@ -2,14 +2,16 @@
 //! takes time in proportion to its length. Made of the state beside it, by
 //! `apply.rs` alone; it is no part of what is stored.
 
-use crate::event::Hash;
+use crate::event::{Hash, Scope};
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Stands for texts of any length; shorter than keeping them twice.
-pub(super) type Digest = Bytes<32>;
+/// Stands for texts of any length; shorter than keeping them twice. Half of a
+/// SHA-256: whoever made two names that share one would gain that the second is
+/// refused, and a look-up compares the name itself.
+pub(super) type Digest = Bytes<16>;
 
 /// A name within a project, whose id is always as long.
 pub(super) fn name_of(project: &ProjectId, slug: &Slug) -> Digest {
@@ -22,7 +24,8 @@ pub(super) fn identifier_of(provider: &Provider, id: &str) -> Digest {
 }
 
 fn digest(first: &[u8], second: &str) -> Digest {
-    Bytes(Sha256::new().chain_update(first).chain_update([0]).chain_update(second).finalize().into())
+    let whole = Sha256::new().chain_update(first).chain_update([0]).chain_update(second).finalize();
+    Bytes(*whole.first_chunk().expect("a SHA-256 has 32 bytes"))
 }
 
 /// What is looked up by something else than its id.
@@ -32,8 +35,10 @@ pub(super) struct Index {
     pub(super) projects: BTreeMap<Slug, ProjectId>,
     /// Accounts by [`name_of`].
     pub(super) accounts: BTreeMap<Digest, AccountId>,
-    /// [`identifier_of`] each account.
-    pub(super) external: BTreeSet<Digest>,
+    /// Accounts by [`identifier_of`].
+    pub(super) external: BTreeMap<Digest, AccountId>,
+    /// Serial of the binding in force.
+    pub(super) bindings: BTreeMap<(Scope, Factor), u64>,
     /// Cards' signing keys.
     pub(super) sign_keys: BTreeSet<Bytes<32>>,
     /// Cards' cosignature keys.
@@ -42,6 +47,4 @@ pub(super) struct Index {
     pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
     /// The version that is current, destroyed or not.
     pub(super) current: BTreeMap<(AccountId, Factor), Hash>,
-    /// Ceremonies that have not ended.
-    pub(super) open: BTreeSet<Hash>,
 }

@@ -4,19 +4,26 @@
 //! machine and in an auditor's hands. It keeps nothing that the log does not
 //! say. `apply.rs` says which entries are refused, and why.
 
+mod apart;
 mod apply;
 mod claims;
+mod drill;
 mod index;
+mod past;
+mod roll;
 pub mod rotation;
 mod vault;
 
-pub use apply::Invalid;
+pub use apply::{Invalid, PolicyFault};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
-pub use vault::VaultState;
+pub use drill::{Drill, Drills, LONGEST_DRILL};
+pub use past::Past;
+pub use roll::Roll;
+pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
-    Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Mode, Refusal, Scope, Sealing, TextHash,
-    WitnessPolicy,
+    AccountStanding, Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Purpose,
+    Refusal, Scope, Sealing, Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -24,6 +31,7 @@ use crate::log::policy::Policy;
 pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
 use crate::log::{Checkpoint, Cosignature};
+use crate::message::Target;
 use crate::name::{
     AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Pseudonym, Slug, Threshold,
     VaultId,
@@ -67,13 +75,13 @@ pub struct Organisation {
     pub gates: Vec<GateEpoch>,
     /// Projects.
     pub projects: BTreeMap<ProjectId, Project>,
-    /// Accounts.
-    pub accounts: BTreeMap<AccountId, Account>,
+    /// Accounts. Boxed, as versions are: nodes of the map are seldom full.
+    pub accounts: BTreeMap<AccountId, Box<Account>>,
     /// Cards.
     pub people: BTreeMap<Pseudonym, Enrolment>,
     /// Groups.
     pub groups: BTreeMap<GroupId, GroupStatement>,
-    /// Bindings in force, one for a scope and factor.
+    /// Bindings in force, one for a scope and factor, in the order of their serials.
     pub bindings: Vec<Binding>,
     /// Bindings ever made.
     pub binding_serial: u64,
@@ -86,10 +94,15 @@ pub struct Organisation {
     pub revocations: BTreeMap<GroupId, BTreeMap<Pseudonym, u64>>,
     /// Sealed versions by credential id.
     pub versions: BTreeMap<Hash, Version>,
-    /// Credential ids for which the gate was asked, whether or not it came to a seal.
+    /// Credential ids for which the gate was asked, as long as it has not come to a
+    /// seal: what a sealed one was begun as, its version says.
     pub begun: BTreeMap<Hash, Begun>,
-    /// Ceremonies by request hash.
+    /// Open ceremonies by request hash. What one leaves behind when it ends is in
+    /// its versions and in `spent`; [`Past`] tells the rest from the entries.
     pub ceremonies: BTreeMap<Hash, Ceremony>,
+    /// Requests whose ceremony has ended, as long as nothing else would keep them
+    /// from being opened once more.
+    pub spent: BTreeMap<Hash, Spent>,
     /// The ceremony just opened whose list of targets is not complete: nothing but
     /// the rest of the list may follow.
     pub listing: Option<Hash>,
@@ -98,8 +111,14 @@ pub struct Organisation {
     /// Times of wrong codes, by custodian, since the last right one, as long as
     /// they count.
     pub wrong_codes: BTreeMap<Pseudonym, Vec<Time>>,
+    /// Who showed last when that a key is still there.
+    #[serde(skip_serializing_if = "Drills::is_empty")]
+    pub drills: Drills,
     /// Kinds of entries that a newer version wrote, and how many.
     pub unknown: BTreeMap<String, u64>,
+    /// What reconciliations found, by the hash of its record.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub reconciled: BTreeSet<Hash>,
     /// What is current, what was destroyed, and when what is renewed.
     #[serde(skip_serializing_if = "rotation::Rotations::is_empty")]
     pub rotations: rotation::Rotations,
@@ -134,10 +153,23 @@ pub struct Account {
     pub provider: Provider,
     /// The provider's identifier.
     pub external_id: String,
+    /// Whether there is a root user to sign in as.
+    #[serde(skip_serializing_if = "AccountStanding::in_use")]
+    pub standing: AccountStanding,
+}
+
+/// A request that was answered.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Spent {
+    /// End of its window: it cannot be opened then, whoever signed it.
+    pub expires: Time,
+    /// Size of the log that its operator saw: [`RECENT`] entries later it is too
+    /// old.
+    pub seen: u64,
 }
 
 /// A seal that was begun.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 pub struct Begun {
     /// Its dealing.
     pub origin: Hash,
@@ -149,19 +181,50 @@ pub struct Begun {
     pub version: u64,
 }
 
+/// What is kept of a version's sealing: all but what its account says, and its
+/// credential id, under which it is found.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Held {
+    /// Whose.
+    pub account: AccountId,
+    /// Which factor.
+    pub factor: Factor,
+    /// Which version, from 1; never repeats.
+    pub version: u64,
+    /// Who can open it.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Gate epoch of the second ingredient.
+    pub gate_epoch: u64,
+    /// Hash of the sealed payload.
+    pub payload: Hash,
+    /// Id of the dealing that holds its shares now.
+    pub dealing: Hash,
+    /// Id of its first dealing.
+    pub origin: Hash,
+    /// Where the password came from.
+    pub made: Made,
+    /// To whom it was shown.
+    pub shown: Shown,
+}
+
 /// A sealed version and what became of it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Version {
     /// As it was sealed.
-    pub sealing: Box<Sealing>,
+    pub sealing: Box<Held>,
     /// When.
     pub sealed: Time,
     /// When the gate's ingredient was first given out for it.
     pub exposed: Option<Time>,
-    /// Ceremonies and custodians whose share of it was accepted and which no
-    /// release came of so far: [`Organisation::weakened`] counts the custodians
-    /// of those whose ceremony has ended.
-    pub loose_shares: BTreeSet<(Hash, Pseudonym)>,
+    /// When the gate itself first opened it, to answer with what it makes of it:
+    /// since then a hostile host knows what is sealed, though nobody was given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposed_to_host: Option<Time>,
+    /// Custodians whose share of it was accepted in a ceremony that ended without a
+    /// release of it.
+    pub loose_shares: BTreeSet<Pseudonym>,
 }
 
 /// How a ceremony stands.
@@ -179,6 +242,8 @@ pub enum Standing {
 pub struct Ceremony {
     /// When it opened.
     pub opened: Time,
+    /// Log size that its operator saw when asking.
+    pub seen: u64,
     /// Log size just after its opening: what every custodian must have checked.
     pub opened_size: u64,
     /// The log's root at that size, once the list of targets is complete. It stays
@@ -188,6 +253,9 @@ pub struct Ceremony {
     pub expires: Time,
     /// Who asked.
     pub operator: Pseudonym,
+    /// Why in kind.
+    #[serde(skip_serializing_if = "is_to_open")]
+    pub purpose: Purpose,
     /// Room or files.
     pub mode: Mode,
     /// HPKE key of the requester.
@@ -218,11 +286,24 @@ pub struct Ceremony {
     pub released: BTreeSet<u64>,
     /// Targets that were revealed.
     pub revealed: BTreeSet<u64>,
+    /// Codes that the gate gave.
+    #[serde(skip_serializing_if = "no_codes")]
+    pub codes: u64,
     /// Groups that took the operator's admission back while it was open: it
     /// stays stopped for them, whatever they admit later.
     pub stopped: BTreeSet<GroupId>,
     /// How it stands.
     pub standing: Standing,
+}
+
+// What older logs cannot have is left out of the stored state where it is
+// absent, so that what they add up to is written as it was.
+fn is_to_open(purpose: &Purpose) -> bool {
+    *purpose == Purpose::Open
+}
+
+fn no_codes(codes: &u64) -> bool {
+    *codes == 0
 }
 
 /// Which group would hold a new version, or why none would.
@@ -243,7 +324,7 @@ impl Organisation {
 
     /// `g` of a group in its present epoch.
     pub fn g(&self, group: &GroupStatement) -> Hash {
-        pvss::group_id(&self.vault, &self.id, &group.group, group.epoch)
+        Roll::g(self, group)
     }
 
     /// A group by the name in its address.
@@ -259,7 +340,21 @@ impl Organisation {
     /// An account by the names in its address.
     pub fn account_by_slugs(&self, project: &Slug, account: &Slug) -> Option<(&AccountId, &Account)> {
         let (id, _) = self.project_by_slug(project)?;
-        self.accounts.get_key_value(self.index.accounts.get(&index::name_of(id, account))?)
+        self.account_in(id, account)
+    }
+
+    /// An account of a project by its name.
+    pub fn account_in(&self, project: &ProjectId, account: &Slug) -> Option<(&AccountId, &Account)> {
+        let found = self.accounts.get_key_value(self.index.accounts.get(&index::name_of(project, account))?);
+        found.map(|(id, found)| (id, &**found)).filter(|(_, found)| found.slug == *account)
+    }
+
+    /// An account by its provider's identifier.
+    pub fn account_by_external(&self, provider: &Provider, id: &str) -> Option<(&AccountId, &Account)> {
+        let found =
+            self.accounts.get_key_value(self.index.external.get(&index::identifier_of(provider, id))?);
+        let found = found.map(|(key, found)| (key, &**found));
+        found.filter(|(_, found)| found.provider == *provider && found.external_id == id)
     }
 
     /// `org/group`.
@@ -284,31 +379,88 @@ impl Organisation {
 
     /// The binding that applies to an account: the narrowest scope wins.
     pub fn binding_of(&self, account: &AccountId, factor: Factor) -> Effective<'_> {
-        let project = self.accounts.get(account).map(|a| a.project);
-        let applies = |binding: &&Binding| {
-            binding.factor == factor
-                && match &binding.scope {
-                    Scope::Organisation => true,
-                    Scope::Project(id) => Some(*id) == project,
-                    Scope::Account(id) => id == account,
-                }
-        };
-        let narrowest = self.bindings.iter().filter(applies).max_by_key(|binding| binding.scope);
-        match narrowest.and_then(|b| Some((b, self.groups.get(&b.group)?))) {
+        let project = self.accounts.get(account).map(|a| Scope::Project(a.project));
+        let scopes = [Some(Scope::Account(*account)), project, Some(Scope::Organisation)];
+        self.narrowest(scopes.into_iter().flatten(), factor)
+    }
+
+    /// The binding that would apply to a new account of a project.
+    pub fn binding_in(&self, project: &ProjectId, factor: Factor) -> Effective<'_> {
+        self.narrowest([Scope::Project(*project), Scope::Organisation].into_iter(), factor)
+    }
+
+    /// The binding of the first of these scopes that has one.
+    fn narrowest(&self, mut scopes: impl Iterator<Item = Scope>, factor: Factor) -> Effective<'_> {
+        let bound = scopes.find_map(|scope| {
+            let serial = self.index.bindings.get(&(scope, factor))?;
+            let place = self.bindings.binary_search_by_key(serial, |binding| binding.serial).ok()?;
+            self.bindings.get(place)
+        });
+        match bound.and_then(|b| Some((b, self.groups.get(&b.group)?))) {
             Some((binding, group)) => Effective::Bound(binding, group),
             None => Effective::Unbound,
         }
     }
 
-    /// Versions of an account, oldest first.
+    /// Versions of an account, oldest first. Found by their ids, which follow from
+    /// account, factor and number: no other version is looked at.
     pub fn versions_of(&self, account: &AccountId, factor: Factor) -> Vec<(&Hash, &Version)> {
-        let mut found: Vec<_> = self
-            .versions
-            .iter()
-            .filter(|(_, v)| v.sealing.account == *account && v.sealing.factor == factor)
-            .collect();
-        found.sort_by_key(|(_, v)| v.sealing.version);
-        found
+        let begun = 1..self.next_version(account, factor);
+        begun
+            .filter_map(|version| self.versions.get_key_value(&self.credential(account, factor, version)))
+            .collect()
+    }
+
+    /// `cred` of a version of an account.
+    fn credential(&self, account: &AccountId, factor: Factor, version: u64) -> Hash {
+        pvss::credential_id(&self.vault, &self.id, account, factor, version)
+    }
+
+    /// What a credential id stands for: whose version it is, sealed or only begun.
+    pub fn begun(&self, credential: &Hash) -> Option<Begun> {
+        let as_sealed = |version: &Version| {
+            let Held { origin, account, factor, version, .. } = *version.sealing;
+            Begun { origin, account, factor, version }
+        };
+        self.versions.get(credential).map(as_sealed).or_else(|| self.begun.get(credential).copied())
+    }
+
+    /// A version as its entry has it: an account's name and identifier are what
+    /// they were at the sealing, for nothing changes them.
+    pub fn sealing(&self, credential: &Hash) -> Option<Sealing> {
+        let Held {
+            account,
+            factor,
+            version,
+            group,
+            epoch,
+            gate_epoch,
+            payload,
+            dealing,
+            origin,
+            made,
+            shown,
+        } = *self.versions.get(credential)?.sealing;
+        let known = self.accounts.get(&account)?;
+        let (address, provider) = (self.address(&account), known.provider.clone());
+        let (credential, external_id) = (*credential, known.external_id.clone());
+        Some(Sealing {
+            credential,
+            account,
+            factor,
+            version,
+            group,
+            epoch,
+            gate_epoch,
+            payload,
+            dealing,
+            origin,
+            address,
+            provider,
+            external_id,
+            made,
+            shown,
+        })
     }
 
     /// The number of the next version: never one that was begun before.
@@ -335,19 +487,14 @@ impl Organisation {
 
     /// The ceremony that is open for a version, if there is one.
     pub fn open_ceremony_for(&self, credential: &Hash) -> Option<(&Hash, &Ceremony)> {
-        let open = self.index.open.iter().filter_map(|hash| self.ceremonies.get_key_value(hash));
-        open.into_iter().find(|(_, c)| c.standing == Standing::Open && c.targets.contains(credential))
+        self.ceremonies.iter().find(|(_, c)| c.targets.contains(credential))
     }
 
     /// Distinct custodians who contributed to a version in ceremonies that ended
     /// without a release. A share of a dealing is the same every time, so who
     /// gave it twice gave one.
     pub fn weakened(&self, credential: &Hash) -> usize {
-        let Some(version) = self.versions.get(credential) else { return 0 };
-        let came_to_nothing =
-            |ceremony| self.ceremonies.get(ceremony).is_some_and(|c| c.came_to_nothing(credential));
-        let loose = version.loose_shares.iter().filter(|(ceremony, _)| came_to_nothing(ceremony));
-        loose.map(|(_, custodian)| custodian).collect::<BTreeSet<_>>().len()
+        self.versions.get(credential).map_or(0, |version| version.loose_shares.len())
     }
 
     /// Until when a custodian is locked out, if it is.
@@ -363,6 +510,12 @@ impl Organisation {
     pub fn policy_of(&self, group: &GroupId) -> Option<Policy> {
         let set = self.witness_policies.get(group)?;
         Some(Policy::parse(set.policy.as_bytes()).expect("a policy is parsed before it is entered"))
+    }
+
+    /// Keys of the witnesses that any group's policy names.
+    pub fn witness_keys(&self) -> Vec<VerifierKey> {
+        let policies = self.witness_policies.keys().filter_map(|group| self.policy_of(group));
+        policies.flat_map(|policy| policy.keys().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// A custodian's cosignature of this log's checkpoint with a size and root,
@@ -403,11 +556,48 @@ impl Ceremony {
         !self.stopped.contains(&group.group)
     }
 
-    /// Whether it ended without a release of this version.
-    fn came_to_nothing(&self, credential: &Hash) -> bool {
-        let target = (0u64..).zip(&self.targets).find(|(_, c)| *c == credential);
-        let released = target.is_some_and(|(index, _)| self.released.contains(&index));
-        matches!(self.standing, Standing::Ended(_)) && !released
+    /// Versions that were not released, with the custodians whose share of them was
+    /// accepted.
+    fn given_for_nothing(&self) -> impl Iterator<Item = (&Hash, &Pseudonym)> {
+        let unreleased = (0u64..).zip(&self.targets).filter(|(index, _)| !self.released.contains(index));
+        unreleased.flat_map(|(index, credential)| {
+            let gave = self.accepted.iter().filter(move |(_, covered)| covered.contains(&index));
+            gave.map(move |(who, _)| (credential, who))
+        })
+    }
+}
+
+impl Held {
+    /// It as a target of a request.
+    pub fn target(&self, credential: &Hash) -> Target {
+        Target {
+            credential: *credential,
+            account: self.account,
+            factor: self.factor,
+            version: self.version,
+            payload: self.payload,
+            dealing: self.dealing,
+            group: self.group,
+            epoch: self.epoch,
+        }
+    }
+}
+
+impl From<&Sealing> for Held {
+    fn from(sealing: &Sealing) -> Self {
+        Self {
+            account: sealing.account,
+            factor: sealing.factor,
+            version: sealing.version,
+            group: sealing.group,
+            epoch: sealing.epoch,
+            gate_epoch: sealing.gate_epoch,
+            payload: sealing.payload,
+            dealing: sealing.dealing,
+            origin: sealing.origin,
+            made: sealing.made,
+            shown: sealing.shown,
+        }
     }
 }
 

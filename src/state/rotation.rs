@@ -5,7 +5,7 @@
 
 use super::apply::{by_card, by_host, check_admitted, check_quorum, claim};
 use super::claims::Claims;
-use super::{Invalid, Organisation, Standing, Version};
+use super::{Held, Invalid, Organisation, Standing, Version};
 use crate::event::{
     Accepts, Actor, Because, Destruction, Hash, RotationBegun, RotationPolicy, RotationSettled, Scope,
     Sealing, Shown,
@@ -200,9 +200,10 @@ impl Organisation {
     }
 
     /// Groups whose quorum must agree to a rotation policy: those that hold a
-    /// version in its scope.
+    /// version of a password in its scope, for it is passwords that are renewed.
     pub fn holders_within(&self, scope: &Scope) -> BTreeSet<GroupId> {
-        let held = self.versions.values().filter(|v| self.is_within(&v.sealing.account, scope));
+        let passwords = self.versions.values().filter(|v| v.sealing.factor == Factor::Password);
+        let held = passwords.filter(|v| self.is_within(&v.sealing.account, scope));
         held.map(|v| v.sealing.group).collect()
     }
 
@@ -367,7 +368,7 @@ impl Organisation {
             }
             Accepts::New => {
                 self.index.current.insert((running.account, running.factor), *credential);
-                if *handed == Shown::Screen {
+                if matches!(handed, Shown::Screen | Shown::File) {
                     self.rotations.handled.insert(*credential, who.clone());
                 }
             }
@@ -432,7 +433,7 @@ impl Organisation {
     }
 
     /// A version whose record is gone can be asked for no more.
-    pub(super) fn check_there(&self, credential: &Hash, sealing: &Sealing) -> Result<(), Invalid> {
+    pub(super) fn check_there(&self, credential: &Hash, sealing: &Held) -> Result<(), Invalid> {
         if !self.rotations.destroyed.contains_key(credential) {
             return Ok(());
         }

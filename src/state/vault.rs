@@ -1,15 +1,23 @@
-//! What the vault's own log adds up to.
+//! What the vault's own log adds up to: the organisations, and who can bring the
+//! gate's root back.
 
-use super::apply::{by_host, check_gate_epoch};
+use super::apply::{by_host, check_gate_epoch, claim};
+use super::roll::{Roll, check_statement};
 use super::{Claims, Invalid, Organisation, Strict};
-use crate::event::{Actor, Entry, Event, GateEpoch, Line, SCHEMA};
+use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Keeper, Line, RootDealing, SCHEMA};
 use crate::hex::Bytes;
-use crate::name::{OrganisationId, Origin, Slug, VaultId};
+use crate::log::note::{KeyType, NoteError, VerifierKey};
+use crate::name::{OrganisationId, Origin, Pseudonym, Slug, VaultId};
+use crate::seal::card::Role;
 use crate::time::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The vault itself.
+/// The name of the one group that the vault's own log has.
+pub const RECOVERY: &str = "recovery";
+
+/// The vault itself. What only a vault with keepers has is left out of the stored
+/// state where there is nothing: that of older vaults stays what it was.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct VaultState {
     /// Entries so far.
@@ -26,16 +34,28 @@ pub struct VaultState {
     pub organisations: BTreeMap<OrganisationId, Slug>,
     /// Leaf hash of the first entry of each one's log.
     pub first_entries: BTreeMap<OrganisationId, Bytes<32>>,
+    /// Cards of keepers.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub keepers: BTreeMap<Pseudonym, Keeper>,
+    /// The keepers who bring the gate's root back together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<GroupStatement>,
+    /// What was dealt to just that group, by epoch of the gate.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dealt: BTreeMap<u64, RootDealing>,
+    /// Leaf hash of this log's own first entry, which keepers' cards pin.
+    #[serde(skip)]
+    pub first_entry: Bytes<32>,
 }
 
 impl VaultState {
-    /// Begins with the log's first line; verifies its signature.
-    pub fn begin(line: &Line) -> Result<Self, Invalid> {
-        Self::begin_claiming(line, &mut Strict)
+    /// Begins with the log's first line and its leaf hash; verifies its signature.
+    pub fn begin(line: &Line, leaf: &Bytes<32>) -> Result<Self, Invalid> {
+        Self::begin_claiming(line, leaf, &mut Strict)
     }
 
     /// As [`VaultState::begin`], but the signature goes to `claims`.
-    pub fn begin_claiming(line: &Line, claims: &mut dyn Claims) -> Result<Self, Invalid> {
+    pub fn begin_claiming(line: &Line, leaf: &Bytes<32>, claims: &mut dyn Claims) -> Result<Self, Invalid> {
         let Line::Known(entry) = line else { return Err(Invalid::FirstEntry) };
         let Entry { v: SCHEMA, time, actor: Actor::Host, event } = &**entry else {
             return Err(Invalid::FirstEntry);
@@ -52,11 +72,25 @@ impl VaultState {
             gates: vec![gate.clone()],
             organisations: BTreeMap::new(),
             first_entries: BTreeMap::new(),
+            keepers: BTreeMap::new(),
+            recovery: None,
+            dealt: BTreeMap::new(),
+            first_entry: *leaf,
         })
     }
 
-    /// Adds a line.
-    pub fn apply(&mut self, line: &Line, _leaf: &Bytes<32>) -> Result<(), Invalid> {
+    /// Adds a line and verifies its signatures. On an error the state is as before.
+    pub fn apply(&mut self, line: &Line, leaf: &Bytes<32>) -> Result<(), Invalid> {
+        self.apply_claiming(line, leaf, &mut Strict)
+    }
+
+    /// As [`VaultState::apply`], but signatures go to `claims`.
+    pub fn apply_claiming(
+        &mut self,
+        line: &Line,
+        _leaf: &Bytes<32>,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         if let Line::Known(entry) = line {
             if entry.v != SCHEMA {
                 return Err(Invalid::Schema(entry.v));
@@ -73,11 +107,60 @@ impl VaultState {
                     self.organisations.insert(*organisation, slug.clone());
                     self.first_entries.insert(*organisation, *first_entry);
                 }
+                Event::KeeperEnrolled(keeper) => self.keeper_enrolled(keeper, claims)?,
+                Event::GroupFormed(statement) => self.recovery_formed(statement, claims)?,
+                Event::GateRootDealt(dealing) => self.root_dealt(dealing)?,
                 other => return Err(Invalid::Misplaced(other.kind())),
             }
             self.last = entry.time;
         }
         self.size += 1;
+        Ok(())
+    }
+
+    fn keeper_enrolled(&mut self, keeper: &Keeper, claims: &mut dyn Claims) -> Result<(), Invalid> {
+        let key_taken = self.keepers.values().any(|other| other.sign_key == keeper.sign_key);
+        if key_taken || self.keepers.contains_key(&keeper.pseudonym) {
+            return Err(Invalid::Duplicate(keeper.pseudonym.to_string()));
+        }
+        let digest = keeper.digest(&self.vault, &self.first_entry);
+        claims.take(claim(&keeper.pseudonym, &keeper.sign_key, &digest, &keeper.signature))?;
+        self.keepers.insert(keeper.pseudonym.clone(), keeper.clone());
+        Ok(())
+    }
+
+    /// A later group takes the place of the one before, to which nothing counts as
+    /// dealt any more.
+    fn recovery_formed(
+        &mut self,
+        statement: &GroupStatement,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        if statement.slug.as_str() != RECOVERY {
+            return Err(Invalid::Mismatch("name of the group"));
+        }
+        if self.recovery.as_ref().is_some_and(|before| before.group == statement.group) {
+            return Err(Invalid::Duplicate(RECOVERY.to_owned()));
+        }
+        check_statement(self, statement, claims)?;
+        self.recovery = Some(statement.clone());
+        self.dealt.clear();
+        Ok(())
+    }
+
+    fn root_dealt(&mut self, dealing: &RootDealing) -> Result<(), Invalid> {
+        let unknown = |what, id| Invalid::Unknown { what, id };
+        let to = self.recovery.as_ref().filter(|g| (g.group, g.epoch) == (dealing.group, dealing.epoch));
+        if to.is_none() {
+            return Err(unknown("group", dealing.group.to_string()));
+        }
+        if !self.gates.iter().any(|gate| gate.epoch == dealing.gate_epoch) {
+            return Err(unknown("epoch of the gate", dealing.gate_epoch.to_string()));
+        }
+        if self.dealt.contains_key(&dealing.gate_epoch) {
+            return Err(Invalid::Duplicate(format!("dealing of the gate's root {}", dealing.gate_epoch)));
+        }
+        self.dealt.insert(dealing.gate_epoch, dealing.clone());
         Ok(())
     }
 
@@ -91,8 +174,46 @@ impl VaultState {
         if as_added && of_vault { Ok(()) } else { Err(Invalid::OtherLogBegun) }
     }
 
+    /// The key that signs this log's checkpoints.
+    pub fn log_key(&self) -> Result<VerifierKey, NoteError> {
+        let origin = Origin::of_log(&self.origin, &self.vault.into());
+        let gate = self.gates.last().expect("a log begins with its first gate epoch");
+        VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key)
+    }
+
     /// An organisation by the name in its address.
     pub fn by_slug(&self, slug: &Slug) -> Option<&OrganisationId> {
         self.organisations.iter().find(|(_, s)| *s == slug).map(|(id, _)| id)
+    }
+
+    /// The gate's present epoch.
+    pub fn gate(&self) -> &GateEpoch {
+        self.gates.last().expect("a vault begins with a gate epoch")
+    }
+}
+
+impl Roll for VaultState {
+    fn vault(&self) -> VaultId {
+        self.vault
+    }
+
+    fn id(&self) -> OrganisationId {
+        self.vault.into()
+    }
+
+    fn first_entry(&self) -> Bytes<32> {
+        self.first_entry
+    }
+
+    fn enrolled(&self, who: &Pseudonym) -> Option<(Role, &Bytes<32>)> {
+        self.keepers.get(who).map(|keeper| (Role::Keeper, &keeper.sign_key))
+    }
+
+    fn member_role(&self) -> Role {
+        Role::Keeper
+    }
+
+    fn eligible(&self) -> Vec<&Pseudonym> {
+        self.keepers.keys().collect()
     }
 }

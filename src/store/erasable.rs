@@ -34,20 +34,32 @@ const SLACK: usize = 4;
 
 /// `512 zeros ‖ record ‖ zeros` to a length of `M + 4 + k·(U−4)`, `k ≥ 1`.
 pub(super) fn wrap(record: &[u8]) -> Vec<u8> {
-    let pages = (ZEROS + record.len() - LEAST_LOCAL - SLACK).div_ceil(OVERFLOW);
-    let mut body = Vec::with_capacity(LEAST_LOCAL + SLACK + pages * OVERFLOW);
+    let length = wrapped(record.len());
+    let mut body = Vec::with_capacity(length);
     body.resize(ZEROS, 0);
     body.extend_from_slice(record);
-    body.resize(LEAST_LOCAL + SLACK + pages * OVERFLOW, 0);
+    body.resize(length, 0);
     body
 }
 
-/// The record of this length in a body; `None` if the body is shorter.
-pub(super) fn unwrap(mut body: Vec<u8>, length: usize) -> Option<Vec<u8>> {
+/// The record of this length in a body, and whether the rest of the body is just
+/// what [`wrap`] makes; `None` if the body is shorter.
+///
+/// A record whose padding was changed is itself whole, and most of a short one's
+/// body is padding: it is read all the same, so that a flipped bit there keeps
+/// nobody from opening it. That it is not as it was written, verification says.
+pub(super) fn unwrap(mut body: Vec<u8>, length: usize) -> Option<(Vec<u8>, bool)> {
     let end = ZEROS.checked_add(length).filter(|end| *end <= body.len())?;
+    let zeros = |bytes: Option<&[u8]>| bytes.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    let as_made = body.len() == wrapped(length) && zeros(body.get(..ZEROS)) && zeros(body.get(end..));
     body.truncate(end);
     body.drain(..ZEROS);
-    Some(body)
+    Some((body, as_made))
+}
+
+/// Length of the body of a record.
+fn wrapped(record: usize) -> usize {
+    LEAST_LOCAL + SLACK + (ZEROS + record - LEAST_LOCAL - SLACK).div_ceil(OVERFLOW) * OVERFLOW
 }
 
 #[cfg(test)]
@@ -64,8 +76,25 @@ mod tests {
             let local = LEAST_LOCAL + (row - LEAST_LOCAL) % OVERFLOW;
             prop_assert!(row > PAGE - 35 && local <= PAGE - 35);
             prop_assert!(body[..local].iter().all(|byte| *byte == 0));
-            prop_assert_eq!(unwrap(body, length), Some(record));
+            prop_assert_eq!(unwrap(body, length), Some((record, true)));
         }
+
+        #[test]
+        fn a_changed_byte_of_the_padding_is_noticed(length in 0usize..10_000, at in 0usize..20_000, byte in 1u8..) {
+            let record = vec![7; length];
+            let mut body = wrap(&record);
+            let at = at % body.len();
+            prop_assume!(!(ZEROS..ZEROS + length).contains(&at));
+            body[at] = byte;
+            prop_assert_eq!(unwrap(body, length), Some((record, false)));
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_lengthened_is_noticed() {
+        let mut body = wrap(&[7; 9]);
+        body.extend([0; OVERFLOW]);
+        assert_eq!(unwrap(body, 9), Some((vec![7; 9], false)));
     }
 
     #[test]

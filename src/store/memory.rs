@@ -2,8 +2,8 @@
 //! above. It keeps the whole contract but durability, and nothing is wiped.
 
 use super::{
-    Append, Batch, Damage, Erasure, Head, Receipt, RecordKey, Store, StoreError, check_batch, check_range,
-    extend,
+    Append, Batch, Damage, Erasure, Found, Head, Receipt, RecordKey, Store, StoreError, check_batch,
+    check_range, extend,
 };
 use crate::log::{EntryBytes, Frontier, Hash};
 use crate::name::OrganisationId;
@@ -122,6 +122,17 @@ impl Contents {
     /// Checks everything first, then applies what can no longer fail.
     fn commit(&mut self, batch: Batch) -> Result<Receipt, StoreError> {
         check_batch(&batch)?;
+        for found in &batch.made_from {
+            let same = match found {
+                Found::Checkpoint(log, text) => {
+                    self.logs.get(log).is_some_and(|log| log.head.checkpoint == *text)
+                }
+                Found::Projection(key, bytes) => self.projections.get(key) == bytes.as_ref(),
+            };
+            if !same {
+                return Err(StoreError::Replaced { log: found.log() });
+            }
+        }
         let frontiers: Result<Vec<Frontier>, _> =
             batch.appends.iter().map(|append| extend(self.frontier(&append.log), append)).collect();
         let frontiers = frontiers?;
@@ -145,6 +156,9 @@ impl Contents {
             self.records.remove(key);
         }
         self.records.extend(batch.put_records);
+        for key in &batch.delete_projections {
+            self.projections.remove(key);
+        }
         self.projections.extend(batch.projections);
         Ok(receipt)
     }

@@ -23,6 +23,9 @@ pub const MAX_NAME: usize = 255;
 /// Largest log. Far above what can be reached; a stored size above it is damage.
 pub const MAX_SIZE: u64 = 1 << 40;
 
+/// Entries that are looked through at once.
+const PIECE: usize = 512;
+
 /// Entries that go to the end of one log, and the checkpoint that covers them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Append {
@@ -47,7 +50,7 @@ pub struct RecordKey {
 }
 
 /// What one commit writes, all or nothing. Appends come first, at most one a
-/// log; then records are deleted, then put; then projections are put.
+/// log; then records are deleted, then put; then projections likewise.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     /// Entries.
@@ -58,9 +61,31 @@ pub struct Batch {
     /// Records to destroy. That one is absent is no error, so that an
     /// interrupted destruction can be repeated.
     pub delete_records: Vec<RecordKey>,
+    /// Projections to remove. That one is absent is no error.
+    pub delete_projections: Vec<RecordKey>,
     /// Projections to write or replace. They must hold nothing that has to be
     /// erased: their old bytes are not hunted down.
     pub projections: Vec<(RecordKey, Vec<u8>)>,
+    /// What it was made from. Unless all of it is still so, the batch is refused.
+    pub made_from: Vec<Found>,
+}
+
+/// Something that was read, and from which a batch was made that replaces it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The signed checkpoint of a log.
+    Checkpoint(OrganisationId, String),
+    /// A projection, or that there was none of that name.
+    Projection(RecordKey, Option<Vec<u8>>),
+}
+
+impl Found {
+    fn log(&self) -> OrganisationId {
+        match self {
+            Self::Checkpoint(log, _) => *log,
+            Self::Projection(key, _) => key.log,
+        }
+    }
 }
 
 /// The end of one log, read at one moment.
@@ -166,6 +191,39 @@ impl std::fmt::Display for Damage {
     }
 }
 
+/// Rows of a database that no log accounts for: whoever can write to it could keep
+/// things there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stray {
+    /// Entries, records or projections under the number of no log.
+    Rows {
+        /// What they are.
+        what: &'static str,
+        /// Number of the log that they claim.
+        log: i64,
+        /// How many there are.
+        count: u64,
+    },
+    /// A record's contents, by their number, that no record names.
+    Body(i64),
+    /// A log under a number that no store gives.
+    Number(OrganisationId, i64),
+}
+
+impl std::fmt::Display for Stray {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows { what, log, count } => {
+                write!(f, "{what} under the number {log}, which is no log's: {count}")
+            }
+            Self::Body(number) => write!(f, "a record's contents, number {number}, which no record names"),
+            Self::Number(log, number) => {
+                write!(f, "log {} lies under the number {number}, which no log is given", log.0.short())
+            }
+        }
+    }
+}
+
 /// Why the store did not do what was asked. After a failed commit, see
 /// [`StoreError::nothing_written`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -179,6 +237,12 @@ pub enum StoreError {
         expected: u64,
         /// Size that it has.
         found: u64,
+    },
+    /// What the batch was made from is no longer so; read it again and decide anew.
+    #[error("somebody else has replaced what was read of log {}", log.0.short())]
+    Replaced {
+        /// The log.
+        log: OrganisationId,
     },
     /// The checkpoint does not state the size and root after the append, or is
     /// no checkpoint.
@@ -302,6 +366,7 @@ impl StoreError {
     pub fn nothing_written(&self) -> bool {
         match self {
             Self::Conflict { .. }
+            | Self::Replaced { .. }
             | Self::NotCovered { .. }
             | Self::LogTwice { .. }
             | Self::NoSuchLog { .. }
@@ -332,9 +397,11 @@ impl StoreError {
 ///
 /// **Serialised.** Commits of all handles and processes happen one after the
 /// other. An append names the size it was made for; of two made for one size
-/// the second fails with `Conflict` and writes nothing. Handles wait for each
-/// other for a while before they fail with `Busy`. The lock is held inside
-/// `commit` only.
+/// the second fails with `Conflict` and writes nothing. Of two that were made
+/// from one checkpoint or projection and say so ([`Batch::made_from`]) the second
+/// fails with `Replaced`, unless the first put back just what it had found.
+/// Handles wait for each other for a while before they fail with `Busy`. The lock
+/// is held inside `commit` only.
 ///
 /// **Reads** see every commit that returned before they began, from whatever
 /// handle, and nothing of a commit that has not finished. Two reads are two
@@ -374,6 +441,18 @@ pub trait Store {
     /// `Outside` if the log ends before the range does.
     fn leaf_hashes(&self, log: &OrganisationId, range: Range<u64>) -> Result<Vec<Hash>, StoreError>;
 
+    /// The entries that contain a text, with their indices, each checked against its
+    /// stored leaf hash. A filter, so that few of a long log's entries are read as
+    /// what they are: who asks looks at what the entry says.
+    fn entries_with(&self, log: &OrganisationId, text: &str) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        let (size, mut found) = (self.size(log)?, Vec::new());
+        for start in (0..size).step_by(PIECE) {
+            let entries = self.entries(log, start..size.min(start + PIECE as u64))?;
+            found.extend((start..).zip(entries).filter(|(_, entry)| entry.as_str().contains(text)));
+        }
+        Ok(found)
+    }
+
     /// A record; `None` if there is none of that name.
     fn record(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -401,7 +480,7 @@ fn check_batch(batch: &Batch) -> Result<(), StoreError> {
             return Err(StoreError::LogTwice { log: append.log });
         }
     }
-    batch.delete_records.iter().try_for_each(check_name)?;
+    batch.delete_records.iter().chain(&batch.delete_projections).try_for_each(check_name)?;
     for (key, bytes) in batch.put_records.iter().chain(&batch.projections) {
         check_name(key)?;
         if bytes.len() > MAX_RECORD {

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i32 = 0x7772_6675;
 /// in SQLite's `user_version`, which belongs to the same transaction as the
 /// tables, and can be read before any table is known. Never edit a published
 /// one: add the next.
-pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1];
+pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2];
 
 /// Entries: `position` = log number · 2⁴⁰ + index, so that a log's entries lie
 /// together in order in one tree, and an append goes to its end. The frontier
@@ -54,6 +54,11 @@ const FORMAT_1: &str = "
         PRIMARY KEY (log, name)
     ) STRICT;
 ";
+
+/// States have another form: those of before are put aside under another name
+/// until [`crate::vault`] has written them anew from the entries, which it can
+/// finish after a crash.
+const FORMAT_2: &str = "UPDATE projection SET name = 'state-of-format-1' WHERE name = 'state'";
 
 /// What kind of file it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,12 +9,13 @@
 use super::erasable;
 use super::schema::{self, Format, MIGRATIONS};
 use super::{
-    Append, Batch, Damage, Erasure, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, check_batch,
-    check_range, extend,
+    Append, Batch, Damage, Erasure, Found, Head, MAX_SIZE, Receipt, RecordKey, Store, StoreError, Stray,
+    check_batch, check_range, extend,
 };
 use crate::hex::Bytes;
 use crate::log::{EntryBytes, Frontier, Hash};
 use crate::name::OrganisationId;
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Params, Row, Transaction, params};
 use std::fs::{self, File};
 use std::ops::Range;
@@ -148,6 +149,7 @@ impl SqliteStore {
         let transaction = schema::begin(&mut self.connection).map_err(|error| failed(error, &self.path))?;
         let writing = Writing { transaction, path: &self.path };
         writing.check_format(self.newest)?;
+        batch.made_from.iter().try_for_each(|found| writing.still(found))?;
         batch.appends.iter().try_for_each(|append| writing.append(append))?;
         let destroyed = writing.records(batch)?;
         writing.projections(batch)?;
@@ -194,13 +196,43 @@ impl SqliteStore {
         self.count(sql, [position(number, size), position(number, MAX_SIZE)])
     }
 
-    /// Rows that belong to no log at all: contents without a record, entries and
-    /// projections of a log that does not exist.
-    pub fn strays(&self) -> Result<u64, StoreError> {
-        let bodies = "SELECT count(*) FROM body WHERE number NOT IN (SELECT body FROM record)";
-        let entries = "SELECT count(*) FROM entry WHERE position / ?1 NOT IN (SELECT number FROM log)";
-        let others = "SELECT count(*) FROM (SELECT log FROM record UNION ALL SELECT log FROM projection) WHERE log NOT IN (SELECT number FROM log)";
-        Ok(self.count(bodies, [])? + self.count(entries, [MAX_SIZE as i64])? + self.count(others, [])?)
+    /// Rows that belong to no log at all, and logs under numbers that none is given:
+    /// SQLite counts from 1, and positions end before 2²³.
+    pub fn strays(&self) -> Result<Vec<Stray>, StoreError> {
+        let mut found = Vec::new();
+        // A shift rounds down, as positions below 0 need; a division would not.
+        for (what, table, log) in [
+            ("entries", "entry", "position >> 40"),
+            ("records", "record", "log"),
+            ("projections", "projection", "log"),
+        ] {
+            let sql = format!(
+                "SELECT {log}, count(*) FROM {table} WHERE {log} NOT IN (SELECT number FROM log) GROUP BY 1"
+            );
+            found.extend(self.all(&sql, [], |row| {
+                let (log, count) = (row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs());
+                Ok(Stray::Rows { what, log, count })
+            })?);
+        }
+        let bodies = "SELECT number FROM body WHERE number NOT IN (SELECT body FROM record)";
+        found.extend(self.all(bodies, [], |row| row.get(0).map(Stray::Body))?);
+        let numbers = "SELECT id, number FROM log WHERE number NOT BETWEEN 1 AND 1 << 22";
+        found.extend(
+            self.all(numbers, [], |row| Ok(Stray::Number(OrganisationId(Bytes(row.get(0)?)), row.get(1)?)))?,
+        );
+        Ok(found)
+    }
+
+    /// A record, and whether its row holds nothing beside it: bytes could be hidden
+    /// in what fills the row up. `None` if there is none of that name.
+    pub fn record_and_padding(&self, key: &RecordKey) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
+        let sql = "SELECT length, bytes FROM record JOIN body ON number = body
+             WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
+        let row = self
+            .one(sql, params![key.log.as_ref(), key.name], |row| Ok((row.get::<_, u32>(0)?, row.get(1)?)))?;
+        let Some((length, body)) = row else { return Ok(None) };
+        let damaged = || StoreError::Damaged { what: Damage::Record(key.log, key.name.clone()) };
+        erasable::unwrap(body, length as usize).map(Some).ok_or_else(damaged)
     }
 
     fn count(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
@@ -220,6 +252,9 @@ impl SqliteStore {
 }
 
 const SELECT_HEAD: &str = "SELECT number, frontier, checkpoint FROM log WHERE id = ?1";
+const SELECT_CHECKPOINT: &str = "SELECT checkpoint FROM log WHERE id = ?1";
+const SELECT_PROJECTION: &str =
+    "SELECT bytes FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
 const INSERT_LOG: &str = "INSERT INTO log (id, frontier, checkpoint) VALUES (?1, ?2, ?3)";
 const UPDATE_LOG: &str = "UPDATE log SET frontier = ?2, checkpoint = ?3 WHERE number = ?1";
 const INSERT_ENTRY: &str = "INSERT INTO entry (position, leaf, bytes) VALUES (?1, ?2, ?3)";
@@ -229,6 +264,8 @@ const DELETE_BODY: &str = "DELETE FROM body WHERE number = ?1";
 const INSERT_BODY: &str = "INSERT INTO body (bytes) VALUES (?1)";
 const INSERT_RECORD: &str =
     "INSERT INTO record (log, name, length, body) SELECT number, ?2, ?3, ?4 FROM log WHERE id = ?1";
+const DELETE_PROJECTION: &str =
+    "DELETE FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
 const PUT_PROJECTION: &str =
     "INSERT INTO projection (log, name, bytes) SELECT number, ?2, ?3 FROM log WHERE id = ?1
      ON CONFLICT (log, name) DO UPDATE SET bytes = excluded.bytes";
@@ -259,6 +296,22 @@ impl Store for SqliteStore {
         all_there(log, &range, entries)
     }
 
+    fn entries_with(&self, log: &OrganisationId, text: &str) -> Result<Vec<(u64, EntryBytes)>, StoreError> {
+        let Range { start, end } = self.positions(log, &(0..self.size(log)?))?;
+        let sql = "SELECT position, leaf, bytes FROM entry
+             WHERE position >= ?1 AND position < ?2 AND instr(bytes, ?3) ORDER BY position";
+        let rows = self.all(sql, params![start, end, text.as_bytes()], |row| {
+            Ok((row.get::<_, i64>(0)?, Bytes(row.get::<_, [u8; 32]>(1)?), row.get::<_, Vec<u8>>(2)?))
+        })?;
+        let read = |(position, leaf, bytes): (i64, Hash, Vec<u8>)| {
+            let index = (position - start).unsigned_abs();
+            let entry = EntryBytes::new(bytes).ok().filter(|entry| entry.leaf_hash() == leaf);
+            let damaged = StoreError::Damaged { what: Damage::Entry(*log, index) };
+            entry.map(|entry| (index, entry)).ok_or(damaged)
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     fn leaf_hashes(&self, log: &OrganisationId, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
         let Range { start, end } = self.positions(log, &range)?;
         let sql = "SELECT leaf FROM entry WHERE position >= ?1 AND position < ?2 ORDER BY position";
@@ -267,13 +320,7 @@ impl Store for SqliteStore {
     }
 
     fn record(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT length, bytes FROM record JOIN body ON number = body
-             WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
-        let row = self
-            .one(sql, params![key.log.as_ref(), key.name], |row| Ok((row.get::<_, u32>(0)?, row.get(1)?)))?;
-        let Some((length, body)) = row else { return Ok(None) };
-        let damaged = || StoreError::Damaged { what: Damage::Record(key.log, key.name.clone()) };
-        erasable::unwrap(body, length as usize).map(Some).ok_or_else(damaged)
+        Ok(self.record_and_padding(key)?.map(|(record, _)| record))
     }
 
     fn record_names(&self, log: &OrganisationId) -> Result<Vec<String>, StoreError> {
@@ -282,9 +329,7 @@ impl Store for SqliteStore {
     }
 
     fn projection(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql =
-            "SELECT bytes FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
-        self.one(sql, params![key.log.as_ref(), key.name], |row| row.get(0))
+        self.one(SELECT_PROJECTION, params![key.log.as_ref(), key.name], |row| row.get(0))
     }
 
     fn projection_names(&self, log: &OrganisationId) -> Result<Vec<String>, StoreError> {
@@ -335,6 +380,26 @@ impl Writing<'_> {
             found if found > newest => Err(StoreError::NewerFormat { found, supported: newest }),
             _ => Ok(()),
         }
+    }
+
+    fn still(&self, found: &Found) -> Result<(), StoreError> {
+        let same = match found {
+            Found::Checkpoint(log, text) => {
+                self.value::<String>(SELECT_CHECKPOINT, params![log.as_ref()])?.as_ref() == Some(text)
+            }
+            Found::Projection(key, bytes) => {
+                self.value::<Vec<u8>>(SELECT_PROJECTION, params![key.log.as_ref(), key.name])? == *bytes
+            }
+        };
+        if same { Ok(()) } else { Err(StoreError::Replaced { log: found.log() }) }
+    }
+
+    fn value<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>, StoreError> {
+        let value = self
+            .transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, |row| row.get(0)).optional());
+        value.map_err(|error| failed(error, self.path))
     }
 
     fn append(&self, append: &Append) -> Result<(), StoreError> {
@@ -396,6 +461,9 @@ impl Writing<'_> {
     }
 
     fn projections(&self, batch: &Batch) -> Result<(), StoreError> {
+        for key in &batch.delete_projections {
+            self.run(DELETE_PROJECTION, params![key.log.as_ref(), key.name])?;
+        }
         for (key, bytes) in &batch.projections {
             if self.run(PUT_PROJECTION, params![key.log.as_ref(), key.name, bytes])? == 0 {
                 return Err(StoreError::NoSuchLog { log: key.log });

@@ -1,11 +1,15 @@
 //! Reading the log for people.
 
 use super::{Log, PublicVault, VaultError, commit};
-use crate::event::{Actor, Entry, EntryError, Event, Line};
+use crate::ceremony::custodian;
+use crate::ceremony::judge::NotCounted;
+use crate::event::{Actor, Entry, EntryError, Event, Hash, Line};
 use crate::log::entry::EntryBytes;
 use crate::name::OrganisationId;
+use crate::state::{Ceremony, Past};
 use crate::store::Store;
 use crate::time::Time;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Entries that are read from the store at once.
@@ -29,12 +33,6 @@ pub struct Read {
 }
 
 impl PublicVault {
-    /// The entries of a log, as they stand.
-    pub fn read_log(&self, id: &OrganisationId) -> Result<Vec<Read>, VaultError> {
-        let size = self.store().size(id)?;
-        self.walk(id, 0..size).collect()
-    }
-
     /// Entries of a log, a piece at a time: never all of them in memory at once.
     pub fn walk(
         &self,
@@ -49,6 +47,37 @@ impl PublicVault {
             };
             piece.zip(read).map(move |(index, line)| Read::of(id, index, line)).chain(failed)
         })
+    }
+
+    /// The first entries of a log as lines, for a message that carries them.
+    pub(super) fn lines(&self, id: &OrganisationId, size: u64) -> Result<Vec<String>, VaultError> {
+        let mut lines = Vec::new();
+        for piece in pieces(0..size) {
+            lines.extend(custodian::lines(&self.store().entries(id, piece)?));
+        }
+        Ok(lines)
+    }
+
+    /// A ceremony of this organisation: from the state while it is open, from its
+    /// entries once it has ended.
+    pub fn known<'a>(&self, log: &'a Log, ceremony: &Hash) -> Result<Cow<'a, Ceremony>, VaultError> {
+        if let Some(open) = log.state.ceremonies.get(ceremony) {
+            return Ok(Cow::Borrowed(open));
+        }
+        let past = self.past(log, |hash| hash == ceremony)?;
+        let unknown = VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony));
+        past.get(ceremony).cloned().map(Cow::Owned).ok_or(unknown)
+    }
+
+    /// What the entries tell of all wanted ceremonies, open and ended.
+    pub fn past(&self, log: &Log, wanted: impl Fn(&Hash) -> bool) -> Result<Past, VaultError> {
+        let mut past = Past::default();
+        for entry in self.walk(&log.state.id, 0..log.state.size) {
+            let entry = entry?;
+            let event = entry.event.as_ref().filter(|event| event.ceremony().is_some_and(&wanted));
+            event.iter().for_each(|event| past.note(entry.index, entry.time, event));
+        }
+        Ok(past)
     }
 
     /// What a log adds up to with everything that was appended since it was
@@ -77,7 +106,7 @@ impl Read {
 }
 
 /// A range in pieces, in order.
-fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+pub(super) fn pieces(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let end = range.end;
     let starts = range.step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
     starts.map(move |start| start..end.min(start.saturating_add(PIECE)))

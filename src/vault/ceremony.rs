@@ -1,72 +1,29 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
 //! Long, because what a ceremony goes through is read from top to bottom.
 
-use super::hierarchy::{account, text_record};
+use super::ask::targets_for;
+pub use super::ask::{Ask, List, MAX_TARGETS, check_ask, check_list, version_of};
+use super::hierarchy::text_record;
 use super::people::check_card;
 use super::seal::{dealing_record, sealed_record, there};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
-use crate::ceremony::custodian::{FROM_GATE, TO_GATE, lines};
+use crate::ceremony::custodian::{FROM_GATE, TO_GATE};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
-use crate::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Signed};
+use crate::event::{Actor, Ending, Event, Hash, SaltedText, Signed};
 use crate::hex::{Bytes, HexBytes};
 use crate::message::{
     Contribution, Message, Notices, Package, Release, Request, Showing, SignedRequest, Target,
 };
-use crate::name::{AccountAddress, Factor, Pseudonym};
+use crate::name::{Pseudonym, Recipient};
 use crate::seal::card::{Card, Role};
 use crate::seal::sign::SigningKey;
 use crate::seal::{aead, hpke, hpke::HpkeSecret};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Ceremony, Organisation, Standing, Version};
-use crate::store::Store;
-use crate::time::{Span, Time};
+use crate::state::{Organisation, Standing};
+use crate::time::Time;
 use crate::transcript::label;
 use rand_core::CryptoRng;
-
-/// What an operator asks for.
-pub struct Ask<'a> {
-    /// Whose password.
-    pub address: &'a AccountAddress,
-    /// Which version; the current one if none is named.
-    pub version: Option<u64>,
-    /// Why.
-    pub reason: &'a str,
-    /// Ticket.
-    pub ticket: Option<&'a str>,
-    /// Room or files.
-    pub mode: Mode,
-    /// How long the ceremony stays open.
-    pub window: Span,
-}
-
-/// What an operator asks for: a list of versions in one ceremony, with one quorum
-/// for each group that holds some of them.
-pub struct List<'a> {
-    /// Why in kind.
-    pub purpose: Purpose,
-    /// Whose passwords, and which version; the current one if none is named.
-    pub targets: Vec<(&'a AccountAddress, Option<u64>)>,
-    /// Why.
-    pub reason: &'a str,
-    /// Ticket.
-    pub ticket: Option<&'a str>,
-    /// Room or files.
-    pub mode: Mode,
-    /// How long the ceremony stays open.
-    pub window: Span,
-}
-
-/// Targets that one ceremony can have: the entry of a contribution to all of them
-/// must not be longer than an entry may be.
-pub const MAX_TARGETS: usize = 224;
-
-impl<'a> From<&Ask<'a>> for List<'a> {
-    fn from(ask: &Ask<'a>) -> Self {
-        let Ask { address, version, reason, ticket, mode, window } = *ask;
-        Self { purpose: Purpose::Open, targets: vec![(address, version)], reason, ticket, mode, window }
-    }
-}
 
 pub(super) fn request_record(ceremony: &Hash) -> String {
     format!("request/{ceremony}")
@@ -82,66 +39,6 @@ pub(super) fn requester_key_record(ceremony: &Hash) -> String {
 
 pub(super) fn contribution_record(ceremony: &Hash, who: &Pseudonym) -> String {
     format!("contribution/{ceremony}/{who}")
-}
-
-/// The current version of an account, or the one that was asked for, which can
-/// be opened.
-pub fn version_of<'a>(
-    log: &'a Log,
-    address: &AccountAddress,
-    version: Option<u64>,
-) -> Result<(&'a Hash, &'a Version), VaultError> {
-    let (id, _) = account(&log.state, address)?;
-    let versions = log.state.versions_of(&id, Factor::Password);
-    let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
-    let Some(wanted) = version else {
-        let current = log.state.current_of(&id, Factor::Password);
-        return current.ok_or(()).or_else(|()| there(&log.state, newest.0).map(|()| *newest));
-    };
-    let found = versions.iter().find(|(_, v)| v.sealing.version == wanted);
-    let (credential, found) = found.copied().ok_or_else(|| VaultError::NoVersion {
-        address: address.to_string(),
-        version: wanted,
-        newest: newest.1.sealing.version,
-    })?;
-    there(&log.state, credential).map(|()| (credential, found))
-}
-
-/// Checks everything about an ask that needs no card.
-pub fn check_ask(log: &Log, ask: &Ask<'_>) -> Result<(), VaultError> {
-    check_list(log, &ask.into())
-}
-
-/// Checks everything about a list that needs no card.
-pub fn check_list(log: &Log, list: &List<'_>) -> Result<(), VaultError> {
-    if list.targets.len() > MAX_TARGETS {
-        return Err(VaultError::TooManyTargets(list.targets.len()));
-    }
-    for (address, version) in &list.targets {
-        let (credential, _) = version_of(log, address, *version)?;
-        if let Some((hash, other)) = log.state.open_ceremony_for(credential) {
-            let (ceremony, address) = (hash.short(), address.to_string());
-            return Err(VaultError::CeremonyBusy { ceremony, address, until: other.expires });
-        }
-    }
-    Ok(())
-}
-
-/// What a list names, of groups that let the operator ask.
-fn targets_for(log: &Log, operator: &Card, ask: &List<'_>, now: Time) -> Result<Vec<Target>, VaultError> {
-    let one = |(address, version): &(&AccountAddress, Option<u64>)| {
-        let (_, version) = version_of(log, address, *version)?;
-        let target = Target::from(&*version.sealing);
-        let group = log.state.groups.get(&target.group);
-        let group = group.ok_or_else(|| VaultError::Unbound(address.to_string()))?;
-        if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-            let (operator, group) =
-                (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-            return Err(VaultError::NotAdmitted { operator, group });
-        }
-        Ok(target)
-    };
-    ask.targets.iter().map(one).collect()
 }
 
 impl Vault {
@@ -168,7 +65,7 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Hash, VaultError> {
         let now = self.catch_up(log, now)?;
-        self.expire_due(log, now)?;
+        let (_, now) = self.expire_due(log, now)?;
         check_list(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
         let targets = targets_for(log, operator, ask, now)?;
@@ -228,7 +125,6 @@ impl Vault {
             let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
-        let entries = self.store().entries(&state.id, 0..state.size)?;
         // Of a target that its rotation has destroyed meanwhile nobody needs one.
         let dealing = |t: &Target| match there(state, &t.credential) {
             Ok(()) => self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes),
@@ -237,7 +133,7 @@ impl Vault {
         Ok(Package {
             texts: texts.collect(),
             checkpoint: log.checkpoint().to_owned(),
-            entries: lines(&entries),
+            entries: self.lines(&state.id, state.size)?,
             dealings: signed.request.targets.iter().map(dealing).collect::<Result<_, _>>()?,
             signed,
         })
@@ -261,7 +157,7 @@ impl Vault {
         contribution: &Contribution,
         now: Time,
     ) -> Result<Event, VaultError> {
-        let attempt = judge::attempt(&log.state, contribution)?;
+        let attempt = judge::attempt(&log.state, contribution).map_err(|why| self.or_ended(log, why))?;
         let totp = self.totp_of(log, &contribution.custodian)?;
         let code = self.code_of(log, contribution)?;
         let event = attempt.judge(&log.state, &totp, code.as_ref(), now);
@@ -272,18 +168,24 @@ impl Vault {
             // It is the log's own, up to the opening: else it were not accepted.
             let checked = (contribution.size, contribution.root);
             let note = commit::sign_at(self.gate(), &log.state.id, &log.state.origin, checked)?;
-            records.projections = self.cosigned_by(log, contribution, &note)?;
+            let Records { projections, made_from, .. } = self.cosigned_by(log, contribution, &note)?;
+            (records.projections, records.made_from) = (projections, made_from);
         }
         let actor = Actor::Card(contribution.custodian.clone());
         self.commit_once(log, now, vec![(actor, event.clone())], records)?;
         Ok(event)
     }
 
-    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
-        let ceremony = &contribution.ceremony;
+    /// The gate's own key of an open ceremony.
+    pub(super) fn gate_secret(&self, log: &Log, ceremony: &Hash) -> Result<HpkeSecret, VaultError> {
         let sealed = self.record(&log.state.id, &gate_key_record(ceremony))?;
         let at_rest = self.gate().ceremony_key(&log.state.id, log.state.gate().epoch)?;
-        let secret = HpkeSecret::from_key(open_key(&at_rest, ceremony, &sealed)?);
+        open_key(&at_rest, ceremony, &sealed).map(HpkeSecret::from_key)
+    }
+
+    fn code_of(&self, log: &Log, contribution: &Contribution) -> Result<Option<SecretBytes>, VaultError> {
+        let ceremony = &contribution.ceremony;
+        let secret = self.gate_secret(log, ceremony)?;
         let who = contribution.custodian.as_str();
         Ok(hpke::open(&secret, label::HPKE_CODE, ceremony, TO_GATE, who, contribution.code.as_ref()).ok())
     }
@@ -325,12 +227,33 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Release, VaultError> {
-        self.expire_due(log, now)?;
+        let (quorum, committed, witnessed) =
+            self.on_record(log, (ceremony, target), now, witnesses, Recipient::Requester)?;
+        self.give(log, &quorum, &committed, &witnessed, rng)
+    }
+
+    /// The three proofs that a release needs: the quorum, the durable entry, the
+    /// witnesses. A target whose factor names another recipient has none for this one.
+    pub(super) fn on_record(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        now: Time,
+        witnesses: &mut dyn Witnesses,
+        recipient: Recipient,
+    ) -> Result<(QuorumAccepted, Committed, Witnessed), VaultError> {
+        let (_, now) = self.expire_due(log, now)?;
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        let (there, needed) = judge::progress(&log.state, found, target);
+        let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
+        if let Some(version) = named.and_then(|credential| log.state.versions.get(credential))
+            && version.sealing.factor.recipient() != recipient
+        {
+            return Err(VaultError::SeedStays(log.state.address(&version.sealing.account)));
+        }
+        let (there, needed) = judge::progress(&log.state, &found, target);
         let released = found.released.contains(&target);
         let quorum =
             judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
@@ -340,7 +263,7 @@ impl Vault {
             self.commit_once(log, now, vec![(Actor::Host, quorum.event())], Records::default())?
         };
         let witnessed = self.witnessed(log, &quorum, &committed, witnesses, now)?;
-        self.give(log, &quorum, &committed, &witnessed, rng)
+        Ok((quorum, committed, witnessed))
     }
 
     /// Gives the gate's ingredient out. Needs the quorum, the proof that the log
@@ -361,35 +284,48 @@ impl Vault {
         there(state, quorum.credential())?;
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
+        // With it and shares that custodians keep for each other a seed would be open.
+        if sealing.factor.recipient() != Recipient::Requester {
+            return Err(VaultError::SeedStays(state.address(&sealing.account)));
+        }
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
-        let ingredient = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
+        let ingredient = gate.ingredient(quorum.credential(), &sealing.origin, ceremony, rng);
         let signed = self.signed_request(log, ceremony)?;
         let to = &signed.request.requester_key;
         let plaintext = &ingredient.proof;
         let boxed = hpke::seal(to, label::HPKE_RELEASE, ceremony, FROM_GATE, "gate", plaintext.expose(), rng)
             .map_err(|_| VaultError::CeremonyKey)?;
-        let contribution = |who: &Pseudonym| {
-            let bytes = self.record(&state.id, &contribution_record(ceremony, who))?;
-            Contribution::decode(&bytes)
-                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
-        };
-        let found = self.known(log, ceremony)?;
-        let accepted = judge::contributors(found, quorum.target());
         let mut release = Release {
             target: quorum.target(),
             dealing: HexBytes(self.record(&state.id, &dealing_record(&sealing.dealing))?),
-            sealed: HexBytes(self.record(&state.id, &sealed_record(&sealing.credential))?),
+            sealed: HexBytes(self.record(&state.id, &sealed_record(quorum.credential()))?),
             ingredient: boxed,
             requester_key: HexBytes(self.record(&state.id, &requester_key_record(ceremony))?),
-            contributions: accepted.iter().map(contribution).collect::<Result<_, _>>()?,
+            contributions: self.contributions(log, ceremony, quorum.target())?,
             checkpoint: witnessed.note().to_owned(),
-            entries: lines(&self.store().entries(&state.id, 0..state.size)?),
+            entries: self.lines(&state.id, state.size)?,
             signed,
             signature: Bytes([0; 64]),
         };
         let key = SigningKey::new(self.gate().log_seed(&state.id, self.gate().epoch())?);
         release.signature = key.sign(&release.digest());
         Ok(release)
+    }
+
+    /// The accepted contributions for a target whose share was not found bad.
+    pub(super) fn contributions(
+        &self,
+        log: &Log,
+        ceremony: &Hash,
+        target: u64,
+    ) -> Result<Vec<Contribution>, VaultError> {
+        let accepted = judge::contributors(&*self.known(log, ceremony)?, target);
+        let contribution = |who: &Pseudonym| {
+            let bytes = self.record(&log.state.id, &contribution_record(ceremony, who))?;
+            Contribution::decode(&bytes)
+                .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+        };
+        accepted.iter().map(contribution).collect()
     }
 
     /// Enters what the operator states and the log does not say yet; gives how
@@ -454,10 +390,12 @@ impl Vault {
         Ok(())
     }
 
-    /// Closes every ceremony whose window is over.
-    pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<Vec<Hash>, VaultError> {
-        let over = |c: &Ceremony| c.standing == Standing::Open && now > c.expires;
-        let due: Vec<_> = log.state.ceremonies.iter().filter(|(_, c)| over(c)).map(|(h, _)| *h).collect();
+    /// Closes every ceremony whose window is over. Gives them, and the time to go on
+    /// at: what was closed may stand after entries of others that are a little later
+    /// than `now`.
+    pub fn expire_due(&mut self, log: &mut Log, now: Time) -> Result<(Vec<Hash>, Time), VaultError> {
+        let over = log.state.ceremonies.iter().filter(|(_, c)| now > c.expires);
+        let due: Vec<_> = over.map(|(hash, _)| *hash).collect();
         let mut closed = Vec::new();
         for ceremony in due {
             match self.end_ceremony(log, &ceremony, Ending::Expired, now) {
@@ -467,15 +405,17 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
-        Ok(closed)
+        let now = self.catch_up(log, now)?;
+        Ok((closed, now))
     }
 
-    /// A ceremony of this organisation.
-    pub fn known<'a>(&self, log: &'a Log, ceremony: &Hash) -> Result<&'a Ceremony, VaultError> {
-        log.state
-            .ceremonies
-            .get(ceremony)
-            .ok_or(VaultError::NotCounted(NotCounted::UnknownCeremony(*ceremony)))
+    /// The same refusal, unless the ceremony is unknown to the state for having
+    /// ended.
+    fn or_ended(&self, log: &Log, why: NotCounted) -> VaultError {
+        match why {
+            NotCounted::UnknownCeremony(hash) if self.known(log, &hash).is_ok() => NotCounted::Ended.into(),
+            why => why.into(),
+        }
     }
 
     /// The request of a ceremony, as its operator signed it.

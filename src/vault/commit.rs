@@ -2,6 +2,7 @@
 //! and all of it one transaction of the store. Long, because what a commit must
 //! find before, and what it leaves behind, is read together.
 
+use super::audit::pieces;
 use super::ceremony::records_of;
 use super::seal::records_of_version;
 use super::verify::StoredLog;
@@ -16,8 +17,9 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Erasure, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Erasure, Found, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
+use std::ops::Range;
 
 /// Name of the projection that holds the whole state as JSON.
 pub const STATE: &str = "state";
@@ -47,7 +49,7 @@ impl Log {
 
 /// How often something is tried when others append to the same log at the same
 /// moment. Each failure means that one of them got on.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 /// How far an entry that another process has just written may be dated after a
 /// command's `now`, which it read before it waited.
 const JUST_NOW: Span = Span::minutes(1);
@@ -61,6 +63,8 @@ pub struct Records {
     pub delete: Vec<String>,
     /// Projections beside the state: name and bytes.
     pub projections: Vec<(String, Vec<u8>)>,
+    /// What they were made from.
+    pub made_from: Vec<Found>,
 }
 
 /// Proof that entries are durable and covered by a signed checkpoint. Only the
@@ -140,7 +144,8 @@ fn load_strictly(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultErr
     // Size and checkpoint of one moment: others may append while this reads.
     let head = store.head(id)?.ok_or_else(missing)?;
     let size = head.frontier.size();
-    for (index, bytes) in (0u64..).zip(store.entries(id, 0..size)?) {
+    for entry in indexed(store, id, 0..size) {
+        let (index, bytes) = entry?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: *id, index, why };
         let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         let leaf = bytes.leaf_hash();
@@ -190,7 +195,8 @@ pub fn advance(store: &dyn Store, log: &mut Log) -> Result<(), VaultError> {
     if size < begin {
         return Err(VaultError::BadEntry { log: id, index: size, why: EntryFault::EndsBefore(begin) });
     }
-    for (index, bytes) in (begin..).zip(store.entries(&id, begin..size)?) {
+    for entry in indexed(store, &id, begin..size) {
+        let (index, bytes) = entry?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
         let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
         log.state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
@@ -213,17 +219,36 @@ pub fn catch_up(store: &dyn Store, log: &mut Log, now: Time) -> Result<Time, Vau
     Ok(if just_now { now.max(log.state.last) } else { now })
 }
 
+/// Entries of a log with their indices, a piece at a time: never all of them in
+/// memory at once.
+fn indexed(
+    store: &dyn Store,
+    id: &OrganisationId,
+    range: Range<u64>,
+) -> impl Iterator<Item = Result<(u64, EntryBytes), StoreError>> {
+    pieces(range).flat_map(move |piece| {
+        let (read, failed) = match store.entries(id, piece.clone()) {
+            Ok(entries) => (entries, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
+        piece.zip(read).map(Ok).chain(failed)
+    })
+}
+
 /// Reads and replays the vault's own log: the one that begins with `vault-created`.
 pub fn load_vault(store: &dyn Store) -> Result<VaultState, VaultError> {
     for id in store.logs()? {
         let Some(head) = store.head(&id)? else { continue };
         let size = head.frontier.size();
         let first = store.entries(&id, 0..size.min(1))?;
-        let begins = first.first().and_then(|bytes| Entry::from_line(bytes).ok());
-        let Some(Ok(mut state)) = begins.map(|line| VaultState::begin(&line)) else { continue };
+        let begins = first.first().and_then(|bytes| Some((Entry::from_line(bytes).ok()?, bytes.leaf_hash())));
+        let Some(Ok(mut state)) = begins.map(|(line, leaf)| VaultState::begin(&line, &leaf)) else {
+            continue;
+        };
         let mut tree = Frontier::new();
         first.iter().for_each(|entry| tree.push(entry.leaf_hash()));
-        for (index, bytes) in (1u64..).zip(store.entries(&id, 1..size)?) {
+        for entry in indexed(store, &id, 1..size) {
+            let (index, bytes) = entry?;
             let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
             let line = Entry::from_line(&bytes).map_err(|e| bad(e.into()))?;
             state.apply(&line, &bytes.leaf_hash()).map_err(|e| bad(e.into()))?;
@@ -245,7 +270,7 @@ pub fn begin_vault(
     now: Time,
 ) -> Result<VaultState, VaultError> {
     let (line, entry) = line_of(Actor::Host, event, now)?;
-    let state = VaultState::begin(&line)?;
+    let state = VaultState::begin(&line, &entry.leaf_hash())?;
     let id = state.vault.into();
     let mut tree = Frontier::new();
     tree.push(entry.leaf_hash());
@@ -331,13 +356,15 @@ fn commit_in_place(
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
+        delete_projections: Vec::new(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
+        made_from: records.made_from,
     })?;
     Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
 }
 
-/// What a log that was read from the store says was released: for giving it out
-/// again. State and checkpoint are the log's own, so of one moment.
+/// What a log that was read from the store says was released in ceremonies that are
+/// open: for giving it out again. State and checkpoint are the log's own, so of one moment.
 pub fn committed_before(log: &Log) -> Committed {
     let each = |(hash, c): (&Hash, &crate::state::Ceremony)| {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
@@ -360,7 +387,7 @@ impl Vault {
         for _ in 1..ATTEMPTS {
             now = self.catch_up(log, now)?;
             match attempt(self, log, now) {
-                Err(VaultError::Store(StoreError::Conflict { .. })) => {}
+                Err(VaultError::Store(StoreError::Conflict { .. } | StoreError::Replaced { .. })) => {}
                 done => return done,
             }
         }
@@ -407,8 +434,8 @@ impl Vault {
         let (line, entry) = line_of(Actor::Host, added, now)?;
         next.apply(&line, &entry.leaf_hash())?;
         let mut vault_tree = Frontier::new();
-        for bytes in self.store().entries(&vault_id, 0..self.state.size)? {
-            vault_tree.push(bytes.leaf_hash());
+        for piece in pieces(0..self.state.size) {
+            vault_tree.extend(self.store().leaf_hashes(&vault_id, piece)?);
         }
         vault_tree.push(entry.leaf_hash());
         let state = Organisation::begin(&first_line, &first_leaf)?;
@@ -432,7 +459,7 @@ impl Vault {
     }
 }
 
-fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes), VaultError> {
+pub(super) fn line_of(actor: Actor, event: Event, time: Time) -> Result<(Line, EntryBytes), VaultError> {
     let entry = Entry { v: SCHEMA, time, actor, event };
     let bytes = entry.to_line()?;
     Ok((Line::Known(Box::new(entry)), bytes))
@@ -451,11 +478,11 @@ fn append_one(
     Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
 }
 
-fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
+pub(super) fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec<(RecordKey, Vec<u8>)> {
     records.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
 }
 
-fn sign(
+pub(super) fn sign(
     gate: &dyn Gate,
     id: &OrganisationId,
     origin: &Origin,
@@ -478,7 +505,7 @@ pub(super) fn sign_at(
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
-fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
+pub(super) fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
     (state_key(id), state_bytes(state))
 }
 

@@ -102,7 +102,12 @@ pub fn due(state: &Organisation, now: Time, ahead: Span) -> Vec<Due> {
         let pending = pending.get(&(*account, factor)).copied();
         look(state, (account, factor), (credential, version), pending, (now, horizon))
     };
-    state.all_current().filter_map(one).collect()
+    // It is passwords that are renewed, of accounts that somebody can sign in to.
+    let renewed = |(account, factor, ..): &(&AccountId, Factor, &Hash, &Version)| {
+        let in_use = state.accounts.get(*account).is_some_and(|found| found.standing.in_use());
+        *factor == Factor::Password && (in_use || pending.contains_key(&(**account, *factor)))
+    };
+    state.all_current().filter(renewed).filter_map(one).collect()
 }
 
 fn look(
@@ -141,6 +146,6 @@ fn look(
         sealed: version.sealed,
         exposed: version.exposed,
         weakened,
-        pending: pending.and_then(|new| state.begun.get(new)).map(|begun| begun.version),
+        pending: pending.and_then(|new| state.begun(new)).map(|begun| begun.version),
     })
 }

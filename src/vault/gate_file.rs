@@ -4,14 +4,15 @@
 //! `warifu gate 1 argon2id MEMORY_KIB PASSES LANES SALT` and nonce ‖ ciphertext
 //! of the root under XChaCha20-Poly1305, the first line being associated data.
 
+use super::file::sync_folder;
 use crate::seal::aead;
 use crate::seal::passphrase::{self, KdfParams};
 use crate::secret::{SecretBytes, SecretKey};
 use data_encoding::HEXLOWER;
 use rand_core::CryptoRng;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -72,17 +73,23 @@ pub fn write(
             (head, Zeroizing::new(HEXLOWER.encode(&sealed)))
         }
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
     // Exact capacity: a buffer that grows leaves copies of the root behind.
     let mut text = Zeroizing::new(String::with_capacity(head.len() + body.len() + 2));
     for part in [&head, "\n", &body, "\n"] {
         text.push_str(part);
     }
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-    if let Some(dir) = path.parent() {
-        File::open(dir).and_then(|d| d.sync_all()).map_err(io)?;
-    }
-    Ok(())
+    write_new(path, text.as_bytes()).map_err(io)
+}
+
+/// Writes a file that must not be there, for its owner alone: a crash leaves all of
+/// it or nothing under its name.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::Builder::new().prefix("gate.key.new").tempfile_in(dir)?;
+    beside.write_all(bytes)?;
+    beside.as_file().sync_all()?;
+    beside.persist_noclobber(path).map_err(|refused| refused.error)?;
+    sync_folder(dir)
 }
 
 /// Whether the file is protected by a passphrase; the root stays unread.

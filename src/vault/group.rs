@@ -11,7 +11,7 @@ use crate::name::{Factor, GroupId, Pseudonym, Slug, Threshold};
 use crate::pvss::{self, ShareKeyPair};
 use crate::seal::card::{Card, Role, StatementError};
 use crate::seal::words::{self, Fingerprint};
-use crate::state::{Invalid, Organisation};
+use crate::state::{Invalid, Organisation, Roll};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -37,13 +37,24 @@ impl Draft {
         if state.group_by_slug(slug).is_some() {
             return Err(Invalid::Duplicate(format!("{}/{slug}", state.slug)).into());
         }
+        Self::of(state, slug, threshold, members, rng)
+    }
+
+    /// The same for whoever may form groups in a log, under a name that is free.
+    pub(super) fn of(
+        roll: &impl Roll,
+        slug: &Slug,
+        threshold: usize,
+        members: &[Pseudonym],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, VaultError> {
+        Threshold::new(threshold, members.len())?;
         for (position, who) in members.iter().enumerate() {
-            let known = state.people.get(who).filter(|p| p.role == Role::Custodian);
-            if known.is_none() {
+            if roll.enrolled(who).is_none_or(|(role, _)| role != roll.member_role()) {
                 return Err(VaultError::NotFound {
-                    what: "custodian",
+                    what: roll.member_role().as_str(),
                     name: who.to_string(),
-                    near: some(custodians(state).map(Pseudonym::to_string)),
+                    near: some(roll.eligible().into_iter().map(Pseudonym::to_string)),
                 });
             }
             if members.iter().skip(position + 1).any(|other| other == who) {
@@ -69,15 +80,15 @@ impl Draft {
     /// Adds a member's share key and its proof of possession.
     pub fn join(
         &mut self,
-        state: &Organisation,
+        roll: &impl Roll,
         card: &Card,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(), VaultError> {
-        check_card(state, card, Role::Custodian)?;
+        check_card(roll, card, roll.member_role())?;
         if !self.wanted.contains(card.pseudonym()) {
             return Err(VaultError::ForeignCard(card.pseudonym().to_string()));
         }
-        let g = state.g(&self.statement);
+        let g = roll.g(&self.statement);
         let pair = ShareKeyPair::new(card.share_scalar(&g));
         let sign_key = card.signing_key().public();
         let possession = pvss::prove_possession(&pair, &g, &sign_key, rng);
@@ -92,13 +103,13 @@ impl Draft {
     }
 
     /// The twelve words, once everyone has joined.
-    pub fn fingerprint(&self, state: &Organisation) -> Option<Fingerprint> {
-        self.missing().is_empty().then(|| words::fingerprint(&self.statement.fingerprint(&state.id)))
+    pub fn fingerprint(&self, roll: &impl Roll) -> Option<Fingerprint> {
+        self.missing().is_empty().then(|| words::fingerprint(&self.statement.fingerprint(&roll.id())))
     }
 
     /// Signs with a member's card, which remembers what it signed.
-    pub fn sign(&mut self, state: &Organisation, card: &mut Card) -> Result<(), StatementError> {
-        let digest = self.statement.digest(&state.id);
+    pub fn sign(&mut self, roll: &impl Roll, card: &mut Card) -> Result<(), StatementError> {
+        let digest = self.statement.digest(&roll.id());
         card.remember_statement(self.statement.group, self.statement.epoch, Bytes(digest))?;
         self.signed.insert(card.pseudonym().clone(), card.signing_key().sign(&digest));
         Ok(())
@@ -110,10 +121,6 @@ impl Draft {
             self.wanted.iter().filter_map(|who| self.signed.get(who).copied()).collect();
         self.statement
     }
-}
-
-fn custodians(state: &Organisation) -> impl Iterator<Item = &Pseudonym> {
-    state.people.values().filter(|p| p.role == Role::Custodian).map(|p| &p.pseudonym)
 }
 
 /// A group by its name, or an error that lists those there are.

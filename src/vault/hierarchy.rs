@@ -1,7 +1,7 @@
 //! Organisations, projects and accounts.
 
 use super::{Log, PublicVault, Records, Vault, VaultError, commit};
-use crate::event::{Entry, EntryError, Event, Line, SaltedText, TextHash};
+use crate::event::{AccountStanding, Entry, EntryError, Event, Line, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
     AccountAddress, AccountId, DisplayName, MemberAddress, OrganisationId, Origin, ProjectId, Provider, Slug,
@@ -176,6 +176,43 @@ impl Vault {
         };
         // Asked for after the log was read: another process may just have written.
         self.commit_host(&mut log, clock(), vec![event], records)?;
+        Ok(())
+    }
+}
+
+/// The host's administration speaks of an account that there is; who it is that
+/// says so, nothing but the checkpoint attests.
+impl Vault {
+    /// Gives an account another display name. The old one stays in its record.
+    pub fn rename_account(
+        &mut self,
+        log: &mut Log,
+        address: &AccountAddress,
+        name: &DisplayName,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), VaultError> {
+        let (id, _) = account(&log.state, address)?;
+        let mut records = Records::default();
+        let name = keep_text(name.as_str(), &mut records, rng)?;
+        self.commit_host(log, now, vec![Event::AccountRenamed { account: id, name }], records)?;
+        Ok(())
+    }
+
+    /// Says whether an account has a root user to sign in as.
+    pub fn set_standing(
+        &mut self,
+        log: &mut Log,
+        address: &AccountAddress,
+        standing: AccountStanding,
+        now: Time,
+    ) -> Result<(), VaultError> {
+        let (id, found) = account(&log.state, address)?;
+        if found.standing == standing {
+            return Err(VaultError::StandsSo { address: address.to_string(), standing });
+        }
+        let event = Event::AccountStandingSet { account: id, standing };
+        self.commit_host(log, now, vec![event], Records::default())?;
         Ok(())
     }
 }

@@ -1,28 +1,42 @@
 //! The vault's commands: each checks the present state, makes events and
 //! commits them. Terminal, files of people and the clock are above.
 
+pub mod ask;
 pub mod audit;
+pub mod bulk;
 pub mod ceremony;
+pub mod code;
 pub mod commit;
+pub mod drill;
 pub mod due;
+pub mod file;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
+pub mod import;
+mod own;
+pub mod own_log;
 pub mod people;
+pub mod reconcile;
+pub mod recoverability;
+pub mod recovery;
+pub mod report;
 pub mod rotate;
 pub mod seal;
 pub mod status;
+pub mod upgrade;
 pub mod verify;
 pub mod witness;
 
 pub use commit::{Committed, EntryFault, Log, Records};
 
+use crate::ceremony::coder::CoderError;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
-use crate::event::{Actor, EntryError, Event, Hash};
+use crate::event::{AccountStanding, Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
-use crate::name::{NameError, OrganisationId, Origin, Slug, VaultId};
+use crate::name::{Factor, LogName, NameError, OrganisationId, Origin, Slug, VaultId};
 use crate::pvss;
 use crate::seal::passphrase::KdfParams;
 use crate::secret::{SecretBytes, SecretKey};
@@ -123,9 +137,33 @@ pub enum VaultError {
         /// Bytes there.
         length: usize,
     },
+    /// The account has no root user to sign in as.
+    #[error("{address} is {standing}: there is no root user to sign in as")]
+    NotInUse {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
+    /// The account stands so already.
+    #[error("{address} is {standing} already")]
+    StandsSo {
+        /// Which.
+        address: String,
+        /// How it stands.
+        standing: AccountStanding,
+    },
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]
     Unbound(String),
+    /// The account's factor is bound to no group.
+    #[error("no group is bound to {address} for its {factor}")]
+    UnboundFactor {
+        /// Account.
+        address: String,
+        /// What nobody would hold.
+        factor: Factor,
+    },
     /// The group's fingerprint was not confirmed by the sealer.
     #[error("the fingerprint of group '{0}' has not been confirmed on this vault")]
     NotPinned(String),
@@ -135,6 +173,25 @@ pub enum VaultError {
     /// Nothing is sealed.
     #[error("nothing is sealed for {0}")]
     NothingSealed(String),
+    /// Nothing is sealed for that factor.
+    #[error("no {factor} is sealed for {address}")]
+    NothingSealedAs {
+        /// Account.
+        address: String,
+        /// What is not there.
+        factor: Factor,
+    },
+    /// A seed was to be given out.
+    #[error("the MFA seed of {0} is never given out: codes are made of it")]
+    SeedStays(String),
+    /// More codes than the ceremony's window has.
+    #[error("{asked} codes reach beyond the ceremony's window; there is time for {most}")]
+    TooManyCodes {
+        /// Codes asked for.
+        asked: u64,
+        /// Codes that there is time for.
+        most: u64,
+    },
     /// No such version.
     #[error("{address} has no version {version}; the newest is {newest}")]
     NoVersion {
@@ -186,6 +243,28 @@ pub enum VaultError {
     /// A checkpoint, or the key that signs it, cannot be used.
     #[error("the log's checkpoint cannot be made or read: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// There is a gate already: nothing is to be recovered.
+    #[error("{} is there already", .0.display())]
+    GateThere(PathBuf),
+    /// The gate's root was not recovered.
+    #[error(transparent)]
+    Recovery(Box<crate::ceremony::recovery::RecoveryError>),
+    /// The key of this machine's request cannot be used.
+    #[error("{}: {}", path.display(), if *.missing { "there is no such file: this machine has asked keepers for nothing" } else { "it is not the key of a recovery request, or others may read it" })]
+    RecoveryKey {
+        /// Where it must lie.
+        path: PathBuf,
+        /// Whether it is not there at all.
+        missing: bool,
+    },
+    /// A keeper has a pseudonym or key of an organisation's card.
+    #[error("{who} has the pseudonym or the key of a card of organisation '{organisation}'")]
+    NotApart {
+        /// The keeper.
+        who: String,
+        /// Which organisation.
+        organisation: String,
+    },
     /// Another ceremony holds the version.
     #[error("ceremony {ceremony} for {address} is open until {}", .until.to_minute())]
     CeremonyBusy {
@@ -201,6 +280,14 @@ pub enum VaultError {
     NotAdmitted {
         /// Operator.
         operator: String,
+        /// Group.
+        group: String,
+    },
+    /// The card's owner has no share in the group.
+    #[error("{who} is no member of group '{group}'")]
+    NotAMember {
+        /// Whose card.
+        who: String,
         /// Group.
         group: String,
     },
@@ -247,6 +334,9 @@ pub enum VaultError {
     /// The release could not be opened.
     #[error(transparent)]
     Finish(#[from] FinishError),
+    /// The gate could not open a seed.
+    #[error(transparent)]
+    Coder(#[from] CoderError),
     /// A group's keys were refused by the mathematics.
     #[error("the keys of a group are not acceptable: {0}")]
     GroupKeys(#[from] pvss::GroupError),
@@ -319,8 +409,9 @@ impl Vault {
     /// Opens the vault in `dir`; `passphrase` is asked for only where the
     /// gate's file is protected.
     pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
-        let store = SqliteStore::open(dir)?;
+        let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
+        upgrade::states(&mut store, &state)?;
         let file = dir.join(GATE_FILE);
         let (root, protected) = gate_file::read(&file, passphrase)?;
         let gate = RootGate::new(root);
@@ -372,12 +463,26 @@ impl Vault {
 impl PublicVault {
     /// Opens the vault in `dir` for reading, also where nothing can be written.
     pub fn open(dir: &Path) -> Result<Self, VaultError> {
-        let store = match SqliteStore::open_read_only(dir) {
+        match SqliteStore::open_read_only(dir) {
             // It is brought up to date as by any other command, if it can be.
-            Err(StoreError::OlderFormat { .. }) => SqliteStore::open(dir)?,
-            opened => opened?,
-        };
+            Err(StoreError::OlderFormat { .. }) => Self::open_to_write(dir),
+            Ok(store) if upgrade::pending(&store)? => {
+                drop(store);
+                Self::open_to_write(dir)
+            }
+            opened => {
+                let store = opened?;
+                let state = commit::load_vault(&store)?;
+                Ok(Self { dir: dir.to_owned(), store, state })
+            }
+        }
+    }
+
+    /// The same in a store that can be written.
+    fn open_to_write(dir: &Path) -> Result<Self, VaultError> {
+        let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
+        upgrade::states(&mut store, &state)?;
         Ok(Self { dir: dir.to_owned(), store, state })
     }
 
@@ -394,6 +499,16 @@ impl PublicVault {
     /// What the vault's own log adds up to.
     pub fn state(&self) -> &VaultState {
         &self.state
+    }
+
+    /// The id of a log by its name.
+    pub fn log_id(&self, name: &LogName) -> Result<OrganisationId, VaultError> {
+        match name {
+            LogName::Vault => Ok(self.state.vault.into()),
+            LogName::Organisation(slug) => {
+                self.state.by_slug(slug).copied().ok_or_else(|| no_organisation(slug))
+            }
+        }
     }
 
     /// The log of an organisation, replayed.

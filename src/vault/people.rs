@@ -10,7 +10,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::totp::TotpSecret;
 use crate::seal::{aead, words};
 use crate::secret::SecretBytes;
-use crate::state::Organisation;
+use crate::state::{Organisation, Roll};
 use crate::store::Store;
 use crate::time::Time;
 use rand_core::CryptoRng;
@@ -125,13 +125,13 @@ impl Vault {
     }
 }
 
-/// Checks that a card belongs to an organisation, is enrolled there and has a role.
-pub fn check_card(state: &Organisation, card: &Card, role: Role) -> Result<(), VaultError> {
-    let enrolled = state.people.get(card.pseudonym());
-    let ours = card.vault() == state.vault
-        && card.organisation() == state.id
-        && card.first_entry() == state.first_entry
-        && enrolled.is_some_and(|e| e.sign_key == card.signing_key().public());
+/// Checks that a card belongs to a log, is enrolled there and has a role.
+pub fn check_card(roll: &impl Roll, card: &Card, role: Role) -> Result<(), VaultError> {
+    let enrolled = roll.enrolled(card.pseudonym());
+    let ours = card.vault() == roll.vault()
+        && card.organisation() == roll.id()
+        && card.first_entry() == roll.first_entry()
+        && enrolled.is_some_and(|(_, sign_key)| *sign_key == card.signing_key().public());
     if !ours {
         return Err(VaultError::ForeignCard(card.pseudonym().to_string()));
     }

@@ -131,7 +131,8 @@ impl Vault {
     /// Whether the next version of an account could be sealed here: somebody would
     /// hold it, and that group was confirmed. Asked before anybody is called.
     pub fn check_next(&self, log: &Log, address: &AccountAddress) -> Result<(), VaultError> {
-        let (id, _) = account(&log.state, address)?;
+        let (id, found) = account(&log.state, address)?;
+        super::seal::in_use(found, || address.to_string())?;
         if log.state.rotations.running_for(&id, Factor::Password).is_some() {
             return Err(Invalid::RotationRunning(address.to_string()).into());
         }

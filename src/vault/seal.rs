@@ -1,18 +1,18 @@
-//! Sealing a root password: no custodian is present.
+//! Sealing a password or another factor: no custodian is present.
 
 use super::hierarchy::account;
-use super::{Log, Records, Vault, VaultError};
+use super::{Log, Records, Vault, VaultError, file};
 use crate::event::{Actor, Event, GroupStatement, Hash, Made, Sealing, Shown};
-use crate::name::{AccountAddress, AccountId, Factor, GroupId};
-use crate::pvss::{self, DealingContext, VerifiedDealing};
-use crate::seal::record::{self, Payload};
+use crate::name::{AccountAddress, AccountId, Factor, GroupId, Provider};
+use crate::pvss::{self, DealingContext, GateKey, VerifiedDealing};
+use crate::seal::contents::Sealable;
+use crate::seal::record;
 use crate::seal::words;
 use crate::secret::SecretPoint;
-use crate::state::{Effective, Invalid, Organisation};
+use crate::state::{Account, Effective, Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// What was sealed.
@@ -67,47 +67,146 @@ pub fn holder<'a>(
 ) -> Result<&'a GroupStatement, VaultError> {
     match state.binding_of(id, factor) {
         Effective::Bound(_, group) => Ok(group),
-        Effective::Unbound => Err(VaultError::Unbound(state.address(id))),
+        Effective::Unbound if factor == Factor::Password => Err(VaultError::Unbound(state.address(id))),
+        Effective::Unbound => Err(VaultError::UnboundFactor { address: state.address(id), factor }),
+    }
+}
+
+/// Nothing is sealed for an account without a root user to sign in as.
+pub fn in_use(account: &Account, address: impl FnOnce() -> String) -> Result<(), VaultError> {
+    let standing = account.standing;
+    if standing.in_use() { Ok(()) } else { Err(VaultError::NotInUse { address: address(), standing }) }
+}
+
+/// A dealing whose seal the log has begun with it, durably. Only the log makes
+/// one, and the gate answers for it once: the answer consumes it.
+pub(super) struct BegunSeal(VerifiedDealing);
+
+impl BegunSeal {
+    /// Whether the log at hand, which is as durable as its last commit, has begun
+    /// the seal with this very dealing.
+    pub(super) fn find(log: &Log, dealing: VerifiedDealing) -> Result<Self, VaultError> {
+        let credential = *dealing.context().cred();
+        let begun = log.state.begun.get(&credential).filter(|b| b.origin == *dealing.id());
+        begun.map(|_| Self(dealing)).ok_or(VaultError::NotBegun(credential))
+    }
+
+    /// The gate's ingredient, with the dealing that it was given for.
+    pub(super) fn ingredient(
+        self,
+        gate: &GateKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(VerifiedDealing, SecretPoint), VaultError> {
+        let dealing = self.0;
+        let (credential, origin) = (dealing.context().cred(), dealing.id());
+        let given = gate.ingredient(credential, origin, origin, rng);
+        let checked =
+            pvss::verify_ingredient(given.proof.expose(), gate.public(), credential, origin, origin)?;
+        Ok((dealing, checked))
+    }
+}
+
+/// What a `sealed` entry says of account, group and gate.
+pub(super) struct Subject {
+    account: AccountId,
+    group: GroupId,
+    epoch: u64,
+    gate_epoch: u64,
+    address: String,
+    provider: Provider,
+    external_id: String,
+}
+
+impl Subject {
+    /// As the state has them now.
+    pub(super) fn of(
+        state: &Organisation,
+        id: &AccountId,
+        group: &GroupStatement,
+    ) -> Result<Self, VaultError> {
+        let found = state.accounts.get(id).ok_or_else(|| VaultError::NothingSealed(state.address(id)))?;
+        Ok(Self {
+            account: *id,
+            group: group.group,
+            epoch: group.epoch,
+            gate_epoch: state.gate().epoch,
+            address: state.address(id),
+            provider: found.provider.clone(),
+            external_id: found.external_id.clone(),
+        })
+    }
+
+    /// The fact that a version is sealed with its first dealing.
+    pub(super) fn sealing(
+        self,
+        dealing: &VerifiedDealing,
+        payload: Hash,
+        factor: Factor,
+        version: u64,
+        provenance: Provenance,
+    ) -> Sealing {
+        Sealing {
+            credential: *dealing.context().cred(),
+            account: self.account,
+            factor,
+            version,
+            group: self.group,
+            epoch: self.epoch,
+            gate_epoch: self.gate_epoch,
+            payload,
+            dealing: *dealing.id(),
+            origin: *dealing.id(),
+            address: self.address,
+            provider: self.provider,
+            external_id: self.external_id,
+            made: provenance.made,
+            shown: provenance.shown,
+        }
     }
 }
 
 impl Vault {
-    /// Seals the next version of a password. The dealing is verified, the
+    /// Seals the next version of a factor. The dealing is verified, the
     /// intention is durable before the gate answers, and nothing is shown here.
     pub fn seal(
         &mut self,
         log: &mut Log,
         address: &AccountAddress,
-        payload: &Payload,
+        contents: &impl Sealable,
         provenance: Provenance,
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
+        let factor = contents.factor();
         let (id, _) = account(&log.state, address)?;
-        if log.state.rotations.running_for(&id, Factor::Password).is_some() {
+        if log.state.rotations.running_for(&id, factor).is_some() {
             return Err(Invalid::RotationRunning(address.to_string()).into());
         }
-        self.seal_next(log, id, payload, provenance, &|_| None, now, rng)
+        self.seal_next(log, id, contents, provenance, &|_| None, now, rng)
     }
 
-    /// Seals the next version of an account's password. What `before` says of its
+    /// Seals the next version of an account's factor. What `before` says of its
     /// credential id is entered directly before the seal, in the same commit.
     #[allow(clippy::too_many_arguments, reason = "all of it decides what is sealed")]
     pub(super) fn seal_next(
         &mut self,
         log: &mut Log,
         id: AccountId,
-        payload: &Payload,
+        contents: &impl Sealable,
         provenance: Provenance,
         before: &dyn Fn(Hash) -> Option<(Actor, Event)>,
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
-        let factor = Factor::Password;
+        let factor = contents.factor();
+        let unknown = || VaultError::NothingSealed(log.state.address(&id));
+        let found = log.state.accounts.get(&id).ok_or_else(unknown)?;
+        in_use(found, || log.state.address(&id))?;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
         }
+        log.state.check_sealing_apart(&id, factor, &group)?;
         let version = log.state.next_version(&id, factor);
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
         let keys = log.state.group_keys(&group)?;
@@ -115,27 +214,13 @@ impl Vault {
         let (dealing, shared) = pvss::deal(&context, &keys, rng)?;
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
         self.commit_host(log, now, vec![begun], Records::default())?;
-        let ingredient = self.ingredient_for_sealing(log, &dealing, rng)?;
-        let sealed = record::seal(&credential, &shared, &ingredient, payload, rng)?;
-        let unknown = || VaultError::NothingSealed(log.state.address(&id));
-        let found = log.state.accounts.get(&id).ok_or_else(unknown)?;
-        let event = Event::Sealed(Sealing {
-            credential,
-            account: id,
-            factor,
-            version,
-            group: group.group,
-            epoch: group.epoch,
-            gate_epoch: log.state.gate().epoch,
-            payload: sealed.payload_hash(),
-            dealing: *dealing.id(),
-            origin: *dealing.id(),
-            address: log.state.address(&id),
-            provider: found.provider.clone(),
-            external_id: found.external_id.clone(),
-            made: provenance.made,
-            shown: provenance.shown,
-        });
+        let begun = BegunSeal::find(log, dealing)?;
+        let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
+        let (dealing, ingredient) = begun.ingredient(&gate, rng)?;
+        let sealed = record::seal(&credential, &shared, &ingredient, contents, rng)?;
+        let about = Subject::of(&log.state, &id, &group)?;
+        let event =
+            Event::Sealed(about.sealing(&dealing, sealed.payload_hash(), factor, version, provenance));
         let put = vec![
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),
@@ -143,22 +228,6 @@ impl Vault {
         let events = before(credential).into_iter().chain([(Actor::Host, event)]).collect();
         self.commit(log, now, events, Records { put, ..Records::default() })?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
-    }
-
-    /// The gate's answer to a seal that is durably begun with this very dealing.
-    fn ingredient_for_sealing(
-        &self,
-        log: &Log,
-        dealing: &VerifiedDealing,
-        rng: &mut impl CryptoRng,
-    ) -> Result<SecretPoint, VaultError> {
-        let credential = dealing.context().cred();
-        let begun = log.state.begun.get(credential).filter(|b| b.origin == *dealing.id());
-        let begun = begun.ok_or(VaultError::NotBegun(*credential))?;
-        let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
-        let given = gate.ingredient(credential, &begun.origin, dealing.id(), rng);
-        let gamma = &log.state.gate().gamma;
-        Ok(pvss::verify_ingredient(given.proof.expose(), gamma, credential, &begun.origin, dealing.id())?)
     }
 
     fn pins_file(&self) -> PathBuf {
@@ -197,20 +266,6 @@ impl Vault {
         pins.insert(group.group, group.digest(&state.id).into());
         let bytes = serde_json::to_vec_pretty(&pins).expect("pins are strings");
         let path = self.pins_file();
-        replace_file(&path, &bytes).map_err(|why| VaultError::File { path, why })
+        file::replace(&path, &bytes).map_err(|why| VaultError::File { path, why })
     }
-}
-
-/// Replaces a file so that a crash leaves the old one or the new one. What is
-/// written beside it has a name that nobody can have prepared, is made anew for
-/// its owner alone, and is removed where anything fails.
-pub fn replace_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix(&name).tempfile_in(dir)?;
-    beside.write_all(bytes)?;
-    beside.as_file().sync_all()?;
-    beside.persist(path).map_err(|refused| refused.error)?;
-    std::fs::File::open(dir)?.sync_all()
 }

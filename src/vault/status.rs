@@ -2,12 +2,13 @@
 
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
+use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
-use crate::event::{GroupStatement, Hash, Made};
+use crate::event::{AccountStanding, GroupStatement, Hash, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::rotation::Place;
-use crate::state::{Account, Effective, Organisation, Standing};
+use crate::state::{Account, Effective, Organisation};
 use crate::time::Time;
 use serde::Serialize;
 
@@ -20,6 +21,8 @@ pub struct Status {
     pub origin: String,
     /// What concerns the vault as a whole.
     pub warnings: Vec<String>,
+    /// Who can bring the gate's root back, if anybody can.
+    pub recovery: Option<RecoveryStatus>,
     /// Organisations.
     pub organisations: Vec<OrganisationStatus>,
 }
@@ -65,11 +68,23 @@ pub enum AccountState {
     Unsealed,
     /// There is none yet, and no group would hold it.
     Unbound,
+    /// There is none, and need be none: the root user has no credentials.
+    CredentialLess,
+    /// There is none, and the account is closed.
+    Closed,
 }
 
 impl AccountState {
     /// All of them, the most urgent first.
-    pub const ALL: [Self; 5] = [Self::Exposed, Self::Weakened, Self::Sealed, Self::Unsealed, Self::Unbound];
+    pub const ALL: [Self; 7] = [
+        Self::Exposed,
+        Self::Weakened,
+        Self::Sealed,
+        Self::Unsealed,
+        Self::Unbound,
+        Self::CredentialLess,
+        Self::Closed,
+    ];
 
     /// As it is written in JSON and tables.
     pub fn as_str(self) -> &'static str {
@@ -79,6 +94,8 @@ impl AccountState {
             Self::Sealed => "sealed",
             Self::Unsealed => "unsealed",
             Self::Unbound => "unbound",
+            Self::CredentialLess => "credential-less",
+            Self::Closed => "closed",
         }
     }
 }
@@ -115,6 +132,23 @@ pub struct AccountStatus {
     pub handled_by: Option<String>,
     /// Other versions that were exposed and can still be opened.
     pub older_exposed: Vec<u64>,
+    /// Whether there is a root user to sign in as.
+    pub standing: AccountStanding,
+}
+
+/// How one factor of an account stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FactorStatus {
+    /// Which.
+    pub factor: Factor,
+    /// Group that new versions go to.
+    pub group: Option<String>,
+    /// Newest version.
+    pub version: Option<u64>,
+    /// How its newest version stands; the host's own knowledge is told apart.
+    pub state: AccountState,
+    /// Since when the host could know the newest version: codes were made of it.
+    pub exposed_to_host: Option<Time>,
 }
 
 /// How a group stands.
@@ -185,7 +219,8 @@ impl PublicVault {
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
-        Ok(Status { vault, origin, warnings, organisations })
+        let recovery = RecoveryStatus::of(self.state());
+        Ok(Status { vault, origin, warnings, recovery, organisations })
     }
 
     /// What is wrong with the gate's file, whose root is not read for this.
@@ -201,8 +236,16 @@ impl PublicVault {
             ),
             Err(why) => Some(format!("{why}: nothing can be sealed or opened on this host")),
         };
-        let lost = "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault";
-        [Some(lost.to_owned()), file].into_iter().flatten().collect()
+        let lost = match RecoveryStatus::of(self.state()) {
+            None => Some(
+                "no recovery group: if this host's gate.key is lost, nothing that is sealed can ever be opened; keep a copy of it apart from the vault",
+            ),
+            Some(group) if !group.dealt => Some(
+                "the gate's present root was not dealt to the recovery group: if gate.key is lost, nothing that is sealed can ever be opened",
+            ),
+            Some(_) => None,
+        };
+        [lost.map(str::to_owned), file].into_iter().flatten().collect()
     }
 
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {
@@ -228,6 +271,31 @@ impl PublicVault {
         }
     }
 
+    /// How one factor of an account stands; nothing where nobody has sealed it or
+    /// agreed to hold it.
+    pub fn factor_status(
+        &self,
+        state: &Organisation,
+        id: &AccountId,
+        factor: Factor,
+    ) -> Option<FactorStatus> {
+        let newest = state.current_of(id, factor);
+        let group = match state.binding_of(id, factor) {
+            Effective::Bound(_, group) => Some(state.group_address(group)),
+            Effective::Unbound => None,
+        };
+        let standing = match newest {
+            Some((_, version)) if version.exposed.is_some() => AccountState::Exposed,
+            Some((credential, _)) if state.weakened(credential) > 0 => AccountState::Weakened,
+            Some(_) => AccountState::Sealed,
+            None if group.is_some() => AccountState::Unsealed,
+            None => return None,
+        };
+        let version = newest.map(|(_, version)| version.sealing.version);
+        let exposed_to_host = newest.and_then(|(_, version)| version.exposed_to_host);
+        Some(FactorStatus { factor, group, version, state: standing, exposed_to_host })
+    }
+
     /// How one account stands. Long, because each field is found out once, here.
     pub fn account_status(
         &self,
@@ -240,7 +308,9 @@ impl PublicVault {
         let newest = state.current_of(id, factor);
         let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
         let exposed = newest.and_then(|(_, v)| v.exposed);
-        let rotate_by = newest.and_then(|(_, version)| state.rotation_rules(id).due(version));
+        // Where nobody can sign in nothing is renewed.
+        let renewed = newest.filter(|_| account.standing.in_use());
+        let rotate_by = renewed.and_then(|(_, version)| state.rotation_rules(id).due(version));
         let running = state.rotations.running_for(id, factor);
         let handled = newest.and_then(|(credential, _)| state.rotations.handled.get(credential));
         let group = match state.binding_of(id, factor) {
@@ -251,6 +321,8 @@ impl PublicVault {
             (Some(_), _) if exposed.is_some() => AccountState::Exposed,
             (Some(_), _) if weakened > 0 => AccountState::Weakened,
             (Some(_), _) => AccountState::Sealed,
+            (None, _) if account.standing == AccountStanding::CredentialLess => AccountState::CredentialLess,
+            (None, _) if account.standing == AccountStanding::Closed => AccountState::Closed,
             (None, None) => AccountState::Unbound,
             (None, Some(_)) => AccountState::Unsealed,
         };
@@ -269,9 +341,10 @@ impl PublicVault {
             exposed,
             rotate_by,
             overdue: rotate_by.is_some_and(|by| by < now),
-            pending: running.and_then(|(new, _)| state.begun.get(new)).map(|begun| begun.version),
+            pending: running.and_then(|(new, _)| state.begun(new)).map(|begun| begun.version),
             handled_by: handled.map(ToString::to_string),
             older_exposed: older.map(|(_, v)| v.sealing.version).collect(),
+            standing: account.standing,
         }
     }
 }
@@ -305,7 +378,7 @@ fn locked(state: &Organisation, now: Time) -> Vec<LockedOut> {
 }
 
 fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
-    let open = state.ceremonies.iter().filter(|(_, c)| c.standing == Standing::Open && c.expires >= now);
+    let open = state.ceremonies.iter().filter(|(_, c)| c.expires >= now);
     open.map(|(hash, c)| CeremonyStatus {
         ceremony: hash.to_string(),
         operator: c.operator.to_string(),
@@ -313,7 +386,13 @@ fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
             .targets
             .iter()
             .filter_map(|credential| state.versions.get(credential))
-            .map(|v| format!("{} (version {})", state.address(&v.sealing.account), v.sealing.version))
+            .map(|v| {
+                let (address, sealing) = (state.address(&v.sealing.account), &v.sealing);
+                match sealing.factor {
+                    Factor::Password => format!("{address} (version {})", sealing.version),
+                    factor => format!("{address} ({factor} version {})", sealing.version),
+                }
+            })
             .collect(),
         accepted: c.accepted.len(),
         expires: c.expires,
@@ -329,6 +408,7 @@ fn host_alone(state: &Organisation) -> Vec<String> {
         state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
     };
     let made = |how: &[Made]| state.versions.values().filter(|v| how.contains(&v.sealing.made)).count();
+    let standing = |wanted| state.accounts.values().filter(|a| a.standing == wanted).count();
     let facts = [
         (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
         (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
@@ -341,8 +421,17 @@ fn host_alone(state: &Organisation) -> Vec<String> {
             "set as rotation policy before anything was sealed in its scope",
         ),
         (
+            standing(AccountStanding::CredentialLess),
+            "said to be credential-less: nobody here can see whether root can be signed in as",
+        ),
+        (standing(AccountStanding::Closed), "said to be closed or suspended at the provider"),
+        (
             made(&[Made::Typed, Made::Imported]),
             "sealed as typed or given on this host: whoever administers it could read along",
+        ),
+        (
+            state.versions.values().filter(|v| v.exposed_to_host.is_some()).count(),
+            "used for codes: whoever administers this host could have kept the MFA seed",
         ),
         (
             made(&[Made::Generated]),

@@ -1,126 +1,34 @@
 //! Verifying a vault against its own logs: each log by `audit`, then what lies
-//! beside it against what the log adds up to. Long, because everything that is
-//! compared stands in one place.
+//! beside it against what the log adds up to.
 
+use super::audit::pieces;
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
-use super::hierarchy::{no_organisation, text_record};
+use super::hierarchy::text_record;
 use super::people::totp_record;
+use super::reconcile::facts_record;
+use super::recovery::root_record;
+use super::report::{Finding, LogReport, Report};
 use super::seal::{dealing_record, records_of_version, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
-use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
-use crate::event::{Hash, SaltedText, TextHash, record_hash};
+use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
+use crate::ceremony::recovery::verify_dealing;
+use crate::event::{Hash, RootDealing, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
-use crate::log::note::{Note, NoteError};
-use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint, merkle};
+use crate::log::note::{Note, NoteError, VerifierKey};
+use crate::log::{Checkpoint, EntryBytes, Frontier, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest};
-use crate::name::{OrganisationId, Origin, Slug, printable};
+use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::{Dealing, DealingContext};
-use crate::seal::{aead, record::SealedPayload, sign};
-use crate::state::{Organisation, Standing, VaultState};
-use crate::store::{Damage, Store, StoreError};
-use crate::time::Time;
-use serde::{Deserialize, Serialize};
+use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
+use crate::state::{Organisation, VaultState};
+use crate::store::{Damage, RecordKey, Store, StoreError};
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::ops::Range;
-
-/// What verification found.
-#[derive(Debug, Serialize)]
-pub struct Report {
-    /// One for each log.
-    pub logs: Vec<LogReport>,
-    /// Everything that is wrong, first things first.
-    pub findings: Vec<Finding>,
-}
-
-impl Report {
-    /// What is found when the vault's own log is so wrong that it cannot even be
-    /// read; `None` for failures that say nothing about the log.
-    pub fn of_unreadable(error: &VaultError) -> Option<Self> {
-        let entry = match error {
-            VaultError::Store(StoreError::Damaged { what: Damage::Entry(_, index) })
-            | VaultError::BadEntry { index, .. } => Some(*index),
-            VaultError::Store(StoreError::Damaged { what: Damage::Head(_) | Damage::Schema(..) }) => None,
-            _ => return None,
-        };
-        let (log, tampering, what) = ("vault".to_owned(), Vec::new(), error.to_string());
-        let findings = vec![Finding { log, entry, tampering, what, file: None }];
-        Some(Self { logs: Vec::new(), findings })
-    }
-
-    /// Of a log that lies elsewhere than in a vault, and has nothing beside it.
-    pub fn of_copy(log: &str, verdict: &Verdict) -> Self {
-        let findings = verdict.findings.iter().map(|finding| Finding::of_log(log, finding)).collect();
-        Self { logs: vec![LogReport::new(log, verdict, 0)], findings }
-    }
-}
-
-/// A log that was verified as far as it goes.
-#[derive(Debug, Serialize)]
-pub struct LogReport {
-    /// Organisation's name, `vault`, or a copy's directory.
-    pub log: String,
-    /// First entry that was read: 0, unless it is a period's evidence.
-    pub first: u64,
-    /// Entries that were read.
-    pub entries: u64,
-    /// Time of the first.
-    pub from: Option<Time>,
-    /// Time of the last.
-    pub to: Option<Time>,
-    /// Root over them.
-    pub root: Bytes<32>,
-    /// Actors' signatures that were verified.
-    pub signatures: u64,
-    /// Entries of kinds that a newer version wrote: they were hashed, not judged.
-    pub unknown: u64,
-    /// Size of the older checkpoint that it extends, if one was given.
-    pub extends: Option<u64>,
-    /// Records whose bytes were checked.
-    pub records: u64,
-}
-
-impl LogReport {
-    fn new(log: &str, verdict: &Verdict, records: u64) -> Self {
-        Self {
-            log: log.to_owned(),
-            first: verdict.first,
-            entries: verdict.entries - verdict.first.min(verdict.entries),
-            from: verdict.from,
-            to: verdict.to,
-            root: verdict.root,
-            signatures: verdict.signatures,
-            unknown: verdict.unknown,
-            extends: verdict.extends,
-            records,
-        }
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Organisation's name, `vault`, or a copy's directory.
-    pub log: String,
-    /// Which entry, from 0, where it can be told.
-    pub entry: Option<u64>,
-    /// What may have been done to the log; nothing for what lies beside it.
-    pub tampering: Vec<Tampering>,
-    /// What is wrong.
-    pub what: String,
-    /// Which file of an exported copy is wrong, where that is what was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-}
-
-impl Finding {
-    fn of_log(log: &str, finding: &audit::Finding) -> Self {
-        let (log, tampering) = (log.to_owned(), finding.tampering.clone());
-        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()), file: None }
-    }
-}
 
 /// A vault's log as a source of entries.
 pub struct StoredLog<'a> {
@@ -137,8 +45,8 @@ impl<'a> StoredLog<'a> {
 
 impl Source for StoredLog<'_> {
     fn checkpoint(&self) -> Result<Vec<u8>, SourceError> {
-        let note = self.store.checkpoint(&self.id).map_err(|why| why.to_string());
-        let note = note.and_then(|note| note.ok_or_else(|| "it is not in the store".to_owned()));
+        let note = self.store.checkpoint(&self.id).map_err(|why| lack(&why));
+        let note = note.and_then(|note| note.ok_or(Lack::Missing));
         let failed = |why| SourceError::File { file: "the checkpoint".to_owned(), why };
         note.map(String::into_bytes).map_err(failed)
     }
@@ -153,15 +61,23 @@ impl Source for StoredLog<'_> {
 }
 
 fn not_there(start: u64, why: StoreError) -> SourceError {
+    let index = match &why {
+        StoreError::Damaged { what: Damage::Entry(_, index) } => *index,
+        StoreError::Outside { size, .. } => *size,
+        _ => start,
+    };
+    SourceError::entry(index, lack(&why))
+}
+
+/// What a failure of the store says of the part of a log that was asked for.
+fn lack(why: &StoreError) -> Lack {
     match why {
-        StoreError::Damaged { what: Damage::Entry(_, index) } => {
-            let why = "it is absent, no entry, or not what its stored leaf hash says".to_owned();
-            SourceError::Entry { index, why }
-        }
-        StoreError::Outside { size, .. } => {
-            SourceError::Entry { index: size, why: "it is absent".to_owned() }
-        }
-        other => SourceError::Entry { index: start, why: other.to_string() },
+        StoreError::Damaged { .. } => Lack::Altered,
+        StoreError::Outside { .. } | StoreError::NoSuchLog { .. } => Lack::Missing,
+        StoreError::Busy => Lack::Reading(ErrorKind::ResourceBusy),
+        StoreError::Io { kind } => Lack::Reading(*kind),
+        StoreError::Engine { code } => Lack::Engine(*code),
+        _ => Lack::Reading(ErrorKind::Other),
     }
 }
 
@@ -171,30 +87,36 @@ struct Check<'a> {
     id: OrganisationId,
     findings: Vec<Finding>,
     records: u64,
+    /// Reason and ticket of every request that opened a ceremony.
+    requests: BTreeMap<Hash, [Option<TextHash>; 2]>,
 }
 
 impl PublicVault {
     /// As [`PublicVault::verify_against`], with nothing else to hold it against.
-    pub fn verify(&self, only: Option<&Slug>) -> Result<Report, VaultError> {
+    pub fn verify(&self, only: Option<&LogName>) -> Result<Report, VaultError> {
         self.verify_against(only, &Options::default())
     }
 
-    /// Verifies every log, or one organisation's: leaves and root, checkpoint,
+    /// Verifies every log, or one of them: leaves and root, checkpoint,
     /// actors' signatures, replayed state against stored state, every record. An
     /// older checkpoint and a key are held against the log whose name they bear,
     /// which must be among them.
-    pub fn verify_against(&self, only: Option<&Slug>, options: &Options<'_>) -> Result<Report, VaultError> {
+    pub fn verify_against(
+        &self,
+        only: Option<&LogName>,
+        options: &Options<'_>,
+    ) -> Result<Report, VaultError> {
         // Others may append meanwhile: entries, checkpoint and state must be of one moment.
         let _moment = self.store().moment()?;
         let mut report = Report { logs: Vec::new(), findings: Vec::new() };
-        let all = self.state().organisations.iter();
-        let chosen: Vec<_> = all.filter(|(_, slug)| only.is_none_or(|o| o == *slug)).collect();
-        if let (Some(slug), true) = (only, chosen.is_empty()) {
-            return Err(no_organisation(slug));
-        }
-        let own = only.is_none().then(|| ("vault".to_owned(), self.state().vault.into()));
-        let logs: Vec<_> =
-            own.into_iter().chain(chosen.into_iter().map(|(id, s)| (s.to_string(), *id))).collect();
+        let logs = match only {
+            Some(name) => vec![(name.clone(), self.log_id(name)?)],
+            None => {
+                let all = self.state().organisations.iter();
+                let all = all.map(|(id, slug)| (LogName::Organisation(slug.clone()), *id));
+                [(LogName::Vault, self.state().vault.into())].into_iter().chain(all).collect()
+            }
+        };
         let older = options.against.and_then(|note| Checkpoint::unverified(note).ok()).map(|old| old.origin);
         let named = [older.clone(), options.key.map(|key| key.name().to_owned())];
         for name in named.iter().flatten() {
@@ -211,7 +133,7 @@ impl PublicVault {
                 against: options.against.filter(|_| older.as_ref().is_none_or(|older| *older == origin)),
                 ..*options
             };
-            let mut check = self.check(log, id);
+            let mut check = self.check(log.to_string(), id);
             report.logs.push(check.log(&own));
             report.findings.append(&mut check.findings);
         }
@@ -219,7 +141,7 @@ impl PublicVault {
     }
 
     fn check(&self, log: String, id: OrganisationId) -> Check<'_> {
-        Check { vault: self, log, id, findings: Vec::new(), records: 0 }
+        Check { vault: self, log, id, findings: Vec::new(), records: 0, requests: BTreeMap::new() }
     }
 }
 
@@ -235,13 +157,20 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let mut same = None;
+        let (mut same, mut requests) = (None, BTreeMap::new());
         let mut compare = |state: &State| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
+            // Right after its opening each ceremony is the one that is being listed.
+            if let State::Organisation(state) = state
+                && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
+            {
+                requests.insert(*hash, [Some(opened.reason), opened.ticket]);
+            }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
+        self.requests = requests;
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -291,26 +220,22 @@ impl Check<'_> {
             Err(why) => self.found(None, format!("the entries cannot be counted: {why}")),
         }
         let names = store.projection_names(&self.id).unwrap_or_default();
-        // The vault's own log is cosigned by nobody.
-        let cosigned = OrganisationId::from(self.vault.state().vault) != self.id;
-        for name in names.iter().filter(|name| *name != STATE && !(cosigned && *name == COSIGNED)) {
+        for name in names.iter().filter(|name| *name != STATE && *name != COSIGNED) {
             self.found(None, format!("projection {} belongs to nothing", shorten(name)));
         }
     }
 
     fn vault_log(&mut self, state: &VaultState) {
         match self.vault.store().strays() {
-            Ok(0) => {}
-            Ok(strays) => self.found(None, format!("{strays} rows of the database belong to no log")),
+            Ok(strays) => strays.iter().for_each(|stray| self.found(None, stray.to_string())),
             Err(why) => self.found(None, format!("the database cannot be counted: {why}")),
         }
-        for name in self.vault.store().record_names(&self.id).unwrap_or_default() {
-            self.found(None, format!("record {} belongs to no entry", shorten(&name)));
-        }
+        self.recovery_records(state);
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
         }
         self.same_organisations(state);
+        let _nobodys = self.kept_note(state.log_key().ok());
     }
 
     fn organisation_log(&mut self, state: &Organisation) {
@@ -324,6 +249,34 @@ impl Check<'_> {
         }
         self.cosignatures(state);
         self.all_records(state);
+    }
+
+    /// Beside the vault's own log lie the roots that were dealt to the present
+    /// recovery group, and their dealings.
+    fn recovery_records(&mut self, state: &VaultState) {
+        let mut expected: BTreeMap<String, OfRecovery<'_>> = BTreeMap::new();
+        for dealt in state.dealt.values() {
+            expected.insert(root_record(dealt.gate_epoch), OfRecovery::Root(dealt));
+            expected.insert(dealing_record(&dealt.dealing), OfRecovery::Dealing(dealt));
+        }
+        let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
+            self.found(None, format!("the records cannot be listed: {why}"));
+            Vec::new()
+        });
+        for name in expected.keys().filter(|name| !names.contains(*name)) {
+            self.found(None, format!("record {} is missing", shorten(name)));
+        }
+        for name in names {
+            let Some(expectation) = expected.get(&name) else {
+                self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+                continue;
+            };
+            match self.vault.record(&self.id, &name) {
+                Ok(bytes) if expectation.holds(state, &bytes) => self.records += 1,
+                Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
+                Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
+            }
+        }
     }
 
     /// The vault's log names exactly the logs that the store has.
@@ -342,31 +295,49 @@ impl Check<'_> {
         }
     }
 
-    /// Cosignatures of enrolled cards are theirs; the kept note states a log that
-    /// this one extends. Those of others mean nothing here.
+    /// Cosignatures of enrolled cards are theirs. Those of others mean nothing here.
     fn cosignatures(&mut self, state: &Organisation) {
         if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
             self.cosigned(state, &note, "the checkpoint");
         }
+        if let Some(kept) = self.kept_note(state.log_key().ok()) {
+            self.cosigned(state, &kept, "the cosigned checkpoint");
+        }
+    }
+
+    /// The note that is kept as the newest cosigned one states a log that this one
+    /// extends, signed by its key.
+    fn kept_note(&mut self, key: Option<VerifierKey>) -> Option<String> {
         let kept = match self.vault.cosigned(&self.id) {
-            Ok(None) => return,
-            Ok(Some(kept)) => kept,
-            Err(why) => return self.found(None, format!("the cosigned checkpoint cannot be read: {why}")),
-        };
-        self.cosigned(state, &kept, "the cosigned checkpoint");
-        let Ok(key) = state.log_key() else { return };
-        let stated = match checkpoint::open(kept.as_bytes(), &key) {
-            Ok(stated) => stated,
+            Ok(kept) => kept?,
             Err(why) => {
-                return self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}"));
+                self.found(None, format!("the cosigned checkpoint cannot be read: {why}"));
+                return None;
             }
         };
-        // The entries are those of the signed root by now, and their hashes too.
-        let leaves = self.vault.store().leaf_hashes(&self.id, 0..stated.size).ok();
-        if leaves.map(|leaves| merkle::root(&leaves)) != Some(stated.root) {
-            let size = stated.size;
-            self.found(None, format!("the cosigned checkpoint of {size} entries is not one of this log"));
+        match checkpoint::open(kept.as_bytes(), &key?) {
+            Ok(stated) => {
+                // The entries are those of the signed root by now, and their hashes too.
+                if self.root_of_stored(stated.size).ok() != Some(stated.root) {
+                    let size = stated.size;
+                    self.found(
+                        None,
+                        format!("the cosigned checkpoint of {size} entries is not one of this log"),
+                    );
+                }
+            }
+            Err(why) => self.found(None, format!("the cosigned checkpoint's signature is wrong: {why}")),
         }
+        Some(kept)
+    }
+
+    /// Root over the first stored leaf hashes.
+    fn root_of_stored(&self, size: u64) -> Result<LeafHash, StoreError> {
+        let mut tree = Frontier::new();
+        for piece in pieces(0..size) {
+            tree.extend(self.vault.store().leaf_hashes(&self.id, piece)?);
+        }
+        Ok(tree.root())
     }
 
     fn cosigned(&mut self, state: &Organisation, note: &str, what: &str) {
@@ -386,27 +357,26 @@ impl Check<'_> {
     fn all_records(&mut self, state: &Organisation) {
         let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
         let left = |credential: &Hash| !state.rotations.destroyed.contains_key(credential);
-        for version in state.versions.iter().filter(|(credential, _)| left(credential)).map(|(_, v)| v) {
+        for (credential, version) in state.versions.iter().filter(|(credential, _)| left(credential)) {
             let sealing = &version.sealing;
-            let (credential, payload) = (sealing.credential, sealing.payload);
+            let (credential, payload) = (*credential, sealing.payload);
             expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
-            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(sealing.credential));
+            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(credential));
         }
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
         }
+        expected.extend(state.reconciled.iter().map(|hash| (facts_record(hash), Expected::Record(*hash))));
         // Texts may have been erased; those that are there are named by an entry.
-        let texts = texts(state);
+        let texts = texts(state, self.requests.values().flatten().flatten());
+        let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
+        expected.extend(requests);
+        // At its end the rest is destroyed, in the same commit: nothing may be left.
         for (hash, ceremony) in &state.ceremonies {
-            expected.insert(request_record(hash), Expected::Request(*hash));
-            // At its end the rest is destroyed, in the same commit: nothing may be left.
-            if ceremony.standing == Standing::Open {
-                expected.insert(gate_key_record(hash), Expected::CeremonyKey);
-                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
-                let held = ceremony.accepted.keys();
-                expected
-                    .extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
-            }
+            expected.insert(gate_key_record(hash), Expected::CeremonyKey);
+            expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            let held = ceremony.accepted.keys();
+            expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
@@ -427,11 +397,23 @@ impl Check<'_> {
                 self.found(None, format!("record {} {what}", shorten(&name)));
                 continue;
             };
-            match self.vault.record(&self.id, &name) {
-                Ok(bytes) if self.holds(state, (&name, expectation), &bytes) => self.records += 1,
-                Ok(_) => self.found(None, format!("record {} is not what its entry says", shorten(&name))),
-                Err(why) => self.found(None, format!("record {} cannot be read: {why}", shorten(&name))),
-            }
+            let key = RecordKey { log: self.id, name };
+            let read = self.vault.store().record_and_padding(&key);
+            let what = match read.map(|read| read.ok_or(Lack::Missing)) {
+                Ok(Ok((bytes, _))) if !self.holds(state, (&key.name, expectation), &bytes) => {
+                    "is not what its entry says".to_owned()
+                }
+                Ok(Ok((_, true))) => {
+                    self.records += 1;
+                    continue;
+                }
+                Ok(Ok((_, false))) => {
+                    "has other bytes beside it in its row, which are no part of it".to_owned()
+                }
+                Ok(Err(why)) => format!("cannot be read: {why}"),
+                Err(why) => format!("cannot be read: {why}"),
+            };
+            self.found(None, format!("record {} {what}", shorten(&key.name)));
         }
     }
 
@@ -502,13 +484,32 @@ fn destroyed(state: &Organisation, name: &str) -> bool {
     gone.flat_map(|credential| records_of_version(state, credential)).any(|record| record == name)
 }
 
-/// Every text that an entry names, by its record.
-fn texts(state: &Organisation) -> BTreeMap<String, Expected> {
+/// A record beside the vault's own log.
+enum OfRecovery<'a> {
+    /// The sealed root.
+    Root(&'a RootDealing),
+    /// The dealing of its shares.
+    Dealing(&'a RootDealing),
+}
+
+impl OfRecovery<'_> {
+    fn holds(&self, state: &VaultState, bytes: &[u8]) -> bool {
+        match self {
+            Self::Root(dealt) => SealedRoot::from_bytes(bytes).is_ok() && record_hash(bytes) == dealt.sealed,
+            Self::Dealing(dealt) => {
+                let group = state.recovery.as_ref();
+                group.is_some_and(|group| verify_dealing(state, group, dealt, bytes).is_ok())
+            }
+        }
+    }
+}
+
+/// Every text that an entry names, by its record; `spoken` are those of requests.
+fn texts<'a>(state: &Organisation, spoken: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
     let named = state.name.into_iter();
     let projects = state.projects.values().filter_map(|project| project.name);
     let accounts = state.accounts.values().filter_map(|account| account.name);
-    let spoken = state.ceremonies.values().flat_map(|c| [Some(c.reason), c.ticket]).flatten();
-    let all = named.chain(projects).chain(accounts).chain(spoken);
+    let all = named.chain(projects).chain(accounts).chain(spoken.copied());
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 

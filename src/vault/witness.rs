@@ -2,12 +2,12 @@
 //! and a release waits for those that the group's policy demands. How a witness
 //! is reached is not known here.
 
-use super::commit::Log;
-use super::{Committed, PublicVault, Vault, VaultError};
+use super::commit::{ATTEMPTS, Log};
+use super::{Committed, PublicVault, Records, Vault, VaultError};
 use crate::ceremony::judge::QuorumAccepted;
 use crate::event::Hash;
 use crate::log::checkpoint::CheckpointError;
-use crate::log::cosignature::{self, Cosignature};
+use crate::log::cosignature::{self, Cosignature, Keeping};
 use crate::log::merkle::{self, consistency_proof};
 use crate::log::note::{Cosigner, Note, NoteError, VerifierKey};
 use crate::log::policy::{Policy, PolicyError, Witness};
@@ -15,7 +15,7 @@ use crate::log::witness::{AddCheckpoint, Answer, AnswerError};
 use crate::log::{Checkpoint, checkpoint};
 use crate::message::Contribution;
 use crate::name::OrganisationId;
-use crate::store::{Append, Batch, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Found, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
 
 /// Projection with the newest checkpoint that somebody cosigned, as a note.
@@ -180,13 +180,11 @@ impl PublicVault {
     /// Opens the vault in `dir` for adding cosignatures, which needs a store that
     /// can be written but no gate: the log's own signature stays as it is.
     pub fn open_to_cosign(dir: &std::path::Path) -> Result<Self, VaultError> {
-        let store = crate::store::sqlite::SqliteStore::open(dir)?;
-        let state = super::commit::load_vault(&store)?;
-        Ok(Self { dir: dir.to_owned(), store, state })
+        Self::open_to_write(dir)
     }
 
-    /// The latest checkpoint, and what is needed to prove that it extends another.
-    fn latest(&self, log: &Log) -> Result<(Note, Vec<merkle::Hash>), VaultError> {
+    /// The latest checkpoint as it is stored, with the cosignatures that it has.
+    fn latest(&self, log: &Log) -> Result<String, VaultError> {
         let (id, expected) = (log.state.id, log.state.size);
         let head = self.store.head(&id)?.ok_or(StoreError::NoSuchLog { log: id })?;
         let found = head.frontier.size();
@@ -194,7 +192,7 @@ impl PublicVault {
         if found != expected {
             return Err(StoreError::Conflict { log: id, expected, found }.into());
         }
-        Ok((parse(&head.checkpoint)?, self.store.leaf_hashes(&id, 0..found)?))
+        Ok(head.checkpoint)
     }
 
     /// Asks witnesses to cosign the latest checkpoint. What verifies is kept.
@@ -205,31 +203,79 @@ impl PublicVault {
         asker: &mut dyn Witnesses,
         now: &dyn Fn() -> Time,
     ) -> Result<Cosigning, VaultError> {
-        let (note, leaves) = self.latest(log)?;
+        let mut before_others = log.state.witness_keys();
+        before_others.extend(witnesses.iter().map(|witness| witness.key.clone()));
+        self.cosign_before(log, &before_others, witnesses, asker, now)
+    }
+
+    /// [`PublicVault::cosign`] where these keys' lines are not pushed out by others'.
+    fn cosign_before(
+        &mut self,
+        log: &Log,
+        before_others: &[VerifierKey],
+        witnesses: &[Witness],
+        asker: &mut dyn Witnesses,
+        now: &dyn Fn() -> Time,
+    ) -> Result<Cosigning, VaultError> {
+        let note = parse(&self.latest(log)?)?;
+        // Proves that the checkpoint extends whichever a witness knows.
+        let leaves = self.store.leaf_hashes(&log.state.id, 0..log.state.size)?;
         let answers = asker.ask(&Asked { note: &note, leaves: &leaves }, witnesses);
         let now = now();
         let answers = answers.into_iter().map(|answer| answer.and_then(|c| in_time(c, now)));
         let names = witnesses.iter().map(|w| w.name.clone());
         let answers: Vec<_> = names.zip(answers).collect();
         let new: Vec<_> = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok().cloned()).collect();
-        let note = if new.is_empty() { note } else { self.add_cosignatures(log, &new)? };
+        let note = if new.is_empty() { note } else { self.keep(log, before_others, &new)? };
         Ok(Cosigning { note, answers })
     }
 
-    /// Puts cosignatures of the latest checkpoint into the stored note.
+    /// Puts cosignatures of the latest checkpoint into the stored note, beside
+    /// those that are there. The witnesses of the groups' policies are not pushed
+    /// out by others.
     pub fn add_cosignatures(&mut self, log: &Log, new: &[Cosignature]) -> Result<Note, VaultError> {
-        let id = log.state.id;
-        let (before, _) = self.latest(log)?;
-        let note = cosignature::with(&before, &log_key(log)?, new);
+        self.keep(log, &log.state.witness_keys(), new)
+    }
+
+    /// Again from what is there, where another process has put some there since
+    /// this one read: none is lost, and the kept note does not go back.
+    fn keep(
+        &mut self,
+        log: &Log,
+        before_others: &[VerifierKey],
+        new: &[Cosignature],
+    ) -> Result<Note, VaultError> {
+        for _ in 1..ATTEMPTS {
+            match self.try_keep(log, before_others, new) {
+                Err(VaultError::Store(StoreError::Replaced { .. })) => {}
+                done => return done,
+            }
+        }
+        self.try_keep(log, before_others, new)
+    }
+
+    fn try_keep(
+        &mut self,
+        log: &Log,
+        before_others: &[VerifierKey],
+        new: &[Cosignature],
+    ) -> Result<Note, VaultError> {
+        let before = self.latest(log)?;
+        let (id, key) = (log.state.id, log_key(log)?);
+        let note = cosignature::with(&parse(&before)?, Keeping { log: &key, before_others }, new);
         let append = Append {
             log: id,
             expected_size: log.state.size,
             entries: Vec::new(),
             checkpoint: note.to_string(),
         };
-        let kept = self.newest_cosigned(log, &note)?;
-        let _durable =
-            self.store.commit(Batch { appends: vec![append], projections: kept, ..Batch::default() })?;
+        let mut batch = Batch { appends: vec![append], ..Batch::default() };
+        batch.made_from.push(Found::Checkpoint(id, before));
+        if let Some((bytes, found)) = self.newest_cosigned(log, before_others, &note)? {
+            batch.projections.push((cosigned_key(&id), bytes));
+            batch.made_from.push(found);
+        }
+        let _durable = self.store.commit(batch)?;
         Ok(note)
     }
 
@@ -240,29 +286,43 @@ impl PublicVault {
         log: &Log,
         contribution: &Contribution,
         note: &str,
-    ) -> Result<Vec<(String, Vec<u8>)>, VaultError> {
+    ) -> Result<Records, VaultError> {
         let seen = (contribution.size, &contribution.root);
         let (who, at) = (&contribution.custodian, contribution.at);
         let new = log.state.cosignature(who, seen, at, &contribution.cosignature);
-        let note = cosignature::with(&parse(note)?, &log_key(log)?, new.as_slice());
-        let kept = self.newest_cosigned(log, &note)?;
-        Ok(kept.into_iter().map(|(key, bytes)| (key.name, bytes)).collect())
+        let (key, before_others) = (log_key(log)?, log.state.witness_keys());
+        let keeping = Keeping { log: &key, before_others: &before_others };
+        let note = cosignature::with(&parse(note)?, keeping, new.as_slice());
+        let mut records = Records::default();
+        if let Some((bytes, found)) = self.newest_cosigned(log, &before_others, &note)? {
+            records.projections.push((COSIGNED.to_owned(), bytes));
+            records.made_from.push(found);
+        }
+        Ok(records)
     }
 
     /// What is to be kept as the newest cosigned checkpoint, if `note` is it: a
     /// later one takes the place of an earlier, one of the same text adds to it.
-    fn newest_cosigned(&self, log: &Log, note: &Note) -> Result<Vec<(RecordKey, Vec<u8>)>, VaultError> {
-        let key = log_key(log)?;
+    /// Beside it what was found there, for the commit to hold on to: another
+    /// process may have put a newer one there by then.
+    fn newest_cosigned(
+        &self,
+        log: &Log,
+        before_others: &[VerifierKey],
+        note: &Note,
+    ) -> Result<Option<(Vec<u8>, Found)>, VaultError> {
+        let (key, place) = (log_key(log)?, cosigned_key(&log.state.id));
         let size = |note: &Note| Checkpoint::parse(note.unverified_text()).map_or(0, |c| c.size);
-        let before = self.cosigned(&log.state.id)?.map(|text| parse(&text)).transpose()?;
-        let merged = match before {
+        let found = self.cosigned(&log.state.id)?;
+        let merged = match found.as_deref().map(parse).transpose()? {
             Some(before) if before.unverified_text() == note.unverified_text() => {
-                cosignature::joined(note, &key, &before)
+                cosignature::joined(note, Keeping { log: &key, before_others }, &before)
             }
-            Some(before) if size(&before) >= size(note) => return Ok(Vec::new()),
+            Some(before) if size(&before) >= size(note) => return Ok(None),
             _ => note.clone(),
         };
-        Ok(vec![(cosigned_key(&log.state.id), merged.to_string().into_bytes())])
+        let found = Found::Projection(place, found.map(String::into_bytes));
+        Ok(Some((merged.to_string().into_bytes(), found)))
     }
 
     /// The newest checkpoint that somebody cosigned, as a note, if there is one.
@@ -296,11 +356,15 @@ impl Vault {
         let Some(policy) = log.state.policy_of(&sealing.ok_or_else(gone)?.group) else {
             return Ok(proof(committed.checkpoint().to_owned()));
         };
-        let (before, _) = self.latest(log)?;
+        let before = parse(&self.public.latest(log)?)?;
         let asked = unsigned(&policy, &before);
         let answers = match self.check(log, committed, &policy, &before) {
             Ok(()) => return Ok(proof(before.to_string())),
-            Err(PolicyError::TooFew { .. }) => self.public.cosign(log, &asked, asker, &|| now)?,
+            Err(PolicyError::TooFew { .. }) => {
+                // No other group's witnesses push out those that this release needs.
+                let own: Vec<_> = policy.keys().cloned().collect();
+                self.public.cosign_before(log, &own, &asked, asker, &|| now)?
+            }
             Err(why) => return Err(VaultError::WitnessPolicy(why)),
         };
         match self.check(log, committed, &policy, &answers.note) {
@@ -347,7 +411,7 @@ fn unsigned(policy: &Policy, note: &Note) -> Vec<Witness> {
     policy.witnesses().iter().filter(missing).cloned().collect()
 }
 
-fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswered> {
+pub(super) fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswered> {
     let at = i64::try_from(cosignature.seconds()).ok().and_then(|s| Time::from_millis(s.checked_mul(1000)?));
     match at {
         Some(at) if at + CLOCKS >= now && at <= now + CLOCKS => Ok(cosignature),
@@ -356,7 +420,7 @@ fn in_time(cosignature: Cosignature, now: Time) -> Result<Cosignature, Unanswere
     }
 }
 
-fn cosigned_key(log: &OrganisationId) -> RecordKey {
+pub(super) fn cosigned_key(log: &OrganisationId) -> RecordKey {
     RecordKey { log: *log, name: COSIGNED.to_owned() }
 }
 
@@ -364,6 +428,6 @@ fn log_key(log: &Log) -> Result<VerifierKey, VaultError> {
     Ok(log.state.log_key().map_err(CheckpointError::from)?)
 }
 
-fn parse(note: &str) -> Result<Note, VaultError> {
+pub(super) fn parse(note: &str) -> Result<Note, VaultError> {
     Ok(Note::parse(note.as_bytes()).map_err(CheckpointError::from)?)
 }

@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
-use warifu::audit::{Options, Source, SourceError, first_wrong, verify};
+use warifu::audit::{Lack, Options, Source, SourceError, first_wrong, verify};
 use warifu::event::{Entry, Event};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::{EntryBytes, MAX_ENTRY};
@@ -48,8 +48,8 @@ struct Effort {
 
 fn main() {
     let mut arguments = std::env::args().skip_while(|argument| argument != MEMORY);
-    if let Some(path) = arguments.nth(1) {
-        return measure_memory(&path);
+    if let (Some(path), Some(beginning)) = (arguments.nth(1), arguments.next()) {
+        return measure_memory(&path, beginning.parse().unwrap());
     }
     let effort = if std::env::args().any(|argument| argument == "--bench") {
         Effort { hashed: 1_000_000, ceremonies: 12_500, accounts: 10_000, singles: 400, bulk: 50, turns: 5 }
@@ -242,7 +242,7 @@ fn accounts(effort: &Effort) {
     let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_| {}).is_good()));
     alone("verification of them (no signatures), all cores", history.entries.len(), effort.turns, whole);
     let accounts = effort.accounts as u64;
-    let (own, of_accounts) = memory(&history.log().entries);
+    let (own, of_accounts) = memory(&history.log().entries, BEGINNING);
     println!("{:<52} {:>12}", "memory, bytes an account with a sealed version", of_accounts / accounts);
     // Entries as long as an entry may be, of a kind that leaves no state.
     let mut entries = History::new().log().entries;
@@ -253,7 +253,7 @@ fn accounts(effort: &Effort) {
         let padding = "x".repeat(MAX_ENTRY - begin.len() - 4);
         entries.push(Some(EntryBytes::new(format!("{begin}{padding}\"}}}}}}").into_bytes()).unwrap()));
     }
-    println!("{:<52} {:>12}", "the same with the longest entries, KiB", memory(&entries).0 / 1024);
+    println!("{:<52} {:>12}", "the same with the longest entries, KiB", memory(&entries, BEGINNING).0 / 1024);
     let mut bare = History::new();
     for _ in 0..effort.accounts {
         bare.bare_account();
@@ -261,39 +261,44 @@ fn accounts(effort: &Effort) {
     println!(
         "{:<52} {:>12}",
         "memory, bytes an account without one",
-        memory(&bare.log().entries).1 / accounts
+        memory(&bare.log().entries, BEGINNING).1 / accounts
     );
     println!("{:<52} {:>12}", "memory of hashing, parsing and signatures, KiB", own / 1024);
-    let (_, of_ceremonies) = memory(&ceremonies(effort).log().entries);
-    let each = of_ceremonies / effort.ceremonies as u64;
+    // From the half on: what is collected of signatures has its full size by then.
+    let entries = ceremonies(effort).log().entries;
+    let (_, of_ceremonies) = memory(&entries, entries.len() / 2);
+    let each = of_ceremonies / (effort.ceremonies as u64 / 2);
     println!("{:<52} {:>12}", "memory, bytes a ceremony that has ended", each);
 }
 
 /// Peak memory of a process of its own that verifies such a log from a file:
-/// first its beginning alone, then what the whole log adds to that.
-fn memory(entries: &[Option<EntryBytes>]) -> (u64, u64) {
+/// first its beginning of so many entries alone, then what the whole log adds to
+/// that.
+fn memory(entries: &[Option<EntryBytes>], beginning: usize) -> (u64, u64) {
     let file = tempfile::NamedTempFile::new().unwrap();
     let lines: Vec<_> = entries.iter().flatten().map(|entry| [entry.as_bytes(), b"\n"].concat()).collect();
     std::fs::write(file.path(), lines.concat()).unwrap();
     let child = std::process::Command::new(std::env::current_exe().unwrap());
-    let output = { child }.arg(MEMORY).arg(file.path()).output().unwrap();
+    let output = { child }.arg(MEMORY).arg(file.path()).arg(beginning.to_string()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap());
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 const MEMORY: &str = "--memory";
+/// Entries whose verification shows what hashing, parsing and signatures take.
+const BEGINNING: usize = 2048;
 
 /// The other process.
-fn measure_memory(path: &str) {
+fn measure_memory(path: &str, beginning: usize) {
     let whole = OnDisk::open(path, usize::MAX);
-    let beginning = OnDisk::open(path, 2048);
+    let beginning = OnDisk::open(path, beginning);
     let before = status("VmHWM:");
     verify(&beginning, &Options::default(), &mut |_| {});
     let own = status("VmHWM:") - before;
     let verdict = verify(&whole, &Options::default(), &mut |_| {});
     // A checkpoint is not needed for this; nothing else may be wrong.
-    assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{}", verdict.line());
+    assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{:?}", verdict.findings);
     println!("{own} {}", status("VmHWM:") - before - own);
 }
 
@@ -324,7 +329,7 @@ impl Source for OnDisk {
     }
 
     fn entries(&self, range: Range<u64>) -> Result<Vec<EntryBytes>, SourceError> {
-        let outside = || SourceError::Entry { index: range.start, why: "it is outside".to_owned() };
+        let outside = || SourceError::entry(range.start, Lack::Missing);
         let ends = self.ends.get(range.start as usize..range.end as usize).ok_or_else(outside)?;
         let mut start = if range.start == 0 { 0 } else { self.ends[range.start as usize - 1] };
         let mut buffer = vec![0; (ends.last().copied().unwrap_or(start) - start) as usize];

@@ -39,6 +39,8 @@ pub fn all() -> Vec<Seed> {
     seeds.messages(&story);
     seeds.points(&story);
     seeds.records(&story);
+    seeds.sealed_roots(&story);
+    seeds.lists();
     seeds.notes();
     seeds.verifier_keys();
     seeds.checkpoints(&story);
@@ -48,6 +50,7 @@ pub fn all() -> Vec<Seed> {
     seeds.tile_paths();
     seeds.bundles(&story);
     seeds.proof_files(&story);
+    seeds.provider();
     seeds.card_files(story);
     seeds.0
 }
@@ -66,7 +69,7 @@ impl Seeds {
     /// One line of each kind.
     fn entries(&mut self, story: &Story) {
         let mut kinds = BTreeSet::new();
-        for line in &story.lines {
+        for line in story.lines.iter().chain(&story.recovery) {
             let Ok(Line::Known(entry)) = Entry::from_line(line) else { continue };
             if kinds.insert(entry.event.kind()) {
                 self.add("entry", &format!("ok-{}", entry.event.kind()), line.as_bytes());
@@ -101,6 +104,51 @@ impl Seeds {
         );
     }
 
+    /// Lists of accounts, in both forms.
+    fn lists(&mut self) {
+        let account = r#"{"Id":"123456789012","Arn":"arn:aws:organizations::1:account/o-1/123456789012","Email":"root@example.com","Name":"Webshop","Status":"ACTIVE","State":"ACTIVE","JoinedMethod":"CREATED","JoinedTimestamp":1.5}"#;
+        let page = |accounts: &str, rest: &str| format!("{{\"Accounts\":[{accounts}]{rest}}}").into_bytes();
+        self.many(
+            "accounts",
+            [
+                ("ok-one", page(account, "")),
+                ("ok-none", page("", ",\"NextToken\":null")),
+                (
+                    "ok-two-pages",
+                    [page(account, ",\"NextToken\":\"x\""), page(r#"{"Id":"000000000001"}"#, "")].concat(),
+                ),
+                ("ok-byte-order-mark", [b"\xef\xbb\xbf".to_vec(), page(account, "")].concat()),
+                ("bad-twice", page(&format!("{account},{account}"), "")),
+                ("bad-eleven-digits", page(r#"{"Id":"12345678901"}"#, "")),
+                ("bad-number", page(r#"{"Id":123456789012}"#, "")),
+                ("bad-state", page(r#"{"Id":"123456789012","State":"LOST"}"#, "")),
+                ("bad-other-list", b"{\"Roots\":[]}".to_vec()),
+                ("bad-utf16", b"\xff\xfe{\0".to_vec()),
+            ],
+        );
+        let header = "slug,name,provider,external_id,standing,login,password,notes\n";
+        let rows = |rows: &str| format!("{header}{rows}").into_bytes();
+        self.many(
+            "csv",
+            [
+                (
+                    "ok-with-password",
+                    rows("prod,Webshop,aws,123456789012,in-use,root@example.com,Correct-Horse-7,\"a\nb\"\n"),
+                ),
+                ("ok-quoted", rows(",\"a, \"\"b\"\"\",gcp,x-1,closed,,,\r\n")),
+                ("ok-few-columns", b"external_id;name\n123456789012;A\n".to_vec()),
+                ("ok-carriage-returns", b"external_id\tname\r123456789012\tA\r".to_vec()),
+                ("bad-quotation-mark", rows(",\"a,aws,123456789012,,,,\n")),
+                ("bad-too-few-cells", rows("prod,Webshop,aws,123456789012\n")),
+                ("bad-no-login", rows(",,aws,123456789012,,,Correct-Horse-7,\n")),
+                ("bad-short-password", rows(",,aws,123456789012,,root@example.com,Ab1,\n")),
+                ("bad-twice", rows(",,aws,123456789012,,,,\n,,aws,123456789012,,,,\n")),
+                ("bad-no-header", b"123456789012,prod\n".to_vec()),
+                ("bad-not-utf8", b"external_id,name\n123456789012,\xff\n".to_vec()),
+            ],
+        );
+    }
+
     fn messages(&mut self, story: &Story) {
         let Story { request, package, contributions, release, notices, .. } = story;
         self.message("request", "ok-with-ticket", request, "contribution");
@@ -114,6 +162,9 @@ impl Seeds {
         let first = contributions.first().expect("two contributions");
         self.message("contribution", "ok-one-target", first, "release");
         self.message("release", "ok-that-opens", release, "package");
+        let (asked, answered) = &story.recovery_messages;
+        self.message("recovery_request", "ok-story", asked, "request");
+        self.message("recovery_contribution", "ok-story", answered, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;
@@ -189,6 +240,22 @@ impl Seeds {
                 ("bad-version-2", version(2)),
                 ("bad-no-bucket", [&good[..], &[0]].concat()),
                 ("bad-cut-short", good.get(..40).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn sealed_roots(&mut self, story: &Story) {
+        let good = &story.sealed_root;
+        let version = |version: u8| [&[version], good.get(1..).expect("longer")].concat();
+        self.many(
+            "sealed_root",
+            [
+                ("ok-story", good.clone()),
+                ("bad-empty", Vec::new()),
+                ("bad-version-0", version(0)),
+                ("bad-version-2", version(2)),
+                ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
             ],
         );
     }
@@ -471,6 +538,53 @@ impl Seeds {
             ],
         );
     }
+
+    /// Files of the provider, in its shapes.
+    fn provider(&mut self) {
+        let events = include_bytes!("../fixtures/root-events.json").to_vec();
+        let one = r#"{"eventVersion":"1.08","eventTime":"2026-03-01T09:00:00Z","eventName":"ConsoleLogin","userIdentity":{"type":"Root","accountId":"111122223333"},"eventID":"1"}"#;
+        let listed = |record: &str| format!("{{\"Records\":[{one},{record}]}}").into_bytes();
+        let cut = |bytes: &[u8]| bytes.get(..bytes.len() - 9).expect("longer").to_vec();
+        self.many(
+            "cloudtrail",
+            [
+                ("ok-root-events", events.clone()),
+                ("ok-packed", packed(&events)),
+                ("ok-lines", format!("{one}\n{one}\n").into_bytes()),
+                ("ok-array", format!("[{one},{one}]").into_bytes()),
+                ("bad-empty", Vec::new()),
+                ("bad-cut-short", cut(&events)),
+                ("bad-packed-cut-short", cut(&packed(&events))),
+                ("bad-no-json", listed("{\"eventVersion\":}")),
+                ("bad-no-time", listed("{\"eventName\":\"ConsoleLogin\"}")),
+                ("bad-no-account", listed(&one.replace("111122223333", "1"))),
+                ("bad-text-between", format!("{one}\nx\n{one}").into_bytes()),
+            ],
+        );
+        let head = "user,arn,password_last_used,mfa_active,access_key_1_active,access_key_2_active\n";
+        let report = |row: &str| format!("{head}{row}\n").into_bytes();
+        let row = "<root_account>,arn:aws:iam::111122223333:root,2026-03-01T09:00:00+00:00,true,false,N/A";
+        self.many(
+            "credential_report",
+            [
+                ("ok-used", report(row)),
+                ("ok-says-nothing", report(&row.replace("2026-03-01T09:00:00+00:00", "no_information"))),
+                ("bad-empty", Vec::new()),
+                ("bad-no-root", report("anaya,arn:aws:iam::111122223333:user/anaya,N/A,true,false,false")),
+                ("bad-two-roots", report(&format!("{row}\n{row}"))),
+                ("bad-no-account", report(&row.replace("111122223333", "1"))),
+                ("bad-time", report(&row.replace("2026-03-01T", "yesterday "))),
+                ("bad-flag", report(&row.replace("true", "perhaps"))),
+            ],
+        );
+    }
+}
+
+/// Packed as the provider packs.
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, bytes).expect("memory");
+    packer.finish().expect("memory")
 }
 
 /// A note with its signature line 101 times.

@@ -2,11 +2,13 @@
 //! itself: where the good seeds come from.
 
 use rand::{SeedableRng, rngs::StdRng};
+use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Accepts, Actor, Admission, Agreed, Because, Binding, Destruction, Ending, Enrolment, Entry, Event,
-    GroupStatement, Line, Made, Member, Mode, Purpose, Refusal, RotationBegun, RotationPolicy,
-    RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, Destruction, Ending, Enrolment,
+    Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, Refusal,
+    RootDealing, RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA,
+    SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -16,20 +18,31 @@ use warifu::message::{Contribution, Notices, Package, Release, Request, Showing,
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
+use warifu::seal::contents::{Contents, Sealable};
 use warifu::seal::generate::Alphabet;
 use warifu::seal::hpke::{self, HpkeSecret};
+use warifu::seal::mfa::MfaSeed;
 use warifu::seal::record::{self, Payload, SealedPayload};
+use warifu::seal::root::{root_id, seal_root};
 use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
-use warifu::state::{Organisation, VaultState};
+use warifu::state::{Organisation, Roll, VaultState};
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
+use warifu::vault;
+use warifu::vault::recovery::{draft, new_keeper};
 
 /// What was made on the way.
 pub struct Story {
     /// Lines of the vault's log and of the organisation's, in order.
     pub lines: Vec<EntryBytes>,
+    /// What follows in the vault's log when keepers have the gate's root dealt.
+    pub recovery: Vec<EntryBytes>,
+    /// The root as it was sealed for them.
+    pub sealed_root: Vec<u8>,
+    /// What a new machine asked, and a keeper answered.
+    pub recovery_messages: (RecoveryPackage, RecoveryContribution),
     /// A custodian's card.
     pub card: Card,
     /// The sealed payload.
@@ -55,20 +68,39 @@ pub fn tell() -> Story {
     let mut scene = Scene::begin();
     scene.enrol();
     let (project, account) = scene.accounts();
-    let group = scene.group();
+    let group = scene.group("board");
     scene.admissions(&group);
     scene.bind(&group, project);
-    let (dealing, sealed) = scene.seal(&group, account);
-    let request = scene.open(&group, account, &dealing, &sealed);
+    let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
+    let payload =
+        Payload { login: secret("root@example.com"), password: secret("correct horse"), notes: secret("") };
+    let (dealing, sealed) = scene.seal(&group, account, &payload);
+    let request = scene.open(&group, account, (&dealing, &sealed), (Purpose::Open, Factor::Password));
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
     let notices = scene.say(&request);
     scene.rotate(&group, account, &request);
     scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
+    scene.drill(&group);
+    let (recovery, sealed_root, recovery_messages) = scene.recovery();
+    let card = scene.codes(account);
     let lines = [scene.vault_lines, scene.log].concat();
-    let card = scene.custodians.swap_remove(0);
-    Story { lines, card, sealed, dealing, share, request, package, contributions, release, notices }
+    Story {
+        lines,
+        recovery,
+        sealed_root,
+        recovery_messages,
+        card,
+        sealed,
+        dealing,
+        share,
+        request,
+        package,
+        contributions,
+        release,
+        notices,
+    }
 }
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
@@ -135,8 +167,8 @@ impl Scene {
         let leaf = first.leaf_hash();
         let added = Event::OrganisationAdded { organisation, slug: slug("acme"), first_entry: leaf };
         let vault_lines = vec![line(now, Actor::Host, created), line(now, Actor::Host, added)];
-        let mut vault_state =
-            VaultState::begin(&read(vault_lines.first().expect("two lines"))).expect("valid");
+        let begun = vault_lines.first().expect("two lines");
+        let mut vault_state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
         let second = vault_lines.get(1).expect("two lines");
         vault_state.apply(&read(second), &second.leaf_hash()).expect("valid");
         let state = Organisation::begin(&read(&first), &leaf).expect("valid");
@@ -190,6 +222,65 @@ impl Scene {
         self.append(Actor::Card(self.operator.pseudonym().clone()), event);
     }
 
+    /// Two keepers, their group, and the root dealt to it.
+    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution)) {
+        let mut rng = StdRng::seed_from_u64(2);
+        let begun = self.vault_lines.first().expect("two lines");
+        let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
+        let mut lines = Vec::new();
+        let mut append = |state: &mut VaultState, event| {
+            let added = line(self.now, Actor::Host, event);
+            state.apply(&read(&added), &added.leaf_hash()).expect("valid");
+            lines.push(added);
+        };
+        let cards: Vec<_> = (0..2).map(|_| new_keeper(&state, &mut rng)).collect();
+        for card in &cards {
+            let (pseudonym, sign_key) = (card.pseudonym().clone(), card.signing_key().public());
+            let mut keeper = Keeper { pseudonym, sign_key, signature: Bytes([0; 64]) };
+            let digest = keeper.digest(&self.vault, &state.first_entry);
+            keeper.signature = card.signing_key().sign(&digest);
+            append(&mut state, Event::KeeperEnrolled(keeper));
+        }
+        let names: Vec<_> = cards.iter().map(|card| card.pseudonym().clone()).collect();
+        let mut draft = draft(&state, 2, &names, &mut rng).expect("two keepers");
+        for card in &cards {
+            draft.join(&state, card, &mut rng).expect("a member");
+        }
+        let mut cards = cards;
+        for card in &mut cards {
+            draft.sign(&state, card).expect("the first statement");
+        }
+        let group = draft.finish();
+        append(&mut state, Event::GroupFormed(group.clone()));
+        let keys = state.group_keys(&group).expect("good keys");
+        let credential = root_id(&self.vault, 1);
+        let (dealing, shared) =
+            pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut rng).expect("a dealing");
+        let root = self.gate.root(1).expect("the first epoch");
+        let root = seal_root(&credential, &shared, root, &mut rng).to_bytes();
+        let (gate_epoch, epoch, sealed) = (1, group.epoch, record_hash(&root));
+        let named = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
+        append(&mut state, Event::GateRootDealt(named));
+        let found = || DealtRoot::new(&state, &dealing.to_bytes()).expect("it was dealt");
+        let machine = NewMachine::begin(found(), &mut rng);
+        let card = cards.first().expect("two keepers");
+        let answered = contribute(&found(), machine.request(), card, &mut rng).expect("a member");
+        let whole: Vec<_> = self.vault_lines.iter().chain(&lines).cloned().collect();
+        let mut tree = Frontier::new();
+        whole.iter().for_each(|line| tree.push(line.leaf_hash()));
+        let origin = Origin::of_log(&state.origin, &self.vault.into());
+        let body = Checkpoint { origin: origin.to_string(), size: tree.size(), root: tree.root() };
+        let seed = self.gate.log_seed(&self.vault.into(), 1).expect("the first epoch");
+        let signer = LogSigner::new(origin.as_str(), seed).expect("a good name");
+        let asked = RecoveryPackage {
+            request: machine.request().clone(),
+            checkpoint: checkpoint::sign(&body, &signer).expect("a checkpoint").to_string(),
+            entries: custodian::lines(&whole),
+            dealing: HexBytes(dealing.to_bytes()),
+        };
+        (lines, root, (asked, answered))
+    }
+
     fn enrol(&mut self) {
         let enrolments: Vec<_> =
             self.custodians.iter().chain([&self.operator]).map(|card| self.enrolment(card)).collect();
@@ -232,11 +323,14 @@ impl Scene {
             provider: Provider::Other(slug("post-office")),
             external_id: "shop@example".to_owned(),
         });
+        self.by_host(Event::AccountRenamed { account: other, name: text("Post").hash() });
+        let standing = AccountStanding::CredentialLess;
+        self.by_host(Event::AccountStandingSet { account: other, standing });
         (project, account)
     }
 
-    /// Two of three.
-    fn group(&mut self) -> GroupStatement {
+    /// Two of those who are there.
+    fn group(&mut self, name: &str) -> GroupStatement {
         let group = GroupId::random(&mut self.rng);
         let g = pvss::group_id(&self.vault, &self.organisation, &group, 1);
         let mut members = Vec::new();
@@ -249,7 +343,7 @@ impl Scene {
         }
         let mut statement = GroupStatement {
             group,
-            slug: slug("board"),
+            slug: slug(name),
             epoch: 1,
             threshold: 2,
             members,
@@ -324,23 +418,22 @@ impl Scene {
         self.by_host(Event::WitnessPolicySet(policy));
     }
 
-    fn seal(&mut self, group: &GroupStatement, account: AccountId) -> (VerifiedDealing, SealedPayload) {
-        let factor = Factor::Password;
+    fn seal(
+        &mut self,
+        group: &GroupStatement,
+        account: AccountId,
+        contents: &impl Sealable,
+    ) -> (VerifiedDealing, SealedPayload) {
+        let factor = contents.factor();
         let credential = pvss::credential_id(&self.vault, &self.organisation, &account, factor, 1);
         let keys = self.state.group_keys(group).expect("checked keys");
         let context = DealingContext::new(credential, &keys);
         let (dealing, shared) = pvss::deal(&context, &keys, &mut self.rng).expect("a dealing");
         let id = *dealing.id();
         self.by_host(Event::SealBegun { credential, origin: id, account, factor, version: 1 });
-        let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
-        let payload = Payload {
-            login: secret("root@example.com"),
-            password: secret("correct horse"),
-            notes: secret(""),
-        };
         let ingredient = self.ingredient(&credential, &id);
         let sealed =
-            record::seal(&credential, &shared, &ingredient, &payload, &mut self.rng).expect("it fits");
+            record::seal(&credential, &shared, &ingredient, contents, &mut self.rng).expect("it fits");
         self.by_host(Event::Sealed(Sealing {
             credential,
             account,
@@ -370,13 +463,13 @@ impl Scene {
         &mut self,
         group: &GroupStatement,
         account: AccountId,
-        dealing: &VerifiedDealing,
-        sealed: &SealedPayload,
+        (dealing, sealed): (&VerifiedDealing, &SealedPayload),
+        (purpose, factor): (Purpose, Factor),
     ) -> SignedRequest {
         let target = Target {
             credential: *dealing.context().cred(),
             account,
-            factor: Factor::Password,
+            factor,
             version: 1,
             payload: sealed.payload_hash(),
             dealing: *dealing.id(),
@@ -387,7 +480,7 @@ impl Scene {
             vault: self.vault,
             organisation: self.organisation,
             nonce: Bytes([4; 32]),
-            purpose: Purpose::Open,
+            purpose,
             mode: Mode::Files,
             operator: self.operator.pseudonym().clone(),
             operator_key: self.operator.signing_key().public(),
@@ -406,6 +499,29 @@ impl Scene {
         let credentials = request.targets.iter().map(|target| target.credential).collect();
         self.by_operator(Event::Targeted { ceremony, first: 0, credentials });
         SignedRequest { request, signature }
+    }
+
+    /// A drill in which the gate and one custodian prove their keys, and another's
+    /// code is wrong.
+    fn drill(&mut self, group: &GroupStatement) {
+        // The codes of the ceremony are used up.
+        self.now = self.now + Span::minutes(2);
+        let until = self.now + Span::days(14);
+        let (id, epoch, nonce) = (group.group, group.epoch, Bytes([6; 32]));
+        self.by_host(Event::DrillBegun { group: id, epoch, nonce, until });
+        let drill = self.state.drills.last.get(&id).expect("it has begun").clone();
+        let gate = self.gate.key(&self.organisation, 1).expect("the first epoch");
+        let proof = gate.prove(&drill.id, &self.organisation, 1, &mut self.rng);
+        self.by_host(Event::GateProved { drill: drill.id, gate_epoch: 1, proof });
+        let mut answer = |card| {
+            vault::drill::answer(&self.state, group, &drill, card, self.now, &mut self.rng).expect("a member")
+        };
+        let [one, other] = [0, 1].map(|at| answer(self.custodians.get(at).expect("three custodians")));
+        let step = step_of(self.now.unix_seconds());
+        let actor = Actor::Card(one.custodian.clone());
+        self.append(actor, Event::CustodianProved { answer: one, step });
+        let actor = Actor::Card(other.custodian.clone());
+        self.append(actor, Event::DrillRefused { answer: other, why: Refusal::WrongCode });
     }
 
     fn checkpoint(&self) -> String {
@@ -488,7 +604,7 @@ impl Scene {
         let key = HpkeSecret::from_key(crate::bodies::key());
         let finished = recipient::finish(&release, &key, &self.state.first_entry, None)
             .expect("the story opens its record");
-        assert_eq!(finished.payload.password.expose(), b"correct horse");
+        assert_eq!(finished.contents.password().expect("a password").password.expose(), b"correct horse");
         release
     }
 
@@ -502,6 +618,7 @@ impl Scene {
         if let Some(Showing { shown, signature }) = said.revealed.clone() {
             self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
         }
+        self.reconcile();
         said
     }
 
@@ -527,7 +644,7 @@ impl Scene {
         let key = self.operator.signing_key();
         let signature = key.sign(&RotationBegun::digest(&ceremony, 0, &old, &new));
         self.by_operator(Event::RotationBegun(RotationBegun { ceremony, target: 0, old, new, signature }));
-        let before = self.state.versions.get(&old).expect("it was sealed").sealing.clone();
+        let before = self.state.sealing(&old).expect("it was sealed");
         self.by_host(Event::Sealed(Sealing {
             credential: new,
             version,
@@ -535,7 +652,7 @@ impl Scene {
             dealing: origin,
             origin,
             shown: Shown::Command,
-            ..*before
+            ..before
         }));
         let (accepts, handed) = (Accepts::New, Shown::Command);
         let key = self.operator.signing_key();
@@ -544,5 +661,78 @@ impl Scene {
         self.by_operator(Event::RotationSettled(settled));
         let (why, signatures) = (Because::Rotated, Vec::new());
         self.by_host(Event::Destroyed(Destruction { credential: old, why, signatures }));
+    }
+
+    /// Somebody used the account outside, and that was found.
+    fn reconcile(&mut self) {
+        let account = *self.state.accounts.keys().next().expect("an account");
+        let (from, to) = (self.now, self.now);
+        let findings = vec![
+            RootFinding { account, at: Some(from), what: RootUse::SignIn },
+            RootFinding { account, at: None, what: RootUse::MfaInactive },
+        ];
+        self.by_host(Event::Reconciled(Reconciliation {
+            source: RootRecords::Cloudtrail,
+            facts: record_hash(b"what was found"),
+            period: Some(Period { from, to }),
+            grace: 3600,
+            explained: 1,
+            unexplained: 1,
+            pending: 0,
+            failed: 0,
+            before: 0,
+            weak: 1,
+            unused: 0,
+            unread: 0,
+            findings,
+        }));
+    }
+
+    /// Two other custodians hold the account's authenticator, and the gate gives codes
+    /// of it. Gives a card of the first ones.
+    fn codes(&mut self, account: AccountId) -> Card {
+        let first_entry = self.operator.first_entry();
+        let names = ["frosty-gate-pine", "silver-moth-desk"];
+        let cards = names.map(|name| {
+            let name = name.parse().expect("a pseudonym");
+            let role = Role::Custodian;
+            Card::create(self.vault, self.organisation, name, role, first_entry, &mut self.rng)
+        });
+        for card in &cards {
+            let enrolment = self.enrolment(card);
+            self.by_host(Event::CardEnrolled(enrolment));
+        }
+        let mut before = std::mem::replace(&mut self.custodians, cards.into());
+        let group = self.group("second");
+        let g = self.state.g(&group);
+        let mut admission = Admission {
+            group: group.group,
+            epoch: 1,
+            operator: self.operator.pseudonym().clone(),
+            operator_key: self.operator.signing_key().public(),
+            expires: self.now + Span::days(30),
+            revocations: 0,
+            signatures: Vec::new(),
+        };
+        admission.signatures = self.signed_by_all(&admission.digest(&g));
+        self.by_host(Event::OperatorAdmitted(admission));
+        let (scope, factor) = (Scope::Account(account), Factor::Mfa);
+        let (signatures, given_up) = (Vec::new(), Vec::new());
+        let mut binding =
+            Binding { serial: 3, scope, factor, group: group.group, epoch: 1, signatures, given_up };
+        binding.signatures = self.signed_by_all(&binding.digest(&self.organisation, &g));
+        self.by_host(Event::Bound(binding));
+        let seed = SecretBytes::new(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_vec());
+        let contents = Contents::Mfa(MfaSeed::read(&seed).expect("a seed"));
+        let (dealing, sealed) = self.seal(&group, account, &contents);
+        let request = self.open(&group, account, (&dealing, &sealed), (Purpose::Code, factor));
+        let package = self.package(&request, &dealing);
+        self.contribute(&package);
+        let ceremony = request.request.hash();
+        self.by_host(judge::quorum(&self.state, &ceremony, 0).expect("two of two").event());
+        let (until, shown) = (self.now + Span::seconds(45), Shown::Screen);
+        self.by_host(Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown });
+        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        before.swap_remove(0)
     }
 }

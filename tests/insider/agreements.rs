@@ -361,7 +361,7 @@ fn a_binding_is_of_no_use_a_second_time() {
 fn the_gate_answers_once_for_a_version() {
     let mut world = World::new();
     let credential = world.seal();
-    let begun = world.log.state.begun[&credential].clone();
+    let begun = world.log.state.begun(&credential).unwrap();
     let event = |version| Event::SealBegun {
         credential,
         origin: Bytes([5; 64]),
@@ -377,8 +377,9 @@ fn the_gate_answers_once_for_a_version() {
 fn a_seal_that_was_not_begun_so_is_refused() {
     let mut world = World::new();
     let credential = world.seal();
-    let sealing = world.log.state.versions[&credential].sealing.as_ref().clone();
+    let sealing = world.log.state.sealing(&credential).unwrap();
     let mut before = world.log.state.clone();
+    before.begun.insert(credential, before.begun(&credential).unwrap());
     before.versions.remove(&credential);
     let enter = |change: &dyn Fn(&mut warifu::event::Sealing)| {
         let mut forged = sealing.clone();

@@ -7,7 +7,7 @@ use warifu::message::{Message, Notice, Request, SignedRequest, operator_notice};
 use warifu::seal::totp::step_of;
 use warifu::state::Invalid;
 use warifu::time::Span;
-use warifu::vault::verify::Finding;
+use warifu::vault::report::Finding;
 
 const STATE: fn(&'static str) -> Option<Invalid> = |what| Some(Invalid::CeremonyState(what));
 

@@ -1,13 +1,13 @@
 //! What the gate is sent: wrong, early, late, again, altered.
 
-use crate::support::{ADMITTED, World, slug};
+use crate::support::{ADMITTED, World, forge_on, opening, slug};
 use warifu::ceremony::custodian;
 use warifu::ceremony::judge::NotCounted;
-use warifu::event::{Actor, Ending, Event, Mode, Refusal};
+use warifu::event::{Actor, Ending, Event, Line, Mode, Opening, Refusal};
 use warifu::hex::Bytes;
 use warifu::message::Contribution;
 use warifu::secret::SecretBytes;
-use warifu::state::{Effective, Invalid};
+use warifu::state::{Effective, Invalid, RECENT};
 use warifu::time::Span;
 use warifu::vault::VaultError;
 
@@ -183,7 +183,7 @@ fn an_expired_ceremony_accepts_and_releases_nothing() {
     assert_eq!(refused(world.accept(&late)), Some(Refusal::Expired));
     assert!(matches!(release(&mut world, &ceremony), Err(VaultError::CeremonyEnded(_))));
     assert_eq!(
-        world.log.state.ceremonies[&ceremony].standing,
+        world.vault.known(&world.log, &ceremony).unwrap().standing,
         warifu::state::Standing::Ended(Ending::Expired)
     );
 }
@@ -299,4 +299,84 @@ fn a_sealer_who_has_not_confirmed_the_words_seals_nothing() {
     let refused = world.vault.pin(&world.log.state, &group, &words);
     assert!(matches!(refused, Err(VaultError::OtherFingerprint(_))));
     assert_eq!(world.log.state.group_by_slug(&slug("root")), Some(&group));
+}
+
+/// Somebody who has a request that was signed once, and whose ceremony is over.
+fn ended(world: &mut World, window: Span) -> Opening {
+    let ceremony = world.try_open(Mode::Files, window).unwrap();
+    let signed = world.vault.signed_request(&world.log, &ceremony).unwrap();
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    opening(&signed)
+}
+
+/// Another ceremony begins and ends, with which what is too old is forgotten.
+fn another(world: &mut World) {
+    ended(world, Span::minutes(15));
+}
+
+#[test]
+fn a_request_is_not_opened_again_after_its_ceremony_has_ended() {
+    let mut world = World::new();
+    let opening = ended(&mut world, Span::hours(1));
+    let again = |world: &World| world.forge(world.operator.actor(), Event::Opened(opening.clone())).err();
+    let spent = |world: &World| world.log.state.spent.contains_key(&opening.ceremony);
+    assert!(matches!(again(&world), Some(Invalid::Duplicate(_))));
+    world.pass(Span::minutes(59));
+    another(&mut world);
+    assert!(spent(&world), "nothing else would refuse it yet");
+    assert!(matches!(again(&world), Some(Invalid::Duplicate(_))));
+    world.pass(Span::minutes(1));
+    another(&mut world);
+    assert!(!spent(&world), "its window is over");
+    assert_eq!(again(&world), Some(Invalid::Mismatch("opening")));
+}
+
+#[test]
+fn a_request_with_a_long_window_is_not_opened_again_either() {
+    let mut world = World::new();
+    let opening = ended(&mut world, Span::days(20));
+    let now = world.now;
+    let much_later = |world: &World, size: u64| {
+        let mut state = world.log.state.clone();
+        while state.size < size {
+            let (kind, actor) = ("moon-landed".to_owned(), Actor::Host);
+            state.apply(&Line::Unknown { kind, time: now, actor }, &Bytes([7; 32])).unwrap();
+        }
+        let end = Event::Ended { ceremony: *state.ceremonies.keys().next().unwrap(), how: Ending::Aborted };
+        forge_on(&state, now, Actor::Host, end).unwrap()
+    };
+    world.open();
+    for (back, kept) in [(RECENT - 1, true), (RECENT, false)] {
+        // As many entries after what its operator saw, with the end of the other one.
+        let state = much_later(&world, opening.size + back);
+        assert_eq!(state.size, opening.size + back + 1);
+        assert_eq!(state.spent.contains_key(&opening.ceremony), kept, "{back}");
+        let again = forge_on(&state, now, world.operator.actor(), Event::Opened(opening.clone())).err();
+        match again {
+            Some(Invalid::Duplicate(_)) => assert!(kept, "{back}"),
+            Some(Invalid::NotRecent { .. }) => assert!(!kept, "{back}"),
+            other => panic!("{back}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_comes_for_a_ceremony_that_has_ended_is_no_entry_however_long_ago() {
+    let mut world = World::new();
+    let ceremony = world.open();
+    let late = world.answer(&ceremony, 3, world.now);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    let is_over = |world: &mut World| {
+        let size = world.log.state.size;
+        let refused = world.accept(&late).err();
+        assert!(matches!(refused, Some(VaultError::NotCounted(NotCounted::Ended))), "{refused:?}");
+        assert_eq!(world.log.state.size, size);
+        let how = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).err();
+        assert!(matches!(how, Some(VaultError::CeremonyEnded("it was aborted"))), "{how:?}");
+    };
+    is_over(&mut world);
+    world.pass(Span::hours(2));
+    another(&mut world);
+    assert!(!world.log.state.spent.contains_key(&ceremony), "the state has forgotten it");
+    is_over(&mut world);
 }

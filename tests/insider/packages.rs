@@ -33,7 +33,7 @@ fn opened(
 
 /// A request over the present log for every version that there is.
 fn template(world: &World) -> Request {
-    let ceremony = *world.log.state.ceremonies.keys().next().expect("the world has opened one before");
+    let ceremony = *world.log.state.spent.keys().next().expect("the world has opened one before");
     let mut request = world.request(&ceremony);
     request.size = world.log.state.size;
     request.root = world.log.root();
@@ -191,20 +191,16 @@ fn a_dealing_of_another_context_is_refused_before_the_key_is_used() {
 #[test]
 fn a_seal_whose_dealing_never_existed_is_found_by_custodian_and_audit() {
     let mut world = world();
-    let sealing = world.log.state.versions.values().next().unwrap().sealing.clone();
+    let credential = *world.log.state.versions.keys().next().unwrap();
+    let sealing = world.log.state.sealing(&credential).unwrap();
     let (id, vault) = (world.log.state.id, world.log.state.vault);
     let credential = warifu::pvss::credential_id(&vault, &id, &sealing.account, sealing.factor, 2);
     let fake = Bytes([5; 64]);
     let (account, factor) = (sealing.account, sealing.factor);
     let begun = Event::SealBegun { credential, origin: fake, account, factor, version: 2 };
     let (dealing, origin) = (fake, fake);
-    let sealed = Event::Sealed(warifu::event::Sealing {
-        credential,
-        version: 2,
-        dealing,
-        origin,
-        ..(*sealing).clone()
-    });
+    let sealed =
+        Event::Sealed(warifu::event::Sealing { credential, version: 2, dealing, origin, ..sealing.clone() });
     let records = warifu::vault::Records::default();
     world.vault.commit_host(&mut world.log, world.now, vec![begun, sealed], records).unwrap();
     let change = |r: &mut Request| {

@@ -5,7 +5,7 @@ use warifu::ceremony::recipient::{FinishError, Finished, finish, notices};
 use warifu::event::{Actor, Ending, Event, Hash, Mode, Purpose, SaltedText, Shown};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::merkle::Frontier;
-use warifu::message::{Notices, Package, Release, Request, SignedRequest, Target};
+use warifu::message::{Notices, Package, Release, Request, SignedRequest};
 use warifu::seal::hpke::HpkeSecret;
 use warifu::seal::totp::step_of;
 use warifu::secret::SecretBytes;
@@ -36,7 +36,10 @@ fn an_honest_ceremony_opens_the_record() {
     let mut world = World::new();
     let ceremony = quorum(&mut world);
     let given = release(&mut world, &ceremony);
-    assert_eq!(open(&world, &given).unwrap().payload.password.expose(), b"correct horse");
+    assert_eq!(
+        open(&world, &given).unwrap().contents.password().unwrap().password.expose(),
+        b"correct horse"
+    );
 }
 
 #[test]
@@ -128,7 +131,7 @@ impl Fork {
     /// What the operator signs who was shown the first entries of a log.
     fn request(&self, seen: &[String]) -> SignedRequest {
         let (world, state) = (&self.world, &self.world.log.state);
-        let sealing = &state.versions.values().next().unwrap().sealing;
+        let (credential, version) = state.versions.iter().next().unwrap();
         let mut tree = Frontier::new();
         seen.iter().for_each(|line| tree.push(bytes(line).leaf_hash()));
         world.signed(Request {
@@ -139,7 +142,7 @@ impl Fork {
             mode: Mode::Files,
             operator: world.operator.name(),
             operator_key: world.operator.card.signing_key().public(),
-            targets: vec![Target::from(&**sealing)],
+            targets: vec![version.sealing.target(credential)],
             reason: self.reason().hash(),
             ticket: None,
             size: tree.size(),
@@ -296,7 +299,8 @@ fn an_ingredient_that_is_not_of_the_announced_key_is_the_hosts() {
     let ceremony = quorum(&mut world);
     let mut given = release(&mut world, &ceremony);
     let key = given.signed.request.requester_key;
-    let sealing = world.log.state.versions.values().next().unwrap().sealing.clone();
+    let credential = *world.log.state.versions.keys().next().unwrap();
+    let sealing = world.log.state.sealing(&credential).unwrap();
     let root = warifu::secret::SecretKey::from_slice(&[7; 32]).unwrap();
     let other = warifu::pvss::GateKey::derive(&root, &world.log.state.id, 1);
     let made = other.ingredient(&sealing.credential, &sealing.origin, &ceremony, &mut world.rng);
@@ -375,7 +379,8 @@ fn a_contribution_that_the_log_did_not_accept_is_the_hosts() {
 #[test]
 fn records_swapped_in_the_store_are_refused() {
     let mut world = World::new();
-    let first = world.log.state.versions.values().next().unwrap().sealing.clone();
+    let credential = *world.log.state.versions.keys().next().unwrap();
+    let first = world.log.state.sealing(&credential).unwrap();
     world.seal();
     let ceremony = quorum(&mut world);
     let given = release(&mut world, &ceremony);
@@ -420,5 +425,5 @@ fn a_bad_share_is_named_and_another_custodian_takes_the_place() {
     world.contribute(&ceremony, 3);
     let given = release(&mut world, &ceremony);
     let finished = open(&world, &given).unwrap();
-    assert_eq!(finished.payload.password.expose(), b"correct horse");
+    assert_eq!(finished.contents.password().unwrap().password.expose(), b"correct horse");
 }

@@ -8,14 +8,14 @@ use warifu::event::{Actor, Event, Hash, MAX_WITNESS_POLICY, Refusal, WitnessPoli
 use warifu::hex::Bytes;
 use warifu::log::cosignature::Cosignature;
 use warifu::log::note::{Cosigner, LogSigner, Note, NoteText};
-use warifu::log::policy::{PolicyError, Witness};
+use warifu::log::policy::{PolicyError, PolicyFileError, Witness};
 use warifu::log::witness::{AddCheckpoint, Answer, Held, decide};
 use warifu::seal::totp::step_of;
 use warifu::secret::SecretKey;
-use warifu::state::Invalid;
+use warifu::state::{Invalid, PolicyFault};
 use warifu::time::Span;
 use warifu::vault::group;
-use warifu::vault::witness::{Asked, Unanswered, Witnesses, converse};
+use warifu::vault::witness::{Asked, Unanswered, Witnesses, converse, cosign_note};
 use warifu::vault::{Vault, VaultError};
 
 /// How a witness of the test behaves.
@@ -278,6 +278,64 @@ fn a_witness_that_saw_another_history_is_told_as_a_fork() {
     assert!(missing.contains("first 2 entries") && missing.contains("forked"), "{missing}");
 }
 
+/// One witness has cosigned and goes away; before the other one answers, more cards
+/// than a note has lines for cosign the same checkpoint, later. The release still
+/// has the line of the first.
+#[test]
+fn others_cosignatures_do_not_push_out_those_that_a_release_waits_for() {
+    let (mut world, mut cast, ceremony) = stage(&[Manner::Honest, Manner::Down], 2);
+    let (found, needed, _) = too_few(release(&mut world, &ceremony, &mut cast).unwrap_err());
+    assert_eq!((found, needed), (1, 2));
+    let crowd: Vec<_> = (0..20u8)
+        .map(|n| {
+            let card = Cosigner::new(&format!("card-{n}"), seed(200 + n)).unwrap();
+            cosign_note(world.log.checkpoint(), &card, world.now + Span::seconds(60)).unwrap()
+        })
+        .collect();
+    world.vault.add_cosignatures(&world.log, &crowd).unwrap();
+    cast.witnesses[0].manner = Manner::Down;
+    cast.witnesses[1].manner = Manner::Honest;
+    let given = release(&mut world, &ceremony, &mut cast).unwrap();
+    assert_eq!(opens(&world, &given), Ok(()));
+    let note = Note::parse(given.checkpoint.as_bytes()).unwrap();
+    assert_eq!(note.signatures().len(), 1 + 15, "and the others as far as there is room");
+}
+
+/// Another group's witnesses are as many as a note has lines for, and cosigned later.
+#[test]
+fn another_groups_witnesses_do_not_push_out_those_that_a_release_waits_for() {
+    let mut world = World::new();
+    let other = world.form("others", 2, &[3, 4]);
+    let theirs: Vec<_> =
+        (0..15u8).map(|n| Cosigner::new(&format!("t{n}.example"), seed(200 + n)).unwrap()).collect();
+    let lines = theirs.iter().zip(0..).map(|(w, n): (_, u8)| format!("witness t{n} {}\n", w.verifier()));
+    let policy = format!("{}quorum t0\n", lines.collect::<String>());
+    let state = &world.log.state;
+    let mut demand = group::witness_policy(state, &other, policy);
+    let digest = demand.digest(&state.id, &state.g(&other));
+    let sign = |i: usize| group::sign_as_member(state, &other, &world.custodians[i].card, &digest).unwrap();
+    demand.signatures = vec![sign(3), sign(4)];
+    world.vault.set_witness_policy(&mut world.log, demand, world.now).unwrap();
+    let mut cast = Cast::new(&world, &[Manner::Honest, Manner::Down]);
+    set(&mut world, &cast.policy(2));
+    let ceremony = world.open();
+    for who in 0..3 {
+        world.contribute(&ceremony, who);
+    }
+    too_few(release(&mut world, &ceremony, &mut cast).unwrap_err());
+    let later = world.now + Span::seconds(60);
+    let crowd: Vec<_> =
+        theirs.iter().map(|w| cosign_note(world.log.checkpoint(), w, later).unwrap()).collect();
+    world.vault.add_cosignatures(&world.log, &crowd).unwrap();
+    // Whom theirs have pushed out meanwhile is asked again, and keeps its line.
+    cast.witnesses[1].manner = Manner::Honest;
+    let given = release(&mut world, &ceremony, &mut cast).unwrap();
+    assert_eq!(opens(&world, &given), Ok(()));
+    for own in ["w0.example", "w1.example"] {
+        assert!(given.checkpoint.contains(&format!("\u{2014} {own} ")), "{}", given.checkpoint);
+    }
+}
+
 #[test]
 fn a_policy_without_the_groups_quorum_is_refused() {
     let world = World::new();
@@ -313,10 +371,19 @@ fn a_policy_that_cannot_be_read_or_satisfied_is_refused() {
     let cast = Cast::new(&world, &[Manner::Honest]);
     let other = LogSigner::new(cast.log.name(), seed(7)).unwrap().verifier().to_string();
     let long = format!("#{}\nquorum none\n", "x".repeat(MAX_WITNESS_POLICY));
-    for policy in ["", "quorum w\n", &cast.policy(1).replace(&cast.log.to_string(), &other), &long] {
+    let crowd: String = (0..16u8)
+        .map(|n| format!("witness w{n} {}\n", Cosigner::new("w", seed(100 + n)).unwrap().verifier()))
+        .collect();
+    for (policy, why) in [
+        ("", PolicyFault::File(PolicyFileError::LastLine)),
+        ("quorum w\n", PolicyFault::File(PolicyFileError::Undefined { line: 1, name: "w".to_owned() })),
+        (&cast.policy(1).replace(&cast.log.to_string(), &other), PolicyFault::OtherLog),
+        (&long, PolicyFault::TooLong { length: long.len() }),
+        (&format!("{crowd}quorum none\n"), PolicyFault::TooManyWitnesses { found: 16 }),
+    ] {
         let set = signed(&world, policy, &[0, 1, 2]);
         let refused = world.forge(Actor::Host, Event::WitnessPolicySet(set)).err();
-        assert!(matches!(refused, Some(Invalid::WitnessPolicy(_))), "{refused:?}");
+        assert_eq!(refused, Some(Invalid::WitnessPolicy(why)));
     }
 }
 

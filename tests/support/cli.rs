@@ -333,6 +333,28 @@ impl World {
         person
     }
 
+    /// Makes a keeper's card: nothing is asked of it but a passphrase.
+    #[track_caller]
+    pub fn keeper(&self, folder: &str) -> Person {
+        let mut person = Person { name: String::new(), role: "keeper", folder: folder.to_owned() };
+        let passphrase = format!("heron lantern quartz {folder} violin meadow");
+        fs::write(self.dir(folder).join("passphrase"), passphrase).expect("a new file");
+        let enrol = ["--json", "recovery", "enrol", "--kdf-floor"];
+        let ran = self.host(&joined(&enrol, &self.card(&person))).good();
+        person.name = ran.json()["pseudonym"].as_str().expect("a pseudonym").to_owned();
+        person
+    }
+
+    /// Forms the recovery group of these keepers.
+    #[track_caller]
+    pub fn form_recovery(&self, threshold: usize, keepers: &[&Person]) -> Ran {
+        let members: Vec<_> = keepers.iter().map(|keeper| keeper.name.as_str()).collect();
+        let (threshold, members) = (threshold.to_string(), members.join(","));
+        let form = ["--json", "recovery", "form", "--threshold", &threshold, "--members", &members];
+        let cards: Vec<_> = keepers.iter().flat_map(|keeper| self.card(keeper)).collect();
+        self.host(&joined(&form, &cards)).good()
+    }
+
     /// The same with what a person makes of the right code.
     pub fn enrol_with_code(&self, folder: &str, typed: impl Fn(String) -> String) -> Ran {
         let person = Person { name: String::new(), role: "custodian", folder: folder.to_owned() };

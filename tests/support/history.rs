@@ -4,7 +4,7 @@
 
 use crate::support::{World, bytes};
 use std::ops::Range;
-use warifu::audit::{BATCH, Source, SourceError};
+use warifu::audit::{BATCH, Lack, Source, SourceError};
 use warifu::ceremony::custodian::cosigner;
 use warifu::event::{
     Acceptance, Actor, Ending, Entry, Event, Hash, Line, Made, Mode, Purpose, SCHEMA, Sealing, Shown,
@@ -15,7 +15,7 @@ use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::{Frontier, Hash as Leaf};
 use warifu::log::note::LogSigner;
-use warifu::message::{Notice, Request, Target, operator_notice};
+use warifu::message::{Notice, Request, operator_notice};
 use warifu::name::{AccountId, Factor, OrganisationId, ProjectId, Provider};
 use warifu::pvss;
 use warifu::state::{Claim, Organisation};
@@ -115,7 +115,7 @@ impl History {
             mode: Mode::Room,
             operator: self.world.operator.name(),
             operator_key: self.state.people[&self.world.operator.name()].sign_key,
-            targets: vec![Target::from(&*self.state.versions[&credential].sealing)],
+            targets: vec![self.state.versions[&credential].sealing.target(&credential)],
             reason: self.fresh(),
             ticket: None,
             size: self.state.size,
@@ -171,7 +171,7 @@ impl History {
 /// A log in memory that anybody may alter.
 #[derive(Clone)]
 pub struct Copy {
-    pub note: Result<Vec<u8>, String>,
+    pub note: Result<Vec<u8>, Lack>,
     /// What is there; `None` where an entry is damaged.
     pub entries: Vec<Option<EntryBytes>>,
     /// Stored leaf hashes.
@@ -219,7 +219,7 @@ impl Source for Copy {
         assert!(range.end - range.start <= BATCH, "at most {BATCH} at once");
         let one = |index: u64| {
             let there = self.entries.get(index as usize).cloned().flatten().filter(|_| index >= self.first);
-            there.ok_or_else(|| SourceError::Entry { index, why: "it is not there".to_owned() })
+            there.ok_or_else(|| SourceError::entry(index, Lack::Missing))
         };
         range.map(one).collect()
     }
@@ -230,6 +230,6 @@ impl Source for Copy {
 
     fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<Leaf>, SourceError> {
         let part = self.leaves.get(range.start as usize..range.end as usize);
-        part.map(<[_]>::to_vec).ok_or(SourceError::Entry { index: range.start, why: "no hash".to_owned() })
+        part.map(<[_]>::to_vec).ok_or(SourceError::entry(range.start, Lack::Missing))
     }
 }

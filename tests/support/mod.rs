@@ -201,6 +201,8 @@ impl World {
     pub fn try_open(&mut self, mode: Mode, window: Span) -> Result<Hash, VaultError> {
         let address = self.address.clone();
         let ask = Ask {
+            purpose: warifu::event::Purpose::Open,
+            factor: Factor::Password,
             address: &address,
             version: None,
             reason: "the bill is unpaid",

@@ -12,6 +12,8 @@ use warifu::event::{Made, Mode, Shown};
 use warifu::name::{AccountAddress, Factor, Provider, Slug};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::card_file::{CardFile, UnlockedCard};
+use warifu::seal::contents::Contents;
+use warifu::seal::mfa::MfaSeed;
 use warifu::seal::passphrase::KdfParams;
 use warifu::seal::record::Payload;
 use warifu::seal::totp::{TotpSecret, step_of};
@@ -154,10 +156,16 @@ fn keep(enrolled: Enrolled) -> Person {
     person
 }
 
-/// Forms `acme/keepers`, admits the operator and binds the organisation.
-fn bind(vault: &mut Vault, log: &mut Log, custodians: &mut [Enrolled], operator: &Card) {
+/// Forms a group, admits the operator and binds a factor of the organisation.
+fn bind(
+    vault: &mut Vault,
+    log: &mut Log,
+    (name, threshold, factor): (&str, usize, Factor),
+    custodians: &mut [Enrolled],
+    operator: &Card,
+) {
     let members: Vec<_> = custodians.iter().map(|c| c.card.pseudonym().clone()).collect();
-    let mut draft = Draft::new(&log.state, &slug("keepers"), 3, &members, &mut rng()).unwrap();
+    let mut draft = Draft::new(&log.state, &slug(name), threshold, &members, &mut rng()).unwrap();
     for custodian in custodians.iter() {
         draft.join(&log.state, &custodian.card, &mut rng()).unwrap();
     }
@@ -166,15 +174,19 @@ fn bind(vault: &mut Vault, log: &mut Log, custodians: &mut [Enrolled], operator:
     }
     vault.form_group(log, draft.finish(), now()).unwrap();
     let state = log.state.clone();
-    let keepers = group(&state, &slug("keepers")).unwrap();
+    let keepers = group(&state, &slug(name)).unwrap();
     let signed = |digest: &[u8; 64]| {
-        custodians.iter().take(3).map(|c| sign_as_member(&state, keepers, &c.card, digest).unwrap()).collect()
+        custodians
+            .iter()
+            .take(threshold)
+            .map(|c| sign_as_member(&state, keepers, &c.card, digest).unwrap())
+            .collect()
     };
     let mut admitted = admission(&state, keepers, operator.pseudonym(), now() + Span::days(9)).unwrap();
     admitted.signatures = signed(&admitted.digest(&state.g(keepers)));
     vault.admit(log, admitted, now()).unwrap();
     let scope = warifu::event::Scope::Organisation;
-    let (mut bound, _) = binding(&state, scope, Factor::Password, keepers);
+    let (mut bound, _) = binding(&state, scope, factor, keepers);
     bound.signatures = signed(&bound.digest(&state.id, &state.g(keepers)));
     vault.bind(log, bound, now()).unwrap();
 }
@@ -193,16 +205,31 @@ impl World {
         let mut custodians: Vec<_> =
             (1..=5).map(|n| enrol(&mut vault, &mut log, Role::Custodian, card(&format!("c{n}")))).collect();
         let operator = enrol(&mut vault, &mut log, Role::Operator, card("operator"));
-        bind(&mut vault, &mut log, &mut custodians, &operator.card);
-        let keepers = group(&log.state, &slug("keepers")).unwrap().clone();
-        let words = warifu::seal::words::fingerprint(&keepers.fingerprint(&log.state.id)).to_string();
-        vault.pin(&log.state, &keepers, &words).unwrap();
+        let keepers = ("keepers", 3, Factor::Password);
+        bind(&mut vault, &mut log, keepers, &mut custodians, &operator.card);
+        pin(&mut vault, &log, "keepers");
         seal(&mut vault, &mut log, PASSWORD);
         drop(vault);
         let (mut elsewhere, mut their_log) = found(&dir.path().join("elsewhere"));
         let stranger = keep(enrol(&mut elsewhere, &mut their_log, Role::Custodian, card("stranger")));
         let (operator, custodians) = (keep(operator), custodians.into_iter().map(keep).collect());
         Self { vault: path, dir, custodians, operator, stranger }
+    }
+
+    /// Two more custodians, both of whom it takes for codes of the authenticator of
+    /// [`ADDRESS`], whose seed is sealed.
+    pub fn second_factor(&self, seed: &str) -> Vec<Person> {
+        let (mut vault, mut log) = self.open();
+        let card = |n: u8| self.dir.path().join(format!("m{n}.card"));
+        let mut holders: Vec<_> =
+            (1..=2).map(|n| enrol(&mut vault, &mut log, Role::Custodian, card(n))).collect();
+        let second = ("second", 2, Factor::Mfa);
+        bind(&mut vault, &mut log, second, &mut holders, self.operator.unlock().card());
+        pin(&mut vault, &log, "second");
+        let contents = Contents::Mfa(MfaSeed::read(&secret(seed)).unwrap());
+        let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
+        vault.seal(&mut log, &address(), &contents, provenance, now(), &mut rng()).unwrap();
+        holders.into_iter().map(keep).collect()
     }
 
     pub fn open(&self) -> (Vault, Log) {
@@ -216,6 +243,13 @@ pub fn open(vault: &Path) -> (Vault, Log) {
     (vault, log)
 }
 
+/// A sealer has typed the group's twelve words.
+fn pin(vault: &mut Vault, log: &Log, name: &str) {
+    let found = group(&log.state, &slug(name)).unwrap().clone();
+    let words = warifu::seal::words::fingerprint(&found.fingerprint(&log.state.id)).to_string();
+    vault.pin(&log.state, &found, &words).unwrap();
+}
+
 /// Seals the next version; gives its number.
 pub fn seal(vault: &mut Vault, log: &mut Log, password: &str) -> u64 {
     let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
@@ -224,5 +258,6 @@ pub fn seal(vault: &mut Vault, log: &mut Log, password: &str) -> u64 {
 
 /// What an operator asks for.
 pub fn ask(address: &AccountAddress, window: Span) -> Ask<'_> {
-    Ask { address, version: None, reason: "a test", ticket: None, mode: Mode::Room, window }
+    let (purpose, factor) = (warifu::event::Purpose::Open, Factor::Password);
+    Ask { address, purpose, factor, version: None, reason: "a test", ticket: None, mode: Mode::Room, window }
 }

@@ -3,10 +3,11 @@
 use super::Sub;
 use super::witness::{CosignArgs, PolicyCommand};
 use crate::cli::audit::{Collector, Hours};
-use crate::name::{AccountAddress, Pseudonym, Slug};
+use crate::name::{AccountAddress, LogName, MemberAddress, NameError, Pseudonym, Slug};
 use crate::time::{Span, Time};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// `audit …`.
 #[derive(Subcommand, Debug)]
@@ -21,21 +22,31 @@ pub enum AuditCommand {
 Examples:
   warifu audit verify
   warifu audit verify acme --against acme-in-march.checkpoint
-  warifu audit verify /srv/audit/acme --key acme.vkey")]
+  warifu audit verify /srv/audit/acme --key acme.vkey
+  warifu audit verify evidence-2026 --key acme.vkey --since 2026-01-01
+  warifu audit verify /srv/audit/acme --policy /srv/audit/acme/policies/keepers")]
     Verify(VerifyArgs),
-    /// Export an organisation's log: as public files that other tools verify, or to a SIEM
+    /// Could everything that is sealed be opened today? Checks every current version's record and dealing
+    #[command(after_help = "\
+Examples:
+  warifu audit recoverability
+  warifu audit recoverability acme/board")]
+    Recoverability(RecoverabilityArgs),
+    /// Export a log: as public files that other tools verify, or to a SIEM
     #[command(after_help = "\
 Examples:
   warifu audit export acme /srv/audit/acme
   warifu audit export acme evidence-2026 --since 2026-01-01
+  warifu audit export @vault /srv/audit/vault
   warifu audit export acme --format ocsf --out acme.jsonl
   warifu audit export acme --format ocsf --follow --syslog tcp://siem:601")]
     Export(ExportArgs),
-    /// Print the signed checkpoint of an organisation's log
+    /// Print the signed checkpoint of a log
     #[command(after_help = "Example:\n  warifu audit checkpoint acme --cosigned")]
     Checkpoint {
-        /// Organisation
-        organisation: Slug,
+        /// Organisation, or @vault: the vault's own log
+        #[arg(value_name = "ORG")]
+        log: LogName,
         /// The newest one that custodians or witnesses have cosigned
         #[arg(long)]
         cosigned: bool,
@@ -48,11 +59,12 @@ Examples:
     Cosign(CosignArgs),
     /// Which witnesses a group's releases wait for
     Policy(Sub<PolicyCommand>),
-    /// Print the verifier key of an organisation's log
+    /// Print the verifier key of a log
     #[command(after_help = "Example:\n  warifu audit key acme > acme.vkey")]
     Key {
-        /// Organisation
-        organisation: Slug,
+        /// Organisation, or @vault: the vault's own log
+        #[arg(value_name = "ORG")]
+        log: LogName,
     },
     /// Write a receipt that proves an entry without the log
     #[command(after_help = "\
@@ -68,7 +80,7 @@ Examples:
 /// `audit verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
-    /// One organisation alone, or the directory of an exported log, for which no vault is needed
+    /// One organisation alone; @vault: the vault's own log; or the directory of an exported log, for which no vault is needed
     #[arg(value_name = "ORG|DIR")]
     pub target: Option<PathBuf>,
     /// An older signed checkpoint of the log, which it must extend
@@ -80,13 +92,42 @@ pub struct VerifyArgs {
     /// A policy (C2SP tlog-policy): the cosignatures that the checkpoint must have
     #[arg(long, value_name = "FILE", requires = "target")]
     pub policy: Option<PathBuf>,
+    /// The export must hold every entry from this time on; earlier ones need not be there
+    #[arg(long, requires = "target", value_parser = Time::parse_lenient)]
+    pub since: Option<Time>,
+}
+
+/// `audit recoverability`.
+#[derive(Args, Debug)]
+pub struct RecoverabilityArgs {
+    /// One organisation, or one of its groups, alone
+    #[arg(value_name = "ORG[/GROUP]")]
+    pub target: Option<Holders>,
+}
+
+/// Whose sealed versions: an organisation's, or one group's of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Holders {
+    /// All that the organisation's groups hold.
+    Organisation(Slug),
+    /// What this group holds.
+    Group(MemberAddress),
+}
+
+impl FromStr for Holders {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.contains('/') { text.parse().map(Self::Group) } else { text.parse().map(Self::Organisation) }
+    }
 }
 
 /// `audit prove`.
 #[derive(Args, Debug)]
 pub struct ProveArgs {
-    /// Organisation
-    pub organisation: Slug,
+    /// Organisation, or @vault: the vault's own log
+    #[arg(value_name = "ORG")]
+    pub log: LogName,
     /// The ceremony: its first digits suffice. Its last 'released' entry is proven, or its last entry if nothing was released
     #[arg(required_unless_present = "entry")]
     pub ceremony: Option<String>,
@@ -161,8 +202,9 @@ pub struct LogArgs {
 /// `audit export`.
 #[derive(Args, Debug)]
 pub struct ExportArgs {
-    /// Organisation
-    pub organisation: Slug,
+    /// Organisation, or @vault: the vault's own log, which names every organisation
+    #[arg(value_name = "ORG")]
+    pub log: LogName,
     /// Directory for tiles: new, empty, or an earlier export of this log
     #[arg(required_if_eq("format", "tiles"))]
     pub dir: Option<PathBuf>,

@@ -1,9 +1,9 @@
 //! Arguments of `witness`, `audit cosign` and `audit policy`.
 
-use super::{CardsArgs, Slug};
+use super::CardsArgs;
 use crate::log::note::VerifierKey;
 use crate::log::policy::Witness;
-use crate::name::MemberAddress;
+use crate::name::{LogName, MemberAddress};
 use crate::time::Span;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub enum WitnessCommand {
     },
     /// Cosign checkpoints over HTTP (C2SP tlog-witness), until it is stopped
     #[command(
-        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit key acme)\""
+        after_help = "Example:\n  warifu witness serve --state witness --listen 127.0.0.1:8080 --log \"$(warifu audit key acme)\"\nIt has 64 connections at a time, at most 16 of one address, each for a minute\nat most."
     )]
     Serve {
         /// Directory of the witness
@@ -50,8 +50,9 @@ pub struct WaitArgs {
 /// `audit cosign`.
 #[derive(Args, Debug)]
 pub struct CosignArgs {
-    /// Organisation
-    pub organisation: Slug,
+    /// Organisation, or @vault: the vault's own log
+    #[arg(value_name = "ORG")]
+    pub log: LogName,
     /// A witness: its verifier key, a space, and its address; repeat it for more
     #[arg(long = "witness", value_name = "VKEY URL", value_parser = witness, required_unless_present = "policy")]
     pub witnesses: Vec<Witness>,

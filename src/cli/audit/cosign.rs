@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::{App, files};
 use crate::http::client::HttpWitnesses;
 use crate::log::policy::{MAX_POLICY, Policy, Witness};
-use crate::name::Slug;
+use crate::name::LogName;
 use crate::store::Store;
 use crate::vault::{PublicVault, VaultError};
 use serde_json::json;
@@ -28,11 +28,18 @@ pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
         return Err(CliError::Argument { fact, remedy: "Name a witness with --witness 'VKEY URL'." });
     }
     let mut vault = PublicVault::open_to_cosign(&app.vault)?;
-    let log = vault.log(&args.organisation)?;
+    let log = match &args.log {
+        LogName::Organisation(organisation) => Some(vault.log(organisation)?),
+        LogName::Vault => None,
+    };
     asking(app, &witnesses);
     let mut asker = HttpWitnesses::new(args.wait.witness_timeout.to_duration());
     let clock = app.clock;
-    let done = vault.cosign(&log, &witnesses, &mut asker, &|| clock.now())?;
+    let now = || clock.now();
+    let (size, done) = match &log {
+        Some(log) => (log.state.size, vault.cosign(log, &witnesses, &mut asker, &now)?),
+        None => (vault.state().size, vault.cosign_own(&witnesses, &mut asker, &now)?),
+    };
     let rows: Vec<_> = done
         .answers
         .iter()
@@ -44,7 +51,7 @@ pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
     let (cosigned, asked) = (done.cosigned(), witnesses.len());
     let satisfied = policy.map(|policy| policy.check(&done.note));
     let value = json!({
-        "organisation": args.organisation, "size": log.state.size, "witnesses": rows,
+        "organisation": args.log, "size": size, "witnesses": rows,
         "checkpoint": done.note.to_string(), "satisfied": satisfied.as_ref().map(Result::is_ok),
     });
     app.emit(value, || {
@@ -53,7 +60,7 @@ pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
             Err(why) => format!("{name} has NOT cosigned: {why}"),
         };
         let mut lines: Vec<_> = done.answers.iter().map(line).collect();
-        lines.push(format!("{cosigned} of {asked} witnesses cosigned {} entries.", log.state.size));
+        lines.push(format!("{cosigned} of {asked} witnesses cosigned {size} entries."));
         lines.join("\n")
     });
     match satisfied {
@@ -64,19 +71,26 @@ pub fn cosign(app: &mut App<'_>, args: &CosignArgs) -> Result<(), CliError> {
 }
 
 /// `audit checkpoint`.
-pub fn checkpoint(app: &mut App<'_>, organisation: &Slug, cosigned: bool) -> Result<(), CliError> {
-    let (vault, log) = app.read_log(organisation)?;
+pub fn checkpoint(app: &mut App<'_>, name: &LogName, cosigned: bool) -> Result<(), CliError> {
+    let vault = app.read_vault()?;
+    // An organisation's log is replayed: what is printed is a checkpoint of a good log.
+    // The vault's own was, as the vault was opened.
+    let key = match name {
+        LogName::Organisation(organisation) => vault.log(organisation)?.state.log_key(),
+        LogName::Vault => vault.state().log_key(),
+    };
+    let id = vault.log_id(name)?;
     let note = match cosigned {
-        true => vault.cosigned(&log.state.id)?,
-        false => vault.store().checkpoint(&log.state.id).map_err(VaultError::from)?,
+        true => vault.cosigned(&id)?,
+        false => vault.store().checkpoint(&id).map_err(VaultError::from)?,
     };
     let Some(note) = note else {
-        let fact = format!("nobody has cosigned the log of {organisation} yet");
+        let fact = format!("nobody has cosigned the log of {name} yet");
         let remedy =
             "Ask witnesses with 'warifu audit cosign', or hold a ceremony: custodians cosign with it.";
         return Err(CliError::Argument { fact, remedy });
     };
-    let key = log.state.log_key().map(|key| key.to_string()).ok();
+    let key = key.map(|key| key.to_string()).ok();
     app.emit_whole(json!({ "checkpoint": note, "key": key }), || note.trim_end().to_owned());
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::cli::progress::Progress;
 use crate::cli::{App, files};
 use crate::export::{Exported, Snapshot, export};
 use crate::log::note::VerifierKey;
-use crate::name::Slug;
+use crate::name::LogName;
 use serde_json::json;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
         let fact = "--out, --follow, --interval, --syslog and --cursor are for events".to_owned();
         return Err(CliError::Argument { fact, remedy: "Leave them out, or add --format ocsf." });
     }
-    let log = Snapshot::of_organisation(&vault, &args.organisation)?;
+    let log = Snapshot::of(&vault, &args.log)?;
     let done = {
         let bar = Progress::new("entries");
         export(&log, dir, args.since, &mut |done, of| bar.at(done, of))?
@@ -29,7 +29,7 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
     let Exported { before, size, first, files } = done;
     let (dir, key) = (dir.display().to_string(), log.key().to_string());
     let value = json!({
-        "organisation": args.organisation, "directory": dir, "origin": log.key().name(), "key": key,
+        "organisation": args.log, "directory": dir, "origin": log.key().name(), "key": key,
         "before": before, "entries": size, "first": first, "root": log.root(), "files": files,
     });
     app.emit(value, || {
@@ -37,18 +37,17 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
         let part = if first > 0 { format!(" (entries from {first} on; of earlier ones the hashes)") } else { String::new() };
         format!(
             "{dir}: {size} entries of {}{part}, {new} of them new; {files} files written.\n{dir}/README says how to verify them with other tools.",
-            args.organisation
+            args.log
         )
     });
     Ok(())
 }
 
 /// `audit key`.
-pub fn key(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
+pub fn key(app: &mut App<'_>, name: &LogName) -> Result<(), CliError> {
     let vault = app.read_vault()?;
-    let log = Snapshot::of_organisation(&vault, organisation)?;
-    let value =
-        json!({ "organisation": organisation, "origin": log.key().name(), "key": log.key().to_string() });
+    let log = Snapshot::of(&vault, name)?;
+    let value = json!({ "organisation": name, "origin": log.key().name(), "key": log.key().to_string() });
     app.emit(value, || log.key().to_string());
     Ok(())
 }

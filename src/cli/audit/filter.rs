@@ -7,16 +7,19 @@ use crate::cli::error::CliError;
 use crate::event::{Event, Hash, KINDS, Scope};
 use crate::name::{AccountId, Pseudonym};
 use crate::state::Organisation;
-use crate::vault::VaultError;
 use crate::vault::audit::Read;
 use crate::vault::hierarchy::account;
+use crate::vault::{PublicVault, VaultError};
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
 
 /// What was asked for, with the names looked up.
 pub struct Filter<'a> {
     args: &'a LogArgs,
     state: &'a Organisation,
     account: Option<AccountId>,
+    /// Ceremonies that were for a version of that account.
+    held: BTreeSet<Hash>,
     zone: TimeZone,
 }
 
@@ -31,7 +34,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Refused is what names nothing that exists.
-    pub fn new(args: &'a LogArgs, state: &'a Organisation) -> Result<Self, CliError> {
+    pub fn new(args: &'a LogArgs, vault: &PublicVault, state: &'a Organisation) -> Result<Self, CliError> {
         let account = match &args.account {
             Some(address) if address.organisation != args.organisation => {
                 let name = address.to_string();
@@ -40,7 +43,8 @@ impl<'a> Filter<'a> {
             Some(address) => Some(account(state, address)?.0),
             None => None,
         };
-        Ok(Self { args, state, account, zone: hours::zone(args.zone.as_deref())? })
+        let held = account.map(|id| held(vault, state, &id)).transpose()?.unwrap_or_default();
+        Ok(Self { args, state, account, held, zone: hours::zone(args.zone.as_deref())? })
     }
 
     /// Whether every filter lets this entry through.
@@ -52,13 +56,39 @@ impl<'a> Filter<'a> {
             && args.until.is_none_or(|t| entry.time < t)
             && (args.kind.is_empty() || args.kind.contains(&entry.kind))
             && args.who.as_ref().is_none_or(|who| self.names(who, entry))
-            && is(self.account.is_some(), &|e| self.account.is_some_and(|id| concerns(self.state, e, &id)))
+            && is(self.account.is_some(), &|e| self.account.is_some_and(|id| self.concerns(e, &id)))
             && is(args.contributions, &|e| contributor(e).is_some())
-            && is(args.refusals, &|e| matches!(e, Event::Refused { .. } | Event::ShareRejected { .. }))
+            && is(args.refusals, &|e| {
+                matches!(e, Event::Refused { .. } | Event::DrillRefused { .. } | Event::ShareRejected { .. })
+            })
             && is(args.no_ticket, &|e| matches!(e, Event::Opened(opening) if opening.ticket.is_none()))
             && args.unusual_hours.is_none_or(|hours| {
                 matches!(event, Some(Event::Opened(_))) && hours.leave_out(entry.time, &self.zone)
             })
+    }
+
+    /// Whether an event concerns an account: by itself, through what binds it, or
+    /// through its ceremony.
+    fn concerns(&self, event: &Event, id: &AccountId) -> bool {
+        let within = |scope: &Scope| match scope {
+            Scope::Organisation => true,
+            Scope::Project(project) => self.state.accounts.get(id).is_some_and(|a| a.project == *project),
+            Scope::Account(account) => account == id,
+        };
+        match event {
+            Event::AccountCreated { account, .. }
+            | Event::AccountRenamed { account, .. }
+            | Event::AccountStandingSet { account, .. }
+            | Event::SealBegun { account, .. } => account == id,
+            Event::Sealed(sealing) => sealing.account == *id,
+            Event::Destroyed(gone) => {
+                self.state.begun(&gone.credential).is_some_and(|begun| begun.account == *id)
+            }
+            Event::Bound(binding) => within(&binding.scope),
+            Event::RotationPolicySet(set) => within(&set.scope),
+            Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),
+            other => other.ceremony().is_some_and(|ceremony| self.held.contains(ceremony)),
+        }
     }
 
     /// Whether an entry names somebody; among contributions: is that one's.
@@ -79,22 +109,16 @@ fn contributor(event: &Event) -> Option<&Pseudonym> {
     }
 }
 
-/// Whether an event concerns an account: by itself, through what binds it, or
-/// through its ceremony.
-fn concerns(state: &Organisation, event: &Event, id: &AccountId) -> bool {
-    let sealed = |credential: &Hash| state.begun.get(credential).is_some_and(|b| b.account == *id);
-    let held = |ceremony: &Hash| state.ceremonies.get(ceremony).is_some_and(|c| c.targets.iter().any(sealed));
-    let within = |scope: &Scope| match scope {
-        Scope::Organisation => true,
-        Scope::Project(project) => state.accounts.get(id).is_some_and(|a| a.project == *project),
-        Scope::Account(account) => account == id,
-    };
-    match event {
-        Event::AccountCreated { account, .. } | Event::SealBegun { account, .. } => account == id,
-        Event::Sealed(sealing) => sealing.account == *id,
-        Event::Destroyed(gone) => sealed(&gone.credential),
-        Event::Bound(binding) => within(&binding.scope),
-        Event::RotationPolicySet(set) => within(&set.scope),
-        other => other.ceremony().is_some_and(held),
+/// Ceremonies that were for a version of an account.
+fn held(vault: &PublicVault, state: &Organisation, id: &AccountId) -> Result<BTreeSet<Hash>, CliError> {
+    let sealed = |credential: &Hash| state.begun(credential).is_some_and(|b| b.account == *id);
+    let mut held = BTreeSet::new();
+    for entry in vault.walk(&state.id, 0..state.size) {
+        if let Some(Event::Targeted { ceremony, credentials, .. }) = entry?.event
+            && credentials.iter().any(sealed)
+        {
+            held.insert(ceremony);
+        }
     }
+    Ok(held)
 }

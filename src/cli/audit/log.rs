@@ -6,13 +6,15 @@ use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::cli::table::{Column, counted, table_or};
-use crate::event::{Event, Hash, Scope};
+use crate::event::{Actor, Event, Hash, Scope};
+use crate::name::Factor;
 use crate::report::csv;
-use crate::state::Organisation;
+use crate::state::{Organisation, Past};
 use crate::time::Time;
 use crate::vault::PublicVault;
 use crate::vault::audit::Read;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// Columns of a listing.
 const COLUMNS: [Column; 5] = [
@@ -32,18 +34,28 @@ pub fn log(app: &mut App<'_>, args: &LogArgs) -> Result<(), CliError> {
     Filter::check(args)?;
     let vault = app.read_vault()?;
     let log = vault.log(&args.organisation)?;
-    let filter = Filter::new(args, &log.state)?;
+    let filter = Filter::new(args, &vault, &log.state)?;
     if args.timeline {
         let rows = timeline::rows(app, &vault, &log.state, &filter)?;
         return show(app, args, rows, &timeline::COLUMNS, timeline::cells);
     }
-    let mut rows = Vec::new();
+    let last = args.last.map_or(usize::MAX, |last| usize::try_from(last).unwrap_or(usize::MAX));
+    let (mut rows, mut past) = (VecDeque::new(), Past::default());
     for entry in vault.walk(&log.state.id, 0..log.state.size) {
         let entry = entry?;
+        entry.event.iter().for_each(|event| past.note(entry.index, entry.time, event));
         if filter.keeps(&entry) {
-            rows.push(row(&vault, &log.state, &entry));
+            rows.push_back(row(&vault, (&log.state, &past), &entry));
+            // No more of them than will be shown.
+            if rows.len() > last {
+                rows.pop_front();
+            }
+        }
+        if let Some(Event::Ended { ceremony, .. }) = &entry.event {
+            past.forget(ceremony);
         }
     }
+    let rows = rows.into();
     let minutes = !args.csv;
     let cells = move |r: &Value| {
         let cell = |key: &str| crate::cli::hierarchy::text(&r[key]);
@@ -79,9 +91,11 @@ fn show(
     Ok(())
 }
 
-fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
-    let summary =
-        entry.event.as_ref().map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, state, e));
+fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
+    let summary = entry
+        .event
+        .as_ref()
+        .map_or_else(|| "(of a newer version)".to_owned(), |e| summary(vault, of, &entry.actor, e));
     let line: Value = serde_json::from_str(entry.line.as_str()).unwrap_or_default();
     json!({
         "index": entry.index, "time": entry.time, "actor": entry.actor, "kind": entry.kind, "summary": summary,
@@ -89,21 +103,35 @@ fn row(vault: &PublicVault, state: &Organisation, entry: &Read) -> Value {
     })
 }
 
-fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
+/// A version in words; the factor where it is not the password.
+fn named(address: &str, factor: Factor, version: u64) -> String {
+    match factor {
+        Factor::Password => format!("{address} version {version}"),
+        factor => format!("{address} {factor} version {version}"),
+    }
+}
+
+fn summary(
+    vault: &PublicVault,
+    (state, past): (&Organisation, &Past),
+    actor: &Actor,
+    event: &Event,
+) -> String {
     let address_of = |credential: &Hash| {
-        let begun = state.begun.get(credential);
-        begun.map_or_else(
-            || credential.short(),
-            |b| format!("{} version {}", state.address(&b.account), b.version),
-        )
+        let begun = state.begun(credential);
+        begun.map_or_else(|| credential.short(), |b| named(&state.address(&b.account), b.factor, b.version))
     };
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
+        Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
+        Event::GateRootDealt(dealt) => format!("epoch {}", dealt.gate_epoch),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
         Event::AccountCreated { account, provider, external_id, .. } => {
             format!("{} ({provider} {external_id})", state.address(account))
         }
+        Event::AccountRenamed { account, .. } => state.address(account),
+        Event::AccountStandingSet { account, standing } => format!("{}: {standing}", state.address(account)),
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::GroupFormed(group) => {
             format!(
@@ -161,7 +189,7 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
             format!("ceremony {}: {}", ceremony.short(), names.join(", "))
         }
         Event::Accepted(a) => {
-            let targets = state.ceremonies.get(&a.ceremony).map(|c| c.targets.as_slice()).unwrap_or_default();
+            let targets = past.get(&a.ceremony).map(|c| c.targets.as_slice()).unwrap_or_default();
             let held = a.targets.iter().filter_map(|t| targets.get(usize::try_from(*t).ok()?));
             let names: Vec<_> = held.take(3).map(address_of).collect();
             format!("ceremony {}: {}", a.ceremony.short(), names.join(", "))
@@ -173,16 +201,33 @@ fn summary(vault: &PublicVault, state: &Organisation, event: &Event) -> String {
         }
         Event::ShareRejected { ceremony, custodian, .. } => {
             let claim = format!("says that the share of {custodian} does not prove itself");
-            let found = state.ceremonies.get(ceremony);
-            let operator = found.map(|c| c.operator.to_string()).unwrap_or_default();
-            format!("ceremony {}: operator {operator} {claim}", ceremony.short())
+            let found = past.get(ceremony);
+            let who = match actor {
+                // Where the gate gets the shares.
+                Actor::Host => "the host".to_owned(),
+                Actor::Card(_) => found.map(|c| format!("operator {}", c.operator)).unwrap_or_default(),
+            };
+            format!("ceremony {}: {who} {claim}", ceremony.short())
         }
         Event::Revealed { ceremony, shown, .. } => {
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
         }
+        Event::DrillBegun { group, until, .. } => {
+            let group = state.groups.get(group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: until {}", until.to_minute())
+        }
+        Event::GateProved { gate_epoch, .. } => format!("the key of gate epoch {gate_epoch}"),
+        Event::CustodianProved { answer, .. } => format!("drill {}", answer.drill.short()),
+        Event::DrillRefused { answer, why } => format!("drill {}: {}", answer.drill.short(), why.as_str()),
+        Event::CodeGiven { ceremony, codes, until, shown, .. } => {
+            let count = counted(usize::try_from(*codes).unwrap_or(usize::MAX), "code");
+            let shown = crate::cli::hierarchy::text(&json!(shown));
+            format!("ceremony {}: {count}, good until {}, on {shown}", ceremony.short(), until.to_minute())
+        }
         Event::Ended { ceremony, how } => {
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
+        Event::Reconciled(found) => crate::cli::reconcile::summary(found),
         Event::RotationPolicySet(set) => {
             let scope = scope_name(state, &set.scope);
             format!("{scope}: rotation policy {}, {} agreed", set.serial, counted(set.agreed.len(), "group"))

@@ -9,6 +9,7 @@ mod hours;
 mod log;
 mod policy;
 mod proof;
+mod recoverability;
 mod siem;
 mod timeline;
 mod verify;
@@ -23,17 +24,16 @@ use super::error::CliError;
 /// `audit …`.
 pub fn audit(app: &mut App<'_>, command: AuditCommand) -> Result<(), CliError> {
     match command {
-        AuditCommand::Checkpoint { organisation, cosigned } => {
-            cosign::checkpoint(app, &organisation, cosigned)
-        }
+        AuditCommand::Checkpoint { log, cosigned } => cosign::checkpoint(app, &log, cosigned),
         AuditCommand::Cosign(args) => cosign::cosign(app, &args),
         AuditCommand::Policy(args) => policy::policy(app, args.command),
         AuditCommand::Verify(args) => verify::verify(app, &args),
+        AuditCommand::Recoverability(args) => recoverability::recoverability(app, &args),
         AuditCommand::Export(args) => match args.format {
             ExportFormat::Tiles => export::write(app, &args),
             ExportFormat::Ocsf => siem::export(app, &args),
         },
-        AuditCommand::Key { organisation } => export::key(app, &organisation),
+        AuditCommand::Key { log } => export::key(app, &log),
         AuditCommand::Prove(args) => proof::prove(app, &args),
         AuditCommand::CheckProof(args) => proof::check(app, &args),
         AuditCommand::Log(args) => log::log(app, &args),

@@ -17,7 +17,7 @@ use std::path::Path;
 /// `audit prove`.
 pub fn prove(app: &mut App<'_>, args: &ProveArgs) -> Result<(), CliError> {
     let vault = app.read_vault()?;
-    let log = Snapshot::of_organisation(&vault, &args.organisation)?;
+    let log = Snapshot::of(&vault, &args.log)?;
     let receipt = match (&args.ceremony, args.entry) {
         (_, Some(index)) => of_entry(&log, index)?,
         (Some(ceremony), None) => of_ceremony(&log, ceremony)?,
@@ -32,14 +32,13 @@ pub fn prove(app: &mut App<'_>, args: &ProveArgs) -> Result<(), CliError> {
     }
     let (index, kind, size) = (receipt.file().index, receipt.kind(), receipt.size());
     let value = json!({
-        "organisation": args.organisation, "index": index, "kind": kind, "size": size,
+        "organisation": args.log, "index": index, "kind": kind, "size": size,
         "entry": receipt.entry().as_str(), "key": log.key().to_string(),
         "file": args.out.as_ref().map(|out| out.display().to_string()), "proof": text,
     });
     let nothing = args.ceremony.is_some() && kind != "released";
     let remark = if nothing { ", the last of its ceremony, in which nothing was released" } else { "" };
-    let which =
-        format!("entry {index} ('{kind}') of {}, in the log of {size} entries{remark}", args.organisation);
+    let which = format!("entry {index} ('{kind}') of {}, in the log of {size} entries{remark}", args.log);
     match &args.out {
         Some(out) => app.emit(value, || {
             format!(

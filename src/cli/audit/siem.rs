@@ -7,8 +7,10 @@ use super::cursor::Cursor;
 use crate::cli::App;
 use crate::cli::args::{ExportArgs, SiemArgs};
 use crate::cli::error::CliError;
+use crate::event::Event;
+use crate::name::LogName;
 use crate::report::{ocsf, syslog};
-use crate::state::Organisation;
+use crate::state::{Organisation, Past};
 use crate::store::{Store, StoreError};
 use crate::time::Span;
 use crate::vault::audit::Read;
@@ -35,12 +37,17 @@ pub fn export(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
             remedy: "Name a file with --out FILE, or leave --format out.",
         });
     }
+    let LogName::Organisation(organisation) = &args.log else {
+        let fact = "events are those of an organisation's log".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Name an organisation, or leave --format out." });
+    };
     let siem = &args.siem;
     let vault = app.read_vault()?;
-    let mut log = vault.log(&args.organisation)?;
+    let mut log = vault.log(organisation)?;
     let about = (&log.state.id, log.state.origin.as_str());
     let cursor = Cursor::open(siem.cursor.as_deref(), &vault, about)?;
-    let mut delivery = Delivery { args, cursor, sink: Sink::open(siem)?, given: 0 };
+    let sink = Sink::open(siem)?;
+    let mut delivery = Delivery { args, cursor, sink, given: 0, past: Past::default(), noted: 0 };
     let (mut open, mut wait) = (Some(vault), Wait::default());
     loop {
         // The vault is not held while this waits: what is erased meanwhile is not
@@ -73,6 +80,11 @@ struct Delivery<'a> {
     sink: Sink,
     /// Events that were given out.
     given: u64,
+    /// The ceremonies that had not ended where the cursor is, which later entries
+    /// name by their hash alone.
+    past: Past,
+    /// Entries that they were read from.
+    noted: u64,
 }
 
 /// What a round of giving came to.
@@ -100,6 +112,17 @@ fn look(app: &App<'_>, log: Log) -> Result<(Option<PublicVault>, Log), CliError>
 }
 
 impl Delivery<'_> {
+    /// Reads which ceremonies had not ended where the cursor is.
+    fn catch_up(&mut self, vault: &PublicVault, state: &Organisation) -> Result<(), CliError> {
+        for entry in vault.walk(&state.id, self.noted..self.cursor.next()) {
+            let entry = entry?;
+            note(&mut self.past, &entry);
+            forget_ended(&mut self.past, &entry);
+        }
+        self.noted = self.cursor.next();
+        Ok(())
+    }
+
     /// Gives everything out that the cursor has not passed.
     fn give(
         &mut self,
@@ -109,16 +132,23 @@ impl Delivery<'_> {
     ) -> Result<Round, CliError> {
         let args = self.args;
         let text = |hash: &_| vault.text(&state.id, hash);
-        let source = ocsf::Source { origin: state.origin.as_str(), state: Some(state), text: &text };
+        let origin = state.origin.as_str();
+        self.catch_up(vault, state)?;
         let mut progress = Told::new(state.size);
         let mut entries = vault.walk(&state.id, self.cursor.next()..state.size);
         loop {
             let batch = entries.by_ref().take(BATCH).collect::<Result<Vec<Read>, _>>()?;
             let Some(last) = batch.last() else { return Ok(Round::Everything) };
-            let mut messages = Vec::new();
-            for entry in batch.iter().filter(|entry| args.since.is_none_or(|since| entry.time >= since)) {
-                let event = ocsf::event(&source, entry.index, &entry.line).map_err(VaultError::from)?;
-                messages.push(self.sink.encode(&event, source.origin, entry.index));
+            // A batch that is not taken is made anew, from where the cursor still is.
+            let (mut messages, mut past) = (Vec::new(), self.past.clone());
+            for entry in &batch {
+                note(&mut past, entry);
+                if args.since.is_none_or(|since| entry.time >= since) {
+                    let source = ocsf::Source { origin, state: Some(state), past: &past, text: &text };
+                    let event = ocsf::event(&source, entry.index, &entry.line).map_err(VaultError::from)?;
+                    messages.push(self.sink.encode(&event, origin, entry.index));
+                }
+                forget_ended(&mut past, entry);
             }
             match self.sink.deliver(&messages) {
                 Ok(None) => {}
@@ -135,8 +165,20 @@ impl Delivery<'_> {
             }
             self.given += messages.len() as u64;
             self.cursor.advance(last.index, last.line.leaf_hash())?;
+            (self.past, self.noted) = (past, self.cursor.next());
             progress.tell(app, self.cursor.next());
         }
+    }
+}
+
+fn note(past: &mut Past, entry: &Read) {
+    entry.event.iter().for_each(|event| past.note(entry.index, entry.time, event));
+}
+
+/// Nothing after it names a ceremony that has ended.
+fn forget_ended(past: &mut Past, entry: &Read) {
+    if let Some(Event::Ended { ceremony, .. }) = &entry.event {
+        past.forget(ceremony);
     }
 }
 

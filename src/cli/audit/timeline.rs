@@ -5,7 +5,8 @@ use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
 use crate::event::{Ending, Event, Hash};
-use crate::state::{Ceremony, Organisation, Standing};
+use crate::name::{Factor, Recipient};
+use crate::state::{Ceremony, Organisation, Past, Standing};
 use crate::time::Time;
 use crate::vault::PublicVault;
 use serde_json::{Value, json};
@@ -34,11 +35,12 @@ pub fn rows(
     filter: &Filter<'_>,
 ) -> Result<Vec<Value>, CliError> {
     let mut asked = BTreeSet::<Hash>::new();
-    // What the state forgets when a ceremony ends.
+    let mut past = Past::default();
     let mut seen = BTreeMap::<Hash, Told>::new();
     for entry in vault.walk(&state.id, 0..state.size) {
         let entry = entry?;
         let Some(event) = &entry.event else { continue };
+        past.note(entry.index, entry.time, event);
         match event {
             Event::Ended { ceremony, .. } => seen.entry(*ceremony).or_default().ended = Some(entry.time),
             Event::Refused { ceremony, .. } => seen.entry(*ceremony).or_default().refused += 1,
@@ -46,14 +48,14 @@ pub fn rows(
         }
         asked.extend(event.ceremony().filter(|_| filter.keeps(&entry)));
     }
-    let mut found: Vec<_> = state.ceremonies.iter().filter(|(hash, _)| asked.contains(*hash)).collect();
+    let mut found: Vec<_> = past.all().iter().filter(|(hash, _)| asked.contains(*hash)).collect();
     found.sort_by_key(|(_, ceremony)| ceremony.opened_size);
     let now = app.now();
     let told = |hash| seen.get(hash).copied().unwrap_or_default();
     Ok(found.into_iter().map(|(hash, c)| row(state, hash, c, told(hash), now)).collect())
 }
 
-/// What the entries of a ceremony say beyond its state.
+/// What the entries of a ceremony say beyond its facts.
 #[derive(Clone, Copy, Default)]
 struct Told {
     ended: Option<Time>,
@@ -65,8 +67,13 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
     let targets: Vec<_> = ceremony
         .targets
         .iter()
-        .map(|credential| match state.begun.get(credential) {
-            Some(begun) => json!({ "address": state.address(&begun.account), "version": begun.version }),
+        .map(|credential| match state.begun(credential) {
+            Some(begun) if begun.factor == Factor::Password => {
+                json!({ "address": state.address(&begun.account), "version": begun.version })
+            }
+            Some(begun) => json!({
+                "address": state.address(&begun.account), "factor": begun.factor, "version": begun.version,
+            }),
             None => json!({ "credential": credential }),
         })
         .collect();
@@ -77,12 +84,19 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         Standing::Ended(Ending::Aborted) => "aborted",
         Standing::Ended(Ending::Expired) => "expired",
     };
+    // What the gate opened for itself was given to nobody.
+    let released_to = |recipient| {
+        let targets = (0u64..).zip(&ceremony.targets).filter(|(index, _)| ceremony.released.contains(index));
+        let mut factors = targets.filter_map(|(_, credential)| Some(state.begun(credential)?.factor));
+        factors.any(|factor| factor.recipient() == recipient)
+    };
     let lasted = ended.unwrap_or(now) - ceremony.opened;
     json!({
         "ceremony": hash, "opened": ceremony.opened, "ended": ended, "seconds": lasted.0 / 1000,
         "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
         "accepted": ceremony.accepted.len(), "refused": refused,
-        "bad_shares": ceremony.rejected.len(), "exposed": !ceremony.released.is_empty(),
+        "bad_shares": ceremony.rejected.len(), "exposed": released_to(Recipient::Requester),
+        "exposed_to_host": released_to(Recipient::Gate), "codes": ceremony.codes,
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
     })
 }
@@ -107,7 +121,10 @@ pub fn cells(row: &Value) -> Vec<String> {
 fn targets(list: &Value) -> String {
     let all = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let name = |target: &Value| match target["address"].as_str() {
-        Some(address) => format!("{address} v{}", target["version"]),
+        Some(address) => {
+            let factor = target["factor"].as_str().map(|factor| format!(" {factor}")).unwrap_or_default();
+            format!("{address}{factor} v{}", target["version"])
+        }
         None => crate::cli::hierarchy::text(&target["credential"]).chars().take(8).collect(),
     };
     let mut names: Vec<String> = all.iter().take(NAMED).map(name).collect();
@@ -122,10 +139,13 @@ fn marks(row: &Value) -> Vec<String> {
     let count = |key: &str| row[key].as_u64().unwrap_or_default();
     let (accepted, refused, bad) = (count("accepted"), count("refused"), count("bad_shares"));
     let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
+    let to_host = row["exposed_to_host"] == true;
     let marks = [
         exposed.then(|| "EXPOSED".to_owned()),
+        (count("codes") > 0).then(|| format!("codes given: {}", count("codes"))),
+        to_host.then(|| "the host could know the seed".to_owned()),
         // Shares were given, and nothing came of it.
-        (over && !exposed && accepted > 0).then(|| format!("weakened by {accepted}")),
+        (over && !exposed && !to_host && accepted > 0).then(|| format!("weakened by {accepted}")),
         (refused > 0).then(|| format!("{refused} refused")),
         (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),
         (row["ticket"] == false).then(|| "no ticket".to_owned()),

@@ -3,19 +3,19 @@
 
 use super::cosign::read_policy;
 use super::export::verifier_key;
-use crate::audit::{self, Options, Source, SourceError};
+use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
 use crate::cli::args::VerifyArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::counted;
 use crate::cli::{App, files};
-use crate::export::{Directory, check_tiles_and_tell};
+use crate::export::{self, Directory, FIRST, Policies, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
 use crate::log::note::{MAX_NOTE, Note};
-use crate::name::{Slug, printable};
+use crate::name::{LogName, printable};
 use crate::time::Time;
-use crate::vault::verify::{Finding, LogReport, Report};
+use crate::vault::report::{Finding, LogReport, Report};
 use serde_json::json;
 use std::path::Path;
 
@@ -35,19 +35,23 @@ pub fn verify(app: &mut App<'_>, args: &VerifyArgs) -> Result<(), CliError> {
         policy: policy.is_some().then_some(&judge),
         ..Options::default()
     };
-    // A slug is a path as well; what lies there decides.
-    let organisation = args.target.as_deref().map(|target| {
-        let slug = target.to_str().and_then(|text| text.parse::<Slug>().ok());
-        slug.filter(|_| !Directory::is_one(target)).ok_or(target)
+    // A log's name is a path as well; what lies there decides.
+    let name = args.target.as_deref().map(|target| {
+        let name = target.to_str().and_then(|text| text.parse::<LogName>().ok());
+        name.filter(|_| !Directory::is_one(target)).ok_or(target)
     });
-    match organisation {
-        Some(Err(dir)) => of_copy(app, dir, &options),
-        Some(Ok(slug)) => of_vault(app, Some(&slug), &options),
+    match name {
+        Some(Err(dir)) => of_copy(app, dir, &options, args.since),
+        _ if args.since.is_some() => {
+            let fact = "a vault has all entries of its logs; --since is for an exported log".to_owned();
+            Err(CliError::Argument { fact, remedy: "Leave --since out, or name an export's directory." })
+        }
+        Some(Ok(name)) => of_vault(app, Some(&name), &options),
         None => of_vault(app, None, &options),
     }
 }
 
-fn of_vault(app: &mut App<'_>, only: Option<&Slug>, options: &Options<'_>) -> Result<(), CliError> {
+fn of_vault(app: &mut App<'_>, only: Option<&LogName>, options: &Options<'_>) -> Result<(), CliError> {
     let bar = Progress::new("entries");
     let progress = |done: u64, of: u64| bar.at(done, of);
     let report = match app.read_vault() {
@@ -59,7 +63,7 @@ fn of_vault(app: &mut App<'_>, only: Option<&Slug>, options: &Options<'_>) -> Re
     let value = serde_json::to_value(&report).expect("a report is plain values");
     let found = report.findings.len();
     app.emit(value, || {
-        let mut lines = words(&report, |log| format!(", {}", counted(log.records as usize, "record")));
+        let mut lines = words(&report, false, |log| format!(", {}", counted(log.records as usize, "record")));
         if report.logs.is_empty() {
             lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
         }
@@ -73,8 +77,17 @@ fn of_vault(app: &mut App<'_>, only: Option<&Slug>, options: &Options<'_>) -> Re
 }
 
 /// A copy: entries, signatures and checkpoint by the engine, then every file
-/// against the checkpoint.
-fn of_copy(app: &mut App<'_>, dir: &Path, options: &Options<'_>) -> Result<(), CliError> {
+/// against the checkpoint and what follows from the log.
+///
+/// That earlier entries need not be there is nothing that anybody signed: whoever
+/// holds a copy can cut its beginning off. So a period's evidence verifies only for
+/// somebody who says which period it must hold.
+fn of_copy(
+    app: &mut App<'_>,
+    dir: &Path,
+    options: &Options<'_>,
+    since: Option<Time>,
+) -> Result<(), CliError> {
     let name = printable(&dir.display().to_string());
     let read = match Directory::open(dir) {
         Ok(read) => read,
@@ -84,15 +97,18 @@ fn of_copy(app: &mut App<'_>, dir: &Path, options: &Options<'_>) -> Result<(), C
     // Without a key from elsewhere its own must at least be the one that signed.
     let own = if options.key.is_none() { Some(read.key()) } else { None };
     let key = options.key.or(own.as_ref().and_then(|own| own.as_ref().ok()));
-    let mut report = engine(&name, &read, &Options { key, ..*options });
+    let verdict = engine(&read, &Options { key, ..*options });
+    let mut report = Report::of_copy(&name, &verdict);
     if let Some(Err(why)) = &own {
         report.findings.push(of_file(&name, why));
     }
-    let signed = key.is_some_and(|key| is_signed(&read, key));
-    if signed {
-        let bar = Progress::new("entries in files");
-        let found = check_tiles_and_tell(&read, read.stated(), &mut |done, of| bar.at(done, of));
-        report.findings.extend(found.into_iter().map(|one| Finding {
+    if let Some(key) = key.filter(|key| is_signed(&read, key)) {
+        let policies = match &verdict.state {
+            Some(State::Organisation(state)) => Some(Policies::of_state(state)),
+            Some(State::Vault(_)) => Some(Policies::default()),
+            None => None,
+        };
+        report.findings.extend(files_of(&read, key, policies.as_ref()).into_iter().map(|one| Finding {
             log: name.clone(),
             entry: one.entry,
             tampering: Vec::new(),
@@ -100,23 +116,57 @@ fn of_copy(app: &mut App<'_>, dir: &Path, options: &Options<'_>) -> Result<(), C
             file: Some(one.file),
         }));
     }
+    let first = read.first();
+    if first > 0
+        && let Some(since) = since
+    {
+        report.findings.extend(cut(&name, first, verdict.from, since));
+    }
+    let only_a_part = first > 0 && since.is_none();
     let mut value = serde_json::to_value(&report).expect("a report is plain values");
     if let Some(object) = value.as_object_mut() {
         object.insert("directory".to_owned(), json!(name));
         object.insert("origin".to_owned(), json!(read.stated().origin));
         object.insert("key".to_owned(), json!(key.map(ToString::to_string)));
         object.insert("key_given".to_owned(), json!(options.key.is_some()));
+        object.insert("since".to_owned(), json!(since));
+        object.insert("only_a_part".to_owned(), json!(only_a_part));
     }
     let found = report.findings.len();
-    app.emit(value, || copy_words(&report, read.first(), key.filter(|_| own.is_some())));
-    if found == 0 { Ok(()) } else { Err(CliError::ExportWrong(found)) }
+    app.emit(value, || copy_words(&report, (first, since), key.filter(|_| own.is_some())));
+    match found {
+        0 if only_a_part => Err(CliError::OnlyAPart { first }),
+        0 => Ok(()),
+        _ => Err(CliError::ExportWrong(found)),
+    }
 }
 
-fn engine(name: &str, read: &Directory, options: &Options<'_>) -> Report {
+fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
     let bar = Progress::new("entries");
     let progress = |done: u64, of: u64| bar.at(done, of);
-    let verdict = audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_| {});
-    Report::of_copy(name, &verdict)
+    audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_| {})
+}
+
+fn files_of(read: &Directory, key: &VerifierKey, policies: Option<&Policies>) -> Vec<export::Finding> {
+    let bar = Progress::new("entries in files");
+    let mut found = check_tiles_and_tell(read, read.stated(), &mut |done, of| bar.at(done, of));
+    found.extend(check_texts(read, key, policies));
+    found
+}
+
+/// What may be missing of the period that must be there. Entries stand in the order
+/// of their times: that none since then is left out shows an entry before it.
+fn cut(log: &str, first: u64, from: Option<Time>, since: Time) -> Option<Finding> {
+    if from.is_some_and(|from| from < since) {
+        return None;
+    }
+    let dated = from.map(|from| format!(", of {}", from.to_minute())).unwrap_or_default();
+    let what = format!(
+        "{FIRST}: entries since {} may be missing: the first that is here is entry {first}{dated}, and none from before then shows where they begin",
+        since.to_minute()
+    );
+    let (log, file) = (log.to_owned(), Some(FIRST.to_owned()));
+    Some(Finding { log, entry: Some(first), tampering: vec![Tampering::Dropped], what, file })
 }
 
 fn is_signed(read: &Directory, key: &VerifierKey) -> bool {
@@ -140,16 +190,23 @@ fn of_file(name: &str, why: &SourceError) -> Finding {
     Finding { log, entry: None, tampering: Vec::new(), what, file }
 }
 
-fn copy_words(report: &Report, first: u64, own: Option<&VerifierKey>) -> String {
-    let mut lines = words(report, |_| String::new());
+fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<&VerifierKey>) -> String {
+    let mut lines = words(report, first > 0 && since.is_none(), |_| String::new());
     if report.findings.is_empty() {
-        lines.push(if first == 0 {
-            "All is well: every entry, signature and tile agrees with the checkpoint.".to_owned()
-        } else {
-            format!(
-                "All is well as far as a period's evidence goes: entries and tiles agree with the checkpoint.\nOf the entries before {first} only hashes are here: signatures and rules cannot be verified without them."
-            )
-        });
+        let hashes = format!("Of the entries before {first} only hashes are here: ");
+        let without = "signatures, rules and the groups' policies cannot be verified without them.";
+        match since {
+            _ if first == 0 => {
+                lines.push("All is well: every entry, signature, tile and file agrees with the checkpoint.".to_owned());
+            }
+            Some(since) => lines.push(format!(
+                "All is well as far as a period's evidence goes: every entry since {} is here; entries and tiles agree with the checkpoint.\n{hashes}{without}",
+                since.to_minute()
+            )),
+            None => lines.push(format!(
+                "NOT ALL WAS VERIFIED. {hashes}{without}\nNobody signed that they may be missing: whoever had this copy could have taken them out."
+            )),
+        }
     }
     if let Some(key) = own {
         let remark =
@@ -164,14 +221,18 @@ fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
-fn words(report: &Report, more: impl Fn(&LogReport) -> String) -> Vec<String> {
+fn words(report: &Report, only_a_part: bool, more: impl Fn(&LogReport) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for log in &report.logs {
         let time = |t: Option<Time>| t.map(Time::to_minute).unwrap_or_default();
         let wrong = report.findings.iter().filter(|f| f.log == log.log).count();
         lines.push(format!(
             "{} {}: {}, {} to {}, root {}, {}{}{}{}",
-            if wrong == 0 { "good " } else { "WRONG" },
+            match wrong {
+                0 if only_a_part => "PART ",
+                0 => "good ",
+                _ => "WRONG",
+            },
             log.log,
             entries(log.entries),
             time(log.from),

@@ -1,7 +1,7 @@
 //! The rehearsal's cast: throw-away people who answer the product's own
 //! questions, with real cards, real passphrases and real authenticators.
 
-use super::super::ui::{Kind, Prompt, Reveal, Ui, UiError};
+use super::super::ui::{CodeStrip, Kind, Prompt, Reveal, Ui, UiError};
 use crate::cli::clock::Clock;
 use crate::seal::totp::{TotpSecret, step_of};
 use crate::secret::SecretBytes;
@@ -35,7 +35,7 @@ impl Clock for StageClock {
 
 /// One throw-away person.
 pub struct Person {
-    /// `custodian` or `operator`.
+    /// `custodian`, `operator` or `keeper`.
     pub role: &'static str,
     /// Pseudonym, once enrolled.
     pub pseudonym: String,
@@ -43,7 +43,7 @@ pub struct Person {
     pub card: PathBuf,
     /// Passphrase of the card.
     pub passphrase: SecretBytes,
-    /// Authenticator, once enrolled.
+    /// Authenticator, once enrolled; a keeper has none.
     pub totp: Option<TotpSecret>,
 }
 
@@ -144,6 +144,10 @@ impl Ui for Cast<'_> {
 
     fn can_reveal(&self) -> Result<(), UiError> {
         Ok(())
+    }
+
+    fn reveal_codes(&mut self, reveal: &Reveal<'_>, _: &CodeStrip<'_>) -> Result<(), UiError> {
+        self.reveal(reveal)
     }
 
     fn input_waits(&self) -> bool {

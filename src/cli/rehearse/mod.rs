@@ -126,7 +126,11 @@ impl Rehearsal<'_, '_> {
 
     /// Runs a command that must succeed; gives what it said.
     fn must(&mut self, arguments: &[&str]) -> Result<String, CliError> {
-        match self.run(&self.path("vault"), arguments) {
+        self.must_in(&self.path("vault"), arguments)
+    }
+
+    fn must_in(&mut self, vault: &Path, arguments: &[&str]) -> Result<String, CliError> {
+        match self.run(vault, arguments) {
             (said, Ok(())) => {
                 self.tell(arguments, &said, None);
                 Ok(said)

@@ -28,6 +28,7 @@ impl Rehearsal<'_, '_> {
         self.a_vault()?;
         self.people()?;
         self.a_group()?;
+        self.keepers()?;
         let sealed = self.a_password()?;
         self.an_expired_ceremony()?;
         let ceremony = self.refusals()?;
@@ -35,6 +36,7 @@ impl Rehearsal<'_, '_> {
         self.the_password_comes_out(&ceremony, &sealed)?;
         self.rotated_and_opened_in_the_room()?;
         self.the_record()?;
+        self.a_dead_host()?;
         self.a_changed_log()?;
         self.narrate("\nEverything went as it must.");
         Ok(())
@@ -93,6 +95,28 @@ impl Rehearsal<'_, '_> {
         self.turns(&[3, 4, 5])?;
         self.must(&["bind", "demo", "--factor", "password", "--group", GROUP])?;
         Ok(())
+    }
+
+    /// People 7 to 9 of the cast. Their names the command says: no code is asked for.
+    fn keepers(&mut self) -> Result<(), CliError> {
+        self.scene("Three keepers get the gate's root dealt: two of them bring it back if the host dies");
+        let mut members = Vec::new();
+        for number in 1..=3 {
+            let card = self.path("cards").join(format!("keeper-{number}.card"));
+            self.cast.newcomer("keeper", &card, &mut UnwrapErr(SysRng));
+            let said = self.must(&["recovery", "enrol", "--card", &text(&card)])?;
+            let name = said.split("The new keeper is ").nth(1).and_then(|rest| rest.split('.').next());
+            let name =
+                name.ok_or_else(|| self.failed(&["recovery", "enrol"], "no keeper was named"))?.to_owned();
+            if let Some(keeper) = self.cast.people.last_mut() {
+                keeper.pseudonym.clone_from(&name);
+            }
+            members.push(name);
+            self.cast.turns.push_back(card);
+        }
+        self.must(&["recovery", "form", "--threshold", "2", "--members", &members.join(",")])?;
+        let status = self.must(&["status"])?;
+        self.require("the recovery group is there", status.contains("recovery group: 2 of 3 keepers"))
     }
 
     fn turns(&mut self, numbers: &[usize]) -> Result<(), CliError> {
@@ -289,17 +313,45 @@ impl Rehearsal<'_, '_> {
         Ok(())
     }
 
-    /// Somebody edits the database of a copy: what was shown was shown to nobody.
-    fn a_changed_log(&mut self) -> Result<(), CliError> {
-        self.scene("Somebody changes one entry in a copy of the database");
-        let copy = self.path("changed");
-        std::fs::create_dir_all(&copy).map_err(|why| CliError::file(&copy, why))?;
-        for name in ["vault.db", "vault.db-wal", "gate.key"] {
+    /// A copy of the vault without its gate.key, on a new machine.
+    fn a_dead_host(&mut self) -> Result<(), CliError> {
+        self.scene("The host dies: on a new machine two keepers bring gate.key back to a copy of the vault");
+        let copy = self.path("new-host");
+        self.copy_vault(&copy, &["vault.db", "vault.db-wal", "pins.json"])?;
+        let seal = ["seal", ADDRESS, "--login", "root@example.com"];
+        self.must_refuse_in(&copy, &seal, Exit::Storage)?;
+        let [one, two] = [7, 8].map(|number| self.custodian(number).map(|(card, _)| text(&card)));
+        let (one, two) = (one?, two?);
+        let told = self.must_refuse_in(&copy, &["recover", "--card", &one, "--card", &one], Exit::Denied)?;
+        self.require("one keeper is not two", told.contains("has given a share already"))?;
+        self.must_in(&copy, &["recover", "--card", &one, "--card", &two])?;
+        let read = |dir: &Path| {
+            let path = dir.join("gate.key");
+            std::fs::read(&path).map(SecretBytes::new).map_err(|why| CliError::file(&path, why))
+        };
+        let (lost, found) = (read(&self.path("vault"))?, read(&copy)?);
+        self.require("what came back is the gate that was lost", lost.same_as(&found))?;
+        self.must_in(&copy, &seal)?;
+        self.must_in(&copy, &["audit", "verify"])?;
+        Ok(())
+    }
+
+    fn copy_vault(&self, copy: &Path, names: &[&str]) -> Result<(), CliError> {
+        std::fs::create_dir_all(copy).map_err(|why| CliError::file(copy, why))?;
+        for name in names {
             let from = self.path("vault").join(name);
             if from.exists() {
                 std::fs::copy(&from, copy.join(name)).map_err(|why| CliError::file(&from, why))?;
             }
         }
+        Ok(())
+    }
+
+    /// Somebody edits the database of a copy: what was shown was shown to nobody.
+    fn a_changed_log(&mut self) -> Result<(), CliError> {
+        self.scene("Somebody changes one entry in a copy of the database");
+        let copy = self.path("changed");
+        self.copy_vault(&copy, &["vault.db", "vault.db-wal", "gate.key"])?;
         let changed = change_an_entry(&copy, "\"shown\":\"screen\"", "\"shown\":\"nobody\"");
         let index = changed.map_err(|error| self.failed(&["audit", "verify"], &error.to_string()))?;
         let told = self.must_refuse_in(&copy, &["audit", "verify"], Exit::Tampered)?;

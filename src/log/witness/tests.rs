@@ -187,11 +187,31 @@ fn a_proof_that_is_not_needed_is_422() {
 }
 
 #[test]
-fn a_clock_set_back_gives_no_earlier_time() {
+fn a_clock_that_steps_back_dates_no_larger_tree_before_a_smaller() {
     let before = held(5);
-    let (after, _) =
-        decide(Some(&before), &request(5, 7, 0), &[log().verifier().clone()], &cosigner(), 10).unwrap();
-    assert_eq!(after.seconds, 1000);
+    for now in [1000 - STEP_BACK, 999, 1000] {
+        for next in [request(5, 5, 0), request(5, 7, 0)] {
+            assert_eq!(decided_at(&before, &next, now).seconds, 1000, "at {now}");
+        }
+    }
+    assert_eq!(decided_at(&before, &request(5, 7, 0), 1001).seconds, 1001);
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_stay_ahead_once_it_is_set_right() {
+    let ahead = decided_at(&held(5), &request(5, 6, 0), 1000 + 365 * 86_400);
+    assert_eq!(ahead.seconds, 1000 + 365 * 86_400, "what the clock says is what is stated");
+    for next in [request(6, 6, 0), request(6, 7, 0)] {
+        let right = decided_at(&ahead, &next, 2000);
+        assert_eq!(right.seconds, 2000);
+        let note = right.note();
+        let own = Cosignature::among(cosigner().verifier(), note.unverified_text(), note.signatures());
+        assert_eq!(own.unwrap().seconds(), 2000);
+    }
+}
+
+fn decided_at(held: &Held, request: &AddCheckpoint, now: u64) -> Held {
+    decide(Some(held), request, &[log().verifier().clone()], &cosigner(), now).unwrap().0
 }
 
 #[test]

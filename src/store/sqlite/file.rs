@@ -51,6 +51,9 @@ pub(super) fn connect_for_reading(path: &Path) -> Result<(Connection, Format), S
     Ok((connection, format))
 }
 
+/// Memory for pages, in KiB.
+const CACHE_KIB: i64 = 16 * 1024;
+
 /// Settings of a connection that writes. A full sync at each commit, also of
 /// the disk's own cache where the system has a call for that (macOS); freed
 /// content is overwritten; nothing goes to temporary files. (The size of a page
@@ -63,6 +66,8 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Names of records are random, so many at once touch the whole of their index.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 

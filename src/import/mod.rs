@@ -1,0 +1,7 @@
+//! Files that other programs wrote: bytes in, types and faults out. Nothing is
+//! decided, looked up or sealed here, and no file is opened.
+
+pub mod accounts;
+pub mod cloudtrail;
+pub mod credential_report;
+pub mod csv;

@@ -1,0 +1,208 @@
+//! Drills: members of a group and the gate show that their keys are still there,
+//! without opening anything. Which proofs count, and who proved last when.
+
+use super::apply::{claim, member_key};
+use super::{AHEAD, Claims, Invalid, Organisation, ROOM_AGE, STEP};
+use crate::event::{DrillAnswer, Hash, Refusal};
+use crate::hex::Bytes;
+use crate::name::{GroupId, Pseudonym};
+use crate::pvss;
+use crate::seal::card::Role;
+use crate::time::{Span, Time};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longest time for which one drill's proofs count.
+pub const LONGEST_DRILL: Span = Span::days(90);
+
+/// What drills have shown in an organisation.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Drills {
+    /// The last drill of each group.
+    pub last: BTreeMap<GroupId, Drill>,
+    /// When each member of a group proved its share key last.
+    pub custodians: BTreeMap<GroupId, BTreeMap<Pseudonym, Time>>,
+    /// When the gate proved the key of an epoch last.
+    pub gate: BTreeMap<u64, Time>,
+}
+
+/// One drill.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Drill {
+    /// Leaf hash of the entry that began it.
+    pub id: Bytes<32>,
+    /// Which epoch of the group.
+    pub epoch: u64,
+    /// When it began.
+    pub begun: Time,
+    /// Until when proofs count.
+    pub until: Time,
+    /// Digests of the answers that were judged: each is judged once.
+    pub judged: BTreeSet<Hash>,
+}
+
+impl Drill {
+    /// Whether an answer counts at that time.
+    pub fn is_open(&self, now: Time) -> bool {
+        now <= self.until
+    }
+}
+
+impl Drills {
+    /// Whether none was ever held.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+
+    /// When a member of a group proved its share key last.
+    pub fn proved(&self, group: &GroupId, who: &Pseudonym) -> Option<Time> {
+        self.custodians.get(group)?.get(who).copied()
+    }
+
+    /// Members of a group that proved their share key since a time.
+    pub fn live(&self, group: &GroupId, since: Time) -> usize {
+        let proved = self.custodians.get(group).into_iter().flat_map(BTreeMap::values);
+        proved.filter(|at| **at >= since).count()
+    }
+
+    /// The earliest own time that an answer from now on can name, while a drill is
+    /// open.
+    pub(super) fn earliest_answer(&self, now: Time) -> Option<Time> {
+        let fresh = now - ROOM_AGE;
+        self.last.values().filter(|drill| drill.is_open(now)).map(|drill| drill.begun.max(fresh)).min()
+    }
+
+    fn by_id(&self, id: &Bytes<32>) -> Option<(&GroupId, &Drill)> {
+        self.last.iter().find(|(_, drill)| drill.id == *id)
+    }
+}
+
+impl Organisation {
+    pub(super) fn drill_begun(
+        &mut self,
+        group: &GroupId,
+        epoch: u64,
+        until: Time,
+        time: Time,
+        leaf: &Bytes<32>,
+    ) -> Result<(), Invalid> {
+        self.group(group, epoch)?;
+        if until <= time || until - time > LONGEST_DRILL {
+            return Err(Invalid::Mismatch("end of the drill"));
+        }
+        self.drills
+            .last
+            .insert(*group, Drill { id: *leaf, epoch, begun: time, until, judged: BTreeSet::new() });
+        Ok(())
+    }
+
+    pub(super) fn gate_proved(
+        &mut self,
+        drill: &Bytes<32>,
+        epoch: u64,
+        proof: &Bytes<64>,
+        time: Time,
+    ) -> Result<(), Invalid> {
+        self.open_drill(drill, time)?;
+        let gate = self.gate_epoch(epoch).ok_or(Invalid::Mismatch("gate epoch"))?;
+        pvss::verify_gate_key(&gate.gamma, drill, &self.id, epoch, proof)
+            .map_err(|_| Invalid::NotA { who: "the gate".to_owned(), what: "the owner of its key" })?;
+        self.drills.gate.insert(epoch, time);
+        Ok(())
+    }
+
+    /// As at a ceremony in the room: the answer is fresh, its code's step fits, was
+    /// not used before and is now used up.
+    pub(super) fn custodian_proved(
+        &mut self,
+        answer: &DrillAnswer,
+        step: u64,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        let who = &answer.custodian;
+        let (group, _) = self.answered(answer, time, claims)?;
+        if self.used_steps.get(who).is_some_and(|steps| steps.contains(&step)) {
+            return Err(Invalid::StepReused(who.to_string()));
+        }
+        let fits = step.abs_diff(answer.at.unix_seconds() / STEP) <= 1;
+        if self.drill_refusal(answer, time).is_some() || !fits {
+            return Err(Invalid::Mismatch("answer to the drill"));
+        }
+        self.judged(&group, answer)?;
+        self.use_up(who, step, time);
+        self.wrong_codes.remove(who);
+        self.drills.custodians.entry(group).or_default().insert(who.clone(), time);
+        Ok(())
+    }
+
+    pub(super) fn drill_refused(
+        &mut self,
+        answer: &DrillAnswer,
+        why: Refusal,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        let (group, _) = self.answered(answer, time, claims)?;
+        self.judged(&group, answer)?;
+        if why == Refusal::WrongCode {
+            self.wrong_code(&answer.custodian, time);
+        }
+        Ok(())
+    }
+
+    /// Why an answer does not count, whatever its code is.
+    pub fn drill_refusal(&self, answer: &DrillAnswer, now: Time) -> Option<Refusal> {
+        let (group, drill) = self.drills.by_id(&answer.drill)?;
+        let proved = self.drills.proved(group, &answer.custodian);
+        if self.locked_until(&answer.custodian, now).is_some() {
+            Some(Refusal::LockedOut)
+        } else if proved.is_some_and(|at| at >= drill.begun) {
+            Some(Refusal::Twice)
+        } else if answer.at < drill.begun {
+            Some(Refusal::TooEarly)
+        } else if answer.at > now + AHEAD {
+            Some(Refusal::FromTheFuture)
+        } else if now - answer.at > ROOM_AGE {
+            Some(Refusal::Stale)
+        } else {
+            None
+        }
+    }
+
+    /// An answer is judged once: who has it cannot use up the custodian's attempts.
+    fn judged(&mut self, group: &GroupId, answer: &DrillAnswer) -> Result<(), Invalid> {
+        let digest = Bytes(answer.signed_digest());
+        let drill = self.drills.last.get_mut(group).ok_or(Invalid::Mismatch("drill"))?;
+        let repeated = || Invalid::Duplicate(format!("answer {}", digest.short()));
+        if drill.judged.insert(digest) { Ok(()) } else { Err(repeated()) }
+    }
+
+    /// The open drill with an id, and its group.
+    fn open_drill(&self, id: &Bytes<32>, time: Time) -> Result<(GroupId, Drill), Invalid> {
+        let found = self.drills.by_id(id).filter(|(_, drill)| drill.is_open(time));
+        let (group, drill) = found.ok_or(Invalid::Mismatch("drill"))?;
+        Ok((*group, drill.clone()))
+    }
+
+    /// Checks that a member of the group made and signed this answer; says of which
+    /// group and drill it is.
+    fn answered(
+        &self,
+        answer: &DrillAnswer,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(GroupId, Drill), Invalid> {
+        let DrillAnswer { drill, custodian, at: _, proof, signature } = answer;
+        let (group, open) = self.open_drill(drill, time)?;
+        let statement = self.group(&group, open.epoch)?;
+        let key = self.card(custodian, Role::Custodian)?.sign_key;
+        member_key(statement, custodian)?;
+        claims.take(claim(custodian, &key, &answer.signed_digest(), signature))?;
+        let member = statement.members.iter().find(|m| m.pseudonym == *custodian);
+        let share_key = member.map(|m| m.share_key).ok_or(Invalid::Mismatch("member"))?;
+        pvss::verify_share_key(&share_key, drill, &self.g(statement), custodian, proof)
+            .map_err(|_| Invalid::NotA { who: custodian.to_string(), what: "the owner of its share key" })?;
+        Ok((group, open))
+    }
+}

@@ -1,0 +1,331 @@
+//! Sealing many passwords: the same steps as for one, in batches, on all cores.
+//!
+//! For a batch the dealings are made and verified; the intentions are durable in
+//! one commit; only then the gate answers, once for each; and all that is sealed
+//! is durable in a second commit. Wherever it is stopped, an account has a whole
+//! version or none: one that was begun and not sealed has used up a number, and
+//! the next run begins another. While a batch is committed and sealed the
+//! dealings of the next are made.
+
+use super::commit::Committed;
+use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, in_use, sealed_record};
+use super::{Log, Records, Vault, VaultError};
+use crate::event::{Event, GroupStatement, Hash};
+use crate::name::{AccountId, Factor, GroupId};
+use crate::pvss::{self, Dealing, DealingContext, DealingError, GateKey, GroupKeys, VerifiedDealing};
+use crate::seal::record::{self, Payload};
+use crate::secret::SecretPoint;
+use crate::state::{Invalid, Organisation};
+use crate::time::Time;
+use rand_core::CryptoRng;
+use std::collections::BTreeMap;
+use std::thread;
+
+/// Accounts of a batch: so few that little is lost when one is interrupted, and so
+/// many that two commits cost nothing beside the dealings.
+pub const BATCH: usize = 1024;
+
+/// How often a batch is made anew because others wrote to the log meanwhile.
+const ATTEMPTS: usize = 16;
+
+/// Makes what is sealed for the account at a position of the list.
+pub type Contents<'a, R> = &'a (dyn Fn(usize, &mut R) -> Result<Payload, VaultError> + Sync);
+
+/// What is to be sealed.
+pub struct Bulk<'a, R> {
+    /// For whom. Each is bound to a group that is pinned here, in use, and has no
+    /// current version; one that has by the time of its turn is passed over.
+    pub accounts: &'a [AccountId],
+    /// What.
+    pub contents: Contents<'a, R>,
+    /// Where it came from and to whom it will be shown.
+    pub provenance: Provenance,
+    /// Randomness for each thread.
+    pub rng: &'a (dyn Fn() -> R + Sync),
+    /// The time of each commit.
+    pub clock: &'a dyn Fn() -> Time,
+}
+
+/// How far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Done {
+    /// Sealed now.
+    pub sealed: usize,
+    /// Passed over, because others had sealed them meanwhile.
+    pub passed: usize,
+    /// Whether it was stopped before the end.
+    pub stopped: bool,
+}
+
+/// A version to be sealed, as the state at hand has it.
+struct Todo {
+    /// Position in the list.
+    at: usize,
+    account: AccountId,
+    version: u64,
+    credential: Hash,
+    keys: GroupKeys,
+    subject: Subject,
+}
+
+/// One that is dealt and not yet begun.
+struct Dealt {
+    todo: Todo,
+    dealing: VerifiedDealing,
+    shared: SecretPoint,
+}
+
+impl Vault {
+    /// Seals a password for each account. `go_on` is told how many are done and
+    /// says whether to continue; it is asked only where nothing is half done.
+    pub fn seal_many<R: CryptoRng>(
+        &mut self,
+        log: &mut Log,
+        bulk: &Bulk<'_, R>,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Done, VaultError> {
+        let mut done = Done::default();
+        let mut groups = Groups::default();
+        let mut batches = bulk.accounts.chunks(BATCH).enumerate();
+        let mut next = batches.next();
+        let mut dealt = None;
+        while let Some((number, accounts)) = next {
+            if !go_on(number * BATCH) {
+                done.stopped = true;
+                return Ok(done);
+            }
+            next = batches.next();
+            let this = match dealt.take() {
+                Some(dealt) => dealt,
+                None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng)?,
+            };
+            let ahead = match next {
+                Some((number, accounts)) => self.todo(log, number, accounts, &mut groups)?,
+                None => Vec::new(),
+            };
+            let rng = bulk.rng;
+            let sealed = thread::scope(|scope| {
+                let ahead = (!ahead.is_empty()).then(|| scope.spawn(move || deal_all(ahead, rng)));
+                let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
+                let count = begun.len();
+                self.finish(log, bulk, begun)?;
+                let join = |worker: thread::ScopedJoinHandle<'_, Result<_, _>>| {
+                    worker.join().unwrap_or_else(resumed)
+                };
+                dealt = ahead.map(join).transpose()?;
+                Ok::<_, VaultError>(count)
+            })?;
+            done.sealed += sealed;
+            done.passed += accounts.len() - sealed;
+        }
+        go_on(bulk.accounts.len());
+        Ok(done)
+    }
+
+    /// What of a batch is still to be sealed.
+    fn todo(
+        &self,
+        log: &Log,
+        number: usize,
+        accounts: &[AccountId],
+        groups: &mut Groups,
+    ) -> Result<Vec<Todo>, VaultError> {
+        let (state, factor) = (&log.state, Factor::Password);
+        let mut todo = Vec::with_capacity(accounts.len());
+        for (at, account) in (number * BATCH..).zip(accounts) {
+            if state.current_of(account, factor).is_some() {
+                continue;
+            }
+            let found = state
+                .accounts
+                .get(account)
+                .ok_or_else(|| Invalid::Unknown { what: "account", id: account.to_string() })?;
+            in_use(found, || state.address(account))?;
+            let group = holder(state, account, factor)?;
+            let keys = groups.keys(self, state, group)?;
+            let version = state.next_version(account, factor);
+            let credential = pvss::credential_id(&state.vault, &state.id, account, factor, version);
+            let subject = Subject::of(state, account, group)?;
+            todo.push(Todo { at, account: *account, version, credential, keys, subject });
+        }
+        Ok(todo)
+    }
+
+    /// The intentions of a batch, durable in one commit. Where others have written
+    /// something with which it does not go together, it is made anew.
+    fn begin<R: CryptoRng>(
+        &mut self,
+        log: &mut Log,
+        bulk: &Bulk<'_, R>,
+        (number, accounts): (usize, &[AccountId]),
+        mut dealt: Vec<Dealt>,
+        groups: &mut Groups,
+    ) -> Result<Vec<Begun>, VaultError> {
+        for attempt in 1.. {
+            if dealt.is_empty() {
+                return Ok(Vec::new());
+            }
+            let size = log.state.size;
+            let events = dealt.iter().map(Dealt::begins).collect();
+            match self.commit_host(log, (bulk.clock)(), events, Records::default()) {
+                Ok(committed) => return begun(log, &committed, dealt),
+                Err(VaultError::Invalid(_)) if attempt < ATTEMPTS && log.state.size != size => {
+                    dealt = deal_all(self.todo(log, number, accounts, groups)?, bulk.rng)?;
+                }
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The gate's answers, the records, and the entries that say so, in one commit.
+    fn finish<R: CryptoRng>(
+        &mut self,
+        log: &mut Log,
+        bulk: &Bulk<'_, R>,
+        begun: Vec<Begun>,
+    ) -> Result<(), VaultError> {
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
+        let (contents, provenance, rng) = (bulk.contents, bulk.provenance, bulk.rng);
+        let sealed = on_all_cores(begun, |begun| {
+            let mut rng = rng();
+            begun.into_iter().map(|one| one.seal(contents, provenance, &gate, &mut rng)).collect()
+        })?;
+        let mut records = Records::default();
+        let mut events = Vec::with_capacity(sealed.len());
+        for (event, put) in sealed {
+            events.push(event);
+            records.put.extend(put);
+        }
+        self.commit_host(log, (bulk.clock)(), events, records)?;
+        Ok(())
+    }
+}
+
+/// The keys of the groups that are sealed for, with their tables; each is pinned.
+#[derive(Default)]
+struct Groups(BTreeMap<(GroupId, u64), GroupKeys>);
+
+impl Groups {
+    fn keys(
+        &mut self,
+        vault: &Vault,
+        state: &Organisation,
+        group: &GroupStatement,
+    ) -> Result<GroupKeys, VaultError> {
+        if let Some(keys) = self.0.get(&(group.group, group.epoch)) {
+            return Ok(keys.clone());
+        }
+        if !vault.is_pinned(state, group)? {
+            return Err(VaultError::NotPinned(state.group_address(group)));
+        }
+        let keys = state.group_keys(group)?.with_tables();
+        self.0.insert((group.group, group.epoch), keys.clone());
+        Ok(keys)
+    }
+}
+
+/// One whose intention is durable.
+struct Begun {
+    at: usize,
+    version: u64,
+    seal: BegunSeal,
+    shared: SecretPoint,
+    subject: Subject,
+}
+
+/// What the log has durably begun; the proof of that is demanded, and each.
+fn begun(log: &Log, _durable: &Committed, dealt: Vec<Dealt>) -> Result<Vec<Begun>, VaultError> {
+    let each = dealt.into_iter().map(|Dealt { todo, dealing, shared }| {
+        let seal = BegunSeal::find(log, dealing)?;
+        Ok(Begun { at: todo.at, version: todo.version, seal, shared, subject: todo.subject })
+    });
+    each.collect()
+}
+
+impl Dealt {
+    fn begins(&self) -> Event {
+        Event::SealBegun {
+            credential: self.todo.credential,
+            origin: *self.dealing.id(),
+            account: self.todo.account,
+            factor: Factor::Password,
+            version: self.todo.version,
+        }
+    }
+}
+
+/// An entry and the records that lie beside it.
+type Fact = (Event, [(String, Vec<u8>); 2]);
+
+impl Begun {
+    fn seal<R: CryptoRng>(
+        self,
+        contents: Contents<'_, R>,
+        provenance: Provenance,
+        gate: &GateKey,
+        rng: &mut R,
+    ) -> Result<Fact, VaultError> {
+        let (dealing, ingredient) = self.seal.ingredient(gate, rng)?;
+        let payload = contents(self.at, rng)?;
+        let credential = *dealing.context().cred();
+        let sealed = record::seal(&credential, &self.shared, &ingredient, &payload, rng)?;
+        let hash = sealed.payload_hash();
+        let fact = self.subject.sealing(&dealing, hash, Factor::Password, self.version, provenance);
+        let put = [
+            (sealed_record(&credential), sealed.to_bytes()),
+            (dealing_record(dealing.id()), dealing.to_bytes()),
+        ];
+        Ok((Event::Sealed(fact), put))
+    }
+}
+
+/// Deals for each, and verifies all from the bytes that will be stored.
+fn deal_all<R: CryptoRng>(todo: Vec<Todo>, rng: &(dyn Fn() -> R + Sync)) -> Result<Vec<Dealt>, VaultError> {
+    on_all_cores(todo, |todo| {
+        let mut rng = rng();
+        let mut drafts = Vec::with_capacity(todo.len());
+        let mut secrets = Vec::with_capacity(todo.len());
+        for one in &todo {
+            let context = DealingContext::new(one.credential, &one.keys);
+            let (draft, secret) = pvss::draft(&context, &one.keys, &mut rng)?;
+            let stored = Dealing::from_bytes(&draft.to_bytes(), draft.n())?;
+            drafts.push((context, &one.keys, stored));
+            secrets.push(secret);
+        }
+        let verified = pvss::verify_batch(drafts, &mut rng).map_err(|_culprits| DealingError::Proof)?;
+        let all = todo.into_iter().zip(verified).zip(secrets);
+        Ok(all.map(|((todo, dealing), shared)| Dealt { todo, dealing, shared }).collect())
+    })
+}
+
+/// Works on shares of a list, one for each core, and gives the results in order.
+fn on_all_cores<T: Send, U: Send>(
+    mut list: Vec<T>,
+    work: impl Fn(Vec<T>) -> Result<Vec<U>, VaultError> + Sync,
+) -> Result<Vec<U>, VaultError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = list.len().div_ceil(cores).max(1);
+    let mut shares = Vec::new();
+    while !list.is_empty() {
+        let rest = list.split_off(share.min(list.len()));
+        shares.push(std::mem::replace(&mut list, rest));
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || work(share))).collect();
+        let mut all = Vec::new();
+        for worker in started {
+            all.extend(worker.join().unwrap_or_else(resumed)?);
+        }
+        Ok(all)
+    })
+}
+
+/// A panic in a worker is one here.
+fn resumed<T>(panic: Box<dyn std::any::Any + Send>) -> T {
+    std::panic::resume_unwind(panic)
+}

@@ -1,0 +1,122 @@
+//! Codes of a sealed authenticator: the gate itself is the recipient, makes the
+//! codes that were asked for, and forgets the seed.
+
+use super::seal::{dealing_record, sealed_record};
+use super::witness::{Witnessed, Witnesses};
+use super::{Committed, Log, Records, Vault, VaultError};
+use crate::ceremony::coder::{self, Codes, Held, Put};
+use crate::ceremony::judge::QuorumAccepted;
+use crate::event::{Actor, Event, Hash, Shown};
+use crate::message::{Notice, operator_notice};
+use crate::name::{Pseudonym, Recipient};
+use crate::pvss;
+use crate::seal::sign::SigningKey;
+use crate::time::Time;
+use rand_core::CryptoRng;
+
+/// What [`Vault::give_codes`] came to.
+pub enum Given {
+    /// The codes, and whose share does not prove itself although enough others do.
+    Codes(Codes, Vec<Pseudonym>),
+    /// Too few good shares: these were set aside, on record, and others must take
+    /// their place.
+    Missing(Vec<Pseudonym>),
+}
+
+impl Vault {
+    /// Gives codes of a target whose quorum is complete: `released` first, durable
+    /// and witnessed as any release; then the seed is put together, bad shares are
+    /// entered by the host's own word, and `code-given` is durable before a code
+    /// leaves this function. The seed never does. Which code is the present one is
+    /// asked of `clock` last, after everything that may wait.
+    pub fn give_codes(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        (count, shown): (u64, Shown),
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+        witnesses: &mut dyn Witnesses,
+    ) -> Result<Given, VaultError> {
+        let now = clock();
+        let (quorum, committed, witnessed) = self.at_present(log, now, |vault, log, now| {
+            vault.on_record(log, (ceremony, target), now, witnesses, Recipient::Gate)
+        })?;
+        let (seed, bad) = match self.open_seed(log, &quorum, &committed, &witnessed, rng)? {
+            Put::Together(seed, bad) => (seed, bad),
+            Put::TooFew(bad) => {
+                self.set_aside(log, (ceremony, target), &bad, clock())?;
+                return Ok(Given::Missing(bad));
+            }
+        };
+        self.set_aside(log, (ceremony, target), &bad, clock())?;
+        let window_end = self.known(log, ceremony)?.expires;
+        let now = clock();
+        let codes = Codes::of(seed, count, now, window_end)
+            .map_err(|most| VaultError::TooManyCodes { asked: count, most })?;
+        let (ceremony, until) = (*ceremony, codes.until());
+        let given = Event::CodeGiven { ceremony, target, codes: count, until, shown };
+        self.commit_host(log, now, vec![given], Records::default())?;
+        Ok(Given::Codes(codes, bad))
+    }
+
+    /// Puts the seed together in this process. Needs what giving an ingredient out
+    /// needs: the quorum, the entry that says so, and the group's witnesses.
+    fn open_seed(
+        &self,
+        log: &Log,
+        quorum: &QuorumAccepted,
+        committed: &Committed,
+        witnessed: &Witnessed,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Put, VaultError> {
+        let (state, ceremony, target) = (&log.state, quorum.ceremony(), quorum.target());
+        if !committed.says_released(&state.id, ceremony, target) || !witnessed.covers(ceremony, target) {
+            return Err(VaultError::NoQuorum { there: 0, needed: quorum.custodians().len() });
+        }
+        let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
+        let sealing = &state.sealing(quorum.credential()).ok_or_else(gone)?;
+        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
+        let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
+        let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
+        let given = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);
+        let (cred, origin) = (&sealing.credential, &sealing.origin);
+        let ingredient = pvss::verify_ingredient(given.proof.expose(), &epoch.gamma, cred, origin, ceremony)?;
+        let held = Held {
+            ceremony,
+            target,
+            sealing,
+            group,
+            keys: &state.group_keys(group)?,
+            dealing: &self.record(&state.id, &dealing_record(&sealing.dealing))?,
+            sealed: &self.record(&state.id, &sealed_record(cred))?,
+            contributions: &self.contributions(log, ceremony, target)?,
+        };
+        Ok(coder::open(&held, &self.gate_secret(log, ceremony)?, &ingredient)?)
+    }
+
+    /// Enters whose share does not prove itself, by the host's word: nobody else
+    /// has seen it.
+    fn set_aside(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        bad: &[Pseudonym],
+        now: Time,
+    ) -> Result<(), VaultError> {
+        let found = self.known(log, ceremony)?;
+        let key = SigningKey::new(self.gate().log_seed(&log.state.id, self.gate().epoch())?);
+        let new = bad.iter().filter(|who| !found.rejected.contains(&(target, (*who).clone())));
+        let event = |who: &Pseudonym| Event::ShareRejected {
+            ceremony: *ceremony,
+            target,
+            custodian: who.clone(),
+            signature: key.sign(&operator_notice(ceremony, target, Notice::ShareRejected(who))),
+        };
+        let events: Vec<_> = new.map(|who| (Actor::Host, event(who))).collect();
+        if !events.is_empty() {
+            self.commit(log, now, events, Records::default())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The vault's own log: committing to it, and seeing it as keepers' cards do.
+//! Which entries stand in it is not decided here.
+
+use super::{PublicVault, Records, Vault, VaultError, commit};
+use crate::ceremony::custodian::Seen;
+use crate::event::{Actor, Event};
+use crate::hex::Bytes;
+use crate::log::merkle::{self, Frontier};
+use crate::name::{OrganisationId, Origin};
+use crate::store::{Append, Batch, RecordKey, Store, StoreError};
+use crate::time::Time;
+
+/// How often a commit is tried when other processes append at the same moment.
+/// Each failure means that one of them got on.
+const ATTEMPTS: usize = 20;
+
+impl Vault {
+    /// Commits events of the host to the vault's own log as it now is, in one
+    /// transaction.
+    pub(super) fn commit_own(
+        &mut self,
+        now: Time,
+        events: &[Event],
+        records: &Records,
+    ) -> Result<(), VaultError> {
+        for _ in 1..ATTEMPTS {
+            match self.try_commit_own(now, events, records) {
+                Err(VaultError::Store(StoreError::Conflict { .. })) => {}
+                done => return done,
+            }
+            self.public.state = commit::load_vault(self.store())?;
+        }
+        self.try_commit_own(now, events, records)
+    }
+
+    fn try_commit_own(&mut self, now: Time, events: &[Event], records: &Records) -> Result<(), VaultError> {
+        let id = self.own_log();
+        let mut next = self.state().clone();
+        if now < next.last {
+            return Err(VaultError::ClockBack { now, last: next.last });
+        }
+        let expected_size = next.size;
+        let mut tree = Frontier::new();
+        self.store().leaf_hashes(&id, 0..expected_size)?.into_iter().for_each(|leaf| tree.push(leaf));
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            let (line, entry) = commit::line_of(Actor::Host, event.clone(), now)?;
+            next.apply(&line, &entry.leaf_hash())?;
+            tree.push(entry.leaf_hash());
+            entries.push(entry);
+        }
+        let checkpoint = commit::sign(&self.gate, &id, &Origin::of_log(&next.origin, &id), &tree)?;
+        let delete = records.delete.iter().map(|name| RecordKey { log: id, name: name.clone() });
+        let _durable = self.public.store.commit(Batch {
+            appends: vec![Append { log: id, expected_size, entries, checkpoint }],
+            put_records: commit::keyed(id, records.put.clone()),
+            delete_records: delete.collect(),
+            projections: vec![commit::projection(&id, &next)],
+            ..Batch::default()
+        })?;
+        self.public.state = next;
+        Ok(())
+    }
+}
+
+impl PublicVault {
+    /// Id of the vault's own log.
+    pub fn own_log(&self) -> OrganisationId {
+        self.state().vault.into()
+    }
+
+    /// What the owner of a keeper's card sees of the vault's own log here.
+    pub fn own_seen(&self) -> Result<Seen, VaultError> {
+        let id = self.own_log();
+        let gone = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
+        let head = self.store().head(&id)?.ok_or_else(gone)?;
+        let (size, root) = (head.frontier.size(), head.frontier.root());
+        Ok(Seen { organisation: id, size, root, checkpoint: head.checkpoint })
+    }
+
+    /// Root over the first entries of the vault's own log; `None` if there are fewer.
+    pub fn own_root_at(&self, size: u64) -> Result<Option<Bytes<32>>, VaultError> {
+        let id = self.own_log();
+        if size > self.store().size(&id)? {
+            return Ok(None);
+        }
+        Ok(Some(merkle::root(&self.store().leaf_hashes(&id, 0..size)?)))
+    }
+}

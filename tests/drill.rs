@@ -1,0 +1,228 @@
+//! Drills: who has a card, its passphrase and the second factor proves it, nothing
+//! is opened by it, and nobody else's word counts.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[allow(dead_code)]
+mod support;
+
+use support::*;
+use warifu::event::{Actor, DrillAnswer, Event, GroupStatement, Refusal};
+use warifu::hex::Bytes;
+use warifu::pvss::GateKey;
+use warifu::secret::{SecretBytes, SecretKey};
+use warifu::state::{Drill, Invalid};
+use warifu::time::Span;
+use warifu::vault::{VaultError, drill};
+
+struct Held {
+    world: World,
+    group: GroupStatement,
+    drill: Drill,
+}
+
+fn held() -> Held {
+    let mut world = World::new();
+    let group = world.group();
+    let drill = world.vault.begin_drill(&mut world.log, &group, Span::days(14), world.now, &mut world.rng);
+    let drill = drill.unwrap();
+    Held { world, group, drill }
+}
+
+impl Held {
+    fn answer(&mut self, who: usize) -> DrillAnswer {
+        let Self { world, group, drill } = self;
+        let card = &world.custodians[who].card;
+        drill::answer(&world.log.state, group, drill, card, world.now, &mut world.rng).unwrap()
+    }
+
+    fn judge(&mut self, answer: &DrillAnswer, code: &SecretBytes) -> Event {
+        let Self { world, .. } = self;
+        world.vault.answer_drill(&mut world.log, answer, code, world.now).unwrap()
+    }
+
+    fn prove(&mut self, who: usize) -> Event {
+        let answer = self.answer(who);
+        let code = self.world.custodians[who].code(self.world.now);
+        self.judge(&answer, &code)
+    }
+
+    fn live(&self) -> usize {
+        self.world.log.state.drills.live(&self.group.group, self.drill.begun)
+    }
+
+    /// Whether a host that enters what it likes would be believed.
+    fn forged(&self, event: Event) -> Option<Invalid> {
+        let actor = match &event {
+            Event::CustodianProved { answer, .. } | Event::DrillRefused { answer, .. } => {
+                Actor::Card(answer.custodian.clone())
+            }
+            _ => Actor::Host,
+        };
+        self.world.forge(actor, event).err()
+    }
+}
+
+fn refused(event: &Event) -> Option<Refusal> {
+    match event {
+        Event::DrillRefused { why, .. } => Some(*why),
+        _ => None,
+    }
+}
+
+#[test]
+fn members_who_prove_are_live_and_nobody_else_is() {
+    let mut held = held();
+    assert_eq!(held.live(), 0);
+    assert_eq!(refused(&held.prove(0)), None);
+    held.world.pass(Span::minutes(2));
+    assert_eq!(refused(&held.prove(3)), None);
+    assert_eq!(held.live(), 2);
+    let report = held.world.vault.verify(None).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[test]
+fn the_gate_proves_its_key_when_a_drill_begins() {
+    let held = held();
+    assert_eq!(held.world.log.state.drills.gate.get(&1), Some(&held.world.now));
+}
+
+#[test]
+fn a_gates_proof_with_another_key_is_refused() {
+    let mut held = held();
+    let here = held.world.log.state.id;
+    let rng = &mut held.world.rng;
+    let other = GateKey::derive(&SecretKey::random(rng), &here, 1);
+    let proof = other.prove(&held.drill.id, &here, 1, rng);
+    let event = Event::GateProved { drill: held.drill.id, gate_epoch: 1, proof };
+    assert!(matches!(held.forged(event), Some(Invalid::NotA { .. })));
+}
+
+#[test]
+fn a_wrong_code_counts_towards_the_lock_out() {
+    let mut held = held();
+    let wrong = SecretBytes::new(b"000000".to_vec());
+    for _ in 0..5 {
+        let answer = held.answer(0);
+        assert_eq!(refused(&held.judge(&answer, &wrong)), Some(Refusal::WrongCode));
+    }
+    assert_eq!(refused(&held.prove(0)), Some(Refusal::LockedOut));
+    assert_eq!(held.live(), 0);
+    held.world.pass(Span::minutes(16));
+    assert_eq!(refused(&held.prove(0)), None);
+}
+
+#[test]
+fn a_code_of_a_ceremony_is_used_up_for_the_drill_and_the_other_way_round() {
+    let mut held = held();
+    let ceremony = held.world.open();
+    held.world.contribute(&ceremony, 0);
+    assert_eq!(refused(&held.prove(0)), Some(Refusal::ReplayedCode));
+    assert_eq!(refused(&held.prove(1)), None);
+    let answer = held.world.answer(&ceremony, 1, held.world.now);
+    let event = held.world.accept(&answer).unwrap();
+    assert!(matches!(event, Event::Refused { why: Refusal::ReplayedCode, .. }), "{event:?}");
+}
+
+/// The step is remembered as long as a drill's answer can name it, whatever
+/// ceremonies end meanwhile.
+#[test]
+fn a_used_code_is_not_forgotten_while_an_answer_can_name_it() {
+    let mut held = held();
+    held.world.pass(Span::minutes(10));
+    let at = held.world.now;
+    let code = held.world.custodians[0].code(at);
+    let Held { world, group, drill } = &mut held;
+    let late = drill::answer(&world.log.state, group, drill, &world.custodians[0].card, at, &mut world.rng);
+    let late = late.unwrap();
+    let first = world.open();
+    world.contribute(&first, 0);
+    world.vault.end_ceremony(&mut world.log, &first, warifu::event::Ending::Aborted, world.now).unwrap();
+    world.pass(Span::seconds(60));
+    let second = world.open();
+    world.contribute(&second, 0);
+    world.pass(Span::seconds(20));
+    assert_eq!(refused(&held.judge(&late, &code)), Some(Refusal::ReplayedCode));
+}
+
+#[test]
+fn an_old_answer_is_of_no_use_in_the_next_drill() {
+    let mut held = held();
+    let old = held.answer(0);
+    held.world.pass(Span::minutes(1));
+    let Held { world, group, .. } = &mut held;
+    world.vault.begin_drill(&mut world.log, group, Span::days(1), world.now, &mut world.rng).unwrap();
+    let step = warifu::seal::totp::step_of(old.at.unix_seconds());
+    assert_eq!(held.forged(Event::CustodianProved { answer: old, step }), Some(Invalid::Mismatch("drill")));
+}
+
+#[test]
+fn an_answer_is_judged_once() {
+    let mut held = held();
+    let answer = held.answer(0);
+    let wrong = SecretBytes::new(b"000000".to_vec());
+    held.judge(&answer, &wrong);
+    let again = held.forged(Event::DrillRefused { answer, why: Refusal::WrongCode });
+    assert!(matches!(again, Some(Invalid::Duplicate(_))), "{again:?}");
+}
+
+#[test]
+fn a_second_proof_in_one_drill_is_refused() {
+    let mut held = held();
+    held.prove(0);
+    held.world.pass(Span::minutes(1));
+    assert_eq!(refused(&held.prove(0)), Some(Refusal::Twice));
+}
+
+#[test]
+fn after_its_end_a_drill_takes_no_answer() {
+    let mut held = held();
+    let answer = held.answer(0);
+    held.world.pass(Span::days(15));
+    let code = held.world.custodians[0].code(held.world.now);
+    let Held { world, .. } = &mut held;
+    let late = world.vault.answer_drill(&mut world.log, &answer, &code, world.now);
+    assert!(matches!(late, Err(VaultError::Invalid(Invalid::Mismatch("drill")))), "{late:?}");
+}
+
+#[test]
+fn a_host_cannot_prove_for_a_custodian() {
+    let mut held = held();
+    let honest = held.answer(0);
+    let step = warifu::seal::totp::step_of(honest.at.unix_seconds());
+    let forged = |answer: DrillAnswer| held.forged(Event::CustodianProved { answer, step });
+    let mut proof = honest.clone();
+    proof.proof = Bytes([1; 64]);
+    assert!(matches!(forged(proof), Some(Invalid::Signature { .. })));
+    let mut name = honest.clone();
+    name.custodian = held.world.custodians[1].name();
+    assert!(matches!(forged(name), Some(Invalid::Signature { .. })));
+    let mut time = honest.clone();
+    time.at = time.at + Span::seconds(1);
+    assert!(matches!(forged(time), Some(Invalid::Signature { .. })));
+    assert_eq!(forged(honest), None);
+}
+
+/// A custodian who signs but has lost the share key, or holds another's.
+#[test]
+fn a_signature_alone_proves_no_share_key() {
+    let mut held = held();
+    let mut answer = held.answer(0);
+    answer.proof = held.answer(1).proof;
+    answer.signature = held.world.custodians[0].sign(&answer.signed_digest());
+    let step = warifu::seal::totp::step_of(answer.at.unix_seconds());
+    let refused = held.forged(Event::CustodianProved { answer, step });
+    assert!(matches!(refused, Some(Invalid::NotA { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_custodian_of_no_group_is_told_so() {
+    let mut held = held();
+    let outside = held.world.form("small", 2, &[1, 2]);
+    let Held { world, .. } = &mut held;
+    let drill = world.vault.begin_drill(&mut world.log, &outside, Span::days(1), world.now, &mut world.rng);
+    let card = &world.custodians[0].card;
+    let refused = drill::answer(&world.log.state, &outside, &drill.unwrap(), card, world.now, &mut world.rng);
+    assert!(matches!(refused, Err(VaultError::NotAMember { .. })));
+}

@@ -1,0 +1,87 @@
+//! Vaults that an older version wrote: each is brought up to date by whatever
+//! command comes first, also after a crash, and verifies.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "support/cli.rs"]
+mod cli;
+
+use cli::World;
+use rusqlite::Connection;
+use std::path::Path;
+use warifu::vault::upgrade::OLD_STATE;
+
+const FORMAT: u32 = 2;
+/// The vault's own, and two organisations'.
+const LOGS: i64 = 3;
+
+fn format(database: &Connection) -> u32 {
+    database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+/// Logs that have a projection of that name.
+fn states(database: &Connection, name: &str) -> i64 {
+    let sql = "SELECT count(*) FROM projection WHERE name = ?1";
+    database.query_row(sql, [name], |row| row.get(0)).unwrap()
+}
+
+/// The vault as the first format had it: states had more in them.
+fn older(world: &World) {
+    let database = world.database();
+    let longer = r#"UPDATE projection SET bytes = CAST(replace(CAST(bytes AS TEXT), '"size":', '"more":[],"size":') AS BLOB) WHERE name = 'state'"#;
+    assert_eq!(database.execute(longer, []).unwrap(), LOGS as usize);
+    database.pragma_update(None, "user_version", 1).unwrap();
+}
+
+fn up_to_date(world: &World) {
+    let database = world.database();
+    assert_eq!(
+        (format(&database), states(&database, "state"), states(&database, OLD_STATE)),
+        (FORMAT, LOGS, 0)
+    );
+    drop(database);
+    world.verified();
+}
+
+#[test]
+fn a_vault_of_the_first_format_is_brought_up_to_date_by_verifying_it() {
+    let world = World::new();
+    older(&world);
+    up_to_date_after(&world, &["audit", "verify"]);
+}
+
+#[test]
+fn a_vault_of_the_first_format_is_brought_up_to_date_by_reading_it() {
+    let world = World::new();
+    older(&world);
+    up_to_date_after(&world, &["status"]);
+}
+
+#[test]
+fn a_vault_of_the_first_format_is_brought_up_to_date_by_writing_to_it() {
+    let world = World::new();
+    older(&world);
+    let database = world.database();
+    assert_eq!((format(&database), states(&database, "state")), (1, LOGS));
+    drop(database);
+    world.host(&["project", "add", "acme/more"]).good();
+    up_to_date(&world);
+}
+
+#[test]
+fn an_upgrade_that_was_interrupted_goes_on() {
+    let world = World::new();
+    older(&world);
+    let database = world.database();
+    // The store's own step is one transaction; the states are written after it.
+    database.execute("UPDATE projection SET name = ?1 WHERE name = 'state'", [OLD_STATE]).unwrap();
+    database.pragma_update(None, "user_version", FORMAT).unwrap();
+    drop(database);
+    up_to_date_after(&world, &["audit", "verify"]);
+}
+
+fn up_to_date_after(world: &World, command: &[&str]) {
+    assert!(Path::new(&world.vault()).exists());
+    world.host(command).good();
+    up_to_date(world);
+}
