@@ -301,7 +301,7 @@ impl Organisation {
         if self.rotations.running_for(&account, factor).is_some() {
             return Err(Invalid::RotationRunning(self.address(&account)));
         }
-        let next = self.begun.get(&begun.new).ok_or_else(|| unknown(&begun.new))?;
+        let next = self.begun(&begun.new).ok_or_else(|| unknown(&begun.new))?;
         let follows = (next.account, next.factor) == (account, factor)
             && !self.versions.contains_key(&begun.new)
             && self.current_of(&account, factor).is_some_and(|(current, _)| *current == begun.old);
