@@ -189,13 +189,13 @@ fn an_opened_file_overwrites_nothing_and_is_not_shown_on_the_screen() {
     two.holders.iter().for_each(|holder| drop(two.contributed(holder, "r.warifu")));
     two.finish(&ceremony, &["--contents", "there"]).refused(3, &["exists already", "nothing is overwritten"]);
     assert_eq!(fs::read_to_string(&there).unwrap(), "mine");
-    two.finish(&ceremony, &[]).refused(2, &["not shown on the screen", "--contents FILE"]);
+    two.finish(&ceremony, &[]).refused(2, &["terminal", "--exec CMD"]);
     // On the operator's own machine likewise.
     two.finish(&ceremony, &["--out", "release.warifu"]).good();
     two.world.carry("release.warifu", &two.world.operator);
     let reveal =
         ["ceremony", "reveal", "release.warifu", "--card", "card", "--passphrase-file", "passphrase"];
-    two.world.at(&two.world.operator, &reveal).refused(2, &["not shown on the screen"]);
+    two.world.at(&two.world.operator, &reveal).refused(2, &["not shown on the screen", "--contents FILE"]);
     two.world.at(&two.world.operator, &[&reveal[..], &["--out", "cert"]].concat()).good();
     let opened = two.world.home(&two.world.operator).join("cert");
     assert_eq!(fs::read_to_string(opened).unwrap(), "a certificate");

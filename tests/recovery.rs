@@ -247,7 +247,7 @@ fn whatever_was_done_to_what_was_dealt_is_named_by_verify_and_recovers_nothing()
         put(&copy, name, bytes);
         let verified = at(&copy, &["audit", "verify"]).refused(TAMPERED, &[]);
         let told = verified.out.contains(&short(name)) && verified.out.contains(says);
-        assert!(told && verified.out.contains("WRONG vault"), "{name}: {}", verified.out);
+        assert!(told && verified.out.contains("WRONG @vault"), "{name}: {}", verified.out);
         assert_eq!(recover(&world, &copy, &[&keepers[0], &keepers[1]]).code, code, "{name}");
         assert!(!copy.join("gate.key").exists());
         put(&copy, name, Some(good));

@@ -691,8 +691,8 @@ Example:
         /// What and why
         #[command(flatten)]
         ask: AskArgs,
-        /// What it is for
-        #[arg(long, value_enum, default_value = "open")]
+        /// What it is for: open, code or sign-in
+        #[arg(long, value_enum, hide_possible_values = true, default_value = "open")]
         purpose: PurposeArg,
         /// What is opened: password, recovery-codes, file or device
         #[arg(long, default_value = "password")]

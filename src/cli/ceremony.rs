@@ -211,6 +211,9 @@ fn finish_here(
     (to, codes): (To<'_>, u64),
     out: Option<&Path>,
 ) -> Result<(), CliError> {
+    if out.is_none() && matches!(to, To::Screen) {
+        app.ui.can_reveal()?;
+    }
     let (mut vault, mut log) = app.open_log(organisation)?;
     let ceremony = by_prefix(&vault, &log, ceremony)?;
     let found = vault.known(&log, &ceremony)?;

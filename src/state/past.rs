@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Past(BTreeMap<Hash, Ceremony>);
 
 impl Past {
-    /// Takes an entry's event with its index and time. An entry that was noted
-    /// before changes nothing.
+    /// Takes an entry's event with its index and time. Noting the entries of a
+    /// ceremony once more, from its opening on, changes nothing.
     pub fn note(&mut self, index: u64, time: Time, event: &Event) {
         if let Event::Opened(opening) = event {
             self.0.insert(opening.ceremony, Ceremony::opened(opening, time, index + 1));
@@ -38,6 +38,7 @@ impl Past {
             Event::Revealed { target, .. } => {
                 ceremony.revealed.insert(*target);
             }
+            Event::CodeGiven { codes, .. } => ceremony.codes += codes,
             Event::Ended { how, .. } => ceremony.standing = Standing::Ended(*how),
             // Other kinds say nothing more of a ceremony.
             _ => {}
