@@ -16,6 +16,7 @@ use crate::name::{
     VaultId,
 };
 use crate::seal::card::Role;
+use crate::seal::generate::Alphabet;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use serde::{Deserialize, Serialize, Serializer};
@@ -183,6 +184,8 @@ pub enum Event {
     Bound(Binding),
     /// `t` custodians decided which witnesses a release waits for.
     WitnessPolicySet(WitnessPolicy),
+    /// How often a scope's versions are renewed, and how new passwords are made.
+    RotationPolicySet(RotationPolicy),
     /// The gate is about to give its ingredient for a new version.
     SealBegun {
         /// What is being sealed.
@@ -304,6 +307,15 @@ pub enum Event {
         /// How.
         how: Ending,
     },
+    /// A version that a ceremony released is about to be replaced: the next one,
+    /// sealed by the entry after this, is pending until it is settled which of
+    /// the two the provider accepts.
+    RotationBegun(RotationBegun),
+    /// An operator says which of the two versions of a rotation the provider
+    /// accepts: that one is current.
+    RotationSettled(RotationSettled),
+    /// A version's sealed record and dealing are destroyed in the same commit.
+    Destroyed(Destruction),
     /// Records of the provider were held against the ceremonies.
     Reconciled(Reconciliation),
     /// The gate is about to give codes that it made of an authenticator's seed.
@@ -681,6 +693,181 @@ impl WitnessPolicy {
     }
 }
 
+/// How often what a scope holds is renewed, and how new passwords are made. What
+/// is left out is as the next wider scope says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationPolicy {
+    /// Number of the rotation policy in this organisation, from 1: an old one's
+    /// signatures are of no use again.
+    pub serial: u64,
+    /// Where.
+    pub scope: Scope,
+    /// Days after which a version is to be renewed; 0: never for its age alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub every_days: Option<u64>,
+    /// Hours after its release within which a version is to be renewed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub exposed_hours: Option<u64>,
+    /// Least length of a new password, in characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub length: Option<u64>,
+    /// What generated passwords are made of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alphabet: Option<Alphabet>,
+    /// The quorum of each group that holds a version in the scope.
+    pub agreed: Vec<Agreed>,
+}
+
+/// A group's quorum agrees to something about what it holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreed {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// At least `t` of its members.
+    pub signatures: Vec<Signed>,
+}
+
+impl RotationPolicy {
+    /// What members sign: `H("rotation-policy", organisation, serial, scope's kind,
+    /// scope's id, [every], [exposed], [length], [alphabet])`.
+    pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
+        let begun = Transcript::new(label::ROTATION_POLICY).part(organisation).int(self.serial);
+        let scoped = match &self.scope {
+            Scope::Organisation => begun.part("organisation").part(organisation),
+            Scope::Project(id) => begun.part("project").part(id),
+            Scope::Account(id) => begun.part("account").part(id),
+        };
+        let number = |number: Option<u64>| number.map(u64::to_be_bytes);
+        scoped
+            .list(number(self.every_days))
+            .list(number(self.exposed_hours))
+            .list(number(self.length))
+            .list(self.alphabet.map(Alphabet::as_str))
+            .finish()
+    }
+}
+
+/// A rotation: what is replaced by what.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationBegun {
+    /// The ceremony that released the old version.
+    pub ceremony: Hash,
+    /// Index of its target.
+    pub target: u64,
+    /// Credential id of the version that was current.
+    pub old: Hash,
+    /// Credential id of the version that is to replace it.
+    pub new: Hash,
+    /// The operator's signature over [`RotationBegun::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl RotationBegun {
+    /// What the operator signs: `H("rotation-begun", ceremony, target, old, new)`.
+    pub fn digest(ceremony: &Hash, target: u64, old: &Hash, new: &Hash) -> [u8; 64] {
+        Transcript::new(label::ROTATION_BEGUN).part(ceremony).int(target).part(old).part(new).finish()
+    }
+}
+
+/// Which of the two versions of a rotation the provider accepts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accepts {
+    /// The one that was there before.
+    Old,
+    /// The one that was made to replace it.
+    New,
+}
+
+impl Accepts {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+        }
+    }
+}
+
+/// How a rotation came out, by an operator's word.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotationSettled {
+    /// The ceremony in which it was begun.
+    pub ceremony: Hash,
+    /// Credential id of the new version.
+    pub credential: Hash,
+    /// What the provider accepts.
+    pub accepts: Accepts,
+    /// To whom the new version was handed over.
+    pub handed: Shown,
+    /// The signature of the operator who says so, over [`RotationSettled::digest`].
+    pub signature: Bytes<64>,
+}
+
+impl RotationSettled {
+    /// What an operator signs: `H("rotation-settled", ceremony, credential,
+    /// accepts, handed)`.
+    pub fn digest(ceremony: &Hash, credential: &Hash, accepts: Accepts, handed: Shown) -> [u8; 64] {
+        Transcript::new(label::ROTATION_SETTLED)
+            .part(ceremony)
+            .part(credential)
+            .part(accepts.as_str())
+            .part(handed.as_str())
+            .finish()
+    }
+}
+
+/// Why a version was destroyed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// A rotation has replaced it.
+    Rotated,
+    /// Somebody asked for it.
+    Asked,
+}
+
+impl Because {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotated => "rotated",
+            Self::Asked => "asked",
+        }
+    }
+}
+
+/// A version that nobody can open any more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destruction {
+    /// Credential id.
+    pub credential: Hash,
+    /// Why.
+    pub why: Because,
+    /// Of a version that is current: at least `t` members of the group that holds
+    /// it. Of any other: none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub signatures: Vec<Signed>,
+}
+
+impl Destruction {
+    /// What members sign: `H("destruction", organisation, credential, why)`.
+    pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
+        Transcript::new(label::DESTRUCTION)
+            .part(organisation)
+            .part(self.credential)
+            .part(self.why.as_str())
+            .finish()
+    }
+}
+
 /// Where a password came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -781,6 +968,8 @@ impl Mode {
 pub enum Purpose {
     /// To read what is sealed.
     Open,
+    /// To replace what is sealed.
+    Rotate,
     /// To have codes made of an authenticator's seed.
     Code,
     /// To have an account's password and codes together.
@@ -792,6 +981,7 @@ impl Purpose {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Rotate => "rotate",
             Self::Code => "code",
             Self::SignIn => "sign-in",
         }
@@ -801,7 +991,7 @@ impl Purpose {
     /// where there may be any number, of whatever is given to who asks.
     pub fn factors(self) -> Option<&'static [Factor]> {
         match self {
-            Self::Open => None,
+            Self::Open | Self::Rotate => None,
             Self::Code => Some(&[Factor::Mfa]),
             Self::SignIn => Some(&[Factor::Password, Factor::Mfa]),
         }
@@ -1190,6 +1380,7 @@ pub const KINDS: &[&str] = &[
     "admission-revoked",
     "bound",
     "witness-policy-set",
+    "rotation-policy-set",
     "seal-begun",
     "sealed",
     "opened",
@@ -1206,6 +1397,9 @@ pub const KINDS: &[&str] = &[
     "ended",
     "reconciled",
     "code-given",
+    "rotation-begun",
+    "rotation-settled",
+    "destroyed",
 ];
 
 impl Event {
@@ -1227,6 +1421,7 @@ impl Event {
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
             Self::WitnessPolicySet(_) => "witness-policy-set",
+            Self::RotationPolicySet(_) => "rotation-policy-set",
             Self::SealBegun { .. } => "seal-begun",
             Self::Sealed(_) => "sealed",
             Self::Opened(_) => "opened",
@@ -1243,6 +1438,9 @@ impl Event {
             Self::Ended { .. } => "ended",
             Self::Reconciled(_) => "reconciled",
             Self::CodeGiven { .. } => "code-given",
+            Self::RotationBegun(_) => "rotation-begun",
+            Self::RotationSettled(_) => "rotation-settled",
+            Self::Destroyed(_) => "destroyed",
         }
     }
 
@@ -1251,6 +1449,8 @@ impl Event {
         match self {
             Self::Opened(opening) => Some(&opening.ceremony),
             Self::Accepted(acceptance) => Some(&acceptance.ceremony),
+            Self::RotationBegun(begun) => Some(&begun.ceremony),
+            Self::RotationSettled(settled) => Some(&settled.ceremony),
             Self::Targeted { ceremony, .. }
             | Self::Refused { ceremony, .. }
             | Self::Released { ceremony, .. }
@@ -1273,12 +1473,14 @@ impl Event {
             | Self::AdmissionRevoked { .. }
             | Self::Bound(_)
             | Self::WitnessPolicySet(_)
+            | Self::RotationPolicySet(_)
             | Self::DrillBegun { .. }
             | Self::GateProved { .. }
             | Self::CustodianProved { .. }
             | Self::DrillRefused { .. }
             | Self::SealBegun { .. }
             | Self::Sealed(_)
+            | Self::Destroyed(_)
             | Self::Reconciled(_) => None,
         }
     }

@@ -43,6 +43,14 @@ pub mod label {
         BINDING = "binding";
         /// A group's demand for witnesses.
         WITNESS_POLICY = "witness-policy";
+        /// How often a scope is renewed.
+        ROTATION_POLICY = "rotation-policy";
+        /// An operator begins to replace a version.
+        ROTATION_BEGUN = "rotation-begun";
+        /// An operator says which version the provider accepts.
+        ROTATION_SETTLED = "rotation-settled";
+        /// A group gives up a version that is current.
+        DESTRUCTION = "destruction";
         /// A fact of a provider's report that has no id of its own.
         ROOT_FACT = "root-fact";
         /// What a person signs at enrolment.

@@ -140,6 +140,10 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("ended", 300_404),
         ("reconciled", 300_402),
         ("code-given", 300_402),
+        ("rotation-policy-set", 300_403),
+        ("rotation-begun", 300_403),
+        ("rotation-settled", 300_403),
+        ("destroyed", 300_404),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());
@@ -195,7 +199,11 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
     // Of the second ceremony: opened, targeted, released, code-given, ended.
-    assert_eq!(commented, 6 + 5, "opened, targeted, released, share-rejected, revealed, ended");
+    assert_eq!(
+        commented,
+        8 + 5,
+        "opened, targeted, released, share-rejected, revealed, rotation-begun, rotation-settled, ended"
+    );
 }
 
 #[test]

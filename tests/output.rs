@@ -182,6 +182,7 @@ fn every_field_of_the_json_is_documented() {
         "audit verify",
         "audit checkpoint acme",
         "audit policy show acme/keepers",
+        "policy rotation show acme/web",
         "status",
         "org add globe",
         "project add acme/new",
@@ -192,6 +193,7 @@ fn every_field_of_the_json_is_documented() {
         let name = match command {
             "status" => "status".to_owned(),
             "audit policy show acme/keepers" => "audit policy show".to_owned(),
+            "policy rotation show acme/web" => "policy rotation show".to_owned(),
             _ => command.split(' ').take(2).collect::<Vec<_>>().join(" "),
         };
         fields_are_documented(&name, &value);

@@ -15,6 +15,7 @@ use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
 use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
+use crate::state::rotation::Place;
 use crate::state::{Ceremony, Invalid, Organisation};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
@@ -173,8 +174,10 @@ pub struct ShownTarget {
     pub factor: crate::name::Factor,
     /// Version asked for.
     pub version: u64,
-    /// Newest version there is.
-    pub newest: u64,
+    /// The version that is current; 0 if there is none.
+    pub current: u64,
+    /// Whether it was replaced already in this ceremony: it is opened no more.
+    pub replaced: bool,
     /// Custodians who gave their share in ceremonies that ended without a release.
     pub weakened: usize,
     /// Since when it is exposed, if it was released before.
@@ -385,6 +388,10 @@ fn check_target(
     if version.sealing.target(&target.credential) != *target {
         return Err(not_current("version"));
     }
+    // Its rotation in this very ceremony has destroyed it: there is nothing to open.
+    if state.place_of(&target.credential) == Some(Place::Destroyed) {
+        return Ok(None);
+    }
     let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
     let group = group.ok_or(not_current("group"))?;
     // By this machine's clock too: host and operator may agree on an old date.
@@ -415,15 +422,15 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
     let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let found = state.versions.get(&target.credential).ok_or_else(gone)?;
     let address = state.address(&target.account);
-    let newest =
-        state.versions_of(&target.account, target.factor).last().map_or(0, |(_, v)| v.sealing.version);
+    let current = state.current_of(&target.account, target.factor).map_or(0, |(_, v)| v.sealing.version);
     Ok(ShownTarget {
         address,
         provider: account.provider.clone(),
         external_id: account.external_id.clone(),
         factor: target.factor,
         version: target.version,
-        newest,
+        current,
+        replaced: state.place_of(&target.credential) == Some(Place::Destroyed),
         weakened: state.weakened(&target.credential),
         exposed: found.exposed,
         exposed_to_host: found.exposed_to_host,

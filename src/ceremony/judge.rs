@@ -7,12 +7,13 @@
 use crate::event::{Acceptance, Event, Hash, Mode, Refusal, ciphertext_hash};
 use crate::hex::Bytes;
 use crate::message::Contribution;
-use crate::name::Pseudonym;
+use crate::name::{GroupId, Pseudonym};
 use crate::seal::{sign, totp::TotpSecret};
 use crate::secret::SecretBytes;
 pub use crate::state::{AHEAD, ROOM_AGE};
 use crate::state::{ATTEMPTS, Ceremony, LOCKOUT, Organisation};
 use crate::time::{Span, Time};
+use std::collections::BTreeMap;
 
 /// Window of a ceremony in the room, unless another is asked for.
 pub const ROOM_WINDOW: Span = Span::minutes(15);
@@ -238,14 +239,25 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
     (contributors(ceremony, target).len(), needed)
 }
 
-/// The same over all targets of a ceremony. What is more than one of several needs
-/// does not stand in for what another lacks.
+/// The same over all groups that hold targets of a ceremony: of each what the target
+/// that lacks most has, for whoever contributes does so for all that a group holds.
+/// What was opened already lacks nothing, and what is more than one of several
+/// groups needs does not stand in for what another lacks.
 pub fn overall(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
-    let each = (0..ceremony.targets.len() as u64).map(|target| progress(state, ceremony, target));
-    let several = ceremony.targets.len() > 1;
-    each.fold((0, 0), |(there, needed), (here, wanted)| {
+    let mut groups = BTreeMap::<Option<GroupId>, (usize, usize)>::new();
+    for (target, credential) in (0u64..).zip(&ceremony.targets) {
+        let (there, needed) = progress(state, ceremony, target);
+        let there = if ceremony.revealed.contains(&target) { there.max(needed) } else { there };
+        let group = state.versions.get(credential).map(|version| version.sealing.group);
+        let most = groups.entry(group).or_insert((there, needed));
+        if needed.saturating_sub(there) > most.1.saturating_sub(most.0) {
+            *most = (there, needed);
+        }
+    }
+    let several = groups.len() > 1;
+    groups.into_values().fold((0, 0), |(there, needed), (here, wanted)| {
         let counted = if several { here.min(wanted) } else { here };
-        (there + counted, needed + wanted)
+        (there + counted, needed.saturating_add(wanted))
     })
 }
 

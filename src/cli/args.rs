@@ -1,11 +1,12 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s and `witness`'s.
+//! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
 mod import;
 mod reconcile;
 mod recovery;
+mod rotation;
 mod witness;
 
 pub use audit::{
@@ -15,6 +16,7 @@ pub use audit::{
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
+pub use rotation::{Destroy, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetRotation};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::event::AccountStanding;
@@ -119,6 +121,25 @@ Examples:
   warifu open acme/web/prod --reason 'billing address' --ticket OPS-7
   warifu open acme/web/prod --reason 'rotate' --exec './install-password'")]
     Open(Open),
+    /// Replace root passwords with a quorum, in one room: the next one is sealed before anybody has it
+    #[command(after_help = "\
+Examples:
+  warifu rotate acme/web/prod --reason 'yearly' --ticket OPS-8
+  warifu rotate acme/web/prod --reason 'yearly' --exec './install-password'
+  warifu rotate --all acme/web --reason 'yearly' --window 4h
+  warifu rotate --resume acme/web/prod --card op.card")]
+    Rotate(Rotate),
+    /// What is to be renewed, what is overdue first; exit code 9 if anything is
+    #[command(after_help = "Examples:\n  warifu due\n  warifu due acme --within 30d --json")]
+    Due(DueArgs),
+    /// Destroy the record of a version that nobody needs any more
+    #[command(after_help = "\
+Examples:
+  warifu destroy acme/web/prod --version 3
+  warifu destroy acme/web/prod --version 4 --current --card a.card --card b.card")]
+    Destroy(Destroy),
+    /// Rules for what is sealed
+    Policy(Sub<PoliciesCommand>),
     /// Have codes made of a sealed authenticator with a quorum, in one room
     #[command(after_help = "\
 Examples:
@@ -541,9 +562,9 @@ pub struct Seal {
     /// Have the password generated although something else is on standard input
     #[arg(long, conflicts_with_all = ["typed", "stdin"])]
     pub generate: bool,
-    /// Length of a generated password
-    #[arg(long, default_value_t = crate::seal::generate::DEFAULT_LENGTH, conflicts_with_all = ["typed", "stdin"])]
-    pub length: usize,
+    /// Length of a generated password [default: 40, or what the rotation policy says]
+    #[arg(long, conflicts_with_all = ["typed", "stdin"])]
+    pub length: Option<usize>,
     /// Show the password once on the screen, or give it to --exec, so that it can be installed
     #[arg(long)]
     pub hand_over: bool,
@@ -566,7 +587,7 @@ pub struct AskArgs {
     /// Ticket
     #[arg(long)]
     pub ticket: Option<String>,
-    /// Which version [default: the newest]
+    /// Which version [default: the current one]
     #[arg(long = "version", id = "sealed-version", value_name = "N")]
     pub version: Option<u64>,
     /// How long the ceremony stays open, like 15m or 24h [default: 15m in the room, 24h by files]
@@ -592,6 +613,9 @@ pub struct Open {
     /// Write an opened file into this new file (mode 0600)
     #[arg(long, value_name = "FILE", conflicts_with = "exec")]
     pub out: Option<PathBuf>,
+    /// Replace a password in the same ceremony, without another quorum, once its work is done
+    #[arg(long, conflicts_with_all = ["exec", "out", "sealed-version"])]
+    pub rotate: bool,
     /// Where the group's policy names witnesses
     #[command(flatten)]
     pub wait: WaitArgs,

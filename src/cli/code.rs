@@ -54,11 +54,10 @@ fn hold(
     operator: &OpenCard,
     (ceremony, count, to): (&Hash, u64, To<'_>),
 ) -> Result<(), CliError> {
-    let (_, wanted) = judge::overall(&log.state, &*vault.known(log, ceremony)?);
     let mut present = Vec::new();
     let card = (operator.card.card(), operator.path.as_path());
     loop {
-        room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
+        room::collect_in_room(app, vault, log, ceremony, &mut present)?;
         if let Some(done) = give_and_close(app, vault, log, card, (ceremony, count, to))? {
             // What was given is given, and on record: this alone may be missing.
             room::cosign_if_possible(app, vault, log, &present);

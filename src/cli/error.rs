@@ -56,7 +56,8 @@ pub enum Exit {
     Storage = 7,
     /// Verification found nothing wrong, but only a part was there to be verified.
     Part = 8,
-    /// A root user was used outside of ceremonies, or is not protected.
+    /// A root user was used outside of ceremonies, or is not protected, or something
+    /// should have been renewed by now.
     Alarm = 9,
     /// Interrupted by the person.
     Interrupted = 130,
@@ -351,6 +352,12 @@ pub enum CliError {
     /// The program given with `--exec` failed.
     #[error("the program given with --exec failed: {0}")]
     Exec(#[source] ExecFault),
+    /// Rotations of which nobody has said how they came out.
+    #[error("{} not settled", counted(*.0, "rotation"))]
+    NotSettled(usize),
+    /// Something should have been renewed by now.
+    #[error("{} overdue", counted(*.0, "account"))]
+    Overdue(usize),
     /// A step of the rehearsal did not go as it must.
     #[error("the rehearsal failed at '{step}': {why}")]
     Rehearsal {
@@ -524,6 +531,8 @@ impl CliError {
                 "What was imported is sealed. Destroy the file yourself when it is of no more use."
             }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
+            Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
+            Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
             }
@@ -570,11 +579,13 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm { .. } | Self::NotShown => Exit::Alarm,
+            Self::Alarm { .. } | Self::NotShown | Self::Overdue(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,
-            Self::Exec(_) | Self::Unshredded { .. } | Self::Rehearsal { .. } => Exit::Failed,
+            Self::NotSettled(_) | Self::Exec(_) | Self::Unshredded { .. } | Self::Rehearsal { .. } => {
+                Exit::Failed
+            }
         }
     }
 }
@@ -638,6 +649,18 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         }
         VaultError::NothingSealed(address) => {
             format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
+        }
+        VaultError::Destroyed { address, .. } => {
+            format!("'warifu account show {address}' lists the versions that there are.")
+        }
+        VaultError::IsCurrent { address, version, group } => format!(
+            "Rotate it instead: warifu rotate {address} --reason WHY. If it must go without a successor: warifu destroy {address} --version {version} --current, with a quorum of {group}."
+        ),
+        VaultError::Invalid(Invalid::RotationRunning(address)) => {
+            format!("Say what the provider accepts now: warifu rotate --resume {address}.")
+        }
+        VaultError::NoRotation(address) => {
+            format!("Nothing need be done; 'warifu account show {address}' says which version is current.")
         }
         VaultError::UnboundFactor { address, factor } => {
             let organisation = organisation(address);
@@ -735,7 +758,11 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::TooManyCodes { .. } => {
             "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
         }
-        VaultError::NoVersion { .. } => "Leave --version out to open the newest.",
+        VaultError::NoVersion { .. } => "Leave --version out to open the current one.",
+        VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
+        VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
+        VaultError::NoRotation(_) => "Nothing need be done.",
+        VaultError::TooManyTargets(_) => "Name fewer, or a project instead of the organisation.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
             "Shorten what you entered; if it was being opened, run 'warifu audit verify'."
@@ -1041,7 +1068,11 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::NotForThis { factor: Factor::Mfa, .. } => {
             "Ask for codes with 'warifu code' or 'warifu sign-in'."
         }
-        Invalid::NotGivenUp(_) => "That group's quorum must sign too: name its cards with --card.",
+        Invalid::RotationPolicy(_) => "Choose another value.",
+        Invalid::RotationRunning(_) => "Say what the provider accepts now: warifu rotate --resume ACCOUNT.",
+        Invalid::NotAgreed(_) | Invalid::NotGivenUp(_) => {
+            "That group's quorum must sign too: name its cards with --card."
+        }
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
@@ -1146,6 +1177,10 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NothingSealedAs { .. }
         | VaultError::TooManyCodes { .. }
         | VaultError::NoVersion { .. }
+        | VaultError::Destroyed { .. }
+        | VaultError::IsCurrent { .. }
+        | VaultError::NoRotation(_)
+        | VaultError::TooManyTargets(_)
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,
         VaultError::ClockBack { .. }

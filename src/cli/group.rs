@@ -7,10 +7,9 @@ use super::error::CliError;
 use super::hierarchy::show_as;
 use super::next;
 use super::table::{Column, counted, table_or};
-use crate::event::{GroupStatement, Scope, Signed};
-use crate::name::{MemberAddress, Pseudonym, ScopeAddress, Slug};
+use crate::event::{GroupStatement, Signed};
+use crate::name::{MemberAddress, Pseudonym, Slug};
 use crate::seal::words;
-use crate::state::Organisation;
 use crate::time::Span;
 use crate::vault::group as vault_group;
 use crate::vault::group::{Draft, sign_as_member};
@@ -199,7 +198,7 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     }
     let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
     let state = log.state.clone();
-    let scope = scope_of(&state, &args.scope)?;
+    let scope = crate::vault::rotate::scope(&state, &args.scope)?;
     let group = vault_group::group(&state, &args.group.name)?;
     let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
     // Before anybody has given a card for nothing.
@@ -250,22 +249,8 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     Ok(())
 }
 
-fn scope_of(state: &Organisation, address: &ScopeAddress) -> Result<Scope, CliError> {
-    let Some(project) = &address.project else { return Ok(Scope::Organisation) };
-    let (id, _) =
-        state.project_by_slug(project).ok_or_else(|| crate::vault::hierarchy::no_project(state, project))?;
-    let Some(account) = &address.account else { return Ok(Scope::Project(*id)) };
-    let address = crate::name::AccountAddress {
-        organisation: address.organisation.clone(),
-        project: project.clone(),
-        account: account.clone(),
-    };
-    let (id, _) = crate::vault::hierarchy::account(state, &address)?;
-    Ok(Scope::Account(id))
-}
-
 /// The first `count` cards, and those after them.
-fn split(cards: &CardsArgs, count: usize) -> (CardsArgs, CardsArgs) {
+pub fn split(cards: &CardsArgs, count: usize) -> (CardsArgs, CardsArgs) {
     fn cut<T: Clone>(all: &[T], count: usize) -> (Vec<T>, Vec<T>) {
         let (first, rest) = all.split_at(count.min(all.len()));
         (first.to_vec(), rest.to_vec())

@@ -93,9 +93,11 @@ pub fn hand_over(app: &mut App<'_>, title: &str, contents: &Contents, to: To<'_>
             let fields = fields(contents);
             Ok(app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?)
         }
-        (To::Command(command), Contents::File(file)) => run(command, &[(file.bytes(), "")]),
-        (To::Command(command), Contents::Password(payload)) => run(command, &[(&payload.password, "\n")]),
-        (To::Command(command), contents) => run(command, &lines(fields(contents))),
+        (To::Command(command), Contents::File(file)) => run(command, &[(file.bytes(), "")], &[]),
+        (To::Command(command), Contents::Password(payload)) => {
+            run(command, &[(&payload.password, "\n")], &[])
+        }
+        (To::Command(command), contents) => run(command, &lines(fields(contents)), &[]),
         (To::File(path), Contents::File(file)) => files::create(path, file.bytes().expose()),
         (To::File(_), contents) => to.check(app, crate::seal::contents::Sealable::factor(contents)),
     }
@@ -114,7 +116,7 @@ pub fn hand_over_codes(
             let password = contents.and_then(Contents::password).map(|payload| (&payload.password, "\n"));
             let lines: Vec<_> =
                 password.into_iter().chain(codes.codes.iter().map(|code| (code, "\n"))).collect();
-            run(command, &lines)
+            run(command, &lines, &[])
         }
         To::Screen | To::File(_) => {
             let mut shown = contents.map(fields).unwrap_or_default();
@@ -130,11 +132,13 @@ pub fn hand_over_codes(
 }
 
 /// Gives secrets, each with what follows it, to a shell command's standard input.
-fn run(command: &str, parts: &[(&SecretBytes, &str)]) -> Result<(), CliError> {
+/// The environment says what they are for; it holds no secret.
+pub fn run(command: &str, parts: &[(&SecretBytes, &str)], about: &[(&str, &str)]) -> Result<(), CliError> {
     let failed = |why: std::io::Error| CliError::Exec(ExecFault::System(why));
     super::tty::release();
-    let mut child =
-        Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn().map_err(failed)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command).envs(about.iter().copied()).stdin(Stdio::piped());
+    let mut child = shell.spawn().map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
         let written = parts.iter().try_for_each(|(secret, end)| {
             input.write_all(secret.expose()).and_then(|()| input.write_all(end.as_bytes()))

@@ -193,7 +193,12 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
                 ),
                 None => format!("No accounts yet. Next: warifu account add {scope}/PROJECT/NAME --id ID"),
             };
-            app.emit(value, || if rows.is_empty() { empty } else { account_table(&rows, room) });
+            let overdue = overdue(&rows);
+            app.emit_red(
+                value,
+                &overdue,
+                || if rows.is_empty() { empty } else { account_table(&rows, room) },
+            );
             Ok(())
         }
         AccountCommand::Rename { address, name } => {
@@ -214,7 +219,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
         }
         AccountCommand::Show { address } => {
             let (vault, log) = app.read_log(&address.organisation)?;
-            let value = account_value(&vault, &log, &address)?;
+            let value = account_value(&vault, &log, &address, app.now())?;
             show(app, value);
             Ok(())
         }
@@ -226,10 +231,11 @@ fn account_value(
     vault: &PublicVault,
     log: &Log,
     address: &AccountAddress,
+    app_now: Time,
 ) -> Result<serde_json::Value, CliError> {
     let state = &log.state;
     let (id, found) = find_account(state, address)?;
-    let mut value = serde_json::to_value(vault.account_status(state, &id, found))
+    let mut value = serde_json::to_value(vault.account_status(state, (&id, found), app_now))
         .expect("a status has only strings, numbers and lists");
     let factors: Vec<_> =
         Factor::ALL.into_iter().filter_map(|f| vault.factor_status(state, &id, f)).collect();
@@ -237,8 +243,8 @@ fn account_value(
         let group = state.groups.get(&v.sealing.group).map(|g| state.group_address(g));
         json!({
             "factor": v.sealing.factor, "version": v.sealing.version, "sealed": v.sealed, "group": group,
-            "made": v.sealing.made, "shown": v.sealing.shown, "exposed": v.exposed,
-            "exposed_to_host": v.exposed_to_host, "weakened": state.weakened(credential),
+            "made": v.sealing.made, "shown": v.sealing.shown, "place": state.place_of(credential),
+            "exposed": v.exposed, "exposed_to_host": v.exposed_to_host, "weakened": state.weakened(credential),
         })
     };
     let of = |factor| state.versions_of(&id, factor).into_iter().map(version);
@@ -253,6 +259,7 @@ fn account_value(
 
 fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus>, CliError> {
     let (vault, log) = app.read_log(&scope.organisation)?;
+    let now = app.now();
     let project = match &scope.project {
         Some(slug) => Some(
             log.state.project_by_slug(slug).map(|(id, _)| *id).ok_or_else(|| no_project(&log.state, slug))?,
@@ -261,9 +268,14 @@ fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus
     };
     let wanted = log.state.accounts.iter().filter(|(_, a)| project.is_none_or(|p| a.project == p));
     let wanted = wanted.filter(|(_, a)| scope.account.as_ref().is_none_or(|slug| a.slug == *slug));
-    let mut rows: Vec<_> = wanted.map(|(id, a)| vault.account_status(&log.state, id, a)).collect();
-    rows.sort_by(|a, b| a.address.cmp(&b.address));
+    let mut rows: Vec<_> = wanted.map(|(id, a)| vault.account_status(&log.state, (id, a), now)).collect();
+    rows.sort_by(|a, b| (!a.overdue, &a.address).cmp(&(!b.overdue, &b.address)));
     Ok(rows)
+}
+
+/// Accounts that should have been renewed by now.
+pub fn overdue(rows: &[AccountStatus]) -> Vec<String> {
+    rows.iter().filter(|row| row.overdue).map(|row| row.address.clone()).collect()
 }
 
 /// Accounts as a table.
@@ -302,10 +314,18 @@ fn account_state(row: &AccountStatus) -> String {
 fn state_of_version(row: &AccountStatus) -> String {
     let now = match row.state {
         AccountState::Exposed => {
-            format!("EXPOSED since {}: rotate it", row.exposed.map(|t| t.to_minute()).unwrap_or_default())
+            let by = row.rotate_by.map(|by| format!(" by {}", by.to_minute())).unwrap_or_default();
+            let over = if row.overdue { ", OVERDUE" } else { "" };
+            let since = row.exposed.map(|t| t.to_minute()).unwrap_or_default();
+            format!("EXPOSED since {since}: rotate it{by}{over}")
         }
+        AccountState::Sealed if row.overdue => "sealed; OVERDUE: rotate it".to_owned(),
         AccountState::Weakened => format!("weakened ({})", row.weakened),
         other => other.as_str().to_owned(),
+    };
+    let now = match row.pending {
+        Some(version) => format!("{now}; rotation to version {version} not settled"),
+        None => now,
     };
     if row.older_exposed.is_empty() {
         return now;

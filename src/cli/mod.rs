@@ -8,6 +8,8 @@ mod code;
 mod ceremonies;
 mod drill;
 mod ceremony;
+mod destroy;
+mod due;
 mod error;
 mod factor;
 mod files;
@@ -18,11 +20,13 @@ mod import;
 mod next;
 mod open;
 mod people;
+mod policy;
 mod progress;
 mod reconcile;
 mod recovery;
 mod rehearse;
 mod room;
+mod rotate;
 mod seal;
 mod seal_all;
 mod status;
@@ -49,7 +53,7 @@ use rand::rngs::SysRng;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use ui::{Kind, Prompt, Ui, UiError};
+use ui::{Kind, Look, Prompt, Ui, UiError};
 
 /// How long a vault may lie before a command that writes asks about the clock.
 pub const IDLE: Span = Span::days(366);
@@ -172,6 +176,10 @@ impl<'a> App<'a> {
             Command::SealAll(args) => seal_all::seal_all(self, &args),
             Command::Import(args) => import::import(self, args.command),
             Command::Open(args) => open::open(self, args),
+            Command::Rotate(args) => rotate::rotate(self, args),
+            Command::Due(args) => due::due(self, args),
+            Command::Destroy(args) => destroy::destroy(self, args),
+            Command::Policy(args) => policy::policy(self, args.command),
             Command::Code(args) => code::code(self, args, Purpose::Code),
             Command::SignIn(args) => code::code(self, args, Purpose::SignIn),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
@@ -272,6 +280,20 @@ impl<'a> App<'a> {
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
         let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
+    }
+
+    /// The same where lines with one of these addresses are to be seen at once.
+    pub fn emit_red(&mut self, value: Value, addresses: &[String], text: impl FnOnce() -> String) {
+        if self.json || addresses.is_empty() {
+            return self.emit(value, text);
+        }
+        let text = table::fit(&text(), self.ui.columns());
+        for line in text.split('\n') {
+            match line.split(' ').any(|word| addresses.iter().any(|address| address == word)) {
+                true => self.ui.say_as(Look::Overdue, line),
+                false => self.ui.say(line),
+            }
+        }
     }
 
     /// The same for text that programs read too: its lines are broken nowhere.

@@ -20,7 +20,7 @@ pub fn for_organisation(state: &Organisation, now: Time) -> String {
     addresses.sort();
     let unbound =
         addresses.iter().find(|(_, id)| matches!(state.binding_of(id, Factor::Password), Effective::Unbound));
-    let unsealed = addresses.iter().find(|(_, id)| state.versions_of(id, Factor::Password).is_empty());
+    let unsealed = addresses.iter().find(|(_, id)| state.current_of(id, Factor::Password).is_none());
     let slug = &state.slug;
     match (unbound, unsealed) {
         (Some(_), _) => towards_a_binding(state, group),

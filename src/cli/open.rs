@@ -8,17 +8,26 @@ use super::error::CliError;
 use super::hand_over::To;
 use super::room::{self, Opened};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
-use crate::event::{Hash, Mode, Purpose};
+use crate::event::{Ending, Hash, Mode, Purpose};
 use crate::name::Factor;
+use crate::seal::card::Card;
+use crate::seal::record::Payload;
 use crate::vault::ceremony::{Ask, check_ask};
 use crate::vault::{Log, Vault};
 use serde_json::json;
 
 /// `open`.
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
+    if args.rotate && args.factor != Factor::Password {
+        let fact = format!("what is sealed as {} is not replaced in its ceremony", args.factor);
+        return Err(CliError::Argument { fact, remedy: "Leave --rotate out, and seal a new version." });
+    }
     To::of(args.exec.as_deref(), args.out.as_deref()).check(app, args.factor)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
+    if args.rotate {
+        vault.check_next(&log, &args.ask.address)?;
+    }
     let what = What { purpose: Purpose::Open, factor: args.factor, mode: Mode::Room };
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, what)?;
     let result = hold(app, &mut vault, &mut log, &operator, &ceremony, &args);
@@ -87,11 +96,9 @@ fn hold(
     ceremony: &Hash,
     args: &Open,
 ) -> Result<(), CliError> {
-    let found = vault.known(log, ceremony)?;
-    let (_, wanted) = judge::progress(&log.state, &found, 0);
     let mut present = Vec::new();
     let contents = loop {
-        room::collect_in_room(app, vault, log, (ceremony, wanted), &mut present)?;
+        room::collect_in_room(app, vault, log, ceremony, &mut present)?;
         match room::open_record(app, vault, log, (operator.card.card(), &operator.path), (ceremony, 0))? {
             Opened::Contents(contents) => break contents,
             Opened::Missing => {}
@@ -100,16 +107,43 @@ fn hold(
     let version = version(log, ceremony);
     let title = title(&args.ask.address.to_string(), args.factor, version);
     let to = To::of(args.exec.as_deref(), args.out.as_deref());
-    room::reveal_and_close(app, vault, log, operator.card.card(), (ceremony, &title), (&contents, to))?;
+    let card = operator.card.card();
+    room::reveal(app, vault, log, card, (ceremony, &title), (&contents, to))?;
+    let rotated = match contents.password().filter(|_| args.rotate) {
+        Some(payload) => rotate(app, vault, log, card, (ceremony, payload)),
+        None => Ok(false),
+    };
+    let now = app.now().max(log.state.last);
+    vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     // What was opened is opened, and on record: this alone may be missing.
     room::cosign_if_possible(app, vault, log, &present);
     drop(present);
+    let rotated = rotated?;
     let value = json!({
         "ceremony": ceremony, "address": args.ask.address.to_string(), "factor": args.factor, "version": version,
-        "state": "exposed",
+        "state": if rotated { "rotated" } else { "exposed" },
     });
-    app.emit(value, || opened(&title));
+    app.emit(value, || match rotated {
+        true => format!("Opened {title}, and replaced it."),
+        false => opened(&title),
+    });
     Ok(())
+}
+
+/// Replaces what was opened, in the same ceremony: the quorum is still good for it.
+/// Gives whether the new one is current.
+fn rotate(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, payload): (&Hash, &Payload),
+) -> Result<bool, CliError> {
+    match app.confirm("When you have done what it was opened for: replace it now?", None) {
+        Err(CliError::NotConfirmed) => return Ok(false),
+        answer => answer?,
+    }
+    super::rotate::after_opening(app, vault, log, operator, ceremony, payload)
 }
 
 /// A version in words; the factor where it is not the password.

@@ -8,7 +8,7 @@ use super::hand_over::{To, hand_over};
 use super::table::counted;
 use super::ui::{Kind, Prompt};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, ReviewError, Seen, compare, review};
+use crate::ceremony::custodian::{Review, ReviewError, Seen, ShownTarget, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Purpose, Refusal, printable};
@@ -23,18 +23,20 @@ use crate::time::Time;
 use crate::vault::ceremony::requester_secret;
 use crate::vault::witness::cosign_note;
 use crate::vault::{Log, Vault, VaultError};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
     let request = review.request();
-    let what = match request.purpose {
-        Purpose::Open => "You are asked to help open:",
-        Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
-        Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
-    };
-    let mut lines = vec![String::new(), what.to_owned()];
-    for target in &review.targets {
+    let mut lines = vec![String::new(), asked_for(request.purpose).to_owned()];
+    let all = review.targets.len();
+    if all > NAMED_TARGETS {
+        lines.extend(by_project(&review.targets));
+    }
+    // Of a long list only what is not as usual is named.
+    let shown = |target: &&ShownTarget| all <= NAMED_TARGETS || is_unusual(target);
+    for target in review.targets.iter().filter(shown) {
         lines.push(format!(
             "    {} ({} account {}), the {} of version {}{}",
             target.address,
@@ -42,12 +44,17 @@ pub fn plain_words(review: &Review) -> String {
             target.external_id,
             target.factor,
             target.version,
-            if target.version == target.newest {
-                String::new()
-            } else {
-                format!(", NOT the newest, which is {}", target.newest)
+            match target.current {
+                current if current == target.version => String::new(),
+                0 => ", of an account without a current version".to_owned(),
+                current => format!(", NOT the current one, which is {current}"),
             }
         ));
+        if target.replaced {
+            lines.push(
+                "      note: it was replaced already in this ceremony, and is opened no more".to_owned(),
+            );
+        }
         if target.weakened > 0 {
             lines.push(format!(
                 "      note: weakened: shares of {} were given in ceremonies that came to nothing",
@@ -77,6 +84,39 @@ pub fn plain_words(review: &Review) -> String {
     lines.join("\n")
 }
 
+/// Targets that are named one by one; of more their projects are.
+const NAMED_TARGETS: usize = 12;
+
+fn asked_for(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Open => "You are asked to help open:",
+        Purpose::Rotate => "You are asked to help replace (what is there is opened, a new password sealed):",
+        Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
+        Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
+    }
+}
+
+/// Whether something of a target must not drown in a long list.
+fn is_unusual(target: &ShownTarget) -> bool {
+    target.version != target.current
+        || target.weakened > 0
+        || target.exposed.is_some()
+        || target.exposed_to_host.is_some()
+        || target.replaced
+}
+
+/// How many accounts of each project a list has.
+fn by_project(targets: &[ShownTarget]) -> Vec<String> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for target in targets {
+        let project = target.address.rsplit_once('/').map_or("", |(project, _)| project);
+        *counts.entry(project).or_default() += 1;
+    }
+    let lines =
+        counts.iter().map(|(project, count)| format!("    {project}: {}", counted(*count, "account")));
+    lines.chain([format!("  in all  {}", counted(targets.len(), "account"))]).collect()
+}
+
 /// A custodian's part before the code: review and agreement. What was seen is
 /// kept before anything is answered.
 pub fn agree(
@@ -98,6 +138,15 @@ pub fn agree(
     let words = plain_words(&reviewed);
     app.ui.note(&words);
     app.confirm(&format!("{}, do you agree?", card.pseudonym()), deadline)?;
+    let count = reviewed.targets.len();
+    if count > NAMED_TARGETS && !app.yes {
+        // Whoever agrees to many has read how many.
+        let text = "How many accounts are that?";
+        let typed = app.ui.line(&Prompt::new(Kind::Count, text, "Use --yes.").until(deadline))?;
+        if typed != count.to_string() {
+            return Err(CliError::NotConfirmed);
+        }
+    }
     Ok(reviewed)
 }
 
@@ -140,25 +189,25 @@ pub fn ask_code(app: &mut App<'_>, who: &Pseudonym, deadline: Option<Time>) -> R
     }
 }
 
-/// One custodian after another until the quorum is complete. Whatever one of
-/// them does wrong costs only that attempt; a card whose owner has seen another log
-/// than this one stops the ceremony.
+/// One custodian after another until the quorum of each target that was not opened
+/// yet is complete. Whatever one of them does wrong costs only that attempt; a card
+/// whose owner has seen another log than this one stops the ceremony.
 pub fn collect_in_room(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
-    (ceremony, wanted): (&Hash, usize),
+    ceremony: &Hash,
     present: &mut Vec<Present>,
 ) -> Result<(), CliError> {
     loop {
         let (expires, there, needed) = standing(vault, log, ceremony)?;
-        if there >= wanted {
+        if there >= needed {
             return Ok(());
         }
         if app.now() > expires {
             return Err(CliError::Expired { there, needed });
         }
-        let who = format!("custodian {} of {wanted}", there + 1);
+        let who = format!("custodian {} of {needed}", there + 1);
         match one_in_room(app, vault, log, ceremony, &who, expires) {
             Ok(one) => present.extend(one),
             Err(error) if interrupted(&error) => return Err(error),
@@ -344,15 +393,25 @@ pub fn reveal_and_close(
     (ceremony, title): (&Hash, &str),
     (contents, to): (&Contents, To<'_>),
 ) -> Result<(), CliError> {
-    let shown = to.shown();
-    let now = app.now();
-    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(shown)), now)?;
-    // Where handing over fails the ceremony stays open, so that it can be
-    // finished again until its window is over.
-    hand_over(app, title, contents, to)?;
+    reveal(app, vault, log, operator, (ceremony, title), (contents, to))?;
     let now = app.now().max(log.state.last);
     vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
     Ok(())
+}
+
+/// Enters that the record was opened, and shows. Where handing over fails the
+/// ceremony stays open, so that it can be finished again until its window is over.
+pub fn reveal(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, title): (&Hash, &str),
+    (contents, to): (&Contents, To<'_>),
+) -> Result<(), CliError> {
+    let now = app.now();
+    vault.enter_notices(log, &notices(operator, (ceremony, 0), &[], Some(to.shown())), now)?;
+    hand_over(app, title, contents, to)
 }
 
 /// An interrupted or failed ceremony is ended, on record, and the error passed on.

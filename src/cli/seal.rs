@@ -12,9 +12,10 @@ use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{AccountId, Factor, Provider, unprintable};
 use crate::seal::contents::Contents;
-use crate::seal::generate::{PasswordRules, check_typed_password, generate};
+use crate::seal::generate::{DEFAULT_LENGTH, PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
+use crate::state::rotation::RotationRules;
 use crate::vault::hierarchy::account;
 use crate::vault::seal::{Provenance, holder};
 use crate::vault::{Log, Vault, VaultError};
@@ -47,7 +48,10 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
     confirm_group(app, &mut vault, &log, &group, args.fingerprint.as_deref())?;
     confirm_newer(app, &log, &id, &args)?;
     let (contents, made) = match args.factor {
-        Factor::Password => password_contents(app, &args, &provider)?,
+        Factor::Password => {
+            let renewal = log.state.rotation_rules(&id);
+            password_contents(app, &args, &provider, &renewal)?
+        }
         _ => factor::read(app, &args)?,
     };
     let shown = match (args.hand_over, &args.exec) {
@@ -84,6 +88,7 @@ fn password_contents(
     app: &mut App<'_>,
     args: &Seal,
     provider: &Provider,
+    renewal: &RotationRules,
 ) -> Result<(Contents, Made), CliError> {
     let login = match &args.login {
         Some(login) => login.clone(),
@@ -93,7 +98,7 @@ fn password_contents(
         let fact = "a login id has 1 to 320 characters, all of which can be seen".to_owned();
         return Err(CliError::Argument { fact, remedy: "Give the root user's e-mail address with --login." });
     }
-    let (password, made) = password(app, args, provider, &login)?;
+    let (password, made) = password(app, args, provider, &login, renewal)?;
     let notes = match args.notes {
         true => app.ui.secret(&Prompt::new(Kind::Notes, "Notes (not shown)", "Leave --notes out."))?,
         false => SecretBytes::zeroed(0),
@@ -105,8 +110,7 @@ fn password_contents(
 /// Over a version that is sealed already a newer one goes only on purpose: it is
 /// the newest that must be what the provider has.
 fn confirm_newer(app: &mut App<'_>, log: &Log, id: &AccountId, args: &Seal) -> Result<(), CliError> {
-    let versions = log.state.versions_of(id, args.factor);
-    let Some((_, newest)) = versions.last() else { return Ok(()) };
+    let Some((_, newest)) = log.state.current_of(id, args.factor) else { return Ok(()) };
     let (address, version) = (&args.address, newest.sealing.version);
     let what = match args.factor {
         Factor::Password => "Its password".to_owned(),
@@ -177,6 +181,7 @@ fn password(
     args: &Seal,
     provider: &Provider,
     login: &str,
+    renewal: &RotationRules,
 ) -> Result<(SecretBytes, Made), CliError> {
     let rules = PasswordRules::of(provider);
     let names = [login, args.address.account.as_str()];
@@ -190,5 +195,33 @@ fn password(
         let password = app.new_secret(&Kind::Password, "Password", "Use --stdin.", &check)?;
         return Ok((password, Made::Typed));
     }
-    Ok((generate(&rules, args.length, &mut app.rng)?, Made::Generated))
+    Ok((generated(app, provider, renewal, args.length)?, Made::Generated))
+}
+
+/// A new password as the provider takes it and the rotation policy wants it.
+pub fn generated(
+    app: &mut App<'_>,
+    provider: &Provider,
+    renewal: &RotationRules,
+    asked: Option<usize>,
+) -> Result<SecretBytes, CliError> {
+    let (rules, length) = to_generate(provider, renewal, asked)?;
+    Ok(generate(&rules, length, &mut app.rng)?)
+}
+
+/// How a password is generated. A length that was asked for may be more than the
+/// rotation policy's, not less.
+pub fn to_generate(
+    provider: &Provider,
+    renewal: &RotationRules,
+    asked: Option<usize>,
+) -> Result<(PasswordRules, usize), CliError> {
+    let least = renewal.length.and_then(|length| usize::try_from(length).ok());
+    if let (Some(asked), Some(least)) = (asked, least)
+        && asked < least
+    {
+        let fact = format!("the rotation policy demands {least} characters, not {asked}");
+        return Err(CliError::Argument { fact, remedy: "Leave --length out, or ask for more." });
+    }
+    Ok((PasswordRules::of(provider).within(renewal.alphabet), asked.or(least).unwrap_or(DEFAULT_LENGTH)))
 }

@@ -5,11 +5,11 @@ use super::args::SealAll;
 use super::error::CliError;
 use super::import::read_logins;
 use super::progress::Progress;
-use super::seal::confirm_group;
+use super::seal::{confirm_group, to_generate};
 use super::table::counted;
 use crate::event::{Made, Shown};
 use crate::import::accounts::List;
-use crate::name::{AccountId, Provider};
+use crate::name::AccountId;
 use crate::seal::generate::{LENGTHS, PasswordError, PasswordRules, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
@@ -102,8 +102,8 @@ impl Brake {
 
 /// `seal-all`.
 pub fn seal_all(app: &mut App<'_>, args: &SealAll) -> Result<(), CliError> {
-    if !LENGTHS.contains(&args.length) {
-        return Err(PasswordError::Length { length: args.length }.into());
+    if let Some(length) = args.length.filter(|length| !LENGTHS.contains(length)) {
+        return Err(PasswordError::Length { length }.into());
     }
     let logins = args.logins.as_deref().map(read_logins).transpose()?;
     let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
@@ -111,7 +111,7 @@ pub fn seal_all(app: &mut App<'_>, args: &SealAll) -> Result<(), CliError> {
     for group in &todo.groups {
         confirm_group(app, &mut vault, &log, group, args.fingerprint.as_deref())?;
     }
-    let (contents, without) = contents(&log.state, &todo.accounts, logins.as_ref());
+    let (contents, without) = contents(&log.state, &todo.accounts, logins.as_ref(), args.length)?;
     let mut done = Done::default();
     if !todo.accounts.is_empty() {
         if without > 0 {
@@ -124,8 +124,8 @@ pub fn seal_all(app: &mut App<'_>, args: &SealAll) -> Result<(), CliError> {
         let (clock, brake, progress) = (app.clock, Brake::fitted(), Progress::new("passwords"));
         let all = todo.accounts.len() as u64;
         let make = |at: usize, rng: &mut Ahead| {
-            let (provider, login) = contents.get(at).expect("one for each account");
-            let password = generate(&PasswordRules::of(provider), args.length, rng);
+            let (rules, length, login) = contents.get(at).expect("one for each account");
+            let password = generate(rules, *length, rng);
             let login = login.as_ref().zip(logins.as_ref()).map(|(cell, logins)| logins.secret(cell));
             Ok(Payload {
                 login: login.unwrap_or_else(|| SecretBytes::zeroed(0)),
@@ -181,21 +181,29 @@ fn scope(state: &Organisation, args: &SealAll) -> Result<Unsealed, VaultError> {
     Ok(unsealed(state, project.as_ref(), args.scope.account.as_ref()))
 }
 
-/// Whose rules the password follows, and where the login is in the list.
-type About = (Provider, Option<Range<usize>>);
+/// How the password is generated, its length, and where the login is in the list.
+type About = (PasswordRules, usize, Option<Range<usize>>);
 
-/// For each account its provider and login, and how many have none.
-fn contents(state: &Organisation, accounts: &[AccountId], logins: Option<&List>) -> (Vec<About>, usize) {
+/// For each account what its provider and its rotation policy want of a password,
+/// and its login; and how many have none.
+fn contents(
+    state: &Organisation,
+    accounts: &[AccountId],
+    logins: Option<&List>,
+    length: Option<usize>,
+) -> Result<(Vec<About>, usize), CliError> {
     let listed = logins.into_iter().flat_map(|list| &list.accounts);
     let known: BTreeMap<_, _> =
         listed.map(|l| ((&l.provider, l.external_id.as_str()), l.login.clone())).collect();
-    let each = accounts.iter().filter_map(|id| state.accounts.get(id)).map(|account| {
+    let found = accounts.iter().filter_map(|id| Some((id, state.accounts.get(id)?)));
+    let each = found.map(|(id, account)| {
+        let (rules, length) = to_generate(&account.provider, &state.rotation_rules(id), length)?;
         let login = known.get(&(&account.provider, account.external_id.as_str())).cloned().flatten();
-        (account.provider.clone(), login)
+        Ok((rules, length, login))
     });
-    let contents: Vec<_> = each.collect();
-    let without = contents.iter().filter(|(_, login)| login.is_none()).count();
-    (contents, without)
+    let contents: Vec<About> = each.collect::<Result<_, CliError>>()?;
+    let without = contents.iter().filter(|(.., login)| login.is_none()).count();
+    Ok((contents, without))
 }
 
 #[cfg(test)]

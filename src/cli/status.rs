@@ -3,7 +3,7 @@
 use super::App;
 use super::args::StatusArgs;
 use super::error::CliError;
-use super::hierarchy::account_table;
+use super::hierarchy::{account_table, overdue};
 use super::table::{Column, counted, table};
 use crate::vault::status::{AccountState, GroupStatus, OrganisationStatus, Status};
 use std::fmt::Write;
@@ -14,7 +14,8 @@ pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
     let status = vault.status(args.organisation.as_ref(), app.now())?;
     let value = serde_json::to_value(&status).expect("a status has only strings, numbers and lists");
     let room = app.ui.columns();
-    app.emit(value, || words(&status, room));
+    let overdue: Vec<_> = status.organisations.iter().flat_map(|o| overdue(&o.accounts)).collect();
+    app.emit_red(value, &overdue, || words(&status, room));
     Ok(())
 }
 
@@ -57,7 +58,7 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     }
     if !o.accounts.is_empty() {
         let mut accounts = o.accounts.clone();
-        accounts.sort_by_key(|a| a.state);
+        accounts.sort_by_key(|a| (!a.overdue, a.state));
         let _ = writeln!(text, "\n{}", account_table(&accounts, room));
     }
     if !o.groups.is_empty() {

@@ -299,6 +299,7 @@ impl Ui for Terminal {
             Look::Title => "\x1b[1;36m",
             Look::Command => "\x1b[2m",
             Look::Refused => "\x1b[33m",
+            Look::Overdue => "\x1b[31m",
         };
         let line =
             |line: &str| if line.is_empty() { String::new() } else { format!("{colour}{line}\x1b[0m") };

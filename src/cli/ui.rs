@@ -42,6 +42,10 @@ pub enum Kind {
     Password,
     /// Notes.
     Notes,
+    /// How many accounts somebody agrees to.
+    Count,
+    /// Which of two passwords the provider accepts.
+    Accepts,
 }
 
 /// Why there is no answer.
@@ -89,6 +93,8 @@ pub enum Look {
     Command,
     /// What a command said that was refused.
     Refused,
+    /// What somebody should have done by now.
+    Overdue,
 }
 
 /// A secret to be shown once.

@@ -11,8 +11,8 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Actor, Admission, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode, Opening,
-    Reconciliation, Refusal, Scope, Sealing, TextHash, printable,
+    Accepts, Actor, Admission, Because, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode,
+    Opening, Reconciliation, Refusal, RotationPolicy, Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
@@ -448,35 +448,19 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             )
         },
         Event::Bound(binding) => {
-            let (kind, type_id, uid, name) = match &binding.scope {
-                Scope::Organisation => (
-                    "Organization",
-                    4,
-                    source.state.map(|s| json!(s.id)),
-                    source.state.map(|s| s.slug.to_string()),
-                ),
-                Scope::Project(id) => {
-                    let found = source.state.and_then(|s| Some(s.project_address(s.projects.get(id)?)));
-                    ("Project", 99, Some(json!(id)), found)
-                }
-                Scope::Account(id) => ("Account", 99, Some(json!(id)), Some(source.address(id))),
-            };
             let group = source.group(&binding.group);
-            let org = (type_id == 4).then(|| json!({ "name": name, "uid": uid }));
+            let data = json!({ "group": group, "factor": binding.factor, "serial": binding.serial });
+            let (of, name) = source.scope(&binding.scope, &data);
             Mapped {
                 taken: &["serial", "scope", "factor", "group"],
                 ..entity(
                     Activity::Update,
                     Severity::Low,
                     format!(
-                        "What {} seals is held by {} from now on",
-                        name.as_deref().unwrap_or("a scope"),
+                        "What {name} seals is held by {} from now on",
                         group.as_deref().unwrap_or("a group")
                     ),
-                    json!({
-                        "type": kind, "type_id": type_id, "uid": uid, "name": name, "org": org,
-                        "data": { "group": group, "factor": binding.factor, "serial": binding.serial },
-                    }),
+                    of,
                 )
             }
         }
@@ -648,6 +632,60 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::RotationPolicySet(set) => rotation_policy_set(source, set),
+        Event::RotationBegun(begun) => {
+            let (of, name) = source.version(&begun.old);
+            Mapped {
+                taken: &["ceremony", "old"],
+                ceremony: Some(begun.ceremony),
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!("{name} is about to be replaced by {}", source.version(&begun.new).1),
+                    of,
+                )
+            }
+        }
+        Event::RotationSettled(settled) => {
+            let (of, name) = source.version(&settled.credential);
+            let (severity, detail, said) = match settled.accepts {
+                Accepts::New => (Severity::Informational, "new", "is current from now on"),
+                Accepts::Old => (Severity::Low, "old", "was not accepted by the provider"),
+            };
+            Mapped {
+                taken: &["ceremony", "credential", "accepts"],
+                detail: Some(detail),
+                ceremony: Some(settled.ceremony),
+                ..entity(Activity::Update, severity, format!("{name} {said}"), of)
+            }
+        }
+        Event::Destroyed(gone) => {
+            let (of, name) = source.version(&gone.credential);
+            let severity = if gone.why == Because::Rotated { Severity::Informational } else { Severity::Low };
+            Mapped {
+                taken: &["credential", "why"],
+                detail: Some(gone.why.as_str()),
+                ..entity(
+                    Activity::Delete,
+                    severity,
+                    format!("{name} was destroyed: {}", gone.why.as_str()),
+                    of,
+                )
+            }
+        }
+    }
+}
+
+fn rotation_policy_set(source: &Source<'_>, set: &RotationPolicy) -> Mapped {
+    let (of, name) = source.scope(&set.scope, &json!({ "rotation_policy": set.serial }));
+    Mapped {
+        taken: &["serial", "scope"],
+        ..entity(
+            Activity::Update,
+            Severity::Low,
+            format!("What {name} holds is renewed by rotation policy {} from now on", set.serial),
+            of,
+        )
     }
 }
 
@@ -880,6 +918,26 @@ impl Source<'_> {
         let group = state.groups.get(&admission.group)?;
         let g = crate::pvss::group_id(&state.vault, &state.id, &group.group, admission.epoch);
         Some(crate::hex::Bytes(admission.digest(&g)))
+    }
+
+    /// A scope as an entity with its data, and in words.
+    fn scope(&self, scope: &Scope, data: &Value) -> (Value, String) {
+        let (kind, type_id, uid, name) = match scope {
+            Scope::Organisation => {
+                ("Organization", 4, self.state.map(|s| json!(s.id)), self.state.map(|s| s.slug.to_string()))
+            }
+            Scope::Project(id) => {
+                let found = self.state.and_then(|s| Some(s.project_address(s.projects.get(id)?)));
+                ("Project", 99, Some(json!(id)), found)
+            }
+            Scope::Account(id) => ("Account", 99, Some(json!(id)), Some(self.address(id))),
+        };
+        let org = (type_id == 4).then(|| json!({ "name": name, "uid": uid }));
+        let words = name.clone().unwrap_or_else(|| "a scope".to_owned());
+        let of = json!({
+            "type": kind, "type_id": type_id, "uid": uid, "name": name, "org": org, "data": data,
+        });
+        (of, words)
     }
 
     /// A version as an entity, and in words.

@@ -4,6 +4,7 @@
 use crate::name::Provider;
 use crate::secret::SecretBytes;
 use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
 
 /// Length of a generated password unless the person says otherwise.
 pub const DEFAULT_LENGTH: usize = 40;
@@ -19,6 +20,26 @@ const AWS_SYMBOLS: &[u8] = b"!@#$%^&*()<>[]{}|_+-=";
 /// Symbols that nearly every provider takes and no shell or form mistakes.
 const COMMON_SYMBOLS: &[u8] = b"!#%+-=@_";
 
+/// What generated passwords are made of, within what a provider accepts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alphabet {
+    /// All of the provider's classes: letters of both cases, digits, symbols.
+    Full,
+    /// Letters of both cases and digits: for whoever has to type them from paper.
+    Alphanumeric,
+}
+
+impl Alphabet {
+    /// As it is written and hashed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Alphanumeric => "alphanumeric",
+        }
+    }
+}
+
 /// What a provider accepts. AWS's rules for the root user are on its page
 /// "Change the password for the AWS account root user"; of other providers we
 /// know none, so that generated passwords are cautious and typed ones are
@@ -26,7 +47,7 @@ const COMMON_SYMBOLS: &[u8] = b"!#%+-=@_";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PasswordRules {
     /// Upper case, lower case, digits, symbols: a generated password has at
-    /// least one of each and nothing else.
+    /// least one of each that is not empty, and nothing else.
     classes: [&'static [u8]; 4],
     /// How many classes a typed password needs, and whether it may have
     /// characters of none.
@@ -85,13 +106,25 @@ impl PasswordRules {
         }
     }
 
+    /// The same with fewer characters for generated passwords.
+    #[must_use]
+    pub fn within(self, alphabet: Alphabet) -> Self {
+        let [upper, lower, digits, symbols] = self.classes;
+        let symbols = match alphabet {
+            Alphabet::Full => symbols,
+            Alphabet::Alphanumeric => b"",
+        };
+        Self { classes: [upper, lower, digits, symbols], ..self }
+    }
+
     fn class_of(&self, character: u8) -> Option<usize> {
         self.classes.iter().position(|class| class.contains(&character))
     }
 }
 
 /// A random password of `length` characters, uniform among all passwords of
-/// that length that have at least one character of each class: whole passwords
+/// that length that have at least one character of each class that the rules
+/// have: whole passwords
 /// are drawn until one has. At the least length of 8 that is every third draw
 /// or better; at 40 nearly every one.
 pub fn generate(
@@ -109,7 +142,7 @@ pub fn generate(
             *place = uniform(&alphabet, rng);
         }
         let has = |class: &&[u8]| password.expose().iter().any(|character| class.contains(character));
-        if rules.classes.iter().all(has) {
+        if rules.classes.iter().filter(|class| !class.is_empty()).all(has) {
             return Ok(password);
         }
     }
@@ -307,6 +340,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn alphanumeric_passwords_have_letters_of_both_cases_and_digits_and_nothing_else(
+            seed: u64, length in LENGTHS, aws: bool,
+        ) {
+            let provider = if aws { PasswordRules::AWS } else { PasswordRules::GENERIC };
+            let rules = provider.within(Alphabet::Alphanumeric);
+            let password = generate(&rules, length, &mut StdRng::seed_from_u64(seed)).unwrap();
+            prop_assert_eq!(password.len(), length);
+            let has = |class: fn(&u8) -> bool| password.expose().iter().any(class);
+            prop_assert!(password.expose().iter().all(u8::is_ascii_alphanumeric));
+            prop_assert!(has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit));
+            prop_assert_eq!(check_typed_password(&provider, &password, &[]), Ok(()));
+            prop_assert_eq!(provider.within(Alphabet::Full), provider);
+        }
+
         #[test]
         fn generated_passwords_have_all_classes_and_pass_their_own_check(
             seed: u64, length in LENGTHS, aws: bool,

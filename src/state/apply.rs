@@ -10,6 +10,7 @@ use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::drill::Drills;
 use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
+use super::rotation::Rotations;
 use super::{
     AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
     Standing, Version,
@@ -177,6 +178,18 @@ pub enum Invalid {
         /// Size of the log.
         now: u64,
     },
+    /// A rotation policy cannot be used.
+    #[error("the rotation policy is not acceptable: {0}")]
+    RotationPolicy(String),
+    /// A group that holds versions in a scope has not agreed to its rotation policy.
+    #[error("group '{0}' holds versions in this scope and has not agreed")]
+    NotAgreed(String),
+    /// Which of two versions is current is not settled.
+    #[error("the rotation of {0} is not settled")]
+    RotationRunning(String),
+    /// The version's record is gone.
+    #[error("{0} was destroyed")]
+    Destroyed(String),
     /// The log is another one than the vault began for that organisation.
     #[error("the log begins otherwise than the one that the vault's own log names for this organisation")]
     OtherLogBegun,
@@ -260,6 +273,7 @@ impl Organisation {
             wrong_codes: BTreeMap::new(),
             drills: Drills::default(),
             unknown: BTreeMap::new(),
+            rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
             index: Index::default(),
             roots,
@@ -371,6 +385,7 @@ impl Organisation {
             }
             Event::Bound(binding) => self.bound(actor, binding, claims),
             Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
+            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -444,6 +459,9 @@ impl Organisation {
                 self.ended(ceremony, *how, entry.time)
             }
             Event::Reconciled(found) => self.reconciled(actor, found),
+            Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
+            Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
+            Event::Destroyed(gone) => self.destroyed(actor, gone, entry.time, claims),
         }
     }
 
@@ -757,6 +775,8 @@ impl Organisation {
             }
             _ => return Err(Invalid::Mismatch("binding")),
         }
+        self.check_rotation_of(sealing)?;
+        self.note_sealed(sealing);
         let version = Version {
             sealing: Box::new(Held::from(sealing)),
             sealed: time,
@@ -853,6 +873,7 @@ impl Organisation {
             }
             let unknown = || Invalid::Unknown { what: "version", id: credential.short() };
             let version = self.versions.get(credential).ok_or_else(unknown)?;
+            self.check_there(credential, &version.sealing)?;
             if self.open_ceremony_for(credential).is_some() {
                 return Err(Invalid::CeremonyBusy);
             }
@@ -1016,6 +1037,7 @@ impl Organisation {
         if time > open.expires {
             return Err(Invalid::CeremonyState("released"));
         }
+        self.check_there(credential, &version.sealing)?;
         let group = self.group(&version.sealing.group, version.sealing.epoch)?;
         check_admitted(open, group)?;
         let needed = usize::try_from(group.threshold).unwrap_or(usize::MAX);
@@ -1198,7 +1220,7 @@ pub(super) fn check_gate_epoch(
 }
 
 /// An admission that was taken back stops the ceremonies opened under it.
-fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
+pub(super) fn check_admitted(ceremony: &Ceremony, group: &GroupStatement) -> Result<(), Invalid> {
     if ceremony.still_admitted(group) {
         return Ok(());
     }
@@ -1222,7 +1244,7 @@ fn check_purpose(
 }
 
 /// At least `t` distinct members signed `digest`; every signature must be right.
-fn check_quorum(
+pub(super) fn check_quorum(
     group: &GroupStatement,
     digest: &[u8; 64],
     signatures: &[Signed],

@@ -2,7 +2,7 @@
 //! takes time in proportion to its length. Made of the state beside it, by
 //! `apply.rs` alone; it is no part of what is stored.
 
-use crate::event::Scope;
+use crate::event::{Hash, Scope};
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
 use sha2::{Digest as _, Sha256};
@@ -45,4 +45,6 @@ pub(super) struct Index {
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
     /// The last version that was begun.
     pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
+    /// The version that is current, destroyed or not.
+    pub(super) current: BTreeMap<(AccountId, Factor), Hash>,
 }

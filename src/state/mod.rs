@@ -11,6 +11,7 @@ mod drill;
 mod index;
 mod past;
 mod roll;
+pub mod rotation;
 mod vault;
 
 pub use apply::{Invalid, PolicyFault};
@@ -118,6 +119,9 @@ pub struct Organisation {
     /// What reconciliations found, by the hash of its record.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub reconciled: BTreeSet<Hash>,
+    /// What is current, what was destroyed, and when what is renewed.
+    #[serde(skip_serializing_if = "rotation::Rotations::is_empty")]
+    pub rotations: rotation::Rotations,
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,

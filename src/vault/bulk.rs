@@ -34,7 +34,7 @@ pub type Contents<'a, R> = &'a (dyn Fn(usize, &mut R) -> Result<Payload, VaultEr
 /// What is to be sealed.
 pub struct Bulk<'a, R> {
     /// For whom. Each is bound to a group that is pinned here, in use, and has no
-    /// version; one that has by the time of its turn is passed over.
+    /// current version; one that has by the time of its turn is passed over.
     pub accounts: &'a [AccountId],
     /// What.
     pub contents: Contents<'a, R>,
@@ -133,7 +133,7 @@ impl Vault {
         let (state, factor) = (&log.state, Factor::Password);
         let mut todo = Vec::with_capacity(accounts.len());
         for (at, account) in (number * BATCH..).zip(accounts) {
-            if !state.versions_of(account, factor).is_empty() {
+            if state.current_of(account, factor).is_some() {
                 continue;
             }
             let found = state

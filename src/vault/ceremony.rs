@@ -1,10 +1,11 @@
 //! The ceremony on the host: opening one, accepting contributions, releasing.
+//! Long, because what a ceremony goes through is read from top to bottom.
 
-use super::ask::targets_of;
-pub use super::ask::{Ask, check_ask, version_of};
+use super::ask::targets_for;
+pub use super::ask::{Ask, List, MAX_TARGETS, check_ask, check_list, version_of};
 use super::hierarchy::text_record;
 use super::people::check_card;
-use super::seal::{dealing_record, sealed_record};
+use super::seal::{dealing_record, sealed_record, there};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE};
@@ -51,22 +52,23 @@ impl Vault {
         now: Time,
         rng: &mut impl CryptoRng,
     ) -> Result<Hash, VaultError> {
+        self.open_list(log, operator, &ask.into(), now, rng)
+    }
+
+    /// The same for a list of targets.
+    pub fn open_list(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        ask: &List<'_>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Hash, VaultError> {
         let now = self.catch_up(log, now)?;
         let (_, now) = self.expire_due(log, now)?;
-        check_ask(log, ask)?;
+        check_list(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
-        let targets = targets_of(log, ask)?;
-        let targets: Vec<_> =
-            targets.iter().map(|(credential, version)| version.sealing.target(credential)).collect();
-        for target in &targets {
-            let group = log.state.groups.get(&target.group);
-            let group = group.ok_or_else(|| VaultError::Unbound(ask.address.to_string()))?;
-            if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
-                let (operator, group) =
-                    (operator.pseudonym().to_string(), format!("{}/{}", log.state.slug, group.slug));
-                return Err(VaultError::NotAdmitted { operator, group });
-            }
-        }
+        let targets = targets_for(log, operator, ask, now)?;
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
         let reason = keep(ask.reason, rng)?;
@@ -123,7 +125,11 @@ impl Vault {
             let bytes = self.record(&state.id, &text_record(&hash)).ok()?;
             serde_json::from_slice::<SaltedText>(&bytes).ok()
         });
-        let dealing = |t: &Target| self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes);
+        // Of a target that its rotation has destroyed meanwhile nobody needs one.
+        let dealing = |t: &Target| match there(state, &t.credential) {
+            Ok(()) => self.record(&state.id, &dealing_record(&t.dealing)).map(HexBytes),
+            Err(_) => Ok(HexBytes(Vec::new())),
+        };
         Ok(Package {
             texts: texts.collect(),
             checkpoint: log.checkpoint().to_owned(),
@@ -275,6 +281,7 @@ impl Vault {
         if !committed.says_released(&state.id, ceremony, target) || !witnessed.covers(ceremony, target) {
             return Err(VaultError::NoQuorum { there: 0, needed: quorum.custodians().len() });
         }
+        there(state, quorum.credential())?;
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.versions.get(quorum.credential()).ok_or_else(gone)?.sealing;
         // With it and shares that custodians keep for each other a seed would be open.

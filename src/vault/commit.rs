@@ -4,6 +4,7 @@
 
 use super::audit::pieces;
 use super::ceremony::records_of;
+use super::seal::records_of_version;
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
@@ -16,7 +17,7 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Found, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Erasure, Found, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
 use std::ops::Range;
 
@@ -73,7 +74,7 @@ pub struct Committed {
     log: OrganisationId,
     released: Vec<(Hash, u64)>,
     checkpoint: String,
-    _receipt: Option<Receipt>,
+    receipt: Option<Receipt>,
 }
 
 impl Committed {
@@ -85,6 +86,12 @@ impl Committed {
     /// The checkpoint that covers them.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
+    }
+
+    /// Whether the bytes of everything that was destroyed with them have left the
+    /// store's files.
+    pub fn erased(&self) -> bool {
+        self.receipt.as_ref().is_some_and(|receipt| receipt.erasure() != Erasure::Pending)
     }
 }
 
@@ -331,6 +338,7 @@ fn commit_in_place(
             // What there is to destroy the log at hand knows, not the one that the
             // caller saw: others may have contributed since.
             Event::Ended { ceremony, .. } => delete.extend(records_of(&log.state, ceremony)),
+            Event::Destroyed(gone) => delete.extend(records_of_version(&log.state, &gone.credential)),
             _ => {}
         }
         let (line, entry) = line_of(actor, event, now)?;
@@ -352,7 +360,7 @@ fn commit_in_place(
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
         made_from: records.made_from,
     })?;
-    Ok(Committed { log: id, released, checkpoint, _receipt: Some(receipt) })
+    Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
 }
 
 /// What a log that was read from the store says was released in ceremonies that are
@@ -362,7 +370,7 @@ pub fn committed_before(log: &Log) -> Committed {
         c.released.iter().map(|t| (*hash, *t)).collect::<Vec<_>>()
     };
     let released = log.state.ceremonies.iter().flat_map(each).collect();
-    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), _receipt: None }
+    Committed { log: log.state.id, released, checkpoint: log.checkpoint.clone(), receipt: None }
 }
 
 impl Vault {

@@ -200,12 +200,12 @@ impl PublicVault {
     ) {
         let now = self.another_name(state, found, listed);
         let standing = standing_of(listed.condition, found.standing);
-        let (versions, factor) = (state.versions_of(account, Factor::Password), Factor::Password);
+        let factor = Factor::Password;
         let mut seals = false;
         if listed.credential.is_some() {
-            match versions.last() {
-                Some((_, newest)) => {
-                    let imported = newest.sealing.made == Made::Imported;
+            match state.current_of(account, factor) {
+                Some((_, current)) => {
+                    let imported = current.sealing.made == Made::Imported;
                     plan.kept.push(Kept { account: *account, imported });
                 }
                 None => {
@@ -517,7 +517,7 @@ pub fn unsealed(state: &Organisation, project: Option<&ProjectId>, slug: Option<
     };
     let mut found = Unsealed::default();
     for (id, account) in state.accounts.iter().filter(|(_, account)| within(account)) {
-        let there = !state.versions_of(id, Factor::Password).is_empty();
+        let there = state.current_of(id, Factor::Password).is_some();
         if there || in_use(account, String::new).is_err() {
             continue;
         }

@@ -8,6 +8,7 @@ pub mod ceremony;
 pub mod code;
 pub mod commit;
 pub mod drill;
+pub mod due;
 pub mod file;
 pub mod gate_file;
 pub mod group;
@@ -20,6 +21,7 @@ pub mod reconcile;
 pub mod recoverability;
 pub mod recovery;
 pub mod report;
+pub mod rotate;
 pub mod seal;
 pub mod status;
 pub mod upgrade;
@@ -200,6 +202,32 @@ pub enum VaultError {
         /// Newest version.
         newest: u64,
     },
+    /// The version's record was destroyed.
+    #[error("{address} version {version} was destroyed on {}: nobody can open it any more", .at.to_minute())]
+    Destroyed {
+        /// Account.
+        address: String,
+        /// Which version.
+        version: u64,
+        /// When.
+        at: Time,
+    },
+    /// The version that is to be destroyed is the one that the provider has.
+    #[error("{address} version {version} is the current one: without it nobody can sign in")]
+    IsCurrent {
+        /// Account.
+        address: String,
+        /// Which version.
+        version: u64,
+        /// Group that holds it.
+        group: String,
+    },
+    /// Nothing is to be settled.
+    #[error("no rotation of {0} is waiting to be settled")]
+    NoRotation(String),
+    /// More targets than a contribution's entry has room for.
+    #[error("one ceremony has at most {most} targets, not {0}", most = ceremony::MAX_TARGETS)]
+    TooManyTargets(usize),
     /// The dealing or its proof is wrong.
     #[error("the sealed version cannot be opened by anybody: {0}")]
     Dealing(#[from] pvss::DealingError),

@@ -2,14 +2,14 @@
 
 use super::hierarchy::account;
 use super::{Log, Records, Vault, VaultError, file};
-use crate::event::{Event, GroupStatement, Hash, Made, Sealing, Shown};
+use crate::event::{Actor, Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId, Provider};
 use crate::pvss::{self, DealingContext, GateKey, VerifiedDealing};
 use crate::seal::contents::Sealable;
 use crate::seal::record;
 use crate::seal::words;
 use crate::secret::SecretPoint;
-use crate::state::{Account, Effective, Organisation};
+use crate::state::{Account, Effective, Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
@@ -43,6 +43,20 @@ pub fn sealed_record(credential: &Hash) -> String {
 /// Name of the record of a dealing.
 pub fn dealing_record(dealing: &Hash) -> String {
     format!("dealing/{dealing}")
+}
+
+/// Names of the records of a version, which its destruction destroys.
+pub(super) fn records_of_version(state: &Organisation, credential: &Hash) -> Vec<String> {
+    let dealing = state.versions.get(credential).map(|v| dealing_record(&v.sealing.dealing));
+    [sealed_record(credential)].into_iter().chain(dealing).collect()
+}
+
+/// An error if a version's record was destroyed.
+pub(super) fn there(state: &Organisation, credential: &Hash) -> Result<(), VaultError> {
+    let gone = state.rotations.destroyed.get(credential);
+    let Some((gone, version)) = gone.zip(state.versions.get(credential)) else { return Ok(()) };
+    let address = state.address(&version.sealing.account);
+    Err(VaultError::Destroyed { address, version: version.sealing.version, at: gone.at })
 }
 
 /// The group that would hold a new version, or an error that nobody would.
@@ -164,8 +178,30 @@ impl Vault {
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, VaultError> {
         let factor = contents.factor();
-        let (id, found) = account(&log.state, address)?;
-        in_use(found, || address.to_string())?;
+        let (id, _) = account(&log.state, address)?;
+        if log.state.rotations.running_for(&id, factor).is_some() {
+            return Err(Invalid::RotationRunning(address.to_string()).into());
+        }
+        self.seal_next(log, id, contents, provenance, &|_| None, now, rng)
+    }
+
+    /// Seals the next version of an account's factor. What `before` says of its
+    /// credential id is entered directly before the seal, in the same commit.
+    #[allow(clippy::too_many_arguments, reason = "all of it decides what is sealed")]
+    pub(super) fn seal_next(
+        &mut self,
+        log: &mut Log,
+        id: AccountId,
+        contents: &impl Sealable,
+        provenance: Provenance,
+        before: &dyn Fn(Hash) -> Option<(Actor, Event)>,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Sealed, VaultError> {
+        let factor = contents.factor();
+        let unknown = || VaultError::NothingSealed(log.state.address(&id));
+        let found = log.state.accounts.get(&id).ok_or_else(unknown)?;
+        in_use(found, || log.state.address(&id))?;
         let group = holder(&log.state, &id, factor)?.clone();
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
@@ -189,7 +225,8 @@ impl Vault {
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),
         ];
-        self.commit_host(log, now, vec![event], Records { put, ..Records::default() })?;
+        let events = before(credential).into_iter().chain([(Actor::Host, event)]).collect();
+        self.commit(log, now, events, Records { put, ..Records::default() })?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
     }
 

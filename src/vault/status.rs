@@ -6,9 +6,10 @@ use super::hierarchy::no_organisation;
 use super::recovery::REQUEST_KEY;
 use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, Log, PublicVault, VaultError};
-use crate::event::{AccountStanding, GroupStatement, Made};
+use crate::event::{AccountStanding, GroupStatement, Hash, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
+use crate::state::rotation::Place;
 use crate::state::{Account, Effective, Organisation};
 use crate::time::Time;
 use serde::Serialize;
@@ -55,7 +56,7 @@ pub struct OrganisationStatus {
     pub host_alone: Vec<String>,
 }
 
-/// How the newest version of an account stands; the most urgent comes first.
+/// How the current version of an account stands; the most urgent comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccountState {
@@ -114,16 +115,24 @@ pub struct AccountStatus {
     pub external_id: String,
     /// Group that new versions go to.
     pub group: Option<String>,
-    /// Newest version.
+    /// Current version.
     pub version: Option<u64>,
-    /// How its newest version stands.
+    /// How its current version stands.
     pub state: AccountState,
-    /// Custodians whose share of the newest version was given and no release came
+    /// Custodians whose share of the current version was given and no release came
     /// of it.
     pub weakened: usize,
-    /// When the newest version was exposed.
+    /// When the current version was exposed.
     pub exposed: Option<Time>,
-    /// Older versions that were exposed and can still be opened.
+    /// By when it is to be renewed, if there is a time.
+    pub rotate_by: Option<Time>,
+    /// Whether that is over.
+    pub overdue: bool,
+    /// Version that waits in a rotation which is not settled.
+    pub pending: Option<u64>,
+    /// Operator who saw the current version when it was installed in a rotation.
+    pub handled_by: Option<String>,
+    /// Other versions that were exposed and can still be opened.
     pub older_exposed: Vec<u64>,
     /// Whether there is a root user to sign in as.
     pub standing: AccountStanding,
@@ -248,8 +257,8 @@ impl PublicVault {
     fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {
         let state = &log.state;
         let mut accounts: Vec<_> =
-            state.accounts.iter().map(|(id, a)| self.account_status(state, id, a)).collect();
-        accounts.sort_by(|a, b| a.address.cmp(&b.address));
+            state.accounts.iter().map(|(id, a)| self.account_status(state, (id, a), now)).collect();
+        accounts.sort_by(|a, b| (!a.overdue, &a.address).cmp(&(!b.overdue, &b.address)));
         let mut groups: Vec<_> = state.groups.values().map(|g| group_status(state, g, now)).collect();
         groups.sort_by(|a, b| a.group.cmp(&b.group));
         let count = |role| state.people.values().filter(|p| p.role == role).count();
@@ -276,8 +285,7 @@ impl PublicVault {
         id: &AccountId,
         factor: Factor,
     ) -> Option<FactorStatus> {
-        let versions = state.versions_of(id, factor);
-        let newest = versions.last();
+        let newest = state.current_of(id, factor);
         let group = match state.binding_of(id, factor) {
             Effective::Bound(_, group) => Some(state.group_address(group)),
             Effective::Unbound => None,
@@ -294,13 +302,23 @@ impl PublicVault {
         Some(FactorStatus { factor, group, version, state: standing, exposed_to_host })
     }
 
-    /// How one account stands.
-    pub fn account_status(&self, state: &Organisation, id: &AccountId, account: &Account) -> AccountStatus {
+    /// How one account stands. Long, because each field is found out once, here.
+    pub fn account_status(
+        &self,
+        state: &Organisation,
+        (id, account): (&AccountId, &Account),
+        now: Time,
+    ) -> AccountStatus {
         let factor = Factor::Password;
         let versions = state.versions_of(id, factor);
-        let newest = versions.last();
+        let newest = state.current_of(id, factor);
         let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
         let exposed = newest.and_then(|(_, v)| v.exposed);
+        // Where nobody can sign in nothing is renewed.
+        let renewed = newest.filter(|_| account.standing.in_use());
+        let rotate_by = renewed.and_then(|(_, version)| state.rotation_rules(id).due(version));
+        let running = state.rotations.running_for(id, factor);
+        let handled = newest.and_then(|(credential, _)| state.rotations.handled.get(credential));
         let group = match state.binding_of(id, factor) {
             Effective::Bound(_, group) => Some(state.group_address(group)),
             Effective::Unbound => None,
@@ -314,7 +332,9 @@ impl PublicVault {
             (None, None) => AccountState::Unbound,
             (None, Some(_)) => AccountState::Unsealed,
         };
-        let older = versions.iter().rev().skip(1).filter(|(_, v)| v.exposed.is_some());
+        let left = |credential: &Hash| state.place_of(credential) != Some(Place::Destroyed);
+        let other = |credential: &Hash| newest.is_none_or(|(current, _)| current != credential);
+        let older = versions.iter().rev().filter(|(c, v)| v.exposed.is_some() && other(c) && left(c));
         AccountStatus {
             address: state.address(id),
             name: account.name.and_then(|hash| self.text(&state.id, &hash)),
@@ -325,6 +345,10 @@ impl PublicVault {
             state: standing,
             weakened,
             exposed,
+            rotate_by,
+            overdue: rotate_by.is_some_and(|by| by < now),
+            pending: running.and_then(|(new, _)| state.begun(new)).map(|begun| begun.version),
+            handled_by: handled.map(ToString::to_string),
             older_exposed: older.map(|(_, v)| v.sealing.version).collect(),
             standing: account.standing,
         }
@@ -341,10 +365,17 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
         group: state.group_address(group),
         threshold: group.threshold,
         members: group.members.iter().map(|m| m.pseudonym.to_string()).collect(),
-        holds: state.versions.values().filter(|v| v.sealing.group == group.group).count(),
+        holds: holds(state, group),
         operators,
         margin: (group.members.len() as u64).saturating_sub(group.threshold),
     }
+}
+
+/// Versions of a group that can still be opened.
+fn holds(state: &Organisation, group: &GroupStatement) -> usize {
+    let gone = &state.rotations.destroyed;
+    let held = state.versions.iter().filter(|(credential, _)| !gone.contains_key(*credential));
+    held.filter(|(_, v)| v.sealing.group == group.group).count()
 }
 
 fn locked(state: &Organisation, now: Time) -> Vec<LockedOut> {
@@ -390,6 +421,10 @@ fn host_alone(state: &Organisation) -> Vec<String> {
         (
             state.accounts.len(),
             "added as account: name and external id are the host's word until a custodian reads them",
+        ),
+        (
+            state.rotations.policies.values().filter(|set| set.agreed.is_empty()).count(),
+            "set as rotation policy before anything was sealed in its scope",
         ),
         (
             standing(AccountStanding::CredentialLess),

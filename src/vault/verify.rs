@@ -8,7 +8,7 @@ use super::people::totp_record;
 use super::reconcile::facts_record;
 use super::recovery::root_record;
 use super::report::{Finding, LogReport, Report};
-use super::seal::{dealing_record, sealed_record};
+use super::seal::{dealing_record, records_of_version, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
@@ -258,29 +258,29 @@ impl Check<'_> {
             expected.insert(root_record(dealt.gate_epoch), OfRecovery::Root(dealt));
             expected.insert(dealing_record(&dealt.dealing), OfRecovery::Dealing(dealt));
         }
-        self.walk_records(&expected, &BTreeMap::new(), |_, (_, expected), bytes| {
-            expected.holds(state, bytes)
-        });
+        let words = Words { missing: &|_| String::new(), stray: &|_| "belongs to no entry" };
+        let none = BTreeMap::new();
+        self.walk_records((&expected, &none), &words, |_, (_, expected), bytes| expected.holds(state, bytes));
     }
 
     /// Every record that must be there is, every other one that is there may be, and
     /// each is what it must be, with nothing beside it in its row.
     fn walk_records<E: Copy>(
         &mut self,
-        expected: &BTreeMap<String, E>,
-        optional: &BTreeMap<String, E>,
+        (expected, optional): (&BTreeMap<String, E>, &BTreeMap<String, E>),
+        words: &Words<'_, E>,
         holds: impl Fn(&Self, (&str, E), &[u8]) -> bool,
     ) {
         let names = self.vault.store().record_names(&self.id).unwrap_or_else(|why| {
             self.found(None, format!("the records cannot be listed: {why}"));
             Vec::new()
         });
-        for name in expected.keys().filter(|name| !names.contains(*name)) {
-            self.found(None, format!("record {} is missing", shorten(name)));
+        for (name, what) in expected.iter().filter(|(name, _)| !names.contains(*name)) {
+            self.found(None, format!("record {} is missing{}", shorten(name), (words.missing)(what)));
         }
         for name in names {
             let Some(expectation) = expected.get(&name).or_else(|| optional.get(&name)).copied() else {
-                self.found(None, format!("record {} belongs to no entry", shorten(&name)));
+                self.found(None, format!("record {} {}", shorten(&name), (words.stray)(&name)));
                 continue;
             };
             let key = RecordKey { log: self.id, name };
@@ -372,10 +372,12 @@ impl Check<'_> {
 
     fn all_records(&mut self, state: &Organisation) {
         let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
-        for (credential, version) in &state.versions {
+        let left = |credential: &Hash| !state.rotations.destroyed.contains_key(credential);
+        for (credential, version) in state.versions.iter().filter(|(credential, _)| left(credential)) {
             let sealing = &version.sealing;
-            expected.insert(sealed_record(credential), Expected::Sealed(sealing.payload));
-            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(*credential));
+            let (credential, payload) = (*credential, sealing.payload);
+            expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
+            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(credential));
         }
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
@@ -392,12 +394,22 @@ impl Check<'_> {
             let held = ceremony.accepted.keys();
             expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
-        self.walk_records(&expected, &texts, |check, of, bytes| check.holds(state, of, bytes));
+        let words = Words {
+            missing: &|what| {
+                let whose = whose(state, what);
+                whose.map_or_else(String::new, |it| format!(": {it}, which no entry says was destroyed"))
+            },
+            stray: &|name| match destroyed(state, name) {
+                true => "was destroyed, as the log says, and is there",
+                false => "belongs to no entry",
+            },
+        };
+        self.walk_records((&expected, &texts), &words, |check, of, bytes| check.holds(state, of, bytes));
     }
 
     fn holds(&self, state: &Organisation, (name, expected): (&str, Expected), bytes: &[u8]) -> bool {
         match expected {
-            Expected::Sealed(payload) => {
+            Expected::Sealed { payload, .. } => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
             }
             Expected::Dealing(credential) => dealing_holds(state, &credential, bytes),
@@ -421,6 +433,14 @@ impl Check<'_> {
     }
 }
 
+/// What is said of a record that is not as it must be.
+struct Words<'a, E> {
+    /// Added where one that must be there is not.
+    missing: &'a dyn Fn(&E) -> String,
+    /// Of one that must not be there, by its name.
+    stray: &'a dyn Fn(&str) -> &'static str,
+}
+
 /// A key of 32 bytes, encrypted at rest.
 const SEALED_KEY: usize = 32 + aead::OVERHEAD;
 
@@ -429,7 +449,12 @@ const SEALED_KEY: usize = 32 + aead::OVERHEAD;
 #[derive(Clone, Copy)]
 enum Expected {
     /// A sealed payload with this hash.
-    Sealed(Hash),
+    Sealed {
+        /// Of which version.
+        credential: Hash,
+        /// Its hash.
+        payload: Hash,
+    },
     /// The dealing of this credential.
     Dealing(Hash),
     /// Bytes with this record hash.
@@ -442,6 +467,19 @@ enum Expected {
     Contribution(Hash),
     /// An encrypted key.
     CeremonyKey,
+}
+
+/// Of a version's record, the version in words.
+fn whose(state: &Organisation, expected: &Expected) -> Option<String> {
+    let (Expected::Sealed { credential, .. } | Expected::Dealing(credential)) = expected else { return None };
+    let sealing = &state.versions.get(credential)?.sealing;
+    Some(format!("{} version {}", state.address(&sealing.account), sealing.version))
+}
+
+/// Whether a record is one of those that the log says were destroyed.
+fn destroyed(state: &Organisation, name: &str) -> bool {
+    let gone = state.rotations.destroyed.keys();
+    gone.flat_map(|credential| records_of_version(state, credential)).any(|record| record == name)
 }
 
 /// A record beside the vault's own log.

@@ -5,9 +5,10 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GroupStatement, Keeper,
-    Line, Made, Member, Mode, Period, Purpose, Reconciliation, Refusal, RootDealing, RootFinding,
-    RootRecords, RootUse, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, Destruction, Ending, Enrolment,
+    Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, Refusal,
+    RootDealing, RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA,
+    SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -18,6 +19,7 @@ use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
 use warifu::seal::contents::{Contents, Sealable};
+use warifu::seal::generate::Alphabet;
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::mfa::MfaSeed;
 use warifu::seal::record::{self, Payload, SealedPayload};
@@ -77,7 +79,9 @@ pub fn tell() -> Story {
     let package = scene.package(&request, &dealing);
     let (share, contributions) = scene.contribute(&package);
     let release = scene.release(&request, &dealing, &sealed, &contributions);
-    let notices = scene.end(&request);
+    let notices = scene.say(&request);
+    scene.rotate(&group, account, &request);
+    scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
     scene.drill(&group);
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
     let card = scene.codes(account);
@@ -604,7 +608,7 @@ impl Scene {
         release
     }
 
-    fn end(&mut self, request: &SignedRequest) -> Notices {
+    fn say(&mut self, request: &SignedRequest) -> Notices {
         let ceremony = request.request.hash();
         let bad = [self.custodians.first().expect("three custodians").pseudonym().clone()];
         let said = recipient::notices(&self.operator, (&ceremony, 0), &bad, Some(Shown::Screen));
@@ -615,8 +619,48 @@ impl Scene {
             self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
         }
         self.reconcile();
-        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
         said
+    }
+
+    /// What was opened is replaced within its ceremony, under a policy of its group.
+    fn rotate(&mut self, group: &GroupStatement, account: AccountId, request: &SignedRequest) {
+        let mut set = RotationPolicy {
+            serial: 1,
+            scope: Scope::Organisation,
+            every_days: Some(90),
+            exposed_hours: Some(24),
+            length: Some(40),
+            alphabet: Some(Alphabet::Full),
+            agreed: Vec::new(),
+        };
+        let signatures = self.signed_by_all(&set.digest(&self.organisation));
+        set.agreed.push(Agreed { group: group.group, epoch: group.epoch, signatures });
+        self.by_host(Event::RotationPolicySet(set));
+        let (ceremony, factor, version) = (request.request.hash(), Factor::Password, 2);
+        let old = request.request.targets.first().expect("one target").credential;
+        let new = pvss::credential_id(&self.vault, &self.organisation, &account, factor, version);
+        let origin = Bytes([5; 64]);
+        self.by_host(Event::SealBegun { credential: new, origin, account, factor, version });
+        let key = self.operator.signing_key();
+        let signature = key.sign(&RotationBegun::digest(&ceremony, 0, &old, &new));
+        self.by_operator(Event::RotationBegun(RotationBegun { ceremony, target: 0, old, new, signature }));
+        let before = self.state.sealing(&old).expect("it was sealed");
+        self.by_host(Event::Sealed(Sealing {
+            credential: new,
+            version,
+            payload: Bytes([6; 64]),
+            dealing: origin,
+            origin,
+            shown: Shown::Command,
+            ..before
+        }));
+        let (accepts, handed) = (Accepts::New, Shown::Command);
+        let key = self.operator.signing_key();
+        let signature = key.sign(&RotationSettled::digest(&ceremony, &new, accepts, handed));
+        let settled = RotationSettled { ceremony, credential: new, accepts, handed, signature };
+        self.by_operator(Event::RotationSettled(settled));
+        let (why, signatures) = (Because::Rotated, Vec::new());
+        self.by_host(Event::Destroyed(Destruction { credential: old, why, signatures }));
     }
 
     /// Somebody used the account outside, and that was found.

@@ -59,9 +59,9 @@ pub struct SealAll {
     /// File with the accounts' logins, as 'import' reads it; without it no login is sealed
     #[arg(long, value_name = "FILE")]
     pub logins: Option<PathBuf>,
-    /// Length of the passwords
-    #[arg(long, default_value_t = crate::seal::generate::DEFAULT_LENGTH)]
-    pub length: usize,
+    /// Length of the passwords [default: 40, or what the rotation policy says]
+    #[arg(long)]
+    pub length: Option<usize>,
     /// The group's twelve words: needed until this vault has them
     #[arg(long, value_name = "WORDS")]
     pub fingerprint: Option<String>,

@@ -70,17 +70,22 @@ impl<'a> Filter<'a> {
     /// Whether an event concerns an account: by itself, through what binds it, or
     /// through its ceremony.
     fn concerns(&self, event: &Event, id: &AccountId) -> bool {
+        let within = |scope: &Scope| match scope {
+            Scope::Organisation => true,
+            Scope::Project(project) => self.state.accounts.get(id).is_some_and(|a| a.project == *project),
+            Scope::Account(account) => account == id,
+        };
         match event {
             Event::AccountCreated { account, .. }
             | Event::AccountRenamed { account, .. }
             | Event::AccountStandingSet { account, .. }
             | Event::SealBegun { account, .. } => account == id,
             Event::Sealed(sealing) => sealing.account == *id,
-            Event::Bound(binding) => match &binding.scope {
-                Scope::Organisation => true,
-                Scope::Project(project) => self.state.accounts.get(id).is_some_and(|a| a.project == *project),
-                Scope::Account(account) => account == id,
-            },
+            Event::Destroyed(gone) => {
+                self.state.begun(&gone.credential).is_some_and(|begun| begun.account == *id)
+            }
+            Event::Bound(binding) => within(&binding.scope),
+            Event::RotationPolicySet(set) => within(&set.scope),
             Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),
             other => other.ceremony().is_some_and(|ceremony| self.held.contains(ceremony)),
         }

@@ -6,7 +6,7 @@ use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::cli::table::{Column, counted, table_or};
-use crate::event::{Actor, Event, Hash};
+use crate::event::{Actor, Event, Hash, Scope};
 use crate::name::Factor;
 use crate::report::csv;
 use crate::state::{Organisation, Past};
@@ -153,13 +153,7 @@ fn summary(
         Event::AdmissionRevoked { admission, .. } => admission.short(),
         Event::Bound(binding) => {
             let group = state.groups.get(&binding.group).map(|g| g.slug.to_string()).unwrap_or_default();
-            let scope = match &binding.scope {
-                crate::event::Scope::Organisation => state.slug.to_string(),
-                crate::event::Scope::Project(id) => {
-                    state.projects.get(id).map(|p| state.project_address(p)).unwrap_or_default()
-                }
-                crate::event::Scope::Account(id) => state.address(id),
-            };
+            let scope = scope_name(state, &binding.scope);
             format!(
                 "{scope} ({}) to {}/{group}, {} signed",
                 binding.factor,
@@ -234,5 +228,37 @@ fn summary(
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
         Event::Reconciled(found) => crate::cli::reconcile::summary(found),
+        Event::RotationPolicySet(set) => {
+            let scope = scope_name(state, &set.scope);
+            format!("{scope}: rotation policy {}, {} agreed", set.serial, counted(set.agreed.len(), "group"))
+        }
+        Event::RotationBegun(begun) => {
+            let (old, new) = (address_of(&begun.old), address_of(&begun.new));
+            format!("ceremony {}: {old} by {new}", begun.ceremony.short())
+        }
+        Event::RotationSettled(settled) => {
+            let (accepts, handed) = (settled.accepts.as_str(), settled.handed.as_str());
+            let new = address_of(&settled.credential);
+            format!(
+                "ceremony {}: {new}: the {accepts} one is accepted, handed to {handed}",
+                settled.ceremony.short()
+            )
+        }
+        Event::Destroyed(gone) => {
+            let signed = match gone.signatures.len() {
+                0 => String::new(),
+                signed => format!(", {signed} signed"),
+            };
+            format!("{}: {}{signed}", address_of(&gone.credential), gone.why.as_str())
+        }
+    }
+}
+
+/// A scope's address.
+fn scope_name(state: &Organisation, scope: &Scope) -> String {
+    match scope {
+        Scope::Organisation => state.slug.to_string(),
+        Scope::Project(id) => state.projects.get(id).map(|p| state.project_address(p)).unwrap_or_default(),
+        Scope::Account(id) => state.address(id),
     }
 }

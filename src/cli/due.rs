@@ -1,0 +1,59 @@
+//! `due`: what is to be renewed, for people and for monitoring.
+
+use super::App;
+use super::args::DueArgs;
+use super::error::CliError;
+use super::table::{Column, counted, table};
+use crate::time::Time;
+use crate::vault::due::{Due, Reason};
+
+/// `due`. What is overdue makes it fail, with an exit code of its own.
+pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
+    let (vault, now) = (app.read_vault()?, app.now());
+    let found = vault.due(args.organisation.as_ref(), now, args.within)?;
+    let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
+    let room = app.ui.columns();
+    let overdue: Vec<_> = found.iter().filter(|due| due.overdue).map(|due| due.address.clone()).collect();
+    app.emit_red(value, &overdue, || {
+        if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
+    });
+    match overdue.len() {
+        0 => Ok(()),
+        count => Err(CliError::Overdue(count)),
+    }
+}
+
+fn nothing(within: crate::time::Span) -> String {
+    format!("Nothing is to be renewed within {within}.")
+}
+
+fn list(found: &[Due], now: Time, room: Option<usize>) -> String {
+    let row = |due: &Due| {
+        let when = match due.due {
+            Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
+            Some(time) => format!("in {}, by {}", time - now, time.to_minute()),
+            None => "-".to_owned(),
+        };
+        vec![due.address.clone(), due.version.to_string(), when, why(due)]
+    };
+    let columns =
+        [Column::whole("account"), Column::whole("version"), Column::whole("renew"), Column::text("why")];
+    table(&columns, found.iter().map(row), room)
+}
+
+fn why(due: &Due) -> String {
+    let word = |reason: &Reason| match reason {
+        Reason::NotSettled => match due.pending {
+            Some(version) => format!("rotation to version {version} not settled: warifu rotate --resume"),
+            None => "rotation not settled: warifu rotate --resume".to_owned(),
+        },
+        Reason::Exposed => {
+            format!("EXPOSED since {}", due.exposed.map(Time::to_minute).unwrap_or_default())
+        }
+        Reason::Weakened => format!("weakened by {}", counted(due.weakened, "custodian")),
+        Reason::Age => format!("sealed {}", due.sealed.to_minute()),
+        Reason::NeverRotated => "never rotated".to_owned(),
+        Reason::Handled => "handled by whoever installed it".to_owned(),
+    };
+    due.why.iter().map(word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,113 @@
+//! `policy rotation`: how often what a scope holds is renewed. (Which witnesses
+//! releases wait for is `audit policy`.)
+
+use super::App;
+use super::args::{PoliciesCommand, RotationPolicyCommand, SetRotation};
+use super::cards;
+use super::error::CliError;
+use super::group::{collect, split};
+use super::hierarchy::show_as;
+use crate::event::RotationPolicy;
+use crate::name::ScopeAddress;
+use crate::state::rotation::RotationRules;
+use crate::vault::rotate::{self, Wanted};
+use serde_json::{Value, json};
+
+/// `policy …`.
+pub fn policy(app: &mut App<'_>, command: PoliciesCommand) -> Result<(), CliError> {
+    let PoliciesCommand::Rotation(rotation) = command;
+    match rotation.command {
+        RotationPolicyCommand::Set(args) => set(app, args),
+        RotationPolicyCommand::Show { scope } => show(app, &scope),
+    }
+}
+
+fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {
+    let wanted = Wanted {
+        every_days: args.every,
+        exposed_hours: args.exposed_within,
+        length: args.length,
+        alphabet: args.alphabet,
+    };
+    let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
+    let state = log.state.clone();
+    let scope = rotate::scope(&state, &args.scope)?;
+    let (mut set, holders) = rotate::rotation_policy(&state, scope, wanted)?;
+    app.ui.note(&format!("For {} from now on: {}.", args.scope, words(&set)));
+    if holders.is_empty() {
+        app.ui.note("Nothing is sealed there yet, so this host sets it alone; that is on record.");
+    }
+    app.confirm("Is that what everybody wants?", None)?;
+    let (digest, mut rest, mut given) = (set.digest(&state.id), args.cards, Vec::new());
+    for id in &holders {
+        let Some(group) = state.groups.get(id) else { continue };
+        app.ui.note(&format!(
+            "{} holds versions there: {} of its custodians have to agree; whoever gives their card agrees.",
+            state.group_address(group),
+            group.threshold
+        ));
+        let (own, after) = split(&rest, group.needed());
+        let signatures = collect(app, (&vault, &log), (group, &digest), &own, &mut given)?;
+        rotate::agree(&mut set, group, signatures);
+        rest = after;
+    }
+    let signers: Vec<_> =
+        set.agreed.iter().flat_map(|a| &a.signatures).map(|s| s.pseudonym.to_string()).collect();
+    let (serial, now) = (set.serial, app.now());
+    vault.set_rotation_policy(&mut log, set, now)?;
+    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
+    let value = json!({ "scope": args.scope.to_string(), "serial": serial, "signed_by": signers });
+    app.emit(value, || {
+        let by = match signers.is_empty() {
+            true => "by this host alone".to_owned(),
+            false => format!("signed by {}", signers.join(", ")),
+        };
+        format!("Rotation policy {serial} holds for {} from now on, {by}.", args.scope)
+    });
+    Ok(())
+}
+
+fn words(set: &RotationPolicy) -> String {
+    let said = [
+        set.every_days.map(|days| match days {
+            0 => "never renewed for its age alone".to_owned(),
+            days => format!("renewed every {days} days"),
+        }),
+        set.exposed_hours.map(|hours| format!("renewed within {hours} h of its release")),
+        set.length.map(|length| format!("new ones have {length} characters or more")),
+        set.alphabet.map(|alphabet| format!("new ones are {}", alphabet.as_str())),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    if said.is_empty() { "as the next wider scope says".to_owned() } else { said.join("; ") }
+}
+
+fn show(app: &mut App<'_>, address: &ScopeAddress) -> Result<(), CliError> {
+    let (_, log) = app.read_log(&address.organisation)?;
+    let state = &log.state;
+    let scope = rotate::scope(state, address)?;
+    let RotationRules { every_days, exposed_hours, length, alphabet } = state.rotation_rules_of(&scope);
+    let own = state.rotations.policies.get(&scope);
+    let signers: Vec<_> = own
+        .iter()
+        .flat_map(|set| &set.agreed)
+        .flat_map(|a| &a.signatures)
+        .map(|s| s.pseudonym.to_string())
+        .collect();
+    let value = json!({
+        "scope": address.to_string(), "serial": own.map(|set| set.serial), "every_days": every_days,
+        "exposed_hours": exposed_hours, "length": length, "alphabet": alphabet, "signed_by": signers,
+    });
+    let mut for_people = value.clone();
+    let missing = [
+        ("serial", "none of its own"),
+        ("every_days", "not renewed for its age alone"),
+        ("length", "as the command says"),
+    ];
+    for (key, instead) in missing {
+        if let Some(field) = for_people.get_mut(key).filter(|field| field.is_null()) {
+            *field = Value::from(instead);
+        }
+    }
+    show_as(app, value, &for_people);
+    Ok(())
+}

@@ -1,0 +1,455 @@
+//! `rotate`: in one room a quorum opens what is current; for each account the next
+//! password is sealed, then both are handed over once, and the operator or a
+//! program says which one the provider accepts. Whatever is interrupted leaves
+//! both versions openable, and `--resume` settles it.
+
+use super::App;
+use super::args::Rotate;
+use super::cards::{self, OpenCard};
+use super::error::CliError;
+use super::hand_over::{SHOWN_SECONDS, run};
+use super::interrupted;
+use super::room::{self, Opened};
+use super::seal::generated;
+use super::table::counted;
+use super::ui::{Kind, Prompt, Reveal};
+use crate::ceremony::judge::{self, ROOM_WINDOW};
+use crate::ceremony::recipient::{FinishError, notices};
+use crate::event::{Accepts, Ending, Hash, Made, Mode, Purpose, Shown};
+use crate::name::{AccountAddress, Factor, ScopeAddress};
+use crate::seal::card::Card;
+use crate::seal::record::Payload;
+use crate::secret::SecretBytes;
+use crate::time::Span;
+use crate::vault::ceremony::{List, check_list};
+use crate::vault::hierarchy::account;
+use crate::vault::rotate::{running, scope};
+use crate::vault::seal::Provenance;
+use crate::vault::{Log, Vault, VaultError};
+use serde_json::json;
+
+/// What came of one account's rotation.
+struct Outcome {
+    address: AccountAddress,
+    old: u64,
+    new: u64,
+    /// What the provider accepts; `None` where nobody has said.
+    accepts: Option<Accepts>,
+    handed: Shown,
+}
+
+impl Outcome {
+    fn state(&self) -> &'static str {
+        match self.accepts {
+            Some(Accepts::New) => "rotated",
+            Some(Accepts::Old) => "kept",
+            None => "not-settled",
+        }
+    }
+
+    fn words(&self) -> String {
+        let Self { address, old, new, .. } = self;
+        match self.accepts {
+            Some(Accepts::New) => {
+                let handed = match self.handed {
+                    Shown::Screen | Shown::File => "handled by you",
+                    Shown::Command | Shown::Nobody => "unseen",
+                };
+                format!("{address}: version {new} is current, {handed}; version {old} is destroyed.")
+            }
+            Some(Accepts::Old) => {
+                format!("{address}: version {old} stays current and exposed; version {new} is of no use.")
+            }
+            None => format!("{address}: not settled; versions {old} and {new} can both be opened."),
+        }
+    }
+}
+
+/// `rotate`.
+pub fn rotate(app: &mut App<'_>, args: Rotate) -> Result<(), CliError> {
+    let first = args.addresses.first().map(|address| &address.organisation);
+    let organisation = args.all.as_ref().map(|all| &all.organisation).or(first).cloned();
+    let Some(organisation) = organisation else {
+        let fact = "no account is named".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Name accounts, or a project with --all." });
+    };
+    if args.addresses.iter().any(|address| address.organisation != organisation) {
+        let fact = "the accounts are of different organisations".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Rotate each organisation's in its own ceremony." });
+    }
+    if !args.resume && args.exec.is_none() {
+        app.ui.can_reveal()?;
+    }
+    app.witness_wait = args.wait.witness_timeout.to_duration();
+    let (mut vault, mut log) = app.open_log(&organisation)?;
+    if args.resume {
+        return resume(app, &mut vault, &mut log, &args);
+    }
+    let addresses = match &args.all {
+        Some(all) => everything(app, &vault, &log, all)?,
+        None => once_each(&args.addresses),
+    };
+    for address in &addresses {
+        vault.check_next(&log, address)?;
+    }
+    let (operator, ceremony) = begin(app, &mut vault, &mut log, &args, &addresses)?;
+    let mut outcomes = Vec::new();
+    let walked = walk(app, &mut vault, &mut log, &operator, (&ceremony, &args), &mut outcomes);
+    let walked = room::abort_on_error(app, &mut vault, &mut log, &ceremony, walked);
+    report(app, Some(&ceremony), &outcomes);
+    settled(walked, &log, &outcomes)
+}
+
+/// Accounts of a scope whose password can be rotated, in the order of their names.
+fn everything(
+    app: &mut App<'_>,
+    vault: &Vault,
+    log: &Log,
+    all: &ScopeAddress,
+) -> Result<Vec<AccountAddress>, CliError> {
+    let state = &log.state;
+    let within = scope(state, all)?;
+    let mut found = Vec::new();
+    for (id, account) in state.accounts.iter().filter(|(id, _)| state.is_within(id, &within)) {
+        let Some(project) = state.projects.get(&account.project) else { continue };
+        let (organisation, project) = (state.slug.clone(), project.slug.clone());
+        let address = AccountAddress { organisation, project, account: account.slug.clone() };
+        let Some((current, _)) = state.current_of(id, Factor::Password) else {
+            app.ui.note(&format!("{address} is left out: nothing is sealed for it."));
+            continue;
+        };
+        if state.open_ceremony_for(current).is_some() {
+            app.ui.note(&format!("{address} is left out: a ceremony for it is open."));
+        } else if let Err(why) = vault.check_next(log, &address) {
+            let why = CliError::from(why);
+            app.ui.note(&format!("{address} is left out: {why}. {}", why.remedy()));
+        } else {
+            found.push(address);
+        }
+    }
+    if found.is_empty() {
+        let fact = format!("nothing in {all} can be rotated");
+        return Err(CliError::Argument { fact, remedy: "'warifu status' says what is sealed." });
+    }
+    found.sort_by_key(ToString::to_string);
+    Ok(found)
+}
+
+/// Whoever names an account twice means it once.
+fn once_each(named: &[AccountAddress]) -> Vec<AccountAddress> {
+    let mut addresses: Vec<AccountAddress> = Vec::new();
+    for address in named {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
+    addresses
+}
+
+/// The operator's card signs the request for all of them.
+fn begin(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    args: &Rotate,
+    addresses: &[AccountAddress],
+) -> Result<(OpenCard, Hash), CliError> {
+    let reason = args.reason.as_deref().unwrap_or_default();
+    if reason.trim().is_empty() {
+        let fact = "the reason is empty".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
+    }
+    let further = i64::try_from(addresses.len()).unwrap_or(i64::MAX).saturating_sub(1);
+    let list = List {
+        purpose: Purpose::Rotate,
+        targets: addresses.iter().map(|address| (address, Factor::Password, None)).collect(),
+        reason,
+        ticket: args.ticket.as_deref(),
+        mode: Mode::Room,
+        window: args.window.unwrap_or(Span(ROOM_WINDOW.0 + Span::minutes(5 * further.min(2000)).0)),
+    };
+    check_list(log, &list)?;
+    let operator = cards::unlock_here(app, (vault, log), &args.card, "the operator")?;
+    let now = app.now();
+    let ceremony = vault.open_list(log, operator.card.card(), &list, now, &mut app.rng)?;
+    cards::remember(app, (vault, log), &operator.path);
+    let found = vault.known(log, &ceremony)?;
+    let (_, needed) = judge::overall(&log.state, &found);
+    let expires = found.expires;
+    app.ui.note(&format!(
+        "Ceremony {} for {} is open until {}: {needed} custodians are needed.",
+        ceremony.short(),
+        counted(addresses.len(), "account"),
+        expires.to_minute()
+    ));
+    Ok((operator, ceremony))
+}
+
+/// One account after the other: each is released just before it is replaced, so
+/// that what is interrupted has exposed no more than it must.
+fn walk(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &OpenCard,
+    (ceremony, args): (&Hash, &Rotate),
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), CliError> {
+    let mut present = Vec::new();
+    let targets = vault.known(log, ceremony)?.targets.clone();
+    for target in 0..targets.len() as u64 {
+        let contents = loop {
+            room::collect_in_room(app, vault, log, ceremony, &mut present)?;
+            let who = (operator.card.card(), operator.path.as_path());
+            match room::open_record(app, vault, log, who, (ceremony, target))? {
+                Opened::Contents(contents) => break contents,
+                Opened::Missing => {}
+            }
+        };
+        // A record is of its target's factor, or it was not opened.
+        let payload = contents.password().ok_or(VaultError::from(FinishError::NotAsAsked("record")))?;
+        let here = (ceremony, target);
+        let place = (outcomes.len() + 1, targets.len());
+        let exec = args.exec.as_deref();
+        replace(app, vault, log, operator.card.card(), here, place, (payload, exec), outcomes)?;
+    }
+    let now = app.now().max(log.state.last);
+    vault.end_ceremony(log, ceremony, Ending::Closed, now)?;
+    room::cosign_if_possible(app, vault, log, &present);
+    Ok(())
+}
+
+/// `open --rotate`: within the ceremony that has just released it, and without
+/// another quorum. Gives whether the new one is current.
+pub fn after_opening(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    ceremony: &Hash,
+    payload: &Payload,
+) -> Result<bool, CliError> {
+    let mut outcomes = Vec::new();
+    let done = replace(app, vault, log, operator, (ceremony, 0), (1, 1), (payload, None), &mut outcomes);
+    for outcome in &outcomes {
+        app.ui.note(&outcome.words());
+    }
+    settled(done, log, &outcomes)?;
+    Ok(outcomes.iter().any(|outcome| outcome.accepts == Some(Accepts::New)))
+}
+
+/// Seals the next version, hands both over once, and settles which one counts.
+/// What could not be settled is an outcome, not an error: the next account is as
+/// good as before. Long, because its steps and their order are what a crash is
+/// judged by (docs/protocol.md, *Rotation*).
+#[allow(clippy::too_many_arguments, reason = "who, where, what, and how it is handed over")]
+fn replace(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    operator: &Card,
+    (ceremony, target): (&Hash, u64),
+    (number, all): (usize, usize),
+    (present, exec): (&Payload, Option<&str>),
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), CliError> {
+    let targets = vault.known(log, ceremony)?.targets.clone();
+    let named = usize::try_from(target).ok().and_then(|t| targets.get(t));
+    let version = named.and_then(|credential| log.state.versions.get(credential));
+    let Some(sealing) = version.map(|v| v.sealing.clone()) else {
+        return Err(VaultError::NothingSealed(ceremony.short()).into());
+    };
+    let address: AccountAddress = log.state.address(&sealing.account).parse()?;
+    let (id, found) = account(&log.state, &address)?;
+    let (provider, external_id) = (found.provider.clone(), found.external_id.clone());
+    let renewal = log.state.rotation_rules(&id);
+    let next = Payload {
+        login: copy(&present.login),
+        password: generated(app, &provider, &renewal, None)?,
+        notes: copy(&present.notes),
+    };
+    let shown = if exec.is_some() { Shown::Command } else { Shown::Screen };
+    let (here, now) = ((ceremony, target), app.now());
+    let provenance = Provenance { made: Made::Generated, shown };
+    let sealed = vault.begin_rotation(log, operator, here, &next, provenance, now, &mut app.rng)?;
+    let new = sealed.credential;
+    outcomes.push(Outcome {
+        address: address.clone(),
+        old: sealing.version,
+        new: sealed.version,
+        accepts: None,
+        handed: shown,
+    });
+    let now = app.now();
+    vault.enter_notices(log, &notices(operator, here, &[], Some(shown)), now)?;
+    let title = format!(
+        "{address}: version {} at the provider, version {} to be installed ({number} of {all})",
+        sealing.version, sealed.version
+    );
+    let accepts = match exec {
+        Some(command) => {
+            let name = address.to_string();
+            let about = [("WARIFU_ACCOUNT", &*name), ("WARIFU_EXTERNAL_ID", &*external_id)];
+            let lines = [(&present.password, "\n"), (&next.password, "\n")];
+            match run(command, &lines, &about) {
+                Ok(()) => Some(Accepts::New),
+                Err(why) => {
+                    app.ui.note(&format!("{address}: {why}."));
+                    None
+                }
+            }
+        }
+        None => asked(app, &title, present, &next)?,
+    };
+    if let Some(accepts) = accepts {
+        let now = app.now().max(log.state.last);
+        vault.settle_rotation(log, operator, &new, (accepts, shown), now)?;
+        if let Some(outcome) = outcomes.last_mut() {
+            outcome.accepts = Some(accepts);
+        }
+    }
+    Ok(())
+}
+
+fn copy(secret: &SecretBytes) -> SecretBytes {
+    SecretBytes::new(secret.expose().to_vec())
+}
+
+/// Shows both, and asks what the provider accepts. `--yes` is no answer to that:
+/// it is a fact about the provider.
+fn asked(
+    app: &mut App<'_>,
+    title: &str,
+    present: &Payload,
+    next: &Payload,
+) -> Result<Option<Accepts>, CliError> {
+    loop {
+        let mut fields = vec![
+            ("login", &present.login),
+            ("present password", &present.password),
+            ("new password", &next.password),
+        ];
+        if !present.notes.is_empty() {
+            fields.push(("notes", &present.notes));
+        }
+        app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?;
+        match answer(app, "again shows them once more, later leaves it open")? {
+            Answer::Accepts(accepts) => return Ok(Some(accepts)),
+            Answer::Later => return Ok(None),
+            Answer::Again => {}
+        }
+    }
+}
+
+enum Answer {
+    Accepts(Accepts),
+    Later,
+    Again,
+}
+
+fn answer(app: &mut App<'_>, more: &str) -> Result<Answer, CliError> {
+    let text = format!("Which password does the provider accept now: new or old? ({more})");
+    let prompt = Prompt::new(Kind::Accepts, text, "Use --resume with --accepts new or --accepts old.");
+    loop {
+        match app.ui.line(&prompt)?.to_lowercase().as_str() {
+            "new" => return Ok(Answer::Accepts(Accepts::New)),
+            "old" => return Ok(Answer::Accepts(Accepts::Old)),
+            "later" => return Ok(Answer::Later),
+            "again" => return Ok(Answer::Again),
+            _ => app.ui.note("Please answer new or old, as the provider accepts it."),
+        }
+    }
+}
+
+/// Settles what was interrupted.
+fn resume(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, args: &Rotate) -> Result<(), CliError> {
+    let mut waiting = Vec::new();
+    match &args.all {
+        Some(all) => {
+            let within = scope(&log.state, all)?;
+            let running = log.state.rotations.running.values();
+            let mut found: Vec<_> =
+                running.filter(|r| log.state.is_within(&r.account, &within)).map(|r| r.account).collect();
+            found.sort_by_key(|id| log.state.address(id));
+            for id in found {
+                waiting.push(log.state.address(&id).parse::<AccountAddress>()?);
+            }
+        }
+        None => waiting = once_each(&args.addresses),
+    }
+    for address in &waiting {
+        running(&log.state, address)?;
+    }
+    let operator = cards::unlock_here(app, (vault, log), &args.card, "the operator")?;
+    let mut outcomes = Vec::new();
+    let done = settle_each(app, vault, log, (&operator, args.accepts), &waiting, &mut outcomes);
+    cards::remember(app, (vault, log), &operator.path);
+    report(app, None, &outcomes);
+    settled(done, log, &outcomes)
+}
+
+fn settle_each(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    (operator, accepts): (&OpenCard, Option<Accepts>),
+    waiting: &[AccountAddress],
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), CliError> {
+    for address in waiting {
+        let (new, found) = running(&log.state, address)?;
+        let new = *new;
+        let number = |credential: &Hash| log.state.begun(credential).map_or(0, |b| b.version);
+        let (old_version, new_version) = (number(&found.old), number(&new));
+        let handed = log.state.versions.get(&new).map_or(Shown::Nobody, |v| v.sealing.shown);
+        let mut outcome =
+            Outcome { address: address.clone(), old: old_version, new: new_version, accepts, handed };
+        if accepts.is_none() {
+            app.ui.note(&format!(
+                "{address} was to go from version {old_version} to {new_version}. If you cannot tell, answer later and open either: warifu open {address} --version {new_version} --reason WHY."
+            ));
+            outcome.accepts = match answer(app, "later leaves it open")? {
+                Answer::Accepts(accepts) => Some(accepts),
+                Answer::Later | Answer::Again => None,
+            };
+        }
+        if let Some(accepts) = outcome.accepts {
+            let now = app.now();
+            vault.settle_rotation(log, operator.card.card(), &new, (accepts, handed), now)?;
+        }
+        outcomes.push(outcome);
+    }
+    Ok(())
+}
+
+fn report(app: &mut App<'_>, ceremony: Option<&Hash>, outcomes: &[Outcome]) {
+    let row = |o: &Outcome| {
+        json!({
+            "address": o.address.to_string(), "old": o.old, "new": o.new, "state": o.state(),
+            "handed": o.handed,
+        })
+    };
+    let accounts: Vec<_> = outcomes.iter().map(row).collect();
+    if accounts.is_empty() {
+        return;
+    }
+    let value = json!({ "ceremony": ceremony, "accounts": accounts });
+    app.emit(value, || outcomes.iter().map(Outcome::words).collect::<Vec<_>>().join("\n"));
+}
+
+/// An error that says what is still to be settled, if anything is.
+fn settled(done: Result<(), CliError>, log: &Log, outcomes: &[Outcome]) -> Result<(), CliError> {
+    let waits = |o: &&Outcome| running(&log.state, &o.address).is_ok();
+    let waiting: Vec<_> = outcomes.iter().filter(waits).map(|o| o.address.to_string()).collect();
+    if waiting.is_empty() {
+        return done;
+    }
+    let remedy = format!(
+        "When you know what the provider accepts: warifu rotate --resume {}. Until then both versions can be opened.",
+        waiting.join(" ")
+    );
+    match done {
+        Err(error) if !interrupted(&error) => Err(error.advised(remedy)),
+        _ => Err(CliError::NotSettled(waiting.len()).advised(remedy)),
+    }
+}
