@@ -90,7 +90,7 @@ impl Vault {
             keys: &state.group_keys(group)?,
             dealing: &self.record(&state.id, &dealing_record(&sealing.dealing))?,
             sealed: &self.record(&state.id, &sealed_record(cred))?,
-            contributions: &self.contributions(log, ceremony, target)?,
+            contributions: &self.contributions_as_logged(log, ceremony, target)?,
         };
         Ok(coder::open(&held, &self.gate_secret(log, ceremony)?, &ingredient)?)
     }
