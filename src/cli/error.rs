@@ -1127,9 +1127,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
-        VaultError::Coder(CoderError::NotAsLogged(_) | CoderError::NotTheirs(_) | CoderError::NoQuorum(_)) => {
-            Exit::Tampered
-        },
+        VaultError::Coder(
+            CoderError::NotAsLogged(_) | CoderError::NotTheirs(_) | CoderError::NoQuorum(_),
+        ) => Exit::Tampered,
         VaultError::Coder(_) => Exit::Failed,
         VaultError::Name(_)
         | VaultError::Exists(_)

@@ -481,7 +481,7 @@ fn opening_events(request: &Request, gate_key: Bytes<32>, signature: Bytes<64>) 
     std::iter::once(opening).chain(targeted).map(|event| (actor.clone(), event)).collect()
 }
 
-fn ending(how: Ending) -> &'static str {
+pub(super) fn ending(how: Ending) -> &'static str {
     match how {
         Ending::Closed => "it was closed",
         Ending::Aborted => "it was aborted",

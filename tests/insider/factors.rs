@@ -24,7 +24,7 @@ use warifu::vault::ceremony::Ask;
 use warifu::vault::code::Given;
 use warifu::vault::seal::Provenance;
 use warifu::vault::witness::Nobody;
-use warifu::vault::{VaultError, group};
+use warifu::vault::{Vault, VaultError, group};
 
 /// RFC 6238's, "12345678901234567890".
 const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -292,6 +292,59 @@ fn a_host_cannot_enter_codes_that_no_quorum_or_no_window_allows() {
     }
     world.vault.end_ceremony(&mut world.log, &ceremony, warifu::event::Ending::Closed, now).unwrap();
     assert_eq!(world.forge(Actor::Host, good()).err(), wrong, "in an ended ceremony");
+}
+
+#[test]
+fn a_revocation_between_release_and_code_gives_none() {
+    // The clock is asked at the beginning, after the witnesses, before bad shares are
+    // entered, and for the codes: somebody else's process takes the admission back
+    // just before one of these.
+    for asked in 2..=4 {
+        let mut world = world();
+        let ceremony = ask(&mut world, Purpose::Code, Factor::Mfa).unwrap();
+        contribute(&mut world, &ceremony, &[2, 3]);
+        let (now, second) = (world.now, world.log.state.group_by_slug(&slug("second")).unwrap().clone());
+        let of_second = |(_, admitted): &(&Hash, &warifu::event::Admission)| admitted.group == second.group;
+        let admission = *world.log.state.admissions.iter().find(of_second).unwrap().0;
+        let (dir, card) = (world.vault.dir().to_owned(), &world.custodians[4].card);
+        let calls = std::cell::Cell::new(0);
+        let clock = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == asked {
+                let mut elsewhere = Vault::open(&dir, &mut || None).unwrap();
+                let mut log = elsewhere.log(&slug("acme")).unwrap();
+                elsewhere.revoke_admission(&mut log, admission, card, now).unwrap();
+            }
+            now
+        };
+        let of = (&ceremony, 0);
+        let given = world.vault.give_codes(
+            &mut world.log,
+            of,
+            (2, Shown::Screen),
+            &clock,
+            &mut world.rng,
+            &mut Nobody,
+        );
+        let refused = given.err().unwrap();
+        // Before the seed is put together, or, at the latest, by the log itself.
+        match asked {
+            2 => assert!(matches!(refused, VaultError::NotAdmitted { .. }), "{refused}"),
+            _ => {
+                let by_the_log = matches!(refused, VaultError::Invalid(Invalid::NotAdmitted { .. }));
+                assert!(by_the_log, "{asked}: {refused}");
+            }
+        }
+        world.vault.catch_up(&mut world.log, now).unwrap();
+        let found = &world.log.state.ceremonies[&ceremony];
+        assert!(found.released.contains(&0), "it was released before");
+        assert_eq!(found.codes, 0, "{asked}");
+        // Nor does a hostile host enter it, or an honest one try again.
+        let until = now + Span::seconds(60);
+        let given = Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown: Shown::Screen };
+        assert!(matches!(world.forge(Actor::Host, given).err(), Some(Invalid::NotAdmitted { .. })));
+        assert!(give(&mut world, &ceremony, 0, 2).is_err());
+    }
 }
 
 /// A contribution with a share whose proof is wrong, well signed.
