@@ -3,16 +3,17 @@
 //! entered first, is decided in the vault.
 
 use super::custodian::TO_GATE;
-use super::recipient::Shares;
+use super::recipient::{Shares, is_theirs};
 use crate::event::{GroupStatement, Hash, Sealing};
 use crate::message::Contribution;
 use crate::name::Pseudonym;
-use crate::pvss::{Dealing, DealingContext, GroupKeys, Quorum};
+use crate::pvss::{Dealing, DealingContext, GroupKeys, Quorum, QuorumError};
 use crate::seal::contents::Contents;
 use crate::seal::hpke::HpkeSecret;
 use crate::seal::mfa::MfaSeed;
 use crate::seal::record::{RecordError, SealedPayload};
 use crate::secret::{SecretBytes, SecretPoint};
+use crate::state::{Ceremony, Organisation};
 use crate::time::Time;
 
 /// Why the gate could not open a seed.
@@ -21,6 +22,13 @@ pub enum CoderError {
     /// A record that lies beside the log is not the one that the log names.
     #[error("the {0} that lies beside the log is not the one that the log names")]
     NotAsLogged(&'static str),
+    /// What lies beside the log in a custodian's name is not what the log accepted
+    /// of them: whoever can write there is to blame, and no custodian.
+    #[error("the contribution that lies beside the log for {0} is not the one that the log accepted")]
+    NotTheirs(Pseudonym),
+    /// The shares are no quorum, and none of them is bad: nobody else's would help.
+    #[error("the shares that the log accepted are no quorum, although none is bad: {0}")]
+    NoQuorum(#[from] QuorumError),
     /// The record does not open, or is no seed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -42,15 +50,30 @@ pub struct Held<'a> {
     pub dealing: &'a [u8],
     /// The sealed record's bytes.
     pub sealed: &'a [u8],
-    /// Accepted contributions whose share was not found bad.
+    /// Accepted contributions whose share was not found bad, each of them checked
+    /// with [`check_contribution`].
     pub contributions: &'a [Contribution],
+}
+
+/// Whether the contribution that lies beside the log in the name of `who` is theirs:
+/// signed by them, and accepted by the log. Nobody may be held to one that is not.
+pub fn check_contribution(
+    state: &Organisation,
+    ceremony: &Ceremony,
+    who: &Pseudonym,
+    contribution: &Contribution,
+) -> Result<(), CoderError> {
+    if contribution.custodian == *who && is_theirs(&state.people, ceremony, contribution) {
+        return Ok(());
+    }
+    Err(CoderError::NotTheirs(who.clone()))
 }
 
 /// What came of it.
 pub enum Put {
     /// The seed, and whose share does not prove itself although enough others do.
     Together(MfaSeed, Vec<Pseudonym>),
-    /// Too few good shares; these are to blame.
+    /// Too few good shares; these, at least one, are to blame.
     TooFew(Vec<Pseudonym>),
 }
 
@@ -69,7 +92,11 @@ pub fn open(held: &Held<'_>, key: &HpkeSecret, ingredient: &SecretPoint) -> Resu
         return Err(CoderError::NotAsLogged("sealed record"));
     }
     let (good, bad) = Shares { target, ceremony, dealing: &dealing, group }.sort(contributions, key, TO_GATE);
-    let Ok(quorum) = Quorum::gather(&dealing, good) else { return Ok(Put::TooFew(bad)) };
+    let quorum = match Quorum::gather(&dealing, good) {
+        Ok(quorum) => quorum,
+        Err(QuorumError::TooFew { .. }) if !bad.is_empty() => return Ok(Put::TooFew(bad)),
+        Err(why) => return Err(why.into()),
+    };
     match sealed.open(&sealing.credential, &quorum.combine(), ingredient)? {
         Contents::Mfa(seed) => Ok(Put::Together(seed, bad)),
         _ => Err(RecordError::OtherFactor(sealing.factor).into()),

@@ -255,16 +255,23 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
     let mut senders = BTreeSet::new();
     for contribution in &release.contributions {
         let who = &contribution.custodian;
-        let signed = facts
-            .people
-            .get(who)
-            .is_some_and(|p| sign::verify(&p.sign_key, &contribution.digest(), &contribution.signature));
-        let accepted = facts.ceremony.accepted_messages.contains(&Bytes(contribution.digest()));
-        if !signed || !accepted || !senders.insert(who) {
+        if !is_theirs(facts.people, facts.ceremony, contribution) || !senders.insert(who) {
             return Err(FinishError::NotTheirs(who.clone()));
         }
     }
     Ok(())
+}
+
+/// Whether a contribution is one that its custodian signed and the log accepted.
+pub(super) fn is_theirs(
+    people: &BTreeMap<Pseudonym, Enrolment>,
+    ceremony: &Ceremony,
+    contribution: &Contribution,
+) -> bool {
+    let digest = contribution.digest();
+    let card = people.get(&contribution.custodian);
+    card.is_some_and(|p| sign::verify(&p.sign_key, &digest, &contribution.signature))
+        && ceremony.accepted_messages.contains(&Bytes(digest))
 }
 
 /// What a share of one target must fit.

@@ -815,6 +815,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Finish(_) => {
             "Do not go on. Keep the vault and the file as they are, and tell the security officers."
         }
+        VaultError::Coder(CoderError::NotTheirs(_)) => {
+            "Do not blame the custodian: the vault's database was altered. Abort the ceremony, run 'warifu audit verify', and find out who can write there."
+        }
         VaultError::Coder(_) => "Run 'warifu audit verify'; restore what is wrong from a backup.",
         VaultError::GroupKeys(_) => "Nothing was stored; run 'warifu audit verify'.",
         VaultError::Ingredient(_) => {
@@ -1159,7 +1162,9 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,
         VaultError::Finish(FinishError::Altered) => Exit::Input,
         VaultError::Finish(_) => Exit::Tampered,
-        VaultError::Coder(CoderError::NotAsLogged(_)) => Exit::Tampered,
+        VaultError::Coder(
+            CoderError::NotAsLogged(_) | CoderError::NotTheirs(_) | CoderError::NoQuorum(_),
+        ) => Exit::Tampered,
         VaultError::Coder(_) => Exit::Failed,
         VaultError::Name(_)
         | VaultError::Exists(_)

@@ -1133,8 +1133,9 @@ impl Organisation {
         claims.take(claim(operator, &key, &operator_notice(ceremony, target, notice), signature))
     }
 
-    /// Codes come of a released seed alone, while the ceremony is open, and reach
-    /// no further than its window and the codes that are good at its end.
+    /// Codes come of a released seed alone, while the ceremony is open and the admission
+    /// stands, and reach no further than its window and the codes that are good at its
+    /// end.
     fn code_given(
         &mut self,
         ceremony: &Hash,
@@ -1163,6 +1164,7 @@ impl Organisation {
         {
             return Err(wrong);
         }
+        check_admitted(found, self.group(&version.sealing.group, version.sealing.epoch)?)?;
         self.open_ceremony(ceremony, "code-given")?.codes += codes;
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::people::check_card;
 use super::seal::{dealing_record, sealed_record, there};
 use super::witness::{Nobody, Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError, commit};
+use crate::ceremony::coder::{self, CoderError};
 use crate::ceremony::custodian::{FROM_GATE, TO_GATE};
 use crate::ceremony::judge::{self, NotCounted, QuorumAccepted};
 use crate::event::{Actor, Ending, Event, Hash, SaltedText, Signed};
@@ -257,6 +258,10 @@ impl Vault {
         let released = found.released.contains(&target);
         let quorum =
             judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
+        if recipient == Recipient::Gate {
+            // Before the entry: nothing is released by what was altered beside the log.
+            self.contributions_as_logged(log, ceremony, target)?;
+        }
         let committed = if released {
             commit::committed_before(log)
         } else {
@@ -324,6 +329,27 @@ impl Vault {
             let bytes = self.record(&log.state.id, &contribution_record(ceremony, who))?;
             Contribution::decode(&bytes)
                 .map_err(|_| VaultError::RecordGone(contribution_record(ceremony, who)))
+        };
+        accepted.iter().map(contribution).collect()
+    }
+
+    /// The same where the gate itself opens them. Whose share is bad it says by its
+    /// own word, so each must be what the log accepted, whoever can write the records.
+    pub(super) fn contributions_as_logged(
+        &self,
+        log: &Log,
+        ceremony: &Hash,
+        target: u64,
+    ) -> Result<Vec<Contribution>, VaultError> {
+        let found = self.known(log, ceremony)?;
+        let accepted = judge::contributors(&found, target);
+        // One for each name, and in that name: nobody comes twice.
+        let contribution = |who: &Pseudonym| {
+            let bytes = self.record(&log.state.id, &contribution_record(ceremony, who))?;
+            let contribution =
+                Contribution::decode(&bytes).map_err(|_| CoderError::NotTheirs(who.clone()))?;
+            coder::check_contribution(&log.state, &found, who, &contribution)?;
+            Ok(contribution)
         };
         accepted.iter().map(contribution).collect()
     }
@@ -462,7 +488,7 @@ fn opening_events(request: &Request, gate_key: Bytes<32>, signature: Bytes<64>) 
     std::iter::once(opening).chain(targeted).map(|event| (actor.clone(), event)).collect()
 }
 
-fn ending(how: Ending) -> &'static str {
+pub(super) fn ending(how: Ending) -> &'static str {
     match how {
         Ending::Closed => "it was closed",
         Ending::Aborted => "it was aborted",

@@ -1,6 +1,7 @@
 //! Codes of a sealed authenticator: the gate itself is the recipient, makes the
 //! codes that were asked for, and forgets the seed.
 
+use super::ceremony::ending;
 use super::seal::{dealing_record, sealed_record};
 use super::witness::{Witnessed, Witnesses};
 use super::{Committed, Log, Records, Vault, VaultError};
@@ -11,6 +12,7 @@ use crate::message::{Notice, operator_notice};
 use crate::name::{Pseudonym, Recipient};
 use crate::pvss;
 use crate::seal::sign::SigningKey;
+use crate::state::Standing;
 use crate::time::Time;
 use rand_core::CryptoRng;
 
@@ -27,8 +29,9 @@ impl Vault {
     /// Gives codes of a target whose quorum is complete: `released` first, durable
     /// and witnessed as any release; then the seed is put together, bad shares are
     /// entered by the host's own word, and `code-given` is durable before a code
-    /// leaves this function. The seed never does. Which code is the present one is
-    /// asked of `clock` last, after everything that may wait.
+    /// leaves this function. The seed never does. An admission that was taken back
+    /// since stops it even then. Which code is the present one is asked of `clock`
+    /// last, after everything that may wait.
     pub fn give_codes(
         &mut self,
         log: &mut Log,
@@ -42,6 +45,9 @@ impl Vault {
         let (quorum, committed, witnessed) = self.at_present(log, now, |vault, log, now| {
             vault.on_record(log, (ceremony, target), now, witnesses, Recipient::Gate)
         })?;
+        // Witnesses may have taken their time; what was entered meanwhile counts.
+        self.catch_up(log, clock())?;
+        self.check_still_admitted(log, &quorum)?;
         let (seed, bad) = match self.open_seed(log, &quorum, &committed, &witnessed, rng)? {
             Put::Together(seed, bad) => (seed, bad),
             Put::TooFew(bad) => {
@@ -58,6 +64,24 @@ impl Vault {
         let given = Event::CodeGiven { ceremony, target, codes: count, until, shown };
         self.commit_host(log, now, vec![given], Records::default())?;
         Ok(Given::Codes(codes, bad))
+    }
+
+    /// Refuses where the ceremony ended, or the operator's admission was taken back,
+    /// since the quorum was found.
+    fn check_still_admitted(&self, log: &Log, quorum: &QuorumAccepted) -> Result<(), VaultError> {
+        let found = self.known(log, quorum.ceremony())?;
+        if let Standing::Ended(how) = found.standing {
+            return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        let state = &log.state;
+        let sealing = state.versions.get(quorum.credential()).map(|version| &version.sealing);
+        let group = sealing.and_then(|sealing| state.groups.get(&sealing.group));
+        let group = group.ok_or_else(|| VaultError::RecordGone(sealed_record(quorum.credential())))?;
+        if found.still_admitted(group) {
+            return Ok(());
+        }
+        let (operator, group) = (found.operator.to_string(), format!("{}/{}", state.slug, group.slug));
+        Err(VaultError::NotAdmitted { operator, group })
     }
 
     /// Puts the seed together in this process. Needs what giving an ingredient out
@@ -90,7 +114,7 @@ impl Vault {
             keys: &state.group_keys(group)?,
             dealing: &self.record(&state.id, &dealing_record(&sealing.dealing))?,
             sealed: &self.record(&state.id, &sealed_record(cred))?,
-            contributions: &self.contributions(log, ceremony, target)?,
+            contributions: &self.contributions_as_logged(log, ceremony, target)?,
         };
         Ok(coder::open(&held, &self.gate_secret(log, ceremony)?, &ingredient)?)
     }

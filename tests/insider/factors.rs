@@ -1,13 +1,15 @@
 //! Whoever wants an authenticator's seed, or password and codes together.
 
 use crate::support::{World, slug, targeted};
-use warifu::ceremony::coder::CoderError;
+use warifu::ceremony::coder::{self, CoderError};
 use warifu::ceremony::custodian::ReviewError;
 use warifu::ceremony::recipient::FinishError;
+use warifu::cli::CliError;
 use warifu::event::{Actor, Binding, Event, GroupStatement, Hash, Made, Mode, Purpose, Scope, Shown};
 use warifu::hex::Bytes;
-use warifu::message::{Contribution, Notice, operator_notice};
+use warifu::message::{Contribution, Message, Notice, operator_notice};
 use warifu::name::{Factor, Pseudonym};
+use warifu::pvss::{self, QuorumError};
 use warifu::seal::contents::{Contents, RecoveryCodes, Sealable};
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::mfa::MfaSeed;
@@ -15,13 +17,14 @@ use warifu::seal::record::RecordError;
 use warifu::seal::sign::SigningKey;
 use warifu::secret::SecretBytes;
 use warifu::state::Invalid;
+use warifu::store::Store;
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
 use warifu::vault::ceremony::Ask;
 use warifu::vault::code::Given;
 use warifu::vault::seal::Provenance;
 use warifu::vault::witness::Nobody;
-use warifu::vault::{VaultError, group};
+use warifu::vault::{Vault, VaultError, group};
 
 /// RFC 6238's, "12345678901234567890".
 const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -291,6 +294,59 @@ fn a_host_cannot_enter_codes_that_no_quorum_or_no_window_allows() {
     assert_eq!(world.forge(Actor::Host, good()).err(), wrong, "in an ended ceremony");
 }
 
+#[test]
+fn a_revocation_between_release_and_code_gives_none() {
+    // The clock is asked at the beginning, after the witnesses, before bad shares are
+    // entered, and for the codes: somebody else's process takes the admission back
+    // just before one of these.
+    for asked in 2..=4 {
+        let mut world = world();
+        let ceremony = ask(&mut world, Purpose::Code, Factor::Mfa).unwrap();
+        contribute(&mut world, &ceremony, &[2, 3]);
+        let (now, second) = (world.now, world.log.state.group_by_slug(&slug("second")).unwrap().clone());
+        let of_second = |(_, admitted): &(&Hash, &warifu::event::Admission)| admitted.group == second.group;
+        let admission = *world.log.state.admissions.iter().find(of_second).unwrap().0;
+        let (dir, card) = (world.vault.dir().to_owned(), &world.custodians[4].card);
+        let calls = std::cell::Cell::new(0);
+        let clock = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == asked {
+                let mut elsewhere = Vault::open(&dir, &mut || None).unwrap();
+                let mut log = elsewhere.log(&slug("acme")).unwrap();
+                elsewhere.revoke_admission(&mut log, admission, card, now).unwrap();
+            }
+            now
+        };
+        let of = (&ceremony, 0);
+        let given = world.vault.give_codes(
+            &mut world.log,
+            of,
+            (2, Shown::Screen),
+            &clock,
+            &mut world.rng,
+            &mut Nobody,
+        );
+        let refused = given.err().unwrap();
+        // Before the seed is put together, or, at the latest, by the log itself.
+        match asked {
+            2 => assert!(matches!(refused, VaultError::NotAdmitted { .. }), "{refused}"),
+            _ => {
+                let by_the_log = matches!(refused, VaultError::Invalid(Invalid::NotAdmitted { .. }));
+                assert!(by_the_log, "{asked}: {refused}");
+            }
+        }
+        world.vault.catch_up(&mut world.log, now).unwrap();
+        let found = &world.log.state.ceremonies[&ceremony];
+        assert!(found.released.contains(&0), "it was released before");
+        assert_eq!(found.codes, 0, "{asked}");
+        // Nor does a hostile host enter it, or an honest one try again.
+        let until = now + Span::seconds(60);
+        let given = Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown: Shown::Screen };
+        assert!(matches!(world.forge(Actor::Host, given).err(), Some(Invalid::NotAdmitted { .. })));
+        assert!(give(&mut world, &ceremony, 0, 2).is_err());
+    }
+}
+
 /// A contribution with a share whose proof is wrong, well signed.
 fn with_a_bad_share(world: &mut World, ceremony: &Hash, who: usize) -> Contribution {
     let review = world.review(&world.package(ceremony), who).unwrap();
@@ -317,6 +373,114 @@ fn a_bad_share_of_a_seed_is_set_aside_by_the_host_and_replaced() {
     world.contribute(&ceremony, 4);
     let (given, named) = codes(give(&mut world, &ceremony, 0, 2).unwrap());
     assert_eq!((given.len(), named), (2, Vec::new()));
+}
+
+fn held_record(ceremony: &Hash, who: &Pseudonym) -> String {
+    format!("contribution/{ceremony}/{who}")
+}
+
+/// Whoever can write the database, and has no key, puts this there; codes are asked
+/// for, and nothing comes of it but an error that names no culprit.
+fn refused_as_not_theirs(world: &mut World, ceremony: &Hash, who: &Pseudonym, put: Vec<u8>, what: &str) {
+    world.force(Vec::new(), vec![(held_record(ceremony, who), put)]);
+    let (size, lines) = (world.log.state.size, world.lines());
+    let error = give(world, ceremony, 0, 2).err().unwrap();
+    assert!(
+        matches!(&error, VaultError::Coder(CoderError::NotTheirs(named)) if named == who),
+        "{what}: {error}"
+    );
+    let error = CliError::from(error);
+    assert_eq!(error.exit() as u8, 6, "{what}");
+    assert!(error.remedy().contains("Do not blame the custodian"), "{what}");
+    let kept = world.vault.store().size(&world.log.state.id).unwrap();
+    assert_eq!((world.log.state.size, kept, world.lines()), (size, size, lines), "{what}: an entry was made");
+    assert!(world.log.state.ceremonies[ceremony].rejected.is_empty(), "{what}: somebody is blamed");
+}
+
+#[test]
+fn a_contribution_altered_in_the_database_blames_nobody() {
+    let mut world = world();
+    let ceremony = ask(&mut world, Purpose::Code, Factor::Mfa).unwrap();
+    contribute(&mut world, &ceremony, &[2, 3, 4]);
+    let innocent = world.custodians[3].name();
+    let name = held_record(&ceremony, &innocent);
+    let put = world.vault.record(&world.log.state.id, &name).unwrap();
+    let with = |change: fn(&mut Contribution)| {
+        let mut altered = Contribution::decode(&put).unwrap();
+        change(&mut altered);
+        altered.encode()
+    };
+    // Well signed by the same custodian, for the same ceremony, and never accepted.
+    let unjudged = world.answer(&ceremony, 3, world.now).encode();
+    let planted = [
+        ("a ciphertext", with(|c| c.ciphertexts[0].0[40] ^= 1)),
+        ("a share's hash", with(|c| c.shares[0].0[0] ^= 1)),
+        ("the signature", with(|c| c.signature.0[0] ^= 1)),
+        ("no target", with(|c| c.targets.clear())),
+        ("another answer", unjudged),
+        ("no contribution", b"{}".to_vec()),
+    ];
+    for (what, bytes) in &planted {
+        refused_as_not_theirs(&mut world, &ceremony, &innocent, bytes.clone(), what);
+        assert!(world.log.state.ceremonies[&ceremony].released.is_empty(), "{what}");
+    }
+    world.force(Vec::new(), vec![(name.clone(), put.clone())]);
+    let (given, bad) = codes(give(&mut world, &ceremony, 0, 2).unwrap());
+    assert_eq!((given.len(), bad), (2, Vec::new()));
+    // Nor after the release, when codes are asked for again.
+    for (what, bytes) in &planted {
+        refused_as_not_theirs(&mut world, &ceremony, &innocent, bytes.clone(), what);
+    }
+}
+
+#[test]
+fn a_twin_contribution_is_an_error_and_no_endless_wait() {
+    let mut world = world();
+    let ceremony = ask(&mut world, Purpose::Code, Factor::Mfa).unwrap();
+    contribute(&mut world, &ceremony, &[2, 3]);
+    let [one, other] = [2, 3].map(|who| world.custodians[who].name());
+    let read = |world: &World, who: &Pseudonym| {
+        world.vault.record(&world.log.state.id, &held_record(&ceremony, who)).unwrap()
+    };
+    let (ones, others) = (read(&world, &one), read(&world, &other));
+    refused_as_not_theirs(&mut world, &ceremony, &other, ones.clone(), "a twin");
+    world.force(Vec::new(), vec![(held_record(&ceremony, &other), others)]);
+    // However it came to them: shares that are too few with nobody to blame are never
+    // a call for another custodian.
+    let one = Contribution::decode(&ones).unwrap();
+    let twice = open(&mut world, &ceremony, &[one.clone(), one.clone()]);
+    assert!(matches!(twice, CoderError::NoQuorum(QuorumError::Repeated { .. })), "{twice}");
+    let alone = open(&mut world, &ceremony, &[one]);
+    assert_eq!(alone, CoderError::NoQuorum(QuorumError::TooFew { missing: 1, threshold: 2 }));
+    give(&mut world, &ceremony, 0, 2).unwrap();
+}
+
+/// What the gate says to these contributions.
+fn open(world: &mut World, ceremony: &Hash, contributions: &[Contribution]) -> CoderError {
+    let seed = credential(world, Factor::Mfa);
+    let (state, gate) = (&world.log.state, world.vault.gate());
+    let sealing = state.sealing(&seed).unwrap();
+    let group = &state.groups[&sealing.group];
+    let given = gate.key(&state.id, 1).unwrap().ingredient(&seed, &sealing.origin, ceremony, &mut world.rng);
+    let gamma = state.gate_epoch(1).unwrap().gamma;
+    let ingredient =
+        pvss::verify_ingredient(given.proof.expose(), &gamma, &seed, &sealing.origin, ceremony).unwrap();
+    let record = |name: String| world.vault.record(&state.id, &name).unwrap();
+    let kept = record(format!("ceremony-key/{ceremony}"));
+    let at_rest = gate.ceremony_key(&state.id, 1).unwrap();
+    let key = warifu::seal::aead::open_at_rest(&at_rest, ceremony.as_ref(), &kept).unwrap();
+    let key = HpkeSecret::from_key(warifu::secret::SecretKey::from_slice(key.expose()).unwrap());
+    let held = coder::Held {
+        ceremony,
+        target: 0,
+        sealing: &sealing,
+        group,
+        keys: &state.group_keys(group).unwrap(),
+        dealing: &record(warifu::vault::seal::dealing_record(&sealing.dealing)),
+        sealed: &record(format!("sealed/{seed}")),
+        contributions,
+    };
+    coder::open(&held, &key, &ingredient).err().unwrap()
 }
 
 #[test]
