@@ -1,3 +1,5 @@
+mod attacks;
+
 use super::*;
 use crate::event::{Ending, Event, MAX_ROOT_FINDINGS, Made, Mode, Opening, Purpose, Sealing, Shown};
 use crate::name::{Factor, GroupId, ProjectId, Provider};
@@ -253,11 +255,13 @@ fn ceremonies_without_a_use_are_told_if_the_records_are_of_their_time() {
 #[test]
 fn copies_count_once_whatever_their_order() {
     let history = history(&log());
-    let (early, late) = (sign_in(1, 115), sign_in(1, 300));
-    for events in [[early.clone(), late.clone()], [late, early]] {
+    let (one, other) = (sign_in(1, 115), RootEvent { agent: "Lynx".into(), ..sign_in(1, 115) });
+    for events in [[one.clone(), other.clone()], [other.clone(), one]] {
         let gathered = gather(&history, events);
-        assert_eq!((gathered.uses.len(), gathered.copies), (1, 1));
-        assert_eq!(of_cloudtrail(&history, &gathered, rules(10_000)).judged[0].fact.verdict, EXPLAINED);
+        assert_eq!((gathered.uses.len(), gathered.copies, gathered.disagreeing), (1, 1, 0));
+        let outcome = of_cloudtrail(&history, &gathered, rules(10_000));
+        assert_eq!(outcome.judged[0].fact.verdict, EXPLAINED);
+        assert_eq!(outcome.judged[0].record.as_ref(), Some(&other));
     }
 }
 

@@ -1,0 +1,54 @@
+//! What somebody might do so that a use is not told: add files to the folder, keep
+//! an old session, hold a ceremony for something else.
+
+use super::*;
+use crate::event::RootFinding;
+
+#[test]
+fn a_record_with_a_used_id_and_other_contents_hides_nothing() {
+    let mut log = log();
+    let mut second = log[0].1.clone();
+    if let Event::AccountCreated { account, external_id, .. } = &mut second {
+        (*account, *external_id) = (AccountId(Bytes([8; 32])), "999900001111".to_owned());
+    }
+    log.push((at(121), second));
+    let real = sign_in(1, 300);
+    let elsewhere =
+        |number: &str| RootEvent { account: AccountNumber::parse(number).unwrap(), ..real.clone() };
+    let forgeries = [
+        sign_in(1, 115),
+        sign_in(1, 30),
+        elsewhere("999900001111"),
+        elsewhere("555566667777"),
+        RootEvent { failed: true, ..real.clone() },
+        RootEvent { session: Some(at(115)), what: RootUse::Called, ..real.clone() },
+        RootEvent { name: "GetUser".into(), ..real.clone() },
+    ];
+    for forged in forgeries {
+        for files in [[real.clone(), forged.clone()], [forged.clone(), real.clone()]] {
+            // Of one run.
+            let history = history(&log);
+            let gathered = gather(&history, files.clone());
+            assert_eq!((gathered.copies, gathered.disagreeing), (0, 1), "{forged:?}");
+            let outcome = of_cloudtrail(&history, &gathered, rules(10_000));
+            let is_real = |one: &Judged| one.record.as_ref() == Some(&real);
+            let alarm = outcome.judged.iter().find(|one| is_real(one)).unwrap();
+            assert_eq!(alarm.fact.verdict, Verdict::Unexplained, "{forged:?}");
+            // Of several: in one order the real one is too fresh at first.
+            let (mut log, mut history) = (log.clone(), super::history(&log));
+            let [first, later] = files;
+            let run = |history: &mut History, log: &mut Vec<_>, event: &RootEvent, now| {
+                let outcome = of_cloudtrail(history, &gather(history, [event.clone()]), rules(now));
+                enter(log, history, &outcome, now)
+            };
+            let before = run(&mut history, &mut log, &first, 301);
+            let after = run(&mut history, &mut log, &later, 10_000);
+            let findings: Vec<_> = before.iter().chain(&after).flat_map(|entry| &entry.findings).collect();
+            let found = |one: &&&RootFinding| {
+                (one.account, one.at, one.what) == (account(), Some(real.time), real.what)
+            };
+            assert!(findings.iter().any(|one| found(&one)), "{forged:?}: {findings:?}");
+            assert!(run(&mut history, &mut log, &later, 10_001).is_empty(), "{forged:?}");
+        }
+    }
+}
