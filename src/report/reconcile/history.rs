@@ -161,7 +161,8 @@ impl History {
         match by {
             by if failed && attempt => Verdict::Failed(by),
             Some(by) => Verdict::Explained(by),
-            None if self.is_before(account, session.unwrap_or(at)) => Verdict::Before,
+            // By its own time: a session from before excuses nothing that it does after.
+            None if self.is_before(account, at) => Verdict::Before,
             None if rules.now - at < DELIVERY => Verdict::Pending,
             None => Verdict::Unexplained,
         }

@@ -52,3 +52,18 @@ fn a_record_with_a_used_id_and_other_contents_hides_nothing() {
         }
     }
 }
+
+#[test]
+fn a_session_from_before_the_sealing_excuses_nothing_after_it() {
+    let log = log();
+    let done = |begun: i64, minute, what| RootEvent { session: Some(at(begun)), ..event(1, minute, what) };
+    for what in [RootUse::Called, RootUse::AccessKeyCreated, RootUse::MfaDeactivated, RootUse::RootAssumed] {
+        assert_eq!(verdict(&log, done(50, 59, what), 10_000), Verdict::Before, "{what:?}");
+        for minute in [60, 61, 95, 400] {
+            let verdict = verdict(&log, done(50, minute, what), 10_000);
+            assert_eq!(verdict, Verdict::Unexplained, "{what:?} at {minute}");
+        }
+        assert_eq!(verdict(&log, done(50, 115, what), 10_000), EXPLAINED, "by its own time");
+        assert_eq!(verdict(&log, done(50, 70, what), 80), Verdict::Pending, "{what:?}");
+    }
+}
