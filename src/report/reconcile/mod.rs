@@ -44,7 +44,7 @@ pub struct Rules {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// A ceremony that released a version of the account.
+    /// A ceremony that released the account's password, or what is used with it.
     Ceremony(Hash),
     /// The version was shown to somebody when it was sealed, to be installed.
     Sealing(u64),

@@ -17,10 +17,15 @@ fn account() -> AccountId {
 }
 
 fn sealed(version: u64, shown: Shown) -> Event {
+    sealed_factor(Factor::Password, version, shown)
+}
+
+/// Its credential is its version, repeated.
+fn sealed_factor(factor: Factor, version: u64, shown: Shown) -> Event {
     Event::Sealed(Sealing {
         credential: Bytes([u8::try_from(version).unwrap(); 64]),
         account: account(),
-        factor: Factor::Password,
+        factor,
         version,
         group: GroupId(Bytes([2; 32])),
         epoch: 1,

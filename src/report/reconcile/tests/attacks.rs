@@ -67,3 +67,37 @@ fn a_session_from_before_the_sealing_excuses_nothing_after_it() {
         assert_eq!(verdict(&log, done(50, 70, what), 80), Verdict::Pending, "{what:?}");
     }
 }
+
+#[test]
+fn opening_a_note_explains_no_sign_in() {
+    for factor in Factor::ALL {
+        let lets_in = [Factor::Password, Factor::Mfa, Factor::RecoveryCodes].contains(&factor);
+        // In place of the ceremony's password.
+        let mut other = log();
+        other.insert(2, (at(70), sealed_factor(factor, 2, Shown::Nobody)));
+        other[4].1 = released(CEREMONY, 2);
+        let expected = if lets_in { EXPLAINED } else { Verdict::Unexplained };
+        assert_eq!(verdict(&other, sign_in(1, 115), 10_000), expected, "{factor:?}");
+        let history = history(&other);
+        let outcome = of_cloudtrail(&history, &gather(&history, []), rules(10_000));
+        let waited_for = factor == Factor::Password;
+        assert_eq!(
+            outcome.unused.len(),
+            usize::from(waited_for),
+            "{factor:?}: nobody signs in with it alone"
+        );
+        let outcome = of_cloudtrail(&history, &gather(&history, []), rules(150));
+        assert_eq!(outcome.awaited.len(), usize::from(waited_for), "{factor:?}");
+        // Shown to somebody when it was sealed.
+        let mut shown = log();
+        shown.push((at(500), sealed_factor(factor, 2, Shown::Screen)));
+        let expected = if lets_in { Verdict::Explained(By::Sealing(2)) } else { Verdict::Unexplained };
+        assert_eq!(verdict(&shown, sign_in(1, 505), 10_000), expected, "{factor:?}");
+        // Sealed before the password.
+        let mut early = log();
+        early.insert(1, (at(20), sealed_factor(factor, 2, Shown::Nobody)));
+        let expected = if factor == Factor::Password { Verdict::Unexplained } else { Verdict::Before };
+        assert_eq!(verdict(&early, sign_in(1, 40), 10_000), expected, "{factor:?}");
+        assert_eq!(verdict(&early, sign_in(1, 70), 10_000), Verdict::Unexplained, "{factor:?}");
+    }
+}
