@@ -53,6 +53,8 @@ pub mod label {
         DESTRUCTION = "destruction";
         /// A fact of a provider's report that has no id of its own.
         ROOT_FACT = "root-fact";
+        /// A use of a root user, as one record of a provider's tells it.
+        ROOT_USE = "root-use";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
         /// Gate: `γ` of an organisation and epoch.

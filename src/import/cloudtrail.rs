@@ -36,7 +36,8 @@ const MAX_HEARD: usize = 100_000;
 /// untrusted: whoever calls chooses the user agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RootEvent {
-    /// Hash of the event's id: what a second copy has too.
+    /// Hash of the event's id: what a second copy has too, but whoever writes a
+    /// file can give a record any id.
     pub id: Bytes<32>,
     /// The provider's id of the account whose root user it is: 12 digits.
     pub account: AccountNumber,

@@ -114,8 +114,8 @@ impl Told<'_> {
         }
     }
 
-    /// Ceremonies without a use, and accounts that are not here: each in a line,
-    /// and whether somebody should look at it.
+    /// Ceremonies without a use, records that disagree, and accounts that are not
+    /// here: each in a line.
     fn remarks(&self) -> Vec<String> {
         let one = |unused: &Unused, what: &str| {
             let (ceremony, address) = (unused.ceremony.short(), self.address(&unused.account));
@@ -126,6 +126,11 @@ impl Told<'_> {
         };
         let mut remarks: Vec<_> = self.outcome.unused.iter().map(|u| one(u, "No use came")).collect();
         remarks.extend(self.outcome.awaited.iter().map(|u| one(u, "A use may still come")));
+        let disagreeing = self.read.gathered.map_or(0, |gathered| gathered.disagreeing);
+        if disagreeing > 0 {
+            let uses = number(disagreeing, "use");
+            remarks.push(format!("Same id, other contents: {uses}. Each record is judged by itself."));
+        }
         for (account, unknown) in self.read.gathered.iter().flat_map(|gathered| &gathered.unknown) {
             let (uses, (from, to)) = (number(unknown.uses, "use"), unknown.period);
             remarks.push(format!(
@@ -255,6 +260,7 @@ impl Told<'_> {
         json!({
             "organisation": self.organisation, "source": self.outcome.source, "files": self.read.files,
             "records": gathered.map(|g| g.records), "copies": gathered.map(|g| g.copies),
+            "disagreeing": gathered.map(|g| g.disagreeing),
             "from": period.map(|_| from), "to": period.map(|_| to),
             "grace": self.outcome.rules.grace.0 / 1000,
             "counts": self.counts().into_iter().map(|(what, count)| (what.to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),

@@ -36,7 +36,7 @@ pub struct Facts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
-    /// Hash of the provider's id of the event.
+    /// Hash of the provider's id of the event and of what the record says of it.
     pub id: Bytes<32>,
     /// Whose root user.
     pub account: AccountId,

@@ -5,15 +5,25 @@ use super::{By, DELIVERY, Fact, Facts, Rules, SESSION, SKEW, Unused, Verdict};
 use crate::event::{Event, Hash, Period, RootRecords, RootUse, Shown};
 use crate::hex::Bytes;
 use crate::import::cloudtrail::AccountNumber;
-use crate::name::{AccountId, Provider};
+use crate::name::{AccountId, Factor, Provider};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When somebody had an account's password.
+/// When somebody had what a sign-in takes.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     by: By,
     from: Time,
+    factor: Factor,
+}
+
+/// Whether a sign-in takes it. A note of where a device lies, or a file, lets nobody
+/// in: to have opened it explains nothing.
+fn lets_in(factor: Factor) -> bool {
+    match factor {
+        Factor::Password | Factor::Mfa | Factor::RecoveryCodes => true,
+        Factor::File | Factor::Device => false,
+    }
 }
 
 /// When a ceremony was open.
@@ -35,7 +45,7 @@ impl Open {
 pub struct History {
     accounts: BTreeMap<AccountNumber, AccountId>,
     numbers: BTreeMap<AccountId, AccountNumber>,
-    versions: BTreeMap<Hash, AccountId>,
+    versions: BTreeMap<Hash, (AccountId, Factor)>,
     /// When an account's first password was sealed.
     sealed: BTreeMap<AccountId, Time>,
     /// In the order of their beginnings, which is the log's.
@@ -59,20 +69,21 @@ impl History {
                 }
             }
             Event::Sealed(sealing) => {
-                self.versions.insert(sealing.credential, sealing.account);
-                self.sealed.entry(sealing.account).or_insert(time);
+                let (account, factor) = (sealing.account, sealing.factor);
+                self.versions.insert(sealing.credential, (account, factor));
+                if factor == Factor::Password {
+                    self.sealed.entry(account).or_insert(time);
+                }
                 if sealing.shown != Shown::Nobody {
-                    let window = Window { by: By::Sealing(sealing.version), from: time };
-                    self.windows.entry(sealing.account).or_default().push(window);
+                    self.begin(account, Window { by: By::Sealing(sealing.version), from: time, factor });
                 }
             }
             Event::Opened(opening) => {
                 self.ceremonies.insert(opening.ceremony, Open { expires: opening.expires, ended: None });
             }
             Event::Released { ceremony, credential, .. } => {
-                if let Some(account) = self.versions.get(credential) {
-                    let window = Window { by: By::Ceremony(*ceremony), from: time };
-                    self.windows.entry(*account).or_default().push(window);
+                if let Some((account, factor)) = self.versions.get(credential).copied() {
+                    self.begin(account, Window { by: By::Ceremony(*ceremony), from: time, factor });
                 }
             }
             Event::Ended { ceremony, .. } => {
@@ -85,6 +96,12 @@ impl History {
                 self.periods.extend(found.period.filter(|_| found.source == RootRecords::Cloudtrail));
             }
             _ => {}
+        }
+    }
+
+    fn begin(&mut self, account: AccountId, window: Window) {
+        if lets_in(window.factor) {
+            self.windows.entry(account).or_default().push(window);
         }
     }
 
@@ -161,7 +178,8 @@ impl History {
         match by {
             by if failed && attempt => Verdict::Failed(by),
             Some(by) => Verdict::Explained(by),
-            None if self.is_before(account, session.unwrap_or(at)) => Verdict::Before,
+            // By its own time: a session from before excuses nothing that it does after.
+            None if self.is_before(account, at) => Verdict::Before,
             None if rules.now - at < DELIVERY => Verdict::Pending,
             None => Verdict::Unexplained,
         }
@@ -185,8 +203,9 @@ impl History {
         self.sealed.get(account).is_none_or(|sealed| at < *sealed)
     }
 
-    /// Ceremonies of which the records, that are of a period, have no use: those
-    /// where one would be among them, and those where one may still come.
+    /// Ceremonies that released a password and of which the records, that are of a
+    /// period, have no use: those where one would be among them, and those where one
+    /// may still come.
     pub(super) fn without_use(
         &self,
         used: &BTreeSet<(Hash, AccountId)>,
@@ -198,7 +217,7 @@ impl History {
             if !self.numbers.contains_key(account) {
                 continue;
             }
-            for window in windows {
+            for window in windows.iter().filter(|window| window.factor == Factor::Password) {
                 let By::Ceremony(ceremony) = window.by else { continue };
                 let found = (ceremony, *account);
                 if used.contains(&found) || self.used.contains(&found) {

@@ -44,7 +44,7 @@ pub struct Rules {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
-    /// A ceremony that released a version of the account.
+    /// A ceremony that released the account's password, or what is used with it.
     Ceremony(Hash),
     /// The version was shown to somebody when it was sealed, to be installed.
     Sealing(u64),
@@ -122,14 +122,19 @@ pub struct Unknown {
 /// What was read, gathered from any number of files.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// Uses of accounts of this log, by id: a second copy is the same.
+    /// Uses of accounts of this log, by what [`use_id`] makes of them: a second
+    /// copy is the same.
     pub uses: BTreeMap<Bytes<32>, (AccountId, RootEvent)>,
     /// Uses of other accounts.
     pub unknown: BTreeMap<AccountNumber, Unknown>,
-    /// Ids of those.
+    /// What [`use_id`] makes of those.
     pub unknown_ids: BTreeSet<Bytes<32>>,
+    /// The provider's ids of all of them.
+    pub ids: BTreeSet<Bytes<32>>,
     /// Copies of what was there already.
     pub copies: u64,
+    /// Uses with the provider's id of another, and other contents.
+    pub disagreeing: u64,
     /// Records that were read.
     pub records: u64,
     /// Records that could not be.
@@ -141,29 +146,48 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Takes a use in.
+    /// Takes a use in. A record is a copy of another only if it agrees with it in
+    /// all that is judged: with its id alone one could hide the other.
     pub fn take(&mut self, history: &History, event: RootEvent) {
-        if let Some(account) = history.account(&event.account) {
-            match self.uses.get_mut(&event.id) {
-                None => drop(self.uses.insert(event.id, (account, event))),
-                Some((_, first)) => {
-                    self.copies += 1;
-                    // Whatever the order of the files, the outcome is the same.
-                    if event.time < first.time {
-                        *first = event;
-                    }
-                }
+        let id = use_id(&event);
+        if self.uses.contains_key(&id) || self.unknown_ids.contains(&id) {
+            self.copies += 1;
+            // Whatever the order of the files, the same one is told.
+            let told = |one: &RootEvent| (one.mfa, one.from.clone(), one.agent.clone());
+            if let Some((_, first)) = self.uses.get_mut(&id).filter(|(_, first)| told(&event) < told(first)) {
+                *first = event;
             }
-        } else if self.unknown_ids.insert(event.id) {
+            return;
+        }
+        if !self.ids.insert(event.id) {
+            self.disagreeing += 1;
+        }
+        if let Some(account) = history.account(&event.account) {
+            self.uses.insert(id, (account, event));
+        } else {
+            self.unknown_ids.insert(id);
             let time = event.time;
             let unknown =
                 self.unknown.entry(event.account).or_insert(Unknown { uses: 0, period: (time, time) });
             let (from, to) = unknown.period;
             *unknown = Unknown { uses: unknown.uses + 1, period: (from.min(time), to.max(time)) };
-        } else {
-            self.copies += 1;
         }
     }
+}
+
+/// What two records of one use have in common: the provider's id, and all that a
+/// use is judged and told by. Where it came from is not in it: whoever has the rest
+/// could try addresses until the hash fits.
+fn use_id(event: &RootEvent) -> Bytes<32> {
+    let session = event.session.map(|begun| begun.to_string()).unwrap_or_default();
+    let named = Transcript::new(label::ROOT_USE).part(event.id).part(event.account.to_string());
+    let done = named.int(event.time.hashed()).part(event.what.as_str()).part(event.name.as_bytes());
+    first_half(done.int(event.failed.into()).part(session).finish())
+}
+
+/// A fact's id is half a hash.
+fn first_half(hash: [u8; 64]) -> Bytes<32> {
+    Bytes(*hash.first_chunk().expect("a hash has 64 bytes"))
 }
 
 /// How everything was judged.
@@ -207,12 +231,12 @@ impl Outcome {
 pub fn of_cloudtrail(history: &History, gathered: &Gathered, rules: Rules) -> Outcome {
     let mut judged: Vec<_> = gathered
         .uses
-        .values()
-        .map(|(account, event)| {
+        .iter()
+        .map(|(id, (account, event))| {
             let verdict =
                 history.judge(account, event.time, event.session, (event.what, event.failed), rules);
-            let (id, at, session, what) = (event.id, Some(event.time), event.session, event.what);
-            let fact = Fact { id, account: *account, at, session, what, verdict };
+            let (at, session, what) = (Some(event.time), event.session, event.what);
+            let fact = Fact { id: *id, account: *account, at, session, what, verdict };
             Judged { entered: history.says(&fact), fact, record: Some(event.clone()) }
         })
         .collect();
@@ -271,8 +295,7 @@ pub fn of_credential_reports(history: &History, rows: &[(AccountId, RootRow)], r
 /// A fact that has no id of the provider's: the same one has the same id.
 fn fact(history: &History, account: &AccountId, at: Option<Time>, what: RootUse, verdict: Verdict) -> Judged {
     let named = Transcript::new(label::ROOT_FACT).part(account).part(what.as_str());
-    let hash = named.int(at.map_or(0, Time::hashed)).finish();
-    let id = Bytes(*hash.first_chunk().expect("a hash has 64 bytes"));
+    let id = first_half(named.int(at.map_or(0, Time::hashed)).finish());
     let fact = Fact { id, account: *account, at, session: None, what, verdict };
     Judged { entered: history.says(&fact), fact, record: None }
 }

@@ -1,3 +1,5 @@
+mod attacks;
+
 use super::*;
 use crate::event::{Ending, Event, MAX_ROOT_FINDINGS, Made, Mode, Opening, Purpose, Sealing, Shown};
 use crate::name::{Factor, GroupId, ProjectId, Provider};
@@ -15,10 +17,15 @@ fn account() -> AccountId {
 }
 
 fn sealed(version: u64, shown: Shown) -> Event {
+    sealed_factor(Factor::Password, version, shown)
+}
+
+/// Its credential is its version, repeated.
+fn sealed_factor(factor: Factor, version: u64, shown: Shown) -> Event {
     Event::Sealed(Sealing {
         credential: Bytes([u8::try_from(version).unwrap(); 64]),
         account: account(),
-        factor: Factor::Password,
+        factor,
         version,
         group: GroupId(Bytes([2; 32])),
         epoch: 1,
@@ -178,7 +185,7 @@ fn a_session_that_began_in_a_window_explains_what_was_done_in_it() {
     assert_eq!(verdict(&log, call(115, 115 + 721), 10_000), Verdict::Unexplained, "no session is so long");
     assert_eq!(verdict(&log, call(190, 400), 10_000), Verdict::Unexplained, "begun outside");
     assert_eq!(verdict(&log, call(300, 290), 10_000), Verdict::Unexplained, "begun after the call");
-    assert_eq!(verdict(&log, call(50, 70), 10_000), Verdict::Before, "begun before the first seal");
+    assert_eq!(verdict(&log, call(50, 70), 10_000), Verdict::Unexplained, "begun before the first seal");
     let again = RootEvent { session: Some(at(115)), ..sign_in(1, 400) };
     assert_eq!(verdict(&log, again, 10_000), Verdict::Unexplained, "who signs in begins a session");
 }
@@ -253,11 +260,13 @@ fn ceremonies_without_a_use_are_told_if_the_records_are_of_their_time() {
 #[test]
 fn copies_count_once_whatever_their_order() {
     let history = history(&log());
-    let (early, late) = (sign_in(1, 115), sign_in(1, 300));
-    for events in [[early.clone(), late.clone()], [late, early]] {
+    let (one, other) = (sign_in(1, 115), RootEvent { agent: "Lynx".into(), ..sign_in(1, 115) });
+    for events in [[one.clone(), other.clone()], [other.clone(), one]] {
         let gathered = gather(&history, events);
-        assert_eq!((gathered.uses.len(), gathered.copies), (1, 1));
-        assert_eq!(of_cloudtrail(&history, &gathered, rules(10_000)).judged[0].fact.verdict, EXPLAINED);
+        assert_eq!((gathered.uses.len(), gathered.copies, gathered.disagreeing), (1, 1, 0));
+        let outcome = of_cloudtrail(&history, &gathered, rules(10_000));
+        assert_eq!(outcome.judged[0].fact.verdict, EXPLAINED);
+        assert_eq!(outcome.judged[0].record.as_ref(), Some(&other));
     }
 }
 
