@@ -199,6 +199,22 @@ fn a_second_run_enters_nothing_and_overlapping_files_only_what_is_new() {
 }
 
 #[test]
+fn a_file_with_the_same_ids_and_other_contents_hides_no_use() {
+    // Read before the real one and after it.
+    for name in ["logs/a.json", "logs/z.json"] {
+        let story = story();
+        story.file("logs/m.json", listed(&[sign_in("1", "12:00")]));
+        story.file(name, listed(&[sign_in("1", "10:05"), sign_in("1", "12:00").replace(NUMBER, FOREIGN)]));
+        let value = story.cloudtrail(&["logs", "--json"]).ends(9).json();
+        assert_eq!(verdicts(&value), ["explained", "unexplained"], "{name}");
+        assert_eq!((&value["copies"], &value["disagreeing"]), (&0.into(), &2.into()), "{name}");
+        let ran = story.cloudtrail(&["logs"]).ends(9);
+        ran.says(&["Same id, other contents: 2 uses.", "Nothing new"]);
+        assert_eq!(story.entries().len(), 1, "{name}");
+    }
+}
+
+#[test]
 fn nothing_unexplained_ends_with_zero_and_is_on_record() {
     let story = story();
     let file = story
