@@ -85,7 +85,7 @@ pub enum Command {
     Officer(Sub<OfficerCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
-    /// Keepers: they bring the gate's root back on a new machine
+    /// Keepers: with 'warifu recover' they bring the gate's root back on a new machine
     Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
     #[command(after_help = "\

@@ -504,6 +504,9 @@ impl CliError {
             }
             Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
             Self::Receipt { why, .. } => receipt_remedy(why),
+            Self::Alarm { unexplained: 0, .. } => {
+                "Give the root user a second factor, and delete its access keys."
+            }
             Self::Alarm { .. } => {
                 "Ask who it was. If nobody knows: open the account, sign every session out, change the password and seal the new one. A weak one needs a second factor, and no access keys."
             }

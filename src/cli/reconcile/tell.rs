@@ -102,7 +102,11 @@ impl Told<'_> {
                 format!(", as far as could be read: {unread} could not; {open} too fresh to judge")
             }
         };
-        (format!("Nothing is unexplained{but}"), unread > 0)
+        let before = match self.outcome.count(|v| *v == Verdict::Before) {
+            0 => String::new(),
+            before => format!("; {before} before the first password was sealed, explained by nothing"),
+        };
+        (format!("Nothing is unexplained{before}{but}"), unread > 0)
     }
 
     fn entered(&self) -> String {
