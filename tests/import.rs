@@ -289,6 +289,32 @@ fn an_account_without_root_credentials_is_not_sealed_before_somebody_says_otherw
     world.verified();
 }
 
+/// Names lie in records that only entries name; what an entry once named stays its.
+#[test]
+fn an_old_name_of_an_account_is_no_stray_record() {
+    let world = World::new();
+    for name in ["First", "Second", "Third"] {
+        world.host(&["account", "rename", "acme/web/spare", name]).good();
+        world.verified();
+    }
+    for name in ["Fourth", "Fifth"] {
+        let row = format!("111122224444,{name}\n000000000001,New {name}\n");
+        world.write("a.csv", format!("external_id,name\n{row}"));
+        world.import("csv", "acme/web", "a.csv", &["--apply"]).good();
+        assert_eq!(world.account("acme/web/spare")["name"], name);
+        world.verified();
+    }
+    // A record that no entry ever named is still one too many.
+    let database = world.database();
+    let sql = "INSERT INTO record SELECT log, 'text/' || printf('%0128d', 7), length, body FROM record WHERE name LIKE 'text/%' LIMIT 1";
+    assert_eq!(database.execute(sql, []).unwrap(), 1);
+    drop(database);
+    let ran = world.host(&["audit", "verify"]);
+    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+    let strays = ran.out.matches("belongs to no entry").count();
+    assert!(strays == 1 && ran.out.contains("record text/00000000 "), "{}", ran.out);
+}
+
 impl Ran {
     #[track_caller]
     fn refused_by_clap(self) {

@@ -9,21 +9,28 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use support::{World, slug};
 use warifu::ceremony::judge::NotCounted;
 use warifu::ceremony::recipient::{finish, notices};
-use warifu::event::{Ending, Event, Scope, Shown};
+use warifu::cli::{Ahead, system_rng};
+use warifu::event::{AccountStanding, Ending, Event, Made, Scope, Shown};
 use warifu::hex::Bytes;
+use warifu::import::csv;
 use warifu::log::note::Cosigner;
-use warifu::name::ProjectId;
+use warifu::name::{AccountAddress, Factor, ProjectId};
+use warifu::pvss::credential_id;
 use warifu::seal::card::Role;
+use warifu::seal::record::Payload;
 use warifu::seal::totp::step_of;
-use warifu::secret::SecretKey;
+use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::Invalid;
 use warifu::store::{Store, StoreError};
 use warifu::time::{Span, Time};
+use warifu::vault::bulk::{BATCH, Bulk, Done};
 use warifu::vault::ceremony::requester_secret;
+use warifu::vault::import::unsealed;
+use warifu::vault::seal::Provenance;
 use warifu::vault::witness::cosign_note;
 use warifu::vault::{Log, PublicVault, Records, Vault, VaultError, group, people};
 
@@ -218,6 +225,57 @@ fn a_log_that_became_shorter_or_another_is_not_gone_on_from() {
     let refused = world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, now);
     assert!(matches!(refused, Err(VaultError::BadEntry { .. })), "{refused:?}");
     assert_eq!(other.log().state.size, before + 3, "nothing was entered");
+}
+
+/// While one batch is sealed, others seal an account of the next, begin another,
+/// and close a third: none of that stops the run.
+#[test]
+fn others_seal_one_of_the_next_batch() {
+    let mut world = World::new();
+    let count = BATCH + 4;
+    let mut rows = "external_id\n".to_owned();
+    (0..count).for_each(|n| rows.push_str(&format!("{n:012}\n")));
+    let list = csv::read(&SecretBytes::new(rows.into_bytes())).unwrap();
+    let now = world.now;
+    let plan = world.vault.plan_import(&world.log.state, &"acme/shop".parse().unwrap(), &list).unwrap();
+    world.vault.apply_import(&mut world.log, &plan, &|| now, &system_rng, &mut |_| true).unwrap();
+    let todo = unsealed(&world.log.state, None, None);
+    assert_eq!(todo.accounts.len(), count);
+    let next: Vec<AccountAddress> =
+        todo.accounts[BATCH..].iter().map(|id| world.log.state.address(id).parse().unwrap()).collect();
+    let other = Mutex::new(Some(Other::of(&world)));
+    let payload = || {
+        let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
+        Payload { login: secret("root"), password: secret("correct horse"), notes: secret("") }
+    };
+    let provenance = Provenance { made: Made::Generated, shown: Shown::Nobody };
+    // Contents are asked for when the first batch is begun and the next is dealt for.
+    let contents = |_: usize, rng: &mut Ahead| {
+        if let Some(mut other) = other.lock().unwrap().take() {
+            let mut there = other.log();
+            assert_eq!(there.state.begun.len(), BATCH, "between begin and finish");
+            other.vault.seal(&mut there, &next[0], &payload(), provenance, now, rng).unwrap();
+            let closed = AccountStanding::Closed;
+            other.vault.set_standing(&mut there, &next[1], closed, now).unwrap();
+            // A seal that is begun and never finished uses up a number.
+            let (state, account) = (&there.state, todo.accounts[BATCH + 2]);
+            let credential = credential_id(&state.vault, &state.id, &account, Factor::Password, 1);
+            let (origin, factor) = (Bytes([7; 64]), Factor::Password);
+            let begun = Event::SealBegun { credential, origin, account, factor, version: 1 };
+            other.vault.commit_host(&mut there, now, vec![begun], Records::default()).unwrap();
+        }
+        Ok(payload())
+    };
+    let bulk =
+        Bulk { accounts: &todo.accounts, contents: &contents, provenance, rng: &system_rng, clock: &|| now };
+    let done = world.vault.seal_many(&mut world.log, &bulk, &mut |_| true).unwrap();
+    assert_eq!(done, Done { sealed: count - 2, passed: 2, stopped: false });
+    assert!(other.lock().unwrap().is_none());
+    let state = &world.log.state;
+    let versions = |at: usize| state.versions_of(&todo.accounts[at], Factor::Password).len();
+    assert!((0..count).all(|at| versions(at) == usize::from(at != BATCH + 1)), "each once, none closed");
+    assert_eq!(state.next_version(&todo.accounts[BATCH + 2], Factor::Password), 3);
+    verified(&world);
 }
 
 fn cosigner(n: u8) -> Cosigner {

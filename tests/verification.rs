@@ -39,11 +39,11 @@ fn history() -> History {
 }
 
 fn check(log: &Copy) -> Verdict {
-    verify(log, &Options::default(), &mut |_| {})
+    verify(log, &Options::default(), &mut |_, _| {})
 }
 
 fn against(log: &Copy, old: &str) -> Verdict {
-    verify(log, &Options { against: Some(old.as_bytes()), ..Options::default() }, &mut |_| {})
+    verify(log, &Options { against: Some(old.as_bytes()), ..Options::default() }, &mut |_, _| {})
 }
 
 #[track_caller]
@@ -270,7 +270,8 @@ fn a_log_of_another_key_is_not_the_pinned_one() {
     let history = history();
     let (origin, gate) = (history.state.origin.to_string(), history.state.gate().clone());
     let pinned = VerifierKey::new(&origin, KeyType::Ed25519, &gate.log_key).unwrap();
-    let with = |key| verify(&history.log(), &Options { key: Some(key), ..Options::default() }, &mut |_| {});
+    let with =
+        |key| verify(&history.log(), &Options { key: Some(key), ..Options::default() }, &mut |_, _| {});
     assert!(with(&pinned).is_good());
     let stranger = history.world.operator.card.signing_key().public();
     let other = VerifierKey::new(&origin, KeyType::Ed25519, &stranger).unwrap();
@@ -297,7 +298,7 @@ fn the_evidence_of_a_period_is_verified_by_a_key_that_is_known() {
     let key =
         VerifierKey::new(history.state.origin.as_str(), KeyType::Ed25519, &history.state.gate().log_key)
             .unwrap();
-    let with = |log: &Copy| verify(log, &Options { key: Some(&key), ..Options::default() }, &mut |_| {});
+    let with = |log: &Copy| verify(log, &Options { key: Some(&key), ..Options::default() }, &mut |_, _| {});
     let verdict = with(&log);
     assert!(verdict.is_good(), "{}", said(&verdict));
     assert_eq!((verdict.first, verdict.entries), (120, history.entries.len() as u64));

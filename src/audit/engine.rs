@@ -60,9 +60,12 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Verifies a whole log. `watch` sees the state after each entry; it is not
-/// verified yet, so nothing may be based on it unless the verdict is good.
-pub fn verify(source: &dyn Source, options: &Options<'_>, watch: &mut dyn FnMut(&State)) -> Verdict {
+/// Is shown each entry and the state after it.
+pub type Watch<'a> = &'a mut dyn FnMut(&State, &Line);
+
+/// Verifies a whole log. What `watch` sees is not verified yet, so nothing may be
+/// based on it unless the verdict is good.
+pub fn verify(source: &dyn Source, options: &Options<'_>, watch: Watch<'_>) -> Verdict {
     let note = source.checkpoint();
     let stated = note.as_ref().ok().and_then(|note| Checkpoint::unverified(note).ok());
     let old = options.against.map(Checkpoint::unverified);
@@ -146,13 +149,7 @@ impl Walk {
         }
     }
 
-    fn whole(
-        &mut self,
-        source: &dyn Source,
-        size: u64,
-        options: &Options<'_>,
-        watch: &mut dyn FnMut(&State),
-    ) {
+    fn whole(&mut self, source: &dyn Source, size: u64, options: &Options<'_>, watch: Watch<'_>) {
         self.note_old_root();
         self.before_first(source);
         while self.tree.size() < size && self.unreadable.is_none() {
@@ -185,7 +182,7 @@ impl Walk {
     }
 
     /// One by one, to find the first that is not there.
-    fn singly(&mut self, source: &dyn Source, range: Range<u64>, watch: &mut dyn FnMut(&State)) {
+    fn singly(&mut self, source: &dyn Source, range: Range<u64>, watch: Watch<'_>) {
         for index in range {
             match source.entries(index..index + 1) {
                 Ok(one) if one.len() == 1 => self.round(&one, watch),
@@ -195,7 +192,7 @@ impl Walk {
         }
     }
 
-    fn round(&mut self, entries: &[EntryBytes], watch: &mut dyn FnMut(&State)) {
+    fn round(&mut self, entries: &[EntryBytes], watch: Watch<'_>) {
         // After a fault only hashes count.
         let lines = if self.fault.is_none() { parse(entries) } else { Vec::new() };
         let mut lines = lines.into_iter();
@@ -203,9 +200,10 @@ impl Walk {
             let index = self.tree.size();
             self.push(entry.leaf_hash());
             let Some(line) = lines.next().filter(|_| self.fault.is_none()) else { continue };
-            let applied = line.map_err(Fault::Shape).and_then(|line| self.apply(index, &line, entry));
+            let applied = line.map_err(Fault::Shape);
+            let applied = applied.and_then(|line| self.apply(index, &line, entry).map(|()| line));
             match applied {
-                Ok(()) => self.state.iter().for_each(&mut *watch),
+                Ok(line) => self.state.iter().for_each(|state| watch(state, &line)),
                 Err(fault) => self.fault = Some((index, fault)),
             }
         }

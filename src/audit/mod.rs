@@ -15,7 +15,7 @@ mod state;
 mod verdict;
 
 pub use batch::first_wrong;
-pub use engine::{Options, verify};
+pub use engine::{Options, Watch, verify};
 pub use source::{BATCH, Lack, Source, SourceError};
 pub use state::State;
 pub use verdict::{Finding, Tampering, Verdict};

@@ -8,7 +8,7 @@
 //! dealings of the next are made.
 
 use super::commit::Committed;
-use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, in_use, sealed_record};
+use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, sealed_record};
 use super::{Log, Records, Vault, VaultError};
 use crate::event::{Event, GroupStatement, Hash};
 use crate::name::{AccountId, Factor, GroupId};
@@ -25,7 +25,7 @@ use std::thread;
 /// many that two commits cost nothing beside the dealings.
 pub const BATCH: usize = 1024;
 
-/// How often a batch is made anew because others wrote to the log meanwhile.
+/// How often a batch is brought up to date because others wrote to the log meanwhile.
 const ATTEMPTS: usize = 16;
 
 /// Makes what is sealed for the account at a position of the list.
@@ -34,7 +34,7 @@ pub type Contents<'a, R> = &'a (dyn Fn(usize, &mut R) -> Result<Payload, VaultEr
 /// What is to be sealed.
 pub struct Bulk<'a, R> {
     /// For whom. Each is bound to a group that is pinned here, in use, and has no
-    /// current version; one that has by the time of its turn is passed over.
+    /// current version; one that has, or is not in use, by its turn is passed over.
     pub accounts: &'a [AccountId],
     /// What.
     pub contents: Contents<'a, R>,
@@ -51,7 +51,7 @@ pub struct Bulk<'a, R> {
 pub struct Done {
     /// Sealed now.
     pub sealed: usize,
-    /// Passed over, because others had sealed them meanwhile.
+    /// Passed over, because others had sealed or closed them meanwhile.
     pub passed: usize,
     /// Whether it was stopped before the end.
     pub stopped: bool,
@@ -133,14 +133,14 @@ impl Vault {
         let (state, factor) = (&log.state, Factor::Password);
         let mut todo = Vec::with_capacity(accounts.len());
         for (at, account) in (number * BATCH..).zip(accounts) {
-            if state.current_of(account, factor).is_some() {
-                continue;
-            }
             let found = state
                 .accounts
                 .get(account)
                 .ok_or_else(|| Invalid::Unknown { what: "account", id: account.to_string() })?;
-            in_use(found, || state.address(account))?;
+            let there = state.current_of(account, factor).is_some();
+            if there || !found.standing.in_use() {
+                continue;
+            }
             let group = holder(state, account, factor)?;
             let keys = groups.keys(self, state, group)?;
             let version = state.next_version(account, factor);
@@ -151,17 +151,45 @@ impl Vault {
         Ok(todo)
     }
 
-    /// The intentions of a batch, durable in one commit. Where others have written
-    /// something with which it does not go together, it is made anew.
+    /// A batch as it is to be now, whatever others have written since it was dealt:
+    /// dealings that still fit are kept, others are made.
+    fn renewed<R: CryptoRng>(
+        &self,
+        log: &Log,
+        bulk: &Bulk<'_, R>,
+        (number, accounts): (usize, &[AccountId]),
+        dealt: Vec<Dealt>,
+        groups: &mut Groups,
+    ) -> Result<Vec<Dealt>, VaultError> {
+        let mut before: BTreeMap<_, _> = dealt.into_iter().map(|one| (one.todo.credential, one)).collect();
+        let (mut renewed, mut missing) = (Vec::with_capacity(accounts.len()), Vec::new());
+        for todo in self.todo(log, number, accounts, groups)? {
+            match before.remove(&todo.credential).filter(|one| one.todo.subject == todo.subject) {
+                Some(one) => renewed.push(one),
+                None => missing.push(todo),
+            }
+        }
+        if !missing.is_empty() {
+            renewed.extend(deal_all(missing, bulk.rng)?);
+            renewed.sort_by_key(|one| one.todo.at);
+        }
+        Ok(renewed)
+    }
+
+    /// The intentions of a batch, durable in one commit. Where others write
+    /// something with which it does not go together, it is brought up to date.
     fn begin<R: CryptoRng>(
         &mut self,
         log: &mut Log,
         bulk: &Bulk<'_, R>,
-        (number, accounts): (usize, &[AccountId]),
+        batch: (usize, &[AccountId]),
         mut dealt: Vec<Dealt>,
         groups: &mut Groups,
     ) -> Result<Vec<Begun>, VaultError> {
         for attempt in 1.. {
+            // The batch before may have brought in what others wrote since this was dealt.
+            self.catch_up(log, (bulk.clock)())?;
+            dealt = self.renewed(log, bulk, batch, dealt, groups)?;
             if dealt.is_empty() {
                 return Ok(Vec::new());
             }
@@ -169,9 +197,7 @@ impl Vault {
             let events = dealt.iter().map(Dealt::begins).collect();
             match self.commit_host(log, (bulk.clock)(), events, Records::default()) {
                 Ok(committed) => return begun(log, &committed, dealt),
-                Err(VaultError::Invalid(_)) if attempt < ATTEMPTS && log.state.size != size => {
-                    dealt = deal_all(self.todo(log, number, accounts, groups)?, bulk.rng)?;
-                }
+                Err(VaultError::Invalid(_)) if attempt < ATTEMPTS && log.state.size != size => {}
                 Err(why) => return Err(why),
             }
         }

@@ -125,7 +125,7 @@ pub enum EntryFault {
 /// the checkpoint that its own key signed: otherwise the next commit would sign
 /// what somebody did to the database.
 pub fn load(store: &dyn Store, id: &OrganisationId) -> Result<Log, VaultError> {
-    let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_| {});
+    let verdict = audit::verify(&StoredLog::new(store, *id), &Options::default(), &mut |_, _| {});
     match (verdict.state, verdict.checkpoint) {
         (Some(State::Organisation(state)), Some(checkpoint)) if state.id == *id => {
             let own = covered(&checkpoint, id, (&state.origin, &state.gate().log_key), &verdict.tree)?;

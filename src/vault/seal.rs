@@ -107,6 +107,7 @@ impl BegunSeal {
 }
 
 /// What a `sealed` entry says of account, group and gate.
+#[derive(PartialEq, Eq)]
 pub(super) struct Subject {
     account: AccountId,
     group: GroupId,

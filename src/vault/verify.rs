@@ -1,5 +1,6 @@
 //! Verifying a vault against its own logs: each log by `audit`, then what lies
-//! beside it against what the log adds up to.
+//! beside it against what the log adds up to. Long, because what may lie there is
+//! one list, and whatever is not on it is found.
 
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
@@ -13,7 +14,7 @@ use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
 use crate::ceremony::recovery::verify_dealing;
-use crate::event::{Hash, RootDealing, SaltedText, TextHash, record_hash};
+use crate::event::{Event, Hash, Line, RootDealing, SaltedText, TextHash, record_hash};
 use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
@@ -25,7 +26,7 @@ use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::ops::Range;
 
@@ -88,6 +89,8 @@ struct Check<'a> {
     records: u64,
     /// Reason and ticket of every request that opened a ceremony.
     requests: BTreeMap<Hash, [Option<TextHash>; 2]>,
+    /// Every name that an account ever had: an old one stays in its record.
+    account_names: BTreeSet<TextHash>,
 }
 
 impl PublicVault {
@@ -140,7 +143,15 @@ impl PublicVault {
     }
 
     fn check(&self, log: String, id: OrganisationId) -> Check<'_> {
-        Check { vault: self, log, id, findings: Vec::new(), records: 0, requests: BTreeMap::new() }
+        Check {
+            vault: self,
+            log,
+            id,
+            findings: Vec::new(),
+            records: 0,
+            requests: BTreeMap::new(),
+            account_names: BTreeSet::new(),
+        }
     }
 }
 
@@ -156,11 +167,12 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let (mut same, mut requests) = (None, BTreeMap::new());
-        let mut compare = |state: &State| {
+        let (mut same, mut requests, mut account_names) = (None, BTreeMap::new(), BTreeSet::new());
+        let mut compare = |state: &State, line: &Line| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
+            account_names.extend(account_name(line));
             // Right after its opening each ceremony is the one that is being listed.
             if let State::Organisation(state) = state
                 && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
@@ -169,7 +181,7 @@ impl Check<'_> {
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
-        self.requests = requests;
+        (self.requests, self.account_names) = (requests, account_names);
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -384,7 +396,8 @@ impl Check<'_> {
         }
         expected.extend(state.reconciled.iter().map(|hash| (facts_record(hash), Expected::Record(*hash))));
         // Texts may have been erased; those that are there are named by an entry.
-        let texts = texts(state, self.requests.values().flatten().flatten());
+        let spoken = self.requests.values().flatten().flatten();
+        let texts = texts(state, spoken.chain(&self.account_names));
         let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
         expected.extend(requests);
         // At its end the rest is destroyed, in the same commit: nothing may be left.
@@ -503,12 +516,22 @@ impl OfRecovery<'_> {
     }
 }
 
-/// Every text that an entry names, by its record; `spoken` are those of requests.
-fn texts<'a>(state: &Organisation, spoken: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
+/// The name that an entry gives an account.
+fn account_name(line: &Line) -> Option<TextHash> {
+    let Line::Known(entry) = line else { return None };
+    match &entry.event {
+        Event::AccountCreated { name, .. } => *name,
+        Event::AccountRenamed { name, .. } => Some(*name),
+        _ => None,
+    }
+}
+
+/// Every text that an entry names, by its record; `others` are those of requests
+/// and accounts, of which the state has only some.
+fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
     let named = state.name.into_iter();
     let projects = state.projects.values().filter_map(|project| project.name);
-    let accounts = state.accounts.values().filter_map(|account| account.name);
-    let all = named.chain(projects).chain(accounts).chain(spoken.copied());
+    let all = named.chain(projects).chain(others.copied());
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 

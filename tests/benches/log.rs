@@ -174,7 +174,7 @@ fn replaying(effort: &Effort, history: &History) {
     println!("replayed: {count} entries of {} bytes on average", bytes / count);
     alone("replay: parse and apply, one core", count, effort.turns, || seconds(|| replay(&history.entries)));
     let log = history.log();
-    let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_| {}).is_good()));
+    let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_, _| {}).is_good()));
     alone("verification, whole, all cores", count, effort.turns, whole);
 }
 
@@ -239,7 +239,7 @@ fn accounts(effort: &Effort) {
         seconds(|| replay(&history.entries))
     });
     let log = history.log();
-    let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_| {}).is_good()));
+    let whole = || seconds(|| assert!(verify(&log, &Options::default(), &mut |_, _| {}).is_good()));
     alone("verification of them (no signatures), all cores", history.entries.len(), effort.turns, whole);
     let accounts = effort.accounts as u64;
     let (own, of_accounts) = memory(&history.log().entries, BEGINNING);
@@ -294,9 +294,9 @@ fn measure_memory(path: &str, beginning: usize) {
     let whole = OnDisk::open(path, usize::MAX);
     let beginning = OnDisk::open(path, beginning);
     let before = status("VmHWM:");
-    verify(&beginning, &Options::default(), &mut |_| {});
+    verify(&beginning, &Options::default(), &mut |_, _| {});
     let own = status("VmHWM:") - before;
-    let verdict = verify(&whole, &Options::default(), &mut |_| {});
+    let verdict = verify(&whole, &Options::default(), &mut |_, _| {});
     // A checkpoint is not needed for this; nothing else may be wrong.
     assert!(verdict.findings.iter().all(|f| f.entry.is_none()), "{:?}", verdict.findings);
     println!("{own} {}", status("VmHWM:") - before - own);

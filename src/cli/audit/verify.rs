@@ -144,7 +144,7 @@ fn of_copy(
 fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
     let bar = Progress::new("entries");
     let progress = |done: u64, of: u64| bar.at(done, of);
-    audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_| {})
+    audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_, _| {})
 }
 
 fn files_of(read: &Directory, key: &VerifierKey, policies: Option<&Policies>) -> Vec<export::Finding> {
