@@ -1,4 +1,5 @@
-//! A process that imports and seals is killed before each of its commits in turn:
+//! A process that imports and seals is killed before each of its commits, and between
+//! them, in turn:
 //! what it leaves is a valid vault, and the next run finishes without sealing
 //! anything twice.
 #![cfg(target_os = "linux")]
@@ -26,8 +27,9 @@ const KILLED_BEFORE: &str = "WARIFU_TEST_IMPORT_KILLED_BEFORE";
 
 /// More than a batch of seals.
 const ACCOUNTS: usize = 1100;
-/// Accounts; then intentions and seals of two batches.
-const COMMITS: usize = 5;
+/// Before the accounts; then, for each of two batches, before it looks for what
+/// others wrote, before its intentions and before its seals.
+const MOMENTS: usize = 7;
 
 fn file() -> SecretBytes {
     let mut text = "external_id,login,password\n".to_owned();
@@ -36,19 +38,19 @@ fn file() -> SecretBytes {
 }
 
 /// Run by the other test in a process of its own; alone it does nothing. The
-/// clock is asked once before each commit: there it dies.
+/// clock is asked before each commit, and before each look at the log: there it dies.
 #[test]
 fn child_that_imports_until_it_is_killed() {
     let (Some(dir), Ok(last)) = (env::var_os(DIRECTORY), env::var(KILLED_BEFORE)) else { return };
-    let (last, commits): (usize, _) = (last.parse().unwrap(), Cell::new(0));
+    let (last, moments): (usize, _) = (last.parse().unwrap(), Cell::new(0));
     let mut vault = Vault::open(Path::new(&dir), &mut || None).unwrap();
     let mut log = vault.log(&"acme".parse().unwrap()).unwrap();
     let list = csv::read(&file()).unwrap();
     let project: MemberAddress = "acme/web".parse().unwrap();
     let plan = vault.plan_import(&log.state, &project, &list).unwrap();
     let clock = || {
-        commits.set(commits.get() + 1);
-        if commits.get() == last {
+        moments.set(moments.get() + 1);
+        if moments.get() == last {
             let this = rustix::process::getpid();
             rustix::process::kill_process(this, rustix::process::Signal::KILL).unwrap();
         }
@@ -56,7 +58,7 @@ fn child_that_imports_until_it_is_killed() {
     };
     let done = vault.apply_import(&mut log, &plan, &clock, &|| UnwrapErr(SysRng), &mut |_| true).unwrap();
     assert!(!done.passwords.stopped);
-    println!("\ncommits {}", commits.get());
+    println!("\nmoments {}", moments.get());
 }
 
 fn run(dir: &Path, killed_before: usize) -> (bool, String) {
@@ -81,23 +83,23 @@ fn there(dir: &Path) -> (usize, usize) {
 }
 
 #[test]
-fn killed_before_any_commit_it_leaves_a_valid_vault_and_the_next_run_finishes() {
+fn killed_at_any_moment_it_leaves_a_valid_vault_and_the_next_run_finishes() {
     let world = World::new();
     let (dir, fresh) = (world.vault(), Backup::of(&world.vault()));
-    for commit in 1..=COMMITS {
+    for moment in 1..=MOMENTS {
         fresh.restore();
-        assert!(!run(&dir, commit).0, "it was not killed before commit {commit}");
+        assert!(!run(&dir, moment).0, "it was not killed at moment {moment}");
         world.verified();
-        let sealed = [0, 0, 0, 1024, 1024][commit - 1];
-        assert_eq!(there(&dir), (if commit == 1 { 0 } else { ACCOUNTS }, sealed), "before commit {commit}");
+        let sealed = [0, 0, 0, 0, 1024, 1024, 1024][moment - 1];
+        assert_eq!(there(&dir), (if moment == 1 { 0 } else { ACCOUNTS }, sealed), "at moment {moment}");
         let (finished, said) = run(&dir, usize::MAX);
-        assert!(finished, "after commit {commit}");
+        assert!(finished, "after moment {moment}");
         assert_eq!(there(&dir), (ACCOUNTS, ACCOUNTS));
         let entries = world.entries();
         assert!(run(&dir, 1).0, "there is nothing to commit any more");
         assert_eq!(world.entries(), entries);
-        if commit == 1 {
-            assert!(said.contains(&format!("commits {COMMITS}\n")), "{said}");
+        if moment == 1 {
+            assert!(said.contains(&format!("moments {MOMENTS}\n")), "{said}");
         }
     }
     world.verified();

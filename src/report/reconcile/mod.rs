@@ -122,12 +122,12 @@ pub struct Unknown {
 /// What was read, gathered from any number of files.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// Uses of accounts of this log, by what [`use_id`] makes of them: a second
+    /// Uses of accounts of this log, by what `use_id` makes of them: a second
     /// copy is the same.
     pub uses: BTreeMap<Bytes<32>, (AccountId, RootEvent)>,
     /// Uses of other accounts.
     pub unknown: BTreeMap<AccountNumber, Unknown>,
-    /// What [`use_id`] makes of those.
+    /// What `use_id` makes of those.
     pub unknown_ids: BTreeSet<Bytes<32>>,
     /// The provider's ids of all of them.
     pub ids: BTreeSet<Bytes<32>>,
