@@ -63,7 +63,10 @@ impl Two {
 
     fn bind(&self, scope: &str, factor: &str) {
         let bind = ["bind", scope, "--factor", factor, "--group", "acme/second"];
-        self.world.host(&joined(&bind, &self.cards())).good();
+        let bound = self.world.host(&joined(&bind, &self.cards())).good();
+        let next = format!("Next: warifu seal {scope}/");
+        let said = bound.out.contains(&next) && bound.out.contains(&format!("--factor {factor}"));
+        assert!(said || scope.matches('/').count() == 2, "{}", bound.out);
     }
 
     /// With the seed sealed for `acme/web/prod`.

@@ -263,7 +263,7 @@ fn check_contributions(release: &Release, facts: &Facts<'_>) -> Result<(), Finis
 }
 
 /// Whether a contribution is one that its custodian signed and the log accepted.
-pub(super) fn is_theirs(
+pub fn is_theirs(
     people: &BTreeMap<Pseudonym, Enrolment>,
     ceremony: &Ceremony,
     contribution: &Contribution,

@@ -8,7 +8,7 @@ use super::hierarchy::show_as;
 use super::next;
 use super::table::{Column, counted, table_or};
 use crate::event::{GroupStatement, Signed};
-use crate::name::{MemberAddress, Pseudonym, Slug};
+use crate::name::{Factor, MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
 use crate::time::Span;
 use crate::vault::group as vault_group;
@@ -233,7 +233,10 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
     let now = app.now();
     vault.bind(&mut log, binding, now)?;
     given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
-    let next = next::for_organisation(&log.state, now);
+    let next = match args.factor {
+        Factor::Password => next::for_organisation(&log.state, now),
+        factor => format!("warifu seal {} --factor {factor}", an_account_of(&args.scope)),
+    };
     let value = json!({
         "scope": args.scope.to_string(), "factor": args.factor, "group": args.group.to_string(), "signed_by": signers,
     });
@@ -247,6 +250,15 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// The account of a scope, or what stands for one in it.
+fn an_account_of(scope: &ScopeAddress) -> String {
+    match (&scope.project, &scope.account) {
+        (Some(_), Some(_)) => scope.to_string(),
+        (Some(_), None) => format!("{scope}/ACCOUNT"),
+        (None, _) => format!("{scope}/PROJECT/ACCOUNT"),
+    }
 }
 
 /// The first `count` cards, and those after them.

@@ -1,3 +1,6 @@
+//! Writing, reading back and checking an export, one test a rule; long, because all
+//! of them damage the same small exports.
+
 use super::*;
 use crate::audit::{Lack, Source, SourceError};
 use crate::hex::Bytes;

@@ -21,7 +21,7 @@ impl Organisation {
             if own.decides(place, self).is_some_and(|scope| scope == binding.scope)
                 && let Some(there) = others.group(place, self)
             {
-                self.check_apart(group, there, || self.place(place))?;
+                self.check_apart(group, there, || self.scope_address(place))?;
             }
         }
         // A group keeps what it has, whatever is bound since.
@@ -78,7 +78,8 @@ impl Organisation {
         held.filter_map(|(account, (_, group))| Some((account, self.groups.get(&group)?))).collect()
     }
 
-    fn place(&self, scope: Scope) -> String {
+    /// The address of a scope: `org`, `org/project` or `org/project/account`.
+    pub fn scope_address(&self, scope: Scope) -> String {
         match scope {
             Scope::Organisation => self.slug.to_string(),
             Scope::Project(id) => match self.projects.get(&id) {

@@ -2,7 +2,8 @@
 //!
 //! Pure: the same entries give the same state, on the host, on a custodian's
 //! machine and in an auditor's hands. It keeps nothing that the log does not
-//! say. `apply.rs` says which entries are refused, and why.
+//! say. `apply.rs` says which entries are refused, and why. Long, because all that
+//! is kept of a log, and so all that can be asked of it, stands in one place.
 
 mod apart;
 mod apply;

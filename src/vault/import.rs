@@ -2,7 +2,8 @@
 //!
 //! An account is known by its provider's identifier, wherever in the organisation
 //! it is. What is entered is the word of the host's administration, as with every
-//! account. Nothing is removed: what the file lacks is told.
+//! account. Nothing is removed: what the file lacks is told. Long, because what is
+//! found out and how it is entered must agree row by row.
 
 use super::bulk::{Bulk, Done};
 use super::hierarchy::{keep_text, no_project};

@@ -13,9 +13,9 @@ use super::seal::{dealing_record, records_of_version, sealed_record};
 use super::witness::COSIGNED;
 use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
+use crate::ceremony::recipient::is_theirs;
 use crate::ceremony::recovery::verify_dealing;
 use crate::event::{Event, Hash, Line, RootDealing, SaltedText, TextHash, record_hash};
-use crate::hex::Bytes;
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
@@ -436,10 +436,8 @@ impl Check<'_> {
             }),
             Expected::Contribution(ceremony) => Contribution::decode(bytes).is_ok_and(|c| {
                 let found = state.ceremonies.get(&ceremony);
-                let accepted = found.is_some_and(|f| f.accepted_messages.contains(&Bytes(c.digest())));
-                let card = state.people.get(&c.custodian);
-                let signed = card.is_some_and(|p| sign::verify(&p.sign_key, &c.digest(), &c.signature));
-                accepted && signed && contribution_record(&ceremony, &c.custodian) == name
+                found.is_some_and(|found| is_theirs(&state.people, found, &c))
+                    && contribution_record(&ceremony, &c.custodian) == name
             }),
             Expected::CeremonyKey => bytes.len() == SEALED_KEY,
         }

@@ -5,9 +5,9 @@ use super::timeline;
 use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
+use crate::cli::open::title;
 use crate::cli::table::{Column, counted, table_or};
-use crate::event::{Actor, Event, Hash, Scope};
-use crate::name::Factor;
+use crate::event::{Actor, Event, Hash};
 use crate::report::csv;
 use crate::state::{Organisation, Past};
 use crate::time::Time;
@@ -103,14 +103,6 @@ fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
     })
 }
 
-/// A version in words; the factor where it is not the password.
-fn named(address: &str, factor: Factor, version: u64) -> String {
-    match factor {
-        Factor::Password => format!("{address} version {version}"),
-        factor => format!("{address} {factor} version {version}"),
-    }
-}
-
 fn summary(
     vault: &PublicVault,
     (state, past): (&Organisation, &Past),
@@ -119,7 +111,7 @@ fn summary(
 ) -> String {
     let address_of = |credential: &Hash| {
         let begun = state.begun(credential);
-        begun.map_or_else(|| credential.short(), |b| named(&state.address(&b.account), b.factor, b.version))
+        begun.map_or_else(|| credential.short(), |b| title(&state.address(&b.account), b.factor, b.version))
     };
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
@@ -153,7 +145,7 @@ fn summary(
         Event::AdmissionRevoked { admission, .. } => admission.short(),
         Event::Bound(binding) => {
             let group = state.groups.get(&binding.group).map(|g| g.slug.to_string()).unwrap_or_default();
-            let scope = scope_name(state, &binding.scope);
+            let scope = state.scope_address(binding.scope);
             format!(
                 "{scope} ({}) to {}/{group}, {} signed",
                 binding.factor,
@@ -229,7 +221,7 @@ fn summary(
         }
         Event::Reconciled(found) => crate::cli::reconcile::summary(found),
         Event::RotationPolicySet(set) => {
-            let scope = scope_name(state, &set.scope);
+            let scope = state.scope_address(set.scope);
             format!("{scope}: rotation policy {}, {} agreed", set.serial, counted(set.agreed.len(), "group"))
         }
         Event::RotationBegun(begun) => {
@@ -251,14 +243,5 @@ fn summary(
             };
             format!("{}: {}{signed}", address_of(&gone.credential), gone.why.as_str())
         }
-    }
-}
-
-/// A scope's address.
-fn scope_name(state: &Organisation, scope: &Scope) -> String {
-    match scope {
-        Scope::Organisation => state.slug.to_string(),
-        Scope::Project(id) => state.projects.get(id).map(|p| state.project_address(p)).unwrap_or_default(),
-        Scope::Account(id) => state.address(id),
     }
 }
