@@ -318,6 +318,8 @@ pub enum Event {
     Destroyed(Destruction),
     /// Records of the provider were held against the ceremonies.
     Reconciled(Reconciliation),
+    /// It was checked whether what groups hold could be opened.
+    RecoverabilityChecked(RecoverabilityCheck),
     /// The gate is about to give codes that it made of an authenticator's seed.
     CodeGiven {
         /// The ceremony.
@@ -1275,6 +1277,56 @@ pub struct Reconciliation {
     pub findings: Vec<RootFinding>,
 }
 
+/// Most versions that one [`RecoverabilityCheck`] names; of more it tells the number.
+pub const MAX_UNOPENABLE: usize = 256;
+
+/// Whether what groups hold could be opened, as the host found it: each current
+/// version's record and dealing was checked, and counted who proved in drills that
+/// the keys are still there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverabilityCheck {
+    /// For how many seconds a proof in a drill counts.
+    pub within: u64,
+    /// Which epoch of the gate is present.
+    pub gate_epoch: u64,
+    /// When the gate proved that epoch's key last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gate_proved: Option<Time>,
+    /// Each group that was checked, in the order of their ids.
+    pub groups: Vec<CheckedGroup>,
+    /// Versions that could not be opened: the first [`MAX_UNOPENABLE`].
+    pub failed: Vec<Unopenable>,
+}
+
+/// What was found of one group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckedGroup {
+    /// Which.
+    pub group: GroupId,
+    /// Its epoch.
+    pub epoch: u64,
+    /// Its current versions that could be opened if enough members come.
+    pub good: u64,
+    /// Those that could not.
+    pub failed: u64,
+    /// Members who proved within the time that their share key is there.
+    pub live: u64,
+}
+
+/// A version that could not be opened, whoever came.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unopenable {
+    /// Whose.
+    pub account: AccountId,
+    /// Which factor.
+    pub factor: Factor,
+    /// Which version.
+    pub version: u64,
+}
+
 /// From the first to the last of something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -1396,6 +1448,7 @@ pub const KINDS: &[&str] = &[
     "drill-refused",
     "ended",
     "reconciled",
+    "recoverability-checked",
     "code-given",
     "rotation-begun",
     "rotation-settled",
@@ -1437,6 +1490,7 @@ impl Event {
             Self::DrillRefused { .. } => "drill-refused",
             Self::Ended { .. } => "ended",
             Self::Reconciled(_) => "reconciled",
+            Self::RecoverabilityChecked(_) => "recoverability-checked",
             Self::CodeGiven { .. } => "code-given",
             Self::RotationBegun(_) => "rotation-begun",
             Self::RotationSettled(_) => "rotation-settled",
@@ -1481,7 +1535,8 @@ impl Event {
             | Self::SealBegun { .. }
             | Self::Sealed(_)
             | Self::Destroyed(_)
-            | Self::Reconciled(_) => None,
+            | Self::Reconciled(_)
+            | Self::RecoverabilityChecked(_) => None,
         }
     }
 }

@@ -46,6 +46,11 @@ impl Span {
         self.0 / Self::days(1).0
     }
 
+    /// Whole seconds in it; what is negative is none.
+    pub fn whole_seconds(self) -> u64 {
+        u64::try_from(self.0 / Self::seconds(1).0).unwrap_or(0)
+    }
+
     /// For the system's clock and waiting; what is negative is no time at all.
     pub fn to_duration(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))

@@ -6,6 +6,7 @@
 mod cli;
 
 use cli::World;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use warifu::event::Event;
@@ -288,4 +289,101 @@ fn receipts_that_prove_nothing_are_refused() {
     );
     world.host_refused(&["audit", "prove", "acme", "ab"], 3, &["does not name one ceremony"]);
     world.host_refused(&["audit", "prove", "acme"], 2, &[]);
+}
+
+fn recoverable(world: &World, copy: &str) -> Value {
+    // In a folder without a vault.
+    let dir = tempfile::tempdir().unwrap();
+    let copy = world.host_dir().join(copy);
+    let ran = cli::run(dir.path(), &["--json", "audit", "recoverability", &copy.to_string_lossy()]);
+    ran.json()
+}
+
+#[test]
+fn whoever_has_an_export_with_records_sees_what_could_be_opened() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    world.host(&["audit", "verify", "copy"]).good();
+    let mut here = world.host(&["--json", "audit", "recoverability", "acme", "--dry-run"]).json();
+    let there = recoverable(&world, "copy");
+    assert_eq!(here["organisations"][0]["versions"], 1);
+    assert_eq!(here["organisations"][0]["good"], 1);
+    here["entered"] = false.into();
+    assert_eq!(here, there);
+}
+
+#[test]
+fn a_changed_or_missing_record_of_an_export_is_named() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    let file = world.host_dir().join("copy/records");
+    let right = fs::read(&file).unwrap();
+    // In the sealed payload, the first record.
+    let mut wrong = right.clone();
+    wrong[200] ^= 1;
+    fs::write(&file, &wrong).unwrap();
+    let failed = &recoverable(&world, "copy")["organisations"][0]["failed"];
+    assert_eq!(failed[0]["why"], "its sealed record is not the one that was entered");
+    // In the dealing's proof, the last bytes.
+    let mut wrong = right.clone();
+    let last = wrong.len() - 20;
+    wrong[last] ^= 1;
+    fs::write(&file, &wrong).unwrap();
+    let failed = &recoverable(&world, "copy")["organisations"][0]["failed"];
+    assert_eq!(failed[0]["why"], "its dealing does not prove that the shares fit together");
+    fs::write(&file, b"warifu records 1\n").unwrap();
+    let failed = &recoverable(&world, "copy")["organisations"][0]["failed"];
+    assert_eq!(failed[0]["why"], "its sealed record is gone");
+    fs::write(&file, &right[..right.len() - 1]).unwrap();
+    let said = world.host(&["audit", "verify", "copy"]);
+    assert!(said.out.contains("records: it is not a file of records, or it is cut"), "{}", said.out);
+    said.refused(6, &["not what was signed"]);
+    world.host(&["audit", "recoverability", "copy"]).refused(7, &["it is cut"]);
+    fs::remove_file(&file).unwrap();
+    world.host(&["audit", "verify", "copy"]).good();
+    world.host(&["audit", "recoverability", "copy"]).refused(3, &["without its records", "--records"]);
+}
+
+#[test]
+fn an_altered_log_says_nothing_of_its_records() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    let bundle = files(&world.host_dir().join("copy/tile/entries")).pop().unwrap();
+    let mut bytes = fs::read(&bundle).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&bundle, bytes).unwrap();
+    world.host(&["audit", "recoverability", "copy"]).refused(6, &["not what was signed"]);
+}
+
+#[test]
+fn a_later_export_brings_the_records_up_to_date() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    world.host(&["seal", "acme/web/prod", "--generate", "--login", "ops@acme.example"]).good();
+    assert_eq!(recoverable(&world, "copy")["organisations"][0]["good"], 1, "as it was then");
+    export(&world);
+    world.host(&["audit", "verify", "copy"]).good();
+    let there = recoverable(&world, "copy");
+    assert_eq!(
+        (&there["organisations"][0]["versions"], &there["organisations"][0]["good"]),
+        (&1.into(), &1.into())
+    );
+}
+
+#[test]
+fn what_could_be_opened_becomes_an_entry() {
+    let world = World::new();
+    let before = world.log_size();
+    world.host(&["audit", "recoverability", "acme", "--dry-run"]).refused(9, &["drill"]);
+    assert_eq!(world.log_size(), before);
+    world.host(&["audit", "recoverability", "acme/keepers"]).refused(9, &["drill"]);
+    assert_eq!(world.log_size(), before + 1);
+    let log = world.host(&["audit", "log", "acme", "--kind", "recoverability-checked"]).good().out;
+    assert!(log.contains("1 current version whole, 0 not openable"), "{log}");
+    world.host(&["audit", "verify"]).good();
+    // An officer who has no gate can look all the same.
+    fs::rename(world.vault().join("gate.key"), world.host_dir().join("gate.key")).unwrap();
+    world.host(&["audit", "recoverability"]).refused(9, &["drill"]);
+    assert_eq!(world.log_size(), before + 1);
 }

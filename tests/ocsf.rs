@@ -139,6 +139,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("drill-refused", 300_201),
         ("ended", 300_404),
         ("reconciled", 300_402),
+        ("recoverability-checked", 300_402),
         ("code-given", 300_402),
         ("rotation-policy-set", 300_403),
         ("rotation-begun", 300_403),
@@ -239,6 +240,7 @@ fn severities_follow_what_somebody_has_to_do() {
         ("released", Severity::Medium),
         ("share-rejected", Severity::High),
         ("reconciled", Severity::High),
+        ("recoverability-checked", Severity::High),
     ] {
         assert_eq!(all[kind].severity, severity, "{kind}");
         assert_eq!(all[kind].value["severity_id"], severity as u8, "{kind}");

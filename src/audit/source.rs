@@ -98,6 +98,9 @@ pub enum Lack {
     /// No checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Not the records of an export, or cut.
+    #[error("it is not a file of records, or it is cut")]
+    NotRecords,
     /// A checkpoint of more entries than any log has.
     #[error("no log has {0} entries")]
     Entries(u64),

@@ -179,6 +179,9 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// An export without what lies beside the log.
+    #[error("{} holds a log without its records", .0.display())]
+    NoRecords(PathBuf),
     /// Nobody has shown lately that the keys are there which what is sealed needs.
     #[error("it was not shown lately that enough keys are still there")]
     NotShown,
@@ -475,6 +478,7 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
+            Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",
             Self::NotShown => "Hold a drill with each group that is named above: warifu drill ORG/GROUP.",
             Self::Unrecoverable(_) => {
                 "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
@@ -576,6 +580,7 @@ impl CliError {
             Self::Cursor { .. } => Exit::Input,
             Self::Export(error) => export_exit(error),
             Self::Source { .. } => Exit::Storage,
+            Self::NoRecords(_) => Exit::Input,
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
             Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
@@ -976,6 +981,10 @@ fn export_remedy(error: &ExportError) -> &'static str {
         }
         ExportError::NothingSince { .. } => "Name an earlier time, or leave --since out.",
         ExportError::Busy(_) => "Wait for it and run the command again.",
+        ExportError::Changed => "Run the command again.",
+        ExportError::Record(_) => {
+            "Run 'warifu audit recoverability' to see which version it is; keep this vault as it is, and compare with a backup."
+        }
         ExportError::File { .. } => {
             "Check the path, its permissions and the space left; then run the command again."
         }
@@ -991,6 +1000,8 @@ fn export_exit(error: &ExportError) -> Exit {
         ExportError::Store(_)
         | ExportError::Damaged { .. }
         | ExportError::Busy(_)
+        | ExportError::Changed
+        | ExportError::Record(_)
         | ExportError::File { .. } => Exit::Storage,
         ExportError::Checkpoint(_)
         | ExportError::NotCovered { .. }

@@ -8,8 +8,9 @@
 //! read must be those that an export of the log has.
 
 use super::read::{Directory, read_file};
+use super::records::CopiedRecords;
 use super::texts::{Policies, texts};
-use super::{CHECKPOINT, FIRST, KEY, POLICIES, POLICY, README, STAGING, TILES};
+use super::{CHECKPOINT, FIRST, KEY, POLICIES, POLICY, README, RECORDS, STAGING, TILES};
 use crate::audit::{Lack, Source, SourceError};
 use crate::event::printable;
 use crate::log::entry::EntryBytes;
@@ -144,6 +145,18 @@ pub fn check_texts(dir: &Directory, key: &VerifierKey, policies: Option<&Policie
         }
     }
     findings
+}
+
+/// Whether the records of an export, if it has them, can be read. What they must be
+/// the check of recoverability knows.
+pub fn check_records(dir: &Directory) -> Option<Finding> {
+    let file = RECORDS.to_owned();
+    match CopiedRecords::are_in(dir.path()).then(|| CopiedRecords::open(dir.path()))? {
+        Ok(_) => None,
+        Err(SourceError::File { why, .. } | SourceError::Entry { why, .. }) => {
+            Some(Finding { file, entry: None, fault: Fault::File(why) })
+        }
+    }
 }
 
 struct Check<'a> {
@@ -311,7 +324,7 @@ impl Check<'_> {
             match path.to_str() {
                 _ if self.is_over() => return,
                 Some(STAGING) if is_folder => {}
-                Some(CHECKPOINT | KEY | POLICY | README | FIRST) if !is_folder => {}
+                Some(CHECKPOINT | KEY | POLICY | README | FIRST | RECORDS) if !is_folder => {}
                 // `check_texts` looks into it.
                 Some(POLICIES) if is_folder => {}
                 Some(name) if is_folder && (name == TILES || !top) && depth < MAX_DEPTH => {

@@ -9,6 +9,7 @@
 //! DIR/log.vkey              the log's verifier key
 //! DIR/policy                whose log it is, in the form of a policy
 //! DIR/policies/<group>      whose cosignatures a group's releases wait for
+//! DIR/records               if asked for: what lies beside the log of current versions
 //! DIR/first                 a period's evidence only: first entry that is there
 //! DIR/README                how to check all this
 //! DIR/.new/                 while an export runs, or was interrupted
@@ -16,21 +17,26 @@
 //!
 //! `snapshot` is the log that is exported, `write` the export, `read` an export
 //! as a source of entries, `check` its tiles against each other and the
-//! checkpoint, `texts` the files beside them, `receipt` one entry's proof.
+//! checkpoint, `texts` the files beside them, `records` what lies beside the log,
+//! `receipt` one entry's proof.
 
 mod check;
 mod read;
 mod receipt;
+mod records;
 mod snapshot;
 mod texts;
 mod write;
 
-pub use check::{Fault, Finding, MAX_FINDINGS, check_texts, check_tiles, check_tiles_and_tell};
+pub use check::{
+    Fault, Finding, MAX_FINDINGS, check_records, check_texts, check_tiles, check_tiles_and_tell,
+};
 pub use read::Directory;
 pub use receipt::{Receipt, of_ceremony, of_entry};
+pub use records::{Copied, CopiedRecords, MAX_RECORD};
 pub use snapshot::Snapshot;
 pub use texts::Policies;
-pub use write::{Exported, export};
+pub use write::{Exported, export, export_with_records};
 
 use crate::audit::Lack;
 use crate::event::EntryError;
@@ -54,6 +60,8 @@ pub const POLICIES: &str = "policies";
 pub const README: &str = "README";
 /// File that says which is the first entry of a period's evidence.
 pub const FIRST: &str = "first";
+/// The file with what lies beside the log of current versions.
+pub const RECORDS: &str = "records";
 /// Folder of tiles and bundles.
 pub const TILES: &str = "tile";
 /// Folder in which files are written before they are put in their place.
@@ -136,6 +144,12 @@ pub enum ExportError {
         /// Time of the last entry.
         last: Time,
     },
+    /// The vault went on while its records were copied.
+    #[error("the vault was written while its records were copied")]
+    Changed,
+    /// A record cannot be read, or is longer than any record.
+    #[error("the record of {0} cannot be copied")]
+    Record(String),
     /// Another export into this directory is running.
     #[error("another export into {} is running", .0.display())]
     Busy(PathBuf),

@@ -170,7 +170,7 @@ fn io(why: &std::io::Error) -> Lack {
     }
 }
 
-fn file_error(file: &str, why: impl Into<Lack>) -> SourceError {
+pub(super) fn file_error(file: &str, why: impl Into<Lack>) -> SourceError {
     SourceError::File { file: file.to_owned(), why: why.into() }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// What the README says, but for the log's name and key: the present text last.
 /// An export that an earlier version made is no worse for its README, so a text
 /// that was published is never edited: add the next.
-const READMES: &[&str] = &[include_str!("README.txt")];
+const READMES: &[&str] = &[include_str!("README-1.txt"), include_str!("README.txt")];
 
 /// The witness policies in force of a log's groups, as their members signed them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,9 @@
 //! it was, with tiles that nobody asks for yet; a crash after it leaves it done.
 
 use super::read::{MAX_SMALL, declared_first, read_file};
+use super::records::Copied;
 use super::texts::{Policies, texts};
-use super::{CHECKPOINT, ExportError, FIRST, KEY, POLICIES, STAGING, Snapshot};
+use super::{CHECKPOINT, ExportError, FIRST, KEY, POLICIES, RECORDS, STAGING, Snapshot};
 use crate::audit::{Lack, SourceError};
 use crate::event::printable;
 use crate::log::EntryBytes;
@@ -21,7 +22,7 @@ use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -64,6 +65,18 @@ pub fn export(
     since: Option<Time>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Exported, ExportError> {
+    export_with_records(log, dir, since, None, progress)
+}
+
+/// As [`export`]; with `records` what lies beside the log is copied as well, all of
+/// it anew each time.
+pub fn export_with_records(
+    log: &Snapshot<'_>,
+    dir: &Path,
+    since: Option<Time>,
+    records: Option<&Copied<'_>>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Exported, ExportError> {
     let first = match since {
         Some(since) => log.first_since(since)?.saturating_sub(1) / WIDTH * WIDTH,
         None => 0,
@@ -71,6 +84,9 @@ pub fn export(
     let mut export = Export::begin(log, dir, first)?;
     export.tiles(progress)?;
     export.texts()?;
+    if let Some(records) = records {
+        export.files.put_records(records, progress)?;
+    }
     export.finish()
 }
 
@@ -342,6 +358,23 @@ impl<'a> Files<'a> {
         write().map_err(|why| ExportError::file(&path, why))?;
         let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(self.dir));
         self.dirty.extend(folders.map(Path::to_owned));
+        self.count += 1;
+        Ok(())
+    }
+
+    /// As [`Files::put`], a record at a time.
+    fn put_records(
+        &mut self,
+        records: &Copied<'_>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), ExportError> {
+        let path = self.dir.join(RECORDS);
+        let io = |why| ExportError::file(&path, why);
+        let mut file = BufWriter::new(File::create(&self.staged).map_err(io)?);
+        records.write(&path, &mut file, progress)?;
+        let file = file.into_inner().map_err(|why| io(why.into_error()))?;
+        file.sync_all().and_then(|()| fs::rename(&self.staged, &path)).map_err(io)?;
+        self.dirty.insert(self.dir.to_owned());
         self.count += 1;
         Ok(())
     }

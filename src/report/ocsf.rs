@@ -11,8 +11,9 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Accepts, Actor, Admission, Because, DrillAnswer, Ending, Entry, EntryError, Event, Hash, Line, Mode,
-    Opening, Reconciliation, Refusal, RotationPolicy, Scope, Sealing, TextHash, printable,
+    Accepts, Actor, Admission, Because, CheckedGroup, DrillAnswer, Ending, Entry, EntryError, Event, Hash,
+    Line, Mode, Opening, Reconciliation, RecoverabilityCheck, Refusal, RotationPolicy, Scope, Sealing,
+    TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
@@ -619,6 +620,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
         }
         Event::Ended { ceremony, how } => ended(ceremony, *how),
         Event::Reconciled(found) => reconciled(source, found),
+        Event::RecoverabilityChecked(found) => recoverability_checked(source, found),
         Event::CodeGiven { ceremony, target, codes, shown, .. } => {
             let (of, name) = source.target(ceremony, *target);
             Mapped {
@@ -767,6 +769,28 @@ fn reconciled(source: &Source<'_>, found: &Reconciliation) -> Mapped {
             json!({
                 "type": "Reconciliation", "type_id": 99, "uid": found.facts, "name": found.source.as_str(),
                 "data": { "unexplained": found.unexplained, "weak": found.weak, "accounts": accounts },
+            }),
+        )
+    }
+}
+
+/// Whether what is sealed could be opened. Accounts of which it could not are named.
+fn recoverability_checked(source: &Source<'_>, found: &RecoverabilityCheck) -> Mapped {
+    let sum = |of: fn(&CheckedGroup) -> u64| found.groups.iter().map(of).fold(0, u64::saturating_add);
+    let (good, failed) = (sum(|group| group.good), sum(|group| group.failed));
+    let accounts: BTreeSet<_> = found.failed.iter().map(|one| source.address(&one.account)).collect();
+    let groups: Vec<_> = found.groups.iter().map(|group| source.group(&group.group)).collect();
+    Mapped {
+        taken: &["failed"],
+        status: if failed == 0 { Status::Success } else { Status::Failure },
+        detail: (failed > 0).then_some("not-openable"),
+        ..entity(
+            Activity::Read,
+            if failed == 0 { Severity::Informational } else { Severity::High },
+            format!("Records and dealings of current versions: {good} are whole, {failed} are not"),
+            json!({
+                "type": "Recoverability", "type_id": 99, "name": "recoverability",
+                "data": { "good": good, "failed": failed, "accounts": accounts, "groups": groups },
             }),
         )
     }

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::event::{
     Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,
-    GivenUp, GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_WITNESS_POLICY, Mode, Opening, Purpose,
-    Reconciliation, Refusal, Scope, Sealing, Shown, Signed, WitnessPolicy,
+    GivenUp, GroupStatement, Hash, Line, MAX_ROOT_FINDINGS, MAX_UNOPENABLE, MAX_WITNESS_POLICY, Mode,
+    Opening, Purpose, Reconciliation, RecoverabilityCheck, Refusal, Scope, Sealing, Shown, Signed,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
@@ -459,6 +460,7 @@ impl Organisation {
                 self.ended(ceremony, *how, entry.time)
             }
             Event::Reconciled(found) => self.reconciled(actor, found),
+            Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
             Event::Destroyed(gone) => self.destroyed(actor, gone, entry.time, claims),
@@ -1102,6 +1104,41 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
         }
         Ok(())
+    }
+
+    /// What the log itself knows of the result must be as the log has it. Whether the
+    /// records are as the host says, the log does not know.
+    fn recoverability_checked(
+        &self,
+        actor: &Actor,
+        found: &RecoverabilityCheck,
+        time: Time,
+    ) -> Result<(), Invalid> {
+        by_host(actor)?;
+        let within = i64::try_from(found.within).map_err(|_| Invalid::Mismatch("time for drills"))?;
+        let since = time - Span::seconds(within);
+        let gate = self.gate();
+        if found.gate_epoch != gate.epoch || found.gate_proved != self.drills.gate.get(&gate.epoch).copied() {
+            return Err(Invalid::Mismatch("gate's proof"));
+        }
+        let ascending = found.groups.windows(2).all(|pair| matches!(pair, [a, b] if a.group < b.group));
+        if !ascending {
+            return Err(Invalid::Mismatch("order of groups"));
+        }
+        for checked in &found.groups {
+            self.group(&checked.group, checked.epoch)?;
+            if self.drills.live(&checked.group, since) as u64 != checked.live {
+                return Err(Invalid::Mismatch("number of members who proved"));
+            }
+        }
+        let failed = found.groups.iter().fold(0, |sum: u64, group| sum.saturating_add(group.failed));
+        if found.failed.len() as u64 != failed.min(MAX_UNOPENABLE as u64) {
+            return Err(Invalid::Mismatch("list of versions"));
+        }
+        match found.failed.iter().find(|one| !self.accounts.contains_key(&one.account)) {
+            Some(other) => Err(Invalid::Unknown { what: "account", id: other.account.to_string() }),
+            None => Ok(()),
+        }
     }
 
     /// Whoever gets the shares says that one is bad: the operator, or the host for

@@ -3,15 +3,18 @@
 
 use super::drill::EVERY;
 use super::seal::{dealing_record, sealed_record};
-use super::{Log, PublicVault};
+use super::{Log, PublicVault, Records, Vault, VaultError};
 use crate::audit::recoverability::{self, Bad, Label, RecordSource, Unreadable};
-use crate::event::{GroupStatement, Hash};
-use crate::name::OrganisationId;
+use crate::event::{
+    Actor, CheckedGroup, Event, GroupStatement, Hash, MAX_UNOPENABLE, RecoverabilityCheck, Unopenable,
+};
+use crate::name::{GroupId, OrganisationId};
 use crate::state::Organisation;
 use crate::store::{RecordKey, Store};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What could be opened today.
 #[derive(Debug, Serialize)]
@@ -28,6 +31,9 @@ pub struct Recoverability {
     pub gate_proved: Option<Time>,
     /// Each group that holds a current version, or that was asked for.
     pub groups: Vec<GroupRecoverability>,
+    /// Those that could not be opened, by their ids.
+    #[serde(skip)]
+    pub bad: Vec<Bad>,
 }
 
 /// What nobody has shown of an organisation within [`EVERY`], though no record is
@@ -66,6 +72,9 @@ impl Recoverability {
 /// What one group could open.
 #[derive(Debug, Serialize)]
 pub struct GroupRecoverability {
+    /// Which.
+    #[serde(skip)]
+    pub id: GroupId,
     /// `org/group`.
     pub group: String,
     /// How many members must come.
@@ -122,9 +131,51 @@ impl RecordSource for Stored<'_> {
     }
 }
 
+/// Checks every current version of an organisation, or those that one group holds,
+/// by what lies beside its log; `progress` is told how many of how many are done.
+pub fn recoverability<R: CryptoRng + Send>(
+    state: &Organisation,
+    records: &dyn RecordSource,
+    only: Option<&GroupStatement>,
+    now: Time,
+    rng: &mut dyn FnMut() -> R,
+    progress: &dyn Fn(u64, u64),
+) -> Recoverability {
+    let versions = recoverability::current(state, only.map(|group| &group.group));
+    let all = versions.len() as u64;
+    let found = recoverability::check(state, &versions, records, rng, &mut |done| progress(done, all));
+    let held: BTreeSet<_> = versions.iter().map(|(_, held)| held.group).collect();
+    let shown = |group: &&GroupStatement| match only {
+        Some(only) => only.group == group.group,
+        None => held.contains(&group.group),
+    };
+    let groups = state.groups.values().filter(shown).map(|group| {
+        let live = state.drills.live(&group.group, now - EVERY);
+        GroupRecoverability {
+            id: group.group,
+            group: state.group_address(group),
+            threshold: group.threshold,
+            members: group.members.len(),
+            good: found.good.get(&group.group).copied().unwrap_or(0),
+            failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
+            label: Label::Proven,
+            live,
+            margin: live as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
+        }
+    });
+    Recoverability {
+        organisation: state.slug.to_string(),
+        versions: all,
+        gate_proved: state.drills.gate.get(&state.gate().epoch).copied(),
+        good: all - found.bad.len() as u64,
+        groups: groups.collect(),
+        failed: found.bad.iter().map(|bad| failed(state, bad)).collect(),
+        bad: found.bad,
+    }
+}
+
 impl PublicVault {
-    /// Checks every current version of an organisation, or those that one group
-    /// holds; `progress` is told how many of how many are done.
+    /// As [`recoverability()`], by what lies in the vault.
     pub fn recoverability<R: CryptoRng + Send>(
         &self,
         log: &Log,
@@ -133,35 +184,54 @@ impl PublicVault {
         rng: &mut dyn FnMut() -> R,
         progress: &dyn Fn(u64, u64),
     ) -> Recoverability {
-        let state = &log.state;
-        let versions = recoverability::current(state, only.map(|group| &group.group));
-        let all = versions.len() as u64;
-        let records = Stored { store: self.store(), log: state.id };
-        let found = recoverability::check(state, &versions, &records, rng, &mut |done| progress(done, all));
-        let live = |group: &GroupStatement| state.drills.live(&group.group, now - EVERY);
-        let held = |group: &GroupStatement| versions.iter().any(|(_, held)| held.group == group.group);
-        let shown = |group: &&GroupStatement| match only {
-            Some(only) => only.group == group.group,
-            None => held(group),
-        };
-        let groups = state.groups.values().filter(shown).map(|group| GroupRecoverability {
-            group: state.group_address(group),
-            threshold: group.threshold,
-            members: group.members.len(),
-            good: found.good.get(&group.group).copied().unwrap_or(0),
-            failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
-            label: Label::Proven,
-            live: live(group),
-            margin: live(group) as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
-        });
-        Recoverability {
-            organisation: state.slug.to_string(),
-            versions: all,
-            gate_proved: state.drills.gate.get(&state.gate().epoch).copied(),
-            good: all - found.bad.len() as u64,
-            groups: groups.collect(),
-            failed: found.bad.iter().map(|bad| failed(state, bad)).collect(),
-        }
+        recoverability(&log.state, &self.records_of(log), only, now, rng, progress)
+    }
+
+    /// The records of a log.
+    pub fn records_of(&self, log: &Log) -> impl RecordSource {
+        Stored { store: self.store(), log: log.state.id }
+    }
+}
+
+impl Vault {
+    /// Enters a result, with what drills have shown by then. Durable when this returns.
+    pub fn enter_recoverability(
+        &mut self,
+        log: &mut Log,
+        result: &Recoverability,
+        now: Time,
+    ) -> Result<(), VaultError> {
+        self.at_present(log, now, |vault, log, now| {
+            let entry = entry(&log.state, result, now);
+            let events = vec![(Actor::Host, Event::RecoverabilityChecked(entry))];
+            vault.commit_once(log, now, events, Records::default()).map(|_| ())
+        })
+    }
+}
+
+fn entry(state: &Organisation, result: &Recoverability, now: Time) -> RecoverabilityCheck {
+    let gate = state.gate();
+    let group = |checked: &GroupRecoverability| {
+        let &GroupRecoverability { id, good, failed, .. } = checked;
+        let epoch = state.groups.get(&id)?.epoch;
+        let live = state.drills.live(&id, now - EVERY) as u64;
+        Some(CheckedGroup { group: id, epoch, good, failed, live })
+    };
+    let mut groups: Vec<_> = result.groups.iter().filter_map(group).collect();
+    groups.sort_by_key(|checked| checked.group);
+    let failed = result.bad.iter().take(MAX_UNOPENABLE);
+    RecoverabilityCheck {
+        within: EVERY.whole_seconds(),
+        gate_epoch: gate.epoch,
+        gate_proved: state.drills.gate.get(&gate.epoch).copied(),
+        groups,
+        failed: failed
+            .map(|Bad { account, factor, version, .. }| Unopenable {
+                account: *account,
+                factor: *factor,
+                version: *version,
+            })
+            .collect(),
     }
 }
 

@@ -5,10 +5,11 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, Destruction, Ending, Enrolment,
-    Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, Refusal,
-    RootDealing, RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA,
-    SaltedText, Scope, Sealing, Shown, Signed, WitnessPolicy, record_hash,
+    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, CheckedGroup, Destruction, Ending,
+    Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose,
+    Reconciliation, RecoverabilityCheck, Refusal, RootDealing, RootFinding, RootRecords, RootUse,
+    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
+    Unopenable, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -619,6 +620,7 @@ impl Scene {
             self.by_operator(Event::Revealed { ceremony, target: 0, shown, signature });
         }
         self.reconcile();
+        self.check_recoverability();
         said
     }
 
@@ -685,6 +687,20 @@ impl Scene {
             unused: 0,
             unread: 0,
             findings,
+        }));
+    }
+
+    /// One version could not be opened, says the host.
+    fn check_recoverability(&mut self) {
+        let held = self.state.versions.values().next_back().expect("a version").sealing.clone();
+        let live = self.state.drills.live(&held.group, self.now + Span::seconds(1) - Span::days(90)) as u64;
+        let gate_epoch = self.state.gate().epoch;
+        self.by_host(Event::RecoverabilityChecked(RecoverabilityCheck {
+            within: 90 * 24 * 3600,
+            gate_epoch,
+            gate_proved: self.state.drills.gate.get(&gate_epoch).copied(),
+            groups: vec![CheckedGroup { group: held.group, epoch: held.epoch, good: 0, failed: 1, live }],
+            failed: vec![Unopenable { account: held.account, factor: held.factor, version: held.version }],
         }));
     }
 

@@ -30,13 +30,15 @@ Examples:
     #[command(after_help = "\
 Examples:
   warifu audit recoverability
-  warifu audit recoverability acme/board")]
+  warifu audit recoverability acme/board --dry-run
+  warifu audit recoverability /srv/audit/acme --key acme.vkey")]
     Recoverability(RecoverabilityArgs),
     /// Export a log: as public files that other tools verify, or to a SIEM
     #[command(after_help = "\
 Examples:
   warifu audit export acme /srv/audit/acme
   warifu audit export acme evidence-2026 --since 2026-01-01
+  warifu audit export acme /srv/audit/acme --records
   warifu audit export @vault /srv/audit/vault
   warifu audit export acme --format ocsf --out acme.jsonl
   warifu audit export acme --format ocsf --follow --syslog tcp://siem:601")]
@@ -100,9 +102,15 @@ pub struct VerifyArgs {
 /// `audit recoverability`.
 #[derive(Args, Debug)]
 pub struct RecoverabilityArgs {
-    /// One organisation, or one of its groups, alone
-    #[arg(value_name = "ORG[/GROUP]")]
-    pub target: Option<Holders>,
+    /// One organisation, or one of its groups, alone; or the directory of a log that was exported with its records, for which no vault is needed
+    #[arg(value_name = "ORG[/GROUP]|DIR")]
+    pub target: Option<PathBuf>,
+    /// Only look: make no entry of the result. Then neither the gate's file nor a writable vault is needed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of an exported log: its verifier key, or a file that holds it, as you know it from elsewhere
+    #[arg(long, value_name = "VKEY|FILE", requires = "target")]
+    pub key: Option<String>,
 }
 
 /// Whose sealed versions: an organisation's, or one group's of it.
@@ -214,6 +222,9 @@ pub struct ExportArgs {
     /// Only entries from this time on
     #[arg(long, value_parser = Time::parse_lenient)]
     pub since: Option<Time>,
+    /// Also the sealed records and dealings of current versions, so that an outsider can check whether all could be opened. Later exports into this directory bring them up to date
+    #[arg(long)]
+    pub records: bool,
     /// Where to
     #[command(flatten)]
     pub siem: SiemArgs,

@@ -1,12 +1,15 @@
 //! `audit export` and `audit key`.
 
+use crate::audit::recoverability::current;
 use crate::cli::args::ExportArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::{App, files};
-use crate::export::{Exported, Snapshot, export};
+use crate::export::{Copied, CopiedRecords, ExportError, Exported, Snapshot, export, export_with_records};
 use crate::log::note::VerifierKey;
-use crate::name::LogName;
+use crate::name::{LogName, Slug};
+use crate::time::Time;
+use crate::vault::PublicVault;
 use serde_json::json;
 use std::path::Path;
 
@@ -21,10 +24,21 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
         let fact = "--out, --follow, --interval, --syslog and --cursor are for events".to_owned();
         return Err(CliError::Argument { fact, remedy: "Leave them out, or add --format ocsf." });
     }
-    let log = Snapshot::of(&vault, &args.log)?;
-    let done = {
-        let bar = Progress::new("entries");
-        export(&log, dir, args.since, &mut |done, of| bar.at(done, of))?
+    let (log, done) = match &args.log {
+        // What a directory holds already it goes on holding.
+        LogName::Organisation(slug) if args.records || CopiedRecords::are_in(dir) => {
+            with_records(&vault, slug, dir, args.since)?
+        }
+        LogName::Vault if args.records => {
+            let fact = "nothing is sealed in the vault's own log".to_owned();
+            return Err(CliError::Argument { fact, remedy: "Leave --records out." });
+        }
+        name => {
+            let log = Snapshot::of(&vault, name)?;
+            let bar = Progress::new("entries");
+            let done = export(&log, dir, args.since, &mut |done, of| bar.at(done, of))?;
+            (log, done)
+        }
     };
     let Exported { before, size, first, files } = done;
     let (dir, key) = (dir.display().to_string(), log.key().to_string());
@@ -41,6 +55,29 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// Entries and records of one moment: the log is replayed to know which versions
+/// are current, and what is exported is the log of that size.
+fn with_records<'v>(
+    vault: &'v PublicVault,
+    organisation: &Slug,
+    dir: &Path,
+    since: Option<Time>,
+) -> Result<(Snapshot<'v>, Exported), CliError> {
+    let log = vault.log(organisation)?;
+    let snapshot = Snapshot::of_organisation(vault, organisation)?;
+    let unchanged =
+        || Snapshot::of_organisation(vault, organisation).is_ok_and(|now| now.size() == log.state.size);
+    if !unchanged() {
+        return Err(ExportError::Changed.into());
+    }
+    let versions = current(&log.state, None);
+    let source = vault.records_of(&log);
+    let records = Copied { versions: &versions, source: &source, unchanged: &unchanged };
+    let bar = Progress::new("entries and records");
+    let done = export_with_records(&snapshot, dir, since, Some(&records), &mut |done, of| bar.at(done, of))?;
+    Ok((snapshot, done))
 }
 
 /// `audit key`.

@@ -87,6 +87,7 @@ impl<'a> Filter<'a> {
             Event::Bound(binding) => within(&binding.scope),
             Event::RotationPolicySet(set) => within(&set.scope),
             Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),
+            Event::RecoverabilityChecked(found) => found.failed.iter().any(|one| one.account == *id),
             other => other.ceremony().is_some_and(|ceremony| self.held.contains(ceremony)),
         }
     }

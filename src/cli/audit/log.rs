@@ -7,7 +7,7 @@ use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::cli::open::title;
 use crate::cli::table::{Column, counted, table_or};
-use crate::event::{Actor, Event, Hash};
+use crate::event::{Actor, CheckedGroup, Event, Hash};
 use crate::report::csv;
 use crate::state::{Organisation, Past};
 use crate::time::Time;
@@ -220,6 +220,15 @@ fn summary(
             format!("ceremony {}: {}", ceremony.short(), crate::cli::hierarchy::text(&json!(how)))
         }
         Event::Reconciled(found) => crate::cli::reconcile::summary(found),
+        Event::RecoverabilityChecked(found) => {
+            let sum = |of: fn(&CheckedGroup) -> u64| found.groups.iter().map(of).fold(0, u64::saturating_add);
+            let (good, failed) = (sum(|group| group.good), sum(|group| group.failed));
+            let groups = counted(found.groups.len(), "group");
+            format!(
+                "{groups}: {} whole, {failed} not openable",
+                counted(usize::try_from(good).unwrap_or(usize::MAX), "current version")
+            )
+        }
         Event::RotationPolicySet(set) => {
             let scope = state.scope_address(set.scope);
             format!("{scope}: rotation policy {}, {} agreed", set.serial, counted(set.agreed.len(), "group"))

@@ -1,61 +1,166 @@
 //! `audit recoverability`: could all of this be opened today?
 
+use super::export::verifier_key;
+use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
 use crate::cli::args::{Holders, RecoverabilityArgs};
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::{Column, counted, table};
 use crate::cli::{App, Rng};
-use crate::name::Slug;
+use crate::export::{CHECKPOINT, CopiedRecords, Directory};
+use crate::log::VerifierKey;
+use crate::name::MemberAddress;
 use crate::time::Time;
 use crate::vault::drill::EVERY;
-use crate::vault::recoverability::{GroupRecoverability, NotShown, Recoverability};
-use crate::vault::{PublicVault, group};
+use crate::vault::gate_file::GateFileError;
+use crate::vault::recoverability::{
+    GroupRecoverability, NotShown, Recoverability, recoverability as of_records,
+};
+use crate::vault::{Vault, VaultError, group};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::json;
+use std::path::Path;
 
-/// `audit recoverability`.
+/// `audit recoverability`: of a vault, or of an exported copy of one of its logs.
 pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<(), CliError> {
-    let vault = app.read_vault()?;
-    let checked = match &args.target {
-        Some(Holders::Group(address)) => {
-            vec![of(&vault, &address.organisation, Some(&address.name), app.now())?]
+    let checked = match args.target.as_deref() {
+        // A name is a path as well; what lies there decides.
+        Some(dir) if Directory::is_one(dir) => Checked::alone(of_copy(dir, args.key.as_deref(), app.now())?),
+        _ if args.key.is_some() => {
+            let fact = "--key is for an exported log".to_owned();
+            return Err(CliError::Argument {
+                fact,
+                remedy: "Leave --key out, or name an export's directory.",
+            });
         }
-        Some(Holders::Organisation(slug)) => vec![of(&vault, slug, None, app.now())?],
-        None => vault
-            .state()
-            .organisations
-            .values()
-            .map(|slug| of(&vault, slug, None, app.now()))
-            .collect::<Result<_, _>>()?,
+        target => of_vault(app, holders(target)?.as_ref(), args.dry_run)?,
     };
-    let room = app.ui.columns();
-    let now = app.now();
-    app.emit(json!({ "organisations": checked }), || words(&checked, now, room));
-    let not_shown: usize = checked.iter().map(|one| one.not_shown(app.now()).len()).sum();
-    match checked.iter().map(|one| one.failed.len()).sum() {
+    let (room, now) = (app.ui.columns(), app.now());
+    let value = json!({ "organisations": checked.results, "entered": checked.entered });
+    app.emit(value, || words(&checked, now, room));
+    let not_shown: usize = checked.results.iter().map(|one| one.not_shown(now).len()).sum();
+    match checked.results.iter().map(|one| one.failed.len()).sum() {
         0 if not_shown == 0 => Ok(()),
         0 => Err(CliError::NotShown),
         failed => Err(CliError::Unrecoverable(failed)),
     }
 }
 
-fn of(
-    vault: &PublicVault,
-    organisation: &Slug,
-    only: Option<&Slug>,
-    now: Time,
-) -> Result<Recoverability, CliError> {
-    let log = vault.log(organisation)?;
-    let only = only.map(|name| group::group(&log.state, name)).transpose()?;
-    let bar = Progress::new("versions");
-    let fresh = &mut || -> Rng { UnwrapErr(SysRng) };
-    Ok(vault.recoverability(&log, only, now, fresh, &|done, all| bar.at(done, all)))
+/// What was found, and whether that is an entry now.
+struct Checked {
+    results: Vec<Recoverability>,
+    entered: bool,
+    /// Why nothing was entered that should have been.
+    remark: Option<&'static str>,
 }
 
-fn words(checked: &[Recoverability], now: Time, room: Option<usize>) -> String {
-    let mut lines = Vec::new();
-    for one in checked {
+impl Checked {
+    fn alone(result: Recoverability) -> Self {
+        Self { results: vec![result], entered: false, remark: None }
+    }
+}
+
+fn holders(target: Option<&Path>) -> Result<Option<Holders>, CliError> {
+    let Some(target) = target else { return Ok(None) };
+    let parsed = target.to_string_lossy().parse();
+    // Whoever writes a path means a directory.
+    let missing = parsed.is_err() && target.components().count() > 1;
+    if missing {
+        let why = SourceError::File { file: CHECKPOINT.to_owned(), why: Lack::Missing };
+        return Err(CliError::Source { dir: target.to_owned(), why });
+    }
+    Ok(Some(parsed?))
+}
+
+/// Results are entered by whoever has the gate; others look.
+fn of_vault(app: &mut App<'_>, target: Option<&Holders>, dry_run: bool) -> Result<Checked, CliError> {
+    let now = app.now();
+    let mut gate = if dry_run { None } else { with_gate(app)? };
+    let vault = app.read_vault()?;
+    let organisations: Vec<_> = match target {
+        Some(Holders::Group(MemberAddress { organisation, .. }) | Holders::Organisation(organisation)) => {
+            vec![organisation.clone()]
+        }
+        None => vault.state().organisations.values().cloned().collect(),
+    };
+    let only = match target {
+        Some(Holders::Group(address)) => Some(&address.name),
+        _ => None,
+    };
+    let mut results = Vec::new();
+    for organisation in &organisations {
+        let mut log = vault.log(organisation)?;
+        let result = {
+            let only = only.map(|name| group::group(&log.state, name)).transpose()?;
+            let bar = Progress::new("versions");
+            vault.recoverability(&log, only, now, &mut fresh, &|done, all| bar.at(done, all))
+        };
+        if let Some(gate) = &mut gate
+            && result.versions > 0
+        {
+            gate.enter_recoverability(&mut log, &result, now)?;
+        }
+        results.push(result);
+    }
+    let remark = (gate.is_none() && !dry_run).then_some(NO_GATE);
+    Ok(Checked { results, entered: gate.is_some(), remark })
+}
+
+/// The vault with its gate; `None` where there is none.
+fn with_gate(app: &mut App<'_>) -> Result<Option<Vault>, CliError> {
+    match app.open_vault() {
+        Err(CliError::Vault(VaultError::GateFile(GateFileError::Missing(_)))) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+const NO_GATE: &str = "Not entered in the log: the gate's file is not here.";
+
+/// Of an exported log, all of which must verify first: what it says of itself decides
+/// what its records must be.
+fn of_copy(dir: &Path, key: Option<&str>, now: Time) -> Result<Recoverability, CliError> {
+    let unreadable = |why| CliError::Source { dir: dir.to_owned(), why };
+    let given = key.map(verifier_key).transpose()?;
+    let read = Directory::open(dir).map_err(unreadable)?;
+    if read.first() > 0 {
+        return Err(CliError::OnlyAPart { first: read.first() });
+    }
+    let key = match given {
+        Some(key) => key,
+        None => read.key().map_err(unreadable)?,
+    };
+    let verdict = verified(&read, &key);
+    let state = match verdict.state {
+        Some(State::Organisation(state)) if verdict.findings.is_empty() => state,
+        Some(State::Vault(_)) if verdict.findings.is_empty() => {
+            let fact = format!("{} holds the vault's own log, and nothing is sealed there", dir.display());
+            return Err(CliError::Argument { fact, remedy: "Name the export of an organisation's log." });
+        }
+        _ => return Err(CliError::ExportWrong(verdict.findings.len().max(1))),
+    };
+    if !CopiedRecords::are_in(dir) {
+        return Err(CliError::NoRecords(dir.to_owned()));
+    }
+    let records = CopiedRecords::open(dir).map_err(unreadable)?;
+    let bar = Progress::new("versions");
+    Ok(of_records(&state, &records, None, now, &mut fresh, &|done, all| bar.at(done, all)))
+}
+
+fn verified(read: &Directory, key: &VerifierKey) -> Verdict {
+    let bar = Progress::new("entries");
+    let progress = |done: u64, of: u64| bar.at(done, of);
+    let options = Options { key: Some(key), progress: Some(&progress), ..Options::default() };
+    audit::verify(read, &options, &mut |_, _| {})
+}
+
+fn fresh() -> Rng {
+    UnwrapErr(SysRng)
+}
+
+fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
+    let (results, mut lines) = (&checked.results, Vec::new());
+    for one in results {
         let all = counted(usize::try_from(one.versions).unwrap_or(usize::MAX), "current version");
         lines.push(match (one.versions, one.failed.len()) {
             (0, _) => format!("{}: nothing is sealed.", one.organisation),
@@ -73,7 +178,7 @@ fn words(checked: &[Recoverability], now: Time, room: Option<usize>) -> String {
         }
     }
     let days = EVERY.whole_days();
-    for one in checked {
+    for one in results {
         lines.extend(one.not_shown(now).into_iter().map(|what| match what {
             NotShown::Members { group, live, threshold } => format!(
                 "ALARM {group}: {live} proved within {days} days that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}"
@@ -84,10 +189,11 @@ fn words(checked: &[Recoverability], now: Time, room: Option<usize>) -> String {
             ),
         }));
     }
-    if checked.is_empty() {
+    if results.is_empty() {
         lines.push("No organisations yet.".to_owned());
     }
     lines.push(REACH.to_owned());
+    lines.extend(checked.remark.map(str::to_owned));
     lines.join("\n")
 }
 

@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::counted;
 use crate::cli::{App, files};
-use crate::export::{self, Directory, FIRST, Policies, check_texts, check_tiles_and_tell};
+use crate::export::{self, Directory, FIRST, Policies, check_records, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
 use crate::log::note::{MAX_NOTE, Note};
@@ -151,6 +151,7 @@ fn files_of(read: &Directory, key: &VerifierKey, policies: Option<&Policies>) ->
     let bar = Progress::new("entries in files");
     let mut found = check_tiles_and_tell(read, read.stated(), &mut |done, of| bar.at(done, of));
     found.extend(check_texts(read, key, policies));
+    found.extend(check_records(read));
     found
 }
 
