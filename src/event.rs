@@ -316,6 +316,9 @@ pub enum Event {
     RotationSettled(RotationSettled),
     /// A version's sealed record and dealing are destroyed in the same commit.
     Destroyed(Destruction),
+    /// A group decides how often its members are to prove in drills that their cards
+    /// are there.
+    DrillPolicySet(DrillPolicy),
     /// Records of the provider were held against the ceremonies.
     Reconciled(Reconciliation),
     /// It was checked whether what groups hold could be opened.
@@ -691,6 +694,35 @@ impl WitnessPolicy {
             .part(g)
             .int(self.serial)
             .part(&self.policy)
+            .finish()
+    }
+}
+
+/// How often each member of a group is to prove in a drill that the card is there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillPolicy {
+    /// Which group.
+    pub group: GroupId,
+    /// In which epoch.
+    pub epoch: u64,
+    /// Number of the policy of this group, from 1: an old one's signatures are
+    /// of no use again.
+    pub serial: u64,
+    /// For so many days a proof counts.
+    pub every_days: u64,
+    /// At least `t` members.
+    pub signatures: Vec<Signed>,
+}
+
+impl DrillPolicy {
+    /// What members sign: `H("drill-policy", organisation, g, serial, days)`.
+    pub fn digest(&self, organisation: &OrganisationId, g: &Hash) -> [u8; 64] {
+        Transcript::new(label::DRILL_POLICY)
+            .part(organisation)
+            .part(g)
+            .int(self.serial)
+            .int(self.every_days)
             .finish()
     }
 }
@@ -1286,8 +1318,6 @@ pub const MAX_UNOPENABLE: usize = 256;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecoverabilityCheck {
-    /// For how many seconds a proof in a drill counts.
-    pub within: u64,
     /// Which epoch of the gate is present.
     pub gate_epoch: u64,
     /// When the gate proved that epoch's key last.
@@ -1311,7 +1341,9 @@ pub struct CheckedGroup {
     pub good: u64,
     /// Those that could not.
     pub failed: u64,
-    /// Members who proved within the time that their share key is there.
+    /// For how many days a proof in a drill counts.
+    pub within_days: u64,
+    /// Members who proved within them that their share key is there.
     pub live: u64,
 }
 
@@ -1446,6 +1478,7 @@ pub const KINDS: &[&str] = &[
     "gate-proved",
     "custodian-proved",
     "drill-refused",
+    "drill-policy-set",
     "ended",
     "reconciled",
     "recoverability-checked",
@@ -1488,6 +1521,7 @@ impl Event {
             Self::GateProved { .. } => "gate-proved",
             Self::CustodianProved { .. } => "custodian-proved",
             Self::DrillRefused { .. } => "drill-refused",
+            Self::DrillPolicySet(_) => "drill-policy-set",
             Self::Ended { .. } => "ended",
             Self::Reconciled(_) => "reconciled",
             Self::RecoverabilityChecked(_) => "recoverability-checked",
@@ -1532,6 +1566,7 @@ impl Event {
             | Self::GateProved { .. }
             | Self::CustodianProved { .. }
             | Self::DrillRefused { .. }
+            | Self::DrillPolicySet(_)
             | Self::SealBegun { .. }
             | Self::Sealed(_)
             | Self::Destroyed(_)

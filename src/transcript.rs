@@ -43,6 +43,8 @@ pub mod label {
         BINDING = "binding";
         /// A group's demand for witnesses.
         WITNESS_POLICY = "witness-policy";
+        /// How often a group's members prove that their cards are there.
+        DRILL_POLICY = "drill-policy";
         /// How often a scope is renewed.
         ROTATION_POLICY = "rotation-policy";
         /// An operator begins to replace a version.

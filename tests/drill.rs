@@ -7,7 +7,10 @@
 mod support;
 
 use support::*;
-use warifu::event::{Actor, DrillAnswer, Event, GroupStatement, Refusal};
+use warifu::event::{
+    Actor, CheckedGroup, DrillAnswer, DrillPolicy, Event, GroupStatement, RecoverabilityCheck, Refusal,
+    Signed,
+};
 use warifu::hex::Bytes;
 use warifu::pvss::GateKey;
 use warifu::secret::{SecretBytes, SecretKey};
@@ -48,7 +51,7 @@ impl Held {
     }
 
     fn live(&self) -> usize {
-        self.world.log.state.drills.live(&self.group.group, self.drill.begun)
+        self.world.log.state.live(&self.group.group, self.world.now)
     }
 
     /// Whether a host that enters what it likes would be believed.
@@ -225,4 +228,69 @@ fn a_custodian_of_no_group_is_told_so() {
     let card = &world.custodians[0].card;
     let refused = drill::answer(&world.log.state, &outside, &drill.unwrap(), card, world.now, &mut world.rng);
     assert!(matches!(refused, Err(VaultError::NotAMember { .. })));
+}
+
+fn policy(held: &mut Held, serial: u64, every_days: u64, signers: &[usize]) -> Result<(), VaultError> {
+    let Held { world, group, .. } = held;
+    let mut set =
+        DrillPolicy { group: group.group, epoch: group.epoch, serial, every_days, signatures: Vec::new() };
+    let digest = set.digest(&world.log.state.id, &world.log.state.g(group));
+    let sign = |who: &usize| Signed {
+        pseudonym: world.custodians[*who].name(),
+        signature: world.custodians[*who].sign(&digest),
+    };
+    set.signatures = signers.iter().map(sign).collect();
+    world.vault.set_drill_policy(&mut world.log, set, world.now)
+}
+
+#[test]
+fn a_group_decides_by_its_quorum_how_long_a_proof_counts() {
+    let mut held = held();
+    held.prove(0);
+    held.world.pass(Span::days(31));
+    assert_eq!(held.live(), 1, "90 days where nothing is decided");
+    assert!(matches!(
+        policy(&mut held, 1, 30, &[0, 1]),
+        Err(VaultError::Invalid(Invalid::TooFewSignatures { .. }))
+    ));
+    assert!(matches!(policy(&mut held, 1, 0, &[0, 1, 2]), Err(VaultError::Invalid(Invalid::Mismatch(_)))));
+    assert!(matches!(policy(&mut held, 1, 367, &[0, 1, 2]), Err(VaultError::Invalid(Invalid::Mismatch(_)))));
+    assert!(matches!(policy(&mut held, 2, 30, &[0, 1, 2]), Err(VaultError::Invalid(Invalid::Mismatch(_)))));
+    policy(&mut held, 1, 30, &[0, 1, 2]).unwrap();
+    assert!(policy(&mut held, 1, 30, &[0, 1, 2]).is_err(), "once");
+    assert_eq!(held.live(), 0);
+}
+
+fn check(held: &Held, change: impl FnOnce(&mut RecoverabilityCheck)) -> RecoverabilityCheck {
+    let state = &held.world.log.state;
+    let (group, live) = (held.group.group, state.live(&held.group.group, held.world.now) as u64);
+    let mut check = RecoverabilityCheck {
+        gate_epoch: 1,
+        gate_proved: state.drills.gate.get(&1).copied(),
+        groups: vec![CheckedGroup { group, epoch: 1, good: 1, failed: 0, within_days: 90, live }],
+        failed: Vec::new(),
+    };
+    change(&mut check);
+    check
+}
+
+#[test]
+fn a_host_cannot_enter_that_more_is_alive_than_the_log_knows() {
+    let mut held = held();
+    held.prove(0);
+    let refused = |held: &mut Held, change: fn(&mut RecoverabilityCheck)| {
+        let event = Event::RecoverabilityChecked(check(held, change));
+        held.world.forge(Actor::Host, event).err().map(|why| why.to_string())
+    };
+    assert!(refused(&mut held, |check| check.groups[0].live = 3).is_some());
+    assert!(refused(&mut held, |check| check.groups[0].within_days = 366).is_some());
+    assert!(refused(&mut held, |check| check.groups[0].failed = 1).is_some());
+    assert!(refused(&mut held, |check| check.groups[0].epoch = 2).is_some());
+    assert!(refused(&mut held, |check| check.groups.push(check.groups[0].clone())).is_some());
+    assert!(refused(&mut held, |check| check.gate_proved = None).is_some());
+    assert!(refused(&mut held, |check| check.gate_epoch = 2).is_some());
+    assert_eq!(refused(&mut held, |_| ()), None);
+    let event = Event::RecoverabilityChecked(check(&held, |_| ()));
+    let somebody = Actor::Card(held.world.custodians[0].name());
+    assert!(held.world.forge(somebody, event).is_err(), "it is the host who says so");
 }

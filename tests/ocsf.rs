@@ -137,6 +137,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("gate-proved", 300_402),
         ("custodian-proved", 300_201),
         ("drill-refused", 300_201),
+        ("drill-policy-set", 300_403),
         ("ended", 300_404),
         ("reconciled", 300_402),
         ("recoverability-checked", 300_402),

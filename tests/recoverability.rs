@@ -66,7 +66,7 @@ fn what_was_just_sealed_could_be_opened() {
 fn without_a_drill_it_is_no_success() {
     let mut world = World::new();
     let short = check(&world, None).not_shown(world.now);
-    let members = NotShown::Members { group: "acme/root".to_owned(), live: 0, threshold: 3 };
+    let members = NotShown::Members { group: "acme/root".to_owned(), live: 0, within_days: 90, threshold: 3 };
     assert_eq!(short, [members, NotShown::Gate]);
     let group = world.group();
     let begun = world.vault.begin_drill(&mut world.log, &group, Span::days(1), world.now, &mut world.rng);

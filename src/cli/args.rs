@@ -16,7 +16,10 @@ pub use audit::{
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
-pub use rotation::{Destroy, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetRotation};
+pub use rotation::{
+    Destroy, DrillPolicyCommand, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetDrill,
+    SetRotation,
+};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
 use crate::event::AccountStanding;

@@ -11,7 +11,7 @@ use crate::ceremony::judge;
 use crate::event::{Event, GroupStatement, Refusal};
 use crate::secret::SecretBytes;
 use crate::state::Drill;
-use crate::vault::drill::{self, EVERY};
+use crate::vault::drill;
 use crate::vault::{Log, Vault, VaultError, group};
 use serde_json::json;
 
@@ -30,8 +30,7 @@ pub fn drill(app: &mut App<'_>, args: &DrillArgs) -> Result<(), CliError> {
     } else {
         everybody(app, &mut vault, &mut log, (&group, &drill))?;
     }
-    tell(app, &log, &group, &drill);
-    Ok(())
+    tell(app, &log, &group, &drill, args.card.card.is_none())
 }
 
 /// The drill that is open, or a new one.
@@ -148,15 +147,25 @@ fn proved(log: &Log, (group, drill): (&GroupStatement, &Drill)) -> Vec<String> {
     group.members.iter().map(|m| &m.pseudonym).filter(|who| of(who)).map(ToString::to_string).collect()
 }
 
-fn tell(app: &mut App<'_>, log: &Log, group: &GroupStatement, drill: &Drill) {
+/// What has been shown by now. When everybody who is there was asked, too few are an
+/// alarm; one custodian alone is part of a drill.
+fn tell(
+    app: &mut App<'_>,
+    log: &Log,
+    group: &GroupStatement,
+    drill: &Drill,
+    whole: bool,
+) -> Result<(), CliError> {
     let proved = proved(log, (group, drill));
     let members = group.members.iter().map(|m| m.pseudonym.to_string());
     let missing: Vec<_> = members.filter(|who| !proved.contains(who)).collect();
-    let live = log.state.drills.live(&group.group, app.now() - EVERY);
+    let live = log.state.live(&group.group, app.now());
+    let days = log.state.drills.every_days(&group.group);
+    let short = (live as u64) < group.threshold;
     let address = log.state.group_address(group);
     let value = json!({
         "group": address, "drill": drill.id, "begun": drill.begun, "until": drill.until,
-        "proved": proved, "missing": missing, "live": live, "threshold": group.threshold,
+        "proved": proved, "missing": missing, "live": live, "within_days": days, "threshold": group.threshold,
     });
     app.emit(value, || {
         let mut lines = vec![format!(
@@ -168,13 +177,14 @@ fn tell(app: &mut App<'_>, log: &Log, group: &GroupStatement, drill: &Drill) {
         if !missing.is_empty() {
             lines.push(format!("Not yet: {}", missing.join(", ")));
         }
-        if (live as u64) < group.threshold {
+        if short {
             lines.push(format!(
-                "ALARM: {live} within {} days, but {} must come together to open anything.",
-                EVERY.whole_days(),
+                "{}: {live} within {days} days, but {} must come together to open anything.",
+                if whole { "ALARM" } else { "Not enough yet" },
                 group.threshold
             ));
         }
         lines.join("\n")
     });
+    if short && whole { Err(CliError::DrillShort) } else { Ok(()) }
 }

@@ -182,6 +182,9 @@ pub enum CliError {
     /// An export without what lies beside the log.
     #[error("{} holds a log without its records", .0.display())]
     NoRecords(PathBuf),
+    /// A drill in which too few members proved that their cards are there.
+    #[error("fewer members have proved that their cards are there than must come together")]
+    DrillShort,
     /// Nobody has shown lately that the keys are there which what is sealed needs.
     #[error("it was not shown lately that enough keys are still there")]
     NotShown,
@@ -479,6 +482,9 @@ impl CliError {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
             Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",
+            Self::DrillShort => {
+                "Find those who did not come, and run it again with them: what was proved counts. If they cannot come any more, what they hold may be lost: rotate it at the provider while others can open it."
+            }
             Self::NotShown => "Hold a drill with each group that is named above: warifu drill ORG/GROUP.",
             Self::Unrecoverable(_) => {
                 "Keep this vault as it is. Bring back what is missing from a backup, and rotate those accounts at their provider."
@@ -587,7 +593,7 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm { .. } | Self::NotShown | Self::Overdue(_) => Exit::Alarm,
+            Self::Alarm { .. } | Self::NotShown | Self::DrillShort | Self::Overdue(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,

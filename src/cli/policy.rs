@@ -1,25 +1,77 @@
-//! `policy rotation`: how often what a scope holds is renewed. (Which witnesses
+//! `policy rotation` and `policy drill`: how often what a scope holds is renewed, and
+//! how often a group's members prove that their cards are there. (Which witnesses
 //! releases wait for is `audit policy`.)
 
 use super::App;
-use super::args::{PoliciesCommand, RotationPolicyCommand, SetRotation};
+use super::args::{DrillPolicyCommand, PoliciesCommand, RotationPolicyCommand, SetDrill, SetRotation};
 use super::cards;
 use super::error::CliError;
 use super::group::{collect, split};
 use super::hierarchy::show_as;
 use crate::event::RotationPolicy;
-use crate::name::ScopeAddress;
+use crate::name::{MemberAddress, ScopeAddress};
 use crate::state::rotation::RotationRules;
 use crate::vault::rotate::{self, Wanted};
+use crate::vault::{self, drill};
 use serde_json::{Value, json};
 
 /// `policy …`.
 pub fn policy(app: &mut App<'_>, command: PoliciesCommand) -> Result<(), CliError> {
-    let PoliciesCommand::Rotation(rotation) = command;
-    match rotation.command {
-        RotationPolicyCommand::Set(args) => set(app, args),
-        RotationPolicyCommand::Show { scope } => show(app, &scope),
+    match command {
+        PoliciesCommand::Rotation(rotation) => match rotation.command {
+            RotationPolicyCommand::Set(args) => set(app, args),
+            RotationPolicyCommand::Show { scope } => show(app, &scope),
+        },
+        PoliciesCommand::Drill(drill) => match drill.command {
+            DrillPolicyCommand::Set(args) => set_drill(app, &args),
+            DrillPolicyCommand::Show { group } => show_drill(app, &group),
+        },
     }
+}
+
+fn set_drill(app: &mut App<'_>, args: &SetDrill) -> Result<(), CliError> {
+    let SetDrill { group: address, every: days, cards: given } = args;
+    let (mut vault, mut log) = app.open_log(&address.organisation)?;
+    let state = log.state.clone();
+    let group = vault::group::group(&state, &address.name)?;
+    let mut set = drill::policy(&state, group, *days);
+    app.ui.note(&format!(
+        "{} custodians of {address} decide that a proof in a drill counts for {days} days.",
+        group.threshold
+    ));
+    app.confirm("Is that what everybody wants?", None)?;
+    let (digest, mut signed) = (set.digest(&state.id, &state.g(group)), Vec::new());
+    set.signatures = collect(app, (&vault, &log), (group, &digest), given, &mut signed)?;
+    let signers: Vec<_> = set.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let (serial, now) = (set.serial, app.now());
+    vault.set_drill_policy(&mut log, set, now)?;
+    signed.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
+    let value = json!({
+        "group": address.to_string(), "serial": serial, "every_days": days, "signed_by": signers,
+    });
+    app.emit(value, || {
+        let by = signers.join(", ");
+        format!("A proof of a custodian of {address} counts for {days} days from now on, signed by {by}.")
+    });
+    Ok(())
+}
+
+fn show_drill(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError> {
+    let (_, log) = app.read_log(&address.organisation)?;
+    let group = vault::group::group(&log.state, &address.name)?;
+    let set = log.state.drills.policies.get(&group.group);
+    let signers: Vec<_> =
+        set.iter().flat_map(|set| &set.signatures).map(|s| s.pseudonym.to_string()).collect();
+    let days = log.state.drills.every_days(&group.group);
+    let value = json!({
+        "group": address.to_string(), "serial": set.map(|set| set.serial), "every_days": days,
+        "signed_by": signers,
+    });
+    app.emit(value, || {
+        let remark = if set.is_some() { "" } else { "; the group has decided nothing else" };
+        format!("A proof of a custodian of {address} counts for {days} days{remark}.")
+    });
+    Ok(())
 }
 
 fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {

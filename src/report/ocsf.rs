@@ -483,6 +483,27 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::DrillPolicySet(set) => {
+            let name = source.group(&set.group);
+            let shown = name.as_deref().unwrap_or("a group");
+            Mapped {
+                taken: &["group", "epoch", "serial", "every_days"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!(
+                        "Members of {shown} are to prove every {} days that their cards are there",
+                        set.every_days
+                    ),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": set.group, "name": name,
+                        "version": set.epoch.to_string(),
+                        "group": { "name": name, "uid": set.group },
+                        "data": { "drill_policy": set.serial, "every_days": set.every_days },
+                    }),
+                )
+            }
+        }
         Event::SealBegun { origin, account, version, .. } => {
             let address = source.address(account);
             Mapped {

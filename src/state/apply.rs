@@ -459,6 +459,10 @@ impl Organisation {
                 by_host(actor)?;
                 self.ended(ceremony, *how, entry.time)
             }
+            Event::DrillPolicySet(set) => {
+                by_host(actor)?;
+                self.drill_policy_set(set, claims)
+            }
             Event::Reconciled(found) => self.reconciled(actor, found),
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
@@ -1115,8 +1119,6 @@ impl Organisation {
         time: Time,
     ) -> Result<(), Invalid> {
         by_host(actor)?;
-        let within = i64::try_from(found.within).map_err(|_| Invalid::Mismatch("time for drills"))?;
-        let since = time - Span::seconds(within);
         let gate = self.gate();
         if found.gate_epoch != gate.epoch || found.gate_proved != self.drills.gate.get(&gate.epoch).copied() {
             return Err(Invalid::Mismatch("gate's proof"));
@@ -1127,7 +1129,8 @@ impl Organisation {
         }
         for checked in &found.groups {
             self.group(&checked.group, checked.epoch)?;
-            if self.drills.live(&checked.group, since) as u64 != checked.live {
+            let found = (checked.within_days, checked.live);
+            if found != (self.drills.every_days(&checked.group), self.live(&checked.group, time) as u64) {
                 return Err(Invalid::Mismatch("number of members who proved"));
             }
         }

@@ -1,9 +1,9 @@
 //! Drills: members of a group and the gate show that their keys are still there,
 //! without opening anything. Which proofs count, and who proved last when.
 
-use super::apply::{claim, member_key};
+use super::apply::{check_quorum, claim, member_key};
 use super::{AHEAD, Claims, Invalid, Organisation, ROOM_AGE, STEP};
-use crate::event::{DrillAnswer, Hash, Refusal};
+use crate::event::{DrillAnswer, DrillPolicy, Hash, Refusal};
 use crate::hex::Bytes;
 use crate::name::{GroupId, Pseudonym};
 use crate::pvss;
@@ -15,6 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Longest time for which one drill's proofs count.
 pub const LONGEST_DRILL: Span = Span::days(90);
 
+/// For how many days a proof counts where a group has not decided otherwise.
+pub const EVERY_DAYS: u64 = 90;
+
+/// Longest time for which a group can let proofs count, in days.
+pub const MAX_EVERY_DAYS: u64 = 366;
+
 /// What drills have shown in an organisation.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Drills {
@@ -24,6 +30,9 @@ pub struct Drills {
     pub custodians: BTreeMap<GroupId, BTreeMap<Pseudonym, Time>>,
     /// When the gate proved the key of an epoch last.
     pub gate: BTreeMap<u64, Time>,
+    /// How often a group's members are to prove, where it has decided.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<GroupId, DrillPolicy>,
 }
 
 /// One drill.
@@ -59,10 +68,14 @@ impl Drills {
         self.custodians.get(group)?.get(who).copied()
     }
 
-    /// Members of a group that proved their share key since a time.
-    pub fn live(&self, group: &GroupId, since: Time) -> usize {
-        let proved = self.custodians.get(group).into_iter().flat_map(BTreeMap::values);
-        proved.filter(|at| **at >= since).count()
+    /// For how many days a proof of a group's member counts.
+    pub fn every_days(&self, group: &GroupId) -> u64 {
+        self.policies.get(group).map_or(EVERY_DAYS, |set| set.every_days)
+    }
+
+    /// For how long a proof of a group's member counts.
+    pub fn every(&self, group: &GroupId) -> Span {
+        Span::days(i64::try_from(self.every_days(group)).unwrap_or(0))
     }
 
     /// The earliest own time that an answer from now on can name, while a drill is
@@ -78,6 +91,32 @@ impl Drills {
 }
 
 impl Organisation {
+    /// Members of a group that proved their share key in drills, for as long as that
+    /// counts.
+    pub fn live(&self, group: &GroupId, now: Time) -> usize {
+        let since = now - self.drills.every(group);
+        let proved = self.drills.custodians.get(group).into_iter().flat_map(BTreeMap::values);
+        proved.filter(|at| **at >= since).count()
+    }
+
+    pub(super) fn drill_policy_set(
+        &mut self,
+        set: &DrillPolicy,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        let before = self.drills.policies.get(&set.group).map_or(0, |before| before.serial);
+        if set.serial != before + 1 {
+            return Err(Invalid::Mismatch("serial number"));
+        }
+        if !(1..=MAX_EVERY_DAYS).contains(&set.every_days) {
+            return Err(Invalid::Mismatch("number of days"));
+        }
+        let group = self.group(&set.group, set.epoch)?;
+        check_quorum(group, &set.digest(&self.id, &self.g(group)), &set.signatures, claims)?;
+        self.drills.policies.insert(set.group, set.clone());
+        Ok(())
+    }
+
     pub(super) fn drill_begun(
         &mut self,
         group: &GroupId,

@@ -17,7 +17,7 @@ mod vault;
 
 pub use apply::{Invalid, PolicyFault};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
-pub use drill::{Drill, Drills, LONGEST_DRILL};
+pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use past::Past;
 pub use roll::Roll;
 pub use vault::{RECOVERY, VaultState};

@@ -2,7 +2,7 @@
 //! are still there. Nothing is opened, and no share leaves a card.
 
 use super::{Log, Records, Vault, VaultError};
-use crate::event::{Actor, DrillAnswer, Event, GroupStatement, Refusal};
+use crate::event::{Actor, DrillAnswer, DrillPolicy, Event, GroupStatement, Refusal};
 use crate::hex::Bytes;
 use crate::pvss::{self, ShareKeyPair};
 use crate::seal::card::{Card, Role};
@@ -12,8 +12,14 @@ use crate::state::{Drill, Organisation};
 use crate::time::{Span, Time};
 use rand_core::CryptoRng;
 
-/// How often each custodian is to prove that the card is still there.
-pub const EVERY: Span = Span::days(90);
+/// For how long a proof of the gate's key counts.
+pub const GATE_EVERY: Span = Span::days(90);
+
+/// A drill policy without signatures.
+pub fn policy(state: &Organisation, group: &GroupStatement, every_days: u64) -> DrillPolicy {
+    let serial = state.drills.policies.get(&group.group).map_or(0, |before| before.serial) + 1;
+    DrillPolicy { group: group.group, epoch: group.epoch, serial, every_days, signatures: Vec::new() }
+}
 
 /// What a custodian's card answers: a proof for the share key, signed.
 pub fn answer(
@@ -85,6 +91,17 @@ impl Vault {
         let proved = Event::GateProved { drill: drill.id, gate_epoch, proof };
         self.commit_host(log, now, vec![proved], Records::default())?;
         Ok(drill)
+    }
+
+    /// Enters a drill policy with its signatures.
+    pub fn set_drill_policy(
+        &mut self,
+        log: &mut Log,
+        policy: DrillPolicy,
+        now: Time,
+    ) -> Result<(), VaultError> {
+        self.commit_host(log, now, vec![Event::DrillPolicySet(policy)], Records::default())?;
+        Ok(())
     }
 
     /// Judges an answer with its code. Proof and refusal are entries, durable when

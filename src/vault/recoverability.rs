@@ -1,7 +1,7 @@
 //! Whether everything that a vault's organisation has sealed could be opened today,
 //! by what its log says and what lies beside it. How it is found is `audit`'s.
 
-use super::drill::EVERY;
+use super::drill::GATE_EVERY;
 use super::seal::{dealing_record, sealed_record};
 use super::{Log, PublicVault, Records, Vault, VaultError};
 use crate::audit::recoverability::{self, Bad, Label, RecordSource, Unreadable};
@@ -36,7 +36,7 @@ pub struct Recoverability {
     pub bad: Vec<Bad>,
 }
 
-/// What nobody has shown of an organisation within [`EVERY`], though no record is
+/// What nobody has shown of an organisation for as long as that counts, though no record is
 /// wrong: then it may be that nothing can be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -47,6 +47,8 @@ pub enum NotShown {
         group: String,
         /// How many proved.
         live: usize,
+        /// Within how many days.
+        within_days: u64,
         /// How many must come.
         threshold: u64,
     },
@@ -61,10 +63,10 @@ impl Recoverability {
             return Vec::new();
         }
         let short = self.groups.iter().filter(|group| group.margin < 0).map(|group| {
-            let GroupRecoverability { group, live, threshold, .. } = group;
-            NotShown::Members { group: group.clone(), live: *live, threshold: *threshold }
+            let &GroupRecoverability { live, within_days, threshold, .. } = group;
+            NotShown::Members { group: group.group.clone(), live, within_days, threshold }
         });
-        let gate = self.gate_proved.is_none_or(|at| at < now - EVERY).then_some(NotShown::Gate);
+        let gate = self.gate_proved.is_none_or(|at| at < now - GATE_EVERY).then_some(NotShown::Gate);
         short.chain(gate).collect()
     }
 }
@@ -87,7 +89,9 @@ pub struct GroupRecoverability {
     pub failed: u64,
     /// How far the good result reaches.
     pub label: Label,
-    /// Members who proved in a drill, within [`EVERY`], that their share key is
+    /// For how many days a member's proof counts.
+    pub within_days: u64,
+    /// Members who proved in a drill, within [`Self::within_days`], that their share key is
     /// still there.
     pub live: usize,
     /// Live members less the threshold: below zero nothing is shown to be openable.
@@ -150,7 +154,7 @@ pub fn recoverability<R: CryptoRng + Send>(
         None => held.contains(&group.group),
     };
     let groups = state.groups.values().filter(shown).map(|group| {
-        let live = state.drills.live(&group.group, now - EVERY);
+        let live = state.live(&group.group, now);
         GroupRecoverability {
             id: group.group,
             group: state.group_address(group),
@@ -159,6 +163,7 @@ pub fn recoverability<R: CryptoRng + Send>(
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
             label: Label::Proven,
+            within_days: state.drills.every_days(&group.group),
             live,
             margin: live as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
         }
@@ -214,14 +219,13 @@ fn entry(state: &Organisation, result: &Recoverability, now: Time) -> Recoverabi
     let group = |checked: &GroupRecoverability| {
         let &GroupRecoverability { id, good, failed, .. } = checked;
         let epoch = state.groups.get(&id)?.epoch;
-        let live = state.drills.live(&id, now - EVERY) as u64;
-        Some(CheckedGroup { group: id, epoch, good, failed, live })
+        let (within_days, live) = (state.drills.every_days(&id), state.live(&id, now) as u64);
+        Some(CheckedGroup { group: id, epoch, good, failed, within_days, live })
     };
     let mut groups: Vec<_> = result.groups.iter().filter_map(group).collect();
     groups.sort_by_key(|checked| checked.group);
     let failed = result.bad.iter().take(MAX_UNOPENABLE);
     RecoverabilityCheck {
-        within: EVERY.whole_seconds(),
         gate_epoch: gate.epoch,
         gate_proved: state.drills.gate.get(&gate.epoch).copied(),
         groups,

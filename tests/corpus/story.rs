@@ -5,9 +5,9 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, CheckedGroup, Destruction, Ending,
-    Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose,
-    Reconciliation, RecoverabilityCheck, Refusal, RootDealing, RootFinding, RootRecords, RootUse,
+    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, CheckedGroup, Destruction,
+    DrillPolicy, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period,
+    Purpose, Reconciliation, RecoverabilityCheck, Refusal, RootDealing, RootFinding, RootRecords, RootUse,
     RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
     Unopenable, WitnessPolicy, record_hash,
 };
@@ -417,6 +417,15 @@ impl Scene {
         };
         policy.signatures = self.signed_by_all(&policy.digest(&self.organisation, &self.state.g(group)));
         self.by_host(Event::WitnessPolicySet(policy));
+        let mut drills = DrillPolicy {
+            group: group.group,
+            epoch: group.epoch,
+            serial: 1,
+            every_days: 60,
+            signatures: Vec::new(),
+        };
+        drills.signatures = self.signed_by_all(&drills.digest(&self.organisation, &self.state.g(group)));
+        self.by_host(Event::DrillPolicySet(drills));
     }
 
     fn seal(
@@ -693,13 +702,19 @@ impl Scene {
     /// One version could not be opened, says the host.
     fn check_recoverability(&mut self) {
         let held = self.state.versions.values().next_back().expect("a version").sealing.clone();
-        let live = self.state.drills.live(&held.group, self.now + Span::seconds(1) - Span::days(90)) as u64;
+        let live = self.state.live(&held.group, self.now + Span::seconds(1)) as u64;
         let gate_epoch = self.state.gate().epoch;
         self.by_host(Event::RecoverabilityChecked(RecoverabilityCheck {
-            within: 90 * 24 * 3600,
             gate_epoch,
             gate_proved: self.state.drills.gate.get(&gate_epoch).copied(),
-            groups: vec![CheckedGroup { group: held.group, epoch: held.epoch, good: 0, failed: 1, live }],
+            groups: vec![CheckedGroup {
+                group: held.group,
+                epoch: held.epoch,
+                good: 0,
+                failed: 1,
+                within_days: 60,
+                live,
+            }],
             failed: vec![Unopenable { account: held.account, factor: held.factor, version: held.version }],
         }));
     }

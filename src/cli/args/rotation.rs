@@ -2,8 +2,9 @@
 
 use super::{CardArgs, CardsArgs, Sub, WaitArgs, span};
 use crate::event::Accepts;
-use crate::name::{AccountAddress, ScopeAddress, Slug};
+use crate::name::{AccountAddress, MemberAddress, ScopeAddress, Slug};
 use crate::seal::generate::Alphabet;
+use crate::state::MAX_EVERY_DAYS;
 use crate::state::rotation::MAX_DAYS;
 use crate::time::Span;
 use clap::{Args, Subcommand};
@@ -74,6 +75,46 @@ pub struct Destroy {
 pub enum PoliciesCommand {
     /// How often passwords are renewed, and how new ones are made
     Rotation(Sub<RotationPolicyCommand>),
+    /// How often a group's custodians prove in drills that their cards are there
+    Drill(Sub<DrillPolicyCommand>),
+}
+
+/// `policy drill …`.
+#[derive(Subcommand, Debug)]
+pub enum DrillPolicyCommand {
+    /// Set for how many days a proof counts: the group's quorum signs
+    #[command(after_help = "\
+Where nothing is set it is 90 days.
+Example:
+  warifu policy drill set acme/board --every 30d")]
+    Set(SetDrill),
+    /// Show for how many days a proof counts
+    #[command(after_help = "\
+Example:
+  warifu policy drill show acme/board")]
+    Show {
+        /// org/group
+        group: MemberAddress,
+    },
+}
+
+/// `policy drill set`.
+#[derive(Args, Debug)]
+pub struct SetDrill {
+    /// org/group
+    pub group: MemberAddress,
+    /// A proof counts for so many days, like 90d
+    #[arg(long, value_name = "DAYS", value_parser = drill_days)]
+    pub every: u64,
+    /// The signers' cards
+    #[command(flatten)]
+    pub cards: CardsArgs,
+}
+
+fn drill_days(text: &str) -> Result<u64, String> {
+    let count = text.strip_suffix('d').and_then(|count| count.parse().ok());
+    let fits = count.filter(|count| (1..=MAX_EVERY_DAYS).contains(count));
+    fits.ok_or_else(|| format!("write a number of days from 1d to {MAX_EVERY_DAYS}d"))
 }
 
 /// `policy rotation …`.

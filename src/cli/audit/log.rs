@@ -157,6 +157,10 @@ fn summary(
             let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
             format!("{group}: policy {}, {} signed", set.serial, set.signatures.len())
         }
+        Event::DrillPolicySet(set) => {
+            let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: every {} days, {} signed", set.every_days, set.signatures.len())
+        }
         Event::SealBegun { credential, .. } => address_of(credential),
         Event::Sealed(s) => {
             let word = |value: Value| crate::cli::hierarchy::text(&value);

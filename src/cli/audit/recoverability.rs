@@ -11,7 +11,7 @@ use crate::export::{CHECKPOINT, CopiedRecords, Directory};
 use crate::log::VerifierKey;
 use crate::name::MemberAddress;
 use crate::time::Time;
-use crate::vault::drill::EVERY;
+use crate::vault::drill::GATE_EVERY;
 use crate::vault::gate_file::GateFileError;
 use crate::vault::recoverability::{
     GroupRecoverability, NotShown, Recoverability, recoverability as of_records,
@@ -177,11 +177,11 @@ fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
             lines.push(format!("\n{}\n", group_table(&one.groups, room)));
         }
     }
-    let days = EVERY.whole_days();
+    let days = GATE_EVERY.whole_days();
     for one in results {
         lines.extend(one.not_shown(now).into_iter().map(|what| match what {
-            NotShown::Members { group, live, threshold } => format!(
-                "ALARM {group}: {live} proved within {days} days that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}"
+            NotShown::Members { group, live, within_days, threshold } => format!(
+                "ALARM {group}: {live} proved within {within_days} days that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}"
             ),
             NotShown::Gate => format!(
                 "ALARM {}: the gate has not proved its key within {days} days. It does when a drill begins.",
