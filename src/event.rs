@@ -321,6 +321,15 @@ pub enum Event {
     DrillPolicySet(DrillPolicy),
     /// Records of the provider were held against the ceremonies.
     Reconciled(Reconciliation),
+    /// A new epoch of the gate begins: from this entry on its key signs the log.
+    GateEpochBegun(GateSuccession),
+    /// An authenticator's secret was encrypted anew, under the gate's present key.
+    AuthenticatorResealed {
+        /// Whose.
+        pseudonym: Pseudonym,
+        /// Hash of the new record.
+        totp: Hash,
+    },
     /// It was checked whether what groups hold could be opened.
     RecoverabilityChecked(RecoverabilityCheck),
     /// The gate is about to give codes that it made of an authenticator's seed.
@@ -408,6 +417,30 @@ impl GateEpoch {
         log_key: &Bytes<32>,
     ) -> [u8; 64] {
         Transcript::new(label::GATE_EPOCH).part(organisation).int(epoch).part(gamma).part(log_key).finish()
+    }
+}
+
+/// The gate's next epoch in one log: fresh keys, to which the key of before hands over.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateSuccession {
+    /// The new keys, which sign for themselves.
+    pub gate: GateEpoch,
+    /// Signature by the log key of the epoch before over [`GateSuccession::digest`].
+    pub former: Bytes<64>,
+}
+
+impl GateSuccession {
+    /// What is signed: `H("gate-succession", organisation, former log key, epoch, Γ,
+    /// log key)`.
+    pub fn digest(organisation: &OrganisationId, former: &Bytes<32>, gate: &GateEpoch) -> [u8; 64] {
+        Transcript::new(label::GATE_SUCCESSION)
+            .part(organisation)
+            .part(former)
+            .int(gate.epoch)
+            .part(gate.gamma)
+            .part(gate.log_key)
+            .finish()
     }
 }
 
@@ -1481,6 +1514,8 @@ pub const KINDS: &[&str] = &[
     "drill-policy-set",
     "ended",
     "reconciled",
+    "gate-epoch-begun",
+    "authenticator-resealed",
     "recoverability-checked",
     "code-given",
     "rotation-begun",
@@ -1524,6 +1559,8 @@ impl Event {
             Self::DrillPolicySet(_) => "drill-policy-set",
             Self::Ended { .. } => "ended",
             Self::Reconciled(_) => "reconciled",
+            Self::GateEpochBegun(_) => "gate-epoch-begun",
+            Self::AuthenticatorResealed { .. } => "authenticator-resealed",
             Self::RecoverabilityChecked(_) => "recoverability-checked",
             Self::CodeGiven { .. } => "code-given",
             Self::RotationBegun(_) => "rotation-begun",
@@ -1571,6 +1608,8 @@ impl Event {
             | Self::Sealed(_)
             | Self::Destroyed(_)
             | Self::Reconciled(_)
+            | Self::GateEpochBegun(_)
+            | Self::AuthenticatorResealed { .. }
             | Self::RecoverabilityChecked(_) => None,
         }
     }

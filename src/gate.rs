@@ -4,13 +4,14 @@
 //! copy of the database alone is of no use. Everything is derived from one
 //! random root an epoch.
 
-use crate::event::GateEpoch;
+use crate::event::{GateEpoch, GateSuccession};
 use crate::hex::Bytes;
 use crate::name::OrganisationId;
 use crate::pvss::GateKey;
 use crate::seal::sign::SigningKey;
 use crate::secret::SecretKey;
 use crate::transcript::{kdf, label};
+use std::collections::BTreeMap;
 
 /// Why the gate cannot serve.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -52,6 +53,14 @@ pub trait Gate {
         Ok(kdf(self.root(epoch)?, label, &[organisation.as_ref(), &epoch.to_be_bytes()]))
     }
 
+    /// The next epoch's public keys, with the signature of the present one's log key.
+    fn succession(&self, organisation: &OrganisationId, epoch: u64) -> Result<GateSuccession, GateError> {
+        let gate = self.announce(organisation, epoch)?;
+        let former = SigningKey::new(self.log_seed(organisation, self.epoch())?);
+        let former = former.sign(&GateSuccession::digest(organisation, &former.public(), &gate));
+        Ok(GateSuccession { gate, former })
+    }
+
     /// The public keys of an epoch, signed by its log key.
     fn announce(&self, organisation: &OrganisationId, epoch: u64) -> Result<GateEpoch, GateError> {
         let gamma: Bytes<32> = *self.key(organisation, epoch)?.public();
@@ -62,25 +71,62 @@ pub trait Gate {
     }
 }
 
-/// A gate that holds its one root in memory.
+/// A gate that holds its roots in memory: that of the present epoch, and those of
+/// before under which versions remain.
 #[derive(Debug)]
 pub struct RootGate {
-    root: SecretKey,
+    roots: BTreeMap<u64, SecretKey>,
+    present: u64,
 }
 
 impl RootGate {
     /// The first epoch, with this root.
     pub fn new(root: SecretKey) -> Self {
-        Self { root }
+        Self::of(1, root)
+    }
+
+    /// One epoch, with this root.
+    pub fn of(epoch: u64, root: SecretKey) -> Self {
+        Self { roots: BTreeMap::from([(epoch, root)]), present: epoch }
+    }
+
+    /// Several epochs' roots, of which one is the present one's.
+    pub fn with(roots: BTreeMap<u64, SecretKey>, present: u64) -> Self {
+        Self { roots, present }
+    }
+
+    /// Takes a further root, which serves nothing until its epoch is the present one.
+    pub fn add(&mut self, epoch: u64, root: SecretKey) {
+        self.roots.insert(epoch, root);
+    }
+
+    /// Another of its epochs is the present one.
+    ///
+    /// # Errors
+    /// [`GateError::NoEpoch`] if it has no root for it.
+    pub fn begin(&mut self, epoch: u64) -> Result<(), GateError> {
+        self.root(epoch)?;
+        self.present = epoch;
+        Ok(())
+    }
+
+    /// The roots alone.
+    pub fn into_roots(self) -> BTreeMap<u64, SecretKey> {
+        self.roots
+    }
+
+    /// The roots that it has, by epoch.
+    pub fn roots(&self) -> &BTreeMap<u64, SecretKey> {
+        &self.roots
     }
 }
 
 impl Gate for RootGate {
     fn epoch(&self) -> u64 {
-        1
+        self.present
     }
 
     fn root(&self, epoch: u64) -> Result<&SecretKey, GateError> {
-        if epoch == 1 { Ok(&self.root) } else { Err(GateError::NoEpoch(epoch)) }
+        self.roots.get(&epoch).ok_or(GateError::NoEpoch(epoch))
     }
 }

@@ -41,6 +41,8 @@ pub mod label {
         ADMISSION_REVOCATION = "admission-revocation";
         /// Binding of a scope to a group.
         BINDING = "binding";
+        /// One epoch of the gate hands over to the next.
+        GATE_SUCCESSION = "gate-succession";
         /// A group's demand for witnesses.
         WITNESS_POLICY = "witness-policy";
         /// How often a group's members prove that their cards are there.

@@ -141,6 +141,8 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("ended", 300_404),
         ("reconciled", 300_402),
         ("recoverability-checked", 300_402),
+        ("gate-epoch-begun", 300_403),
+        ("authenticator-resealed", 300_403),
         ("code-given", 300_402),
         ("rotation-policy-set", 300_403),
         ("rotation-begun", 300_403),

@@ -21,7 +21,7 @@ use warifu::hex::Bytes;
 use warifu::name::{GroupId, Pseudonym};
 use warifu::pvss::{self, DealingContext, ShareKeyPair};
 use warifu::seal::card::Card;
-use warifu::seal::root::{root_id, seal_root};
+use warifu::seal::root::{Roots, root_id, seal_roots};
 use warifu::seal::{hpke, record::RecordError};
 use warifu::secret::SecretKey;
 use warifu::state::{Invalid, Roll, VaultState};
@@ -573,7 +573,7 @@ fn a_forged_share_is_named_with_its_keeper_and_another_takes_the_place() {
     let root = machine.open(&stage.record(&root_record(1))).unwrap();
     let file = fs::read_to_string(stage.dir.path().join("vault/gate.key")).unwrap();
     let lost = data_encoding::HEXLOWER.decode(file.lines().nth(1).unwrap().as_bytes()).unwrap();
-    assert_eq!(root.expose().as_slice(), lost);
+    assert_eq!(root[&1].expose().as_slice(), lost);
 }
 
 #[test]
@@ -635,8 +635,8 @@ fn what_the_host_dealt_in_place_of_its_root_is_found_out() {
     let credential = root_id(&state.vault, 1);
     let (dealing, shared) =
         pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut stage.rng).unwrap();
-    let other = SecretKey::random(&mut stage.rng);
-    let sealed = seal_root(&credential, &shared, &other, &mut stage.rng).to_bytes();
+    let other = Roots::from([(1, SecretKey::random(&mut stage.rng))]);
+    let sealed = seal_roots(&credential, &shared, &other, &mut stage.rng).to_bytes();
     let named = RootDealing { dealing: *dealing.id(), sealed: record_hash(&sealed), ..found.clone() };
     state.dealt.insert(1, named);
     let root = || DealtRoot::new(&state, &dealing.to_bytes()).unwrap();
@@ -648,7 +648,7 @@ fn what_the_host_dealt_in_place_of_its_root_is_found_out() {
     assert_eq!(machine.open(&sealed).unwrap_err(), RecoveryError::OtherRoot);
     // A root that was sealed under another point than the one that was dealt.
     let mut state = stage.vault.state().clone();
-    let sealed = seal_root(&credential, &shared, &other, &mut stage.rng).to_bytes();
+    let sealed = seal_roots(&credential, &shared, &other, &mut stage.rng).to_bytes();
     state.dealt.insert(1, RootDealing { sealed: record_hash(&sealed), ..stage.dealing() });
     let mut machine = NewMachine::begin(stage.root_of(&state).unwrap(), &mut stage.rng);
     for who in [0, 1] {

@@ -304,17 +304,19 @@ impl Walk {
         }
     }
 
-    /// The keys that may have signed a checkpoint of this log: the pinned one, or
-    /// those that its entries state.
+    /// The keys that may have signed a checkpoint of this log: those that its entries
+    /// state, each of which handed over to the next, if the pinned one is among them;
+    /// else the pinned one.
     fn keys(&self, options: &Options<'_>) -> Result<Vec<VerifierKey>, NoteError> {
-        if let Some(key) = options.key {
-            return Ok(vec![key.clone()]);
-        }
-        let state = self.state.iter();
-        state
+        let stated = self.state.iter();
+        let stated: Vec<_> = stated
             .flat_map(|state| state.gates().iter().map(|gate| (state.origin(), gate.log_key)))
             .map(|(origin, key)| VerifierKey::new(origin.as_str(), KeyType::Ed25519, &key))
-            .collect()
+            .collect::<Result<_, _>>()?;
+        Ok(match options.key {
+            Some(pinned) if !stated.contains(pinned) => vec![pinned.clone()],
+            _ => stated,
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //! has been checked, from the package and the card alone. Long, because all of
 //! these checks stand together, in the order in which they are made.
 
-use crate::event::{Entry, EntryError, Hash, TextHash, cosigner_name};
+use crate::event::{Entry, EntryError, GateEpoch, Hash, TextHash, cosigner_name};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::{
     Checkpoint, Cosignature, checkpoint,
@@ -16,7 +16,7 @@ use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, Ver
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
-use crate::state::{Ceremony, Invalid, Organisation};
+use crate::state::{Ceremony, Invalid, Organisation, gate_epochs};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -232,7 +232,8 @@ pub fn replay(
     let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
     let (size, root, then) = folded(&lines, before);
     let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
-    let key = (state.origin.as_str(), &state.gate().log_key);
+    let gate = present_gate(&state.id, state.gate(), rest);
+    let key = (state.origin.as_str(), &gate.log_key);
     seen.checkpoint = check_checkpoint(key, &seen)?;
     for (index, bytes) in (1u64..).zip(rest) {
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
@@ -242,6 +243,13 @@ pub fn replay(
         compare(&seen, before, then)?;
     }
     Ok(Replayed { state, seen })
+}
+
+/// The gate's present epoch in a log, before it is replayed.
+pub(super) fn present_gate(log: &OrganisationId, first: &GateEpoch, lines: &[EntryBytes]) -> GateEpoch {
+    let handed_over = lines.iter().filter(|line| line.as_str().contains("\"gate-epoch-begun\":{"));
+    let handed_over = handed_over.filter_map(|line| Entry::from_line(line).ok());
+    gate_epochs(log, first, handed_over).pop().unwrap_or_else(|| first.clone())
 }
 
 /// The lines of a log that begins with the entry that a card pinned.
@@ -281,8 +289,8 @@ pub fn compare(now: &Seen, before: &Seen, then: Option<Bytes<32>>) -> Result<(),
     }
 }
 
-/// The checkpoint is signed by the log's key, which its first entry announces,
-/// and covers just these entries. Gives it with that signature line alone, to be
+/// The checkpoint is signed by the log's key, which its first entry announces or to
+/// which that has handed over, and covers just these entries. Gives it with that signature line alone, to be
 /// kept and shown: whoever carries the file may have written others under it.
 pub(super) fn check_checkpoint(key: (&str, &Bytes<32>), seen: &Seen) -> Result<String, ReviewError> {
     let alone = checkpoint::covers(seen.checkpoint.as_bytes(), key, (seen.size, &seen.root))?;

@@ -1,7 +1,9 @@
 //! The requester's side: verify every share, name whoever's is bad, put the
 //! good ones together and open the record.
 
-use super::custodian::{FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, replay, share_hash};
+use super::custodian::{
+    FROM_GATE, Replayed, ReviewError, Seen, TO_REQUESTER, present_gate, replay, share_hash,
+};
 use crate::event::{Enrolment, Entry, GroupStatement, Hash, Shown, Signed};
 use crate::hex::Bytes;
 use crate::log::EntryBytes;
@@ -174,16 +176,19 @@ pub fn finish(
     Ok(Finished { address, version, contents, bad, seen })
 }
 
-/// Whether the host has signed exactly this. Its key is in the first entry, which
-/// the card has pinned: the gate has one epoch.
+/// Whether the host has signed exactly this. Its first key is in the first entry,
+/// which the card has pinned, and each key signs for the next.
 fn from_host(release: &Release, first_entry: &Bytes<32>) -> bool {
-    let first = release.entries.first().and_then(|text| EntryBytes::new(text.clone().into_bytes()).ok());
-    let first = first.filter(|bytes| bytes.leaf_hash() == *first_entry);
+    let bytes = |text: &String| EntryBytes::new(text.clone().into_bytes()).ok();
+    let first = release.entries.first().and_then(bytes).filter(|bytes| bytes.leaf_hash() == *first_entry);
     let begun = first.and_then(|bytes| {
         let line = Entry::from_line(&bytes).ok()?;
         Organisation::begin(&line, &bytes.leaf_hash()).ok()
     });
-    begun.is_some_and(|state| sign::verify(&state.gate().log_key, &release.digest(), &release.signature))
+    let Some(begun) = begun else { return false };
+    let lines: Vec<_> = release.entries.iter().filter_map(bytes).collect();
+    let gate = present_gate(&begun.id, begun.gate(), &lines);
+    sign::verify(&gate.log_key, &release.digest(), &release.signature)
 }
 
 /// A log in which somebody signed for another one was forked, by the host that

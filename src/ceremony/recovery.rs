@@ -7,7 +7,7 @@
 //! request. A keeper's share is encrypted to that key. Every share proves itself,
 //! and what comes out must be the root whose public keys the log has.
 
-use super::custodian::{ReviewError, Seen, check_checkpoint, compare, folded, parsed};
+use super::custodian::{ReviewError, Seen, check_checkpoint, compare, folded, parsed, present_gate};
 use crate::event::{
     Entry, GateEpoch, GroupStatement, Hash, Member, RootDealing, ciphertext_hash, record_hash,
 };
@@ -22,10 +22,9 @@ use crate::pvss::{
 use crate::seal::card::{Card, Role};
 use crate::seal::hpke::{self, HpkeSecret};
 use crate::seal::record::RecordError;
-use crate::seal::root::{SealedRoot, root_id};
+use crate::seal::root::{Roots, SealedRoot, root_id};
 use crate::seal::sign;
 use crate::seal::words::{self, Fingerprint};
-use crate::secret::SecretKey;
 use crate::state::{Invalid, Roll, VaultState};
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -254,7 +253,8 @@ pub fn replay(
     let (size, root, then) = folded(&lines, before);
     let mut seen = Seen { organisation: state.id(), size, root, checkpoint: checkpoint.to_owned() };
     let origin = Origin::of_log(&state.origin, &state.id());
-    seen.checkpoint = check_checkpoint((origin.as_str(), &state.gate().log_key), &seen)?;
+    let gate = present_gate(&state.id(), state.gate(), rest);
+    seen.checkpoint = check_checkpoint((origin.as_str(), &gate.log_key), &seen)?;
     for (index, bytes) in (1u64..).zip(rest) {
         state.apply(&read(index, bytes)?, &bytes.leaf_hash()).map_err(invalid(index))?;
     }
@@ -409,7 +409,7 @@ impl NewMachine {
 
     /// Puts the shares together and opens the sealed root, which must be the one
     /// whose public keys the log announces.
-    pub fn open(self, sealed: &[u8]) -> Result<SecretKey, RecoveryError> {
+    pub fn open(self, sealed: &[u8]) -> Result<Roots, RecoveryError> {
         let (there, needed) = self.progress();
         if record_hash(sealed) != self.root.dealt.sealed {
             return Err(RecoveryError::OtherRecord("sealed root"));
@@ -422,9 +422,13 @@ impl NewMachine {
             }
         })?;
         let (vault, epoch) = (self.root.vault, self.root.gate.epoch);
-        let root = SealedRoot::from_bytes(sealed)?.open(&root_id(&vault, epoch), &quorum.combine())?;
-        let copy = SecretKey::from_slice(root.expose()).ok_or(RecoveryError::OtherRoot)?;
-        let announced = RootGate::new(copy).announce(&vault.into(), epoch);
-        if announced.as_ref() == Ok(&self.root.gate) { Ok(root) } else { Err(RecoveryError::OtherRoot) }
+        let roots =
+            SealedRoot::from_bytes(sealed)?.open(&root_id(&vault, epoch), epoch, &quorum.combine())?;
+        let gate = RootGate::with(roots, epoch);
+        if gate.announce(&vault.into(), epoch).as_ref() == Ok(&self.root.gate) {
+            Ok(gate.into_roots())
+        } else {
+            Err(RecoveryError::OtherRoot)
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `import`'s,
+//! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `gate`'s, `import`'s,
 //! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
 mod backup;
+mod gate;
 mod import;
 mod reconcile;
 mod recovery;
@@ -15,6 +16,7 @@ pub use audit::{
     SiemArgs, VerifyArgs,
 };
 pub use backup::{Backup, Restore};
+pub use gate::{GateCommand, GateRotate};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
@@ -177,6 +179,8 @@ Examples:
     Reconcile(Sub<ReconcileCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
+    /// The gate's epochs: a fresh root after a recovery or a leak
+    Gate(Sub<GateCommand>),
     /// Copy the vault while it is in use, and verify the copy; gate.key is not in it
     #[command(after_help = "\
 Examples:

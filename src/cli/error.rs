@@ -769,6 +769,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "If it has a root password after all, set its standing to in-use first."
         }
         VaultError::StandsSo { .. } => "Nothing need be done.",
+        VaultError::CeremonyOpen { .. } => {
+            "Finish or abort it ('warifu ceremony list ORG' lists it), and run the command again; nothing was changed."
+        }
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -1228,6 +1231,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::CeremonyBusy { .. }
         | VaultError::NoQuorum { .. }
         | VaultError::CeremonyEnded(_)
+        | VaultError::CeremonyOpen { .. }
         | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,
         VaultError::WitnessPolicy(_) => Exit::Tampered,
         VaultError::Finish(FinishError::TooFew { .. }) => Exit::Ceremony,

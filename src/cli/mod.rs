@@ -14,6 +14,7 @@ mod due;
 mod error;
 mod factor;
 mod files;
+mod gate;
 mod group;
 mod hand_over;
 mod hierarchy;
@@ -171,6 +172,7 @@ impl<'a> App<'a> {
             Command::Officer(args) => people::officer(self, args.command),
             Command::Group(args) => group::group(self, args.command),
             Command::Recovery(args) => recovery::recovery(self, args.command),
+            Command::Gate(gate) => gate::gate(self, gate.command),
             Command::Backup(args) => backup::backup(self, &args),
             Command::Restore(args) => backup::restore(self, &args),
             Command::Recover(args) => recovery::recover(self, &args),

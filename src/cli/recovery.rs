@@ -240,9 +240,9 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
         collect(app, &vault, &mut machine, &args.cards)?;
     }
     let keepers = machine.given();
-    let root = machine.open(&sealed).map_err(VaultError::from)?;
+    let roots = machine.open(&sealed).map_err(VaultError::from)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
-    vault.restore_gate(&root, passphrase.as_ref().map(|p| (p, params)), &mut app.rng)?;
+    vault.restore_gate(&roots, passphrase.as_ref().map(|p| (p, params)), &mut app.rng)?;
     vault.forget_request_key()?;
     let file = vault.dir().join(GATE_FILE);
     let value = json!({

@@ -2,12 +2,12 @@
 //! checkpoint are read once, and what lies below a size never changes.
 
 use super::ExportError;
-use crate::event::{Entry, Line};
+use crate::event::{Entry, GateEpoch, Line};
 use crate::log::checkpoint::{self, CheckpointError};
 use crate::log::note::KeyType;
 use crate::log::{EntryBytes, Hash, VerifierKey};
-use crate::name::{LogName, OrganisationId, Slug};
-use crate::state::Organisation;
+use crate::name::{LogName, OrganisationId, Origin, Slug};
+use crate::state::{Organisation, gate_epochs};
 use crate::store::Store;
 use crate::time::Time;
 use crate::vault::hierarchy::no_organisation;
@@ -19,6 +19,8 @@ pub struct Snapshot<'a> {
     store: &'a dyn Store,
     id: OrganisationId,
     key: VerifierKey,
+    /// Keys of earlier epochs of the gate.
+    former: Vec<VerifierKey>,
     note: String,
     size: u64,
     root: Hash,
@@ -30,14 +32,15 @@ impl<'a> Snapshot<'a> {
         match name {
             LogName::Organisation(slug) => Self::of_organisation(vault, slug),
             LogName::Vault => {
-                let key = vault.state().log_key().map_err(CheckpointError::from)?;
-                Self::of_log(vault.store(), vault.state().vault.into(), key)
+                let (state, id) = (vault.state(), vault.state().vault.into());
+                let keys = keys(Origin::of_log(&state.origin, &id).as_str(), &state.gates)?;
+                Self::of_keys(vault.store(), id, keys)
             }
         }
     }
 
-    /// The log of an organisation. Its key is the one that the first entry
-    /// announces; the log is not replayed.
+    /// The log of an organisation. Its key is the one that the first entry announces,
+    /// or to which that has handed over; the log is not replayed.
     pub fn of_organisation(vault: &'a PublicVault, organisation: &Slug) -> Result<Self, ExportError> {
         let id = *vault.state().by_slug(organisation).ok_or_else(|| no_organisation(organisation))?;
         let bad = |why: EntryFault| VaultError::BadEntry { log: id, index: 0, why };
@@ -46,21 +49,36 @@ impl<'a> Snapshot<'a> {
         let line = Entry::from_line(first).map_err(|e| bad(e.into()))?;
         let begun = Organisation::begin(&line, &first.leaf_hash()).map_err(|e| bad(e.into()))?;
         vault.state().check_organisation(&begun).map_err(|e| bad(e.into()))?;
-        let key = VerifierKey::new(begun.origin.as_str(), KeyType::Ed25519, &begun.gate().log_key)
-            .map_err(CheckpointError::from)?;
-        Self::of_log(vault.store(), id, key)
+        let mut lines = Vec::new();
+        // Every log is in the same epoch: only where there is a second one it is looked for.
+        if vault.state().gate().epoch > begun.gate().epoch {
+            let entries = vault.store().entries_with(&id, "\"gate-epoch-begun\":{")?;
+            lines.extend(entries.iter().filter_map(|(_, entry)| Entry::from_line(entry).ok()));
+        }
+        let keys = keys(begun.origin.as_str(), &gate_epochs(&id, begun.gate(), lines))?;
+        Self::of_keys(vault.store(), id, keys)
     }
 
     /// A log whose key is known. Its checkpoint must be signed by that key and
     /// state the size and root that the store has.
     pub fn of_log(store: &'a dyn Store, id: OrganisationId, key: VerifierKey) -> Result<Self, ExportError> {
+        Self::of_keys(store, id, vec![key])
+    }
+
+    /// The same with the keys of all epochs of the gate, the present one last.
+    fn of_keys(
+        store: &'a dyn Store,
+        id: OrganisationId,
+        mut keys: Vec<VerifierKey>,
+    ) -> Result<Self, ExportError> {
         let missing = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
         let head = store.head(&id)?.ok_or_else(missing)?;
+        let key = keys.pop().ok_or_else(missing)?;
         let signed = checkpoint::open(head.checkpoint.as_bytes(), &key)?;
         if (signed.size, signed.root) != (head.frontier.size(), head.frontier.root()) {
             return Err(ExportError::NotCovered { size: head.frontier.size() });
         }
-        Ok(Self { store, id, key, note: head.checkpoint, size: signed.size, root: signed.root })
+        Ok(Self { store, id, key, former: keys, note: head.checkpoint, size: signed.size, root: signed.root })
     }
 
     /// Entries.
@@ -76,6 +94,11 @@ impl<'a> Snapshot<'a> {
     /// The log's key; its name is the log's origin.
     pub fn key(&self) -> &VerifierKey {
         &self.key
+    }
+
+    /// The log's keys of before, in earlier epochs of the gate.
+    pub fn former_keys(&self) -> &[VerifierKey] {
+        &self.former
     }
 
     /// The signed checkpoint.
@@ -134,4 +157,9 @@ impl<'a> Snapshot<'a> {
             Line::Unknown { time, .. } => Ok(time),
         }
     }
+}
+
+fn keys(origin: &str, gates: &[GateEpoch]) -> Result<Vec<VerifierKey>, ExportError> {
+    let key = |gate: &GateEpoch| VerifierKey::new(origin, KeyType::Ed25519, &gate.log_key);
+    Ok(gates.iter().map(key).collect::<Result<_, _>>().map_err(CheckpointError::from)?)
 }

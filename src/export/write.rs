@@ -419,6 +419,7 @@ fn earlier(log: &Snapshot<'_>, dir: &Path) -> Result<Option<(u64, Hash)>, Export
     let key = read_small(dir, KEY, MAX_SMALL)?;
     if let Some(there) = key.as_ref().map(|key| String::from_utf8_lossy(key))
         && there.trim_end() != wanted
+        && !log.former_keys().iter().any(|former| former.to_string() == there.trim_end())
     {
         return Err(other(there.trim_end()));
     }
@@ -431,7 +432,11 @@ fn earlier(log: &Snapshot<'_>, dir: &Path) -> Result<Option<(u64, Hash)>, Export
     if stated.origin != log.key().name() {
         return Err(other(&stated.origin));
     }
-    let signed = checkpoint::open(&note, log.key()).map_err(damaged)?;
+    let keys = log.former_keys().iter().chain([log.key()]);
+    let opened = keys.map(|key| checkpoint::open(&note, key));
+    // The present key's refusal is the one to tell.
+    let signed =
+        opened.reduce(|before, one| before.or(one)).expect("there is a present key").map_err(damaged)?;
     if signed.size > log.size() {
         let (origin, there, here) = (signed.origin, signed.size, log.size());
         return Err(ExportError::Longer { dir: dir.to_owned(), origin, there, here });

@@ -598,6 +598,26 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::GateEpochBegun(next) => Mapped {
+            taken: &[],
+            ..entity(
+                Activity::Update,
+                Severity::Medium,
+                format!("Epoch {} of the gate began: its key signs the log from here on", next.gate.epoch),
+                json!({ "type": "Gate", "type_id": 99, "name": "the gate", "version": next.gate.epoch.to_string() }),
+            )
+        },
+        Event::AuthenticatorResealed { pseudonym, .. } => Mapped {
+            taken: &["pseudonym"],
+            ..entity(
+                Activity::Update,
+                Severity::Informational,
+                format!(
+                    "The authenticator's secret of {pseudonym} was encrypted under the gate's present key"
+                ),
+                json!({ "type": "Authenticator", "type_id": 99, "name": pseudonym }),
+            )
+        },
         Event::GateProved { gate_epoch, .. } => Mapped {
             taken: &["gate_epoch"],
             ..entity(

@@ -1,4 +1,4 @@
-//! The gate's root, sealed for the keepers: under a key that comes from their
+//! The gate's roots, sealed for the keepers: under a key that comes from their
 //! shared point alone. There is no ingredient of the gate in it, for the gate is
 //! what is lost when it is opened. Who the keepers are is not known here.
 
@@ -12,80 +12,108 @@ use crate::transcript::{Transcript, label};
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
+use std::collections::BTreeMap;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// Bytes of a sealed root: version ‖ commit ‖ nonce ‖ ciphertext with tag.
-pub const SEALED_ROOT: usize = 1 + 32 + NONCE + 32 + TAG;
+/// Bytes of one root among several: its epoch and itself.
+const ONE: usize = 8 + 32;
 
-const VERSION: u8 = 1;
+/// Most roots that are sealed together: one epoch follows another after a leak, or
+/// after a recovery.
+pub const MAX_ROOTS: usize = 64;
 
-/// `cred` of the gate's root in an epoch: `H("gate-root", vault, epoch)`.
+const VERSION: u8 = 2;
+/// Of before there were epochs: the one root alone, in 32 bytes.
+const FIRST_VERSION: u8 = 1;
+const HEAD: usize = 1 + 32 + NONCE;
+
+/// `cred` of what is sealed in an epoch of the gate: `H("gate-root", vault, epoch)`.
 pub fn root_id(vault: &VaultId, epoch: u64) -> Bytes<64> {
     Bytes(Transcript::new(label::GATE_ROOT).part(vault).int(epoch).finish())
 }
 
-/// A root under the key of one dealing. Public: it opens for nobody alone.
+/// The gate's roots, by epoch.
+pub type Roots = BTreeMap<u64, SecretKey>;
+
+/// The gate's roots under the key of one dealing. Public: it opens for nobody alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SealedRoot {
+    version: u8,
     commit: Bytes<32>,
     nonce: Bytes<NONCE>,
-    ciphertext: Bytes<{ 32 + TAG }>,
+    ciphertext: Vec<u8>,
 }
 
-/// Seals a root. `cred` is its [`root_id`], `shared` the `S` of the dealing.
+/// Seals the roots of a gate: that of the present epoch and those of before under
+/// which versions remain, each as its epoch (8 bytes, big endian) and itself. `cred`
+/// is the present epoch's [`root_id`], `shared` the `S` of the dealing.
 ///
 /// HKDF-SHA-256 (RFC 5869) with salt `cred` and input `enc(S)`, expanded under
 /// "gate-root-key" and "gate-root-commit" to 32 bytes each; XChaCha20-Poly1305 with
 /// a random nonce and associated data `cred`.
-pub fn seal_root(
+pub fn seal_roots(
     cred: &Bytes<64>,
     shared: &SecretPoint,
-    root: &SecretKey,
+    roots: &Roots,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> SealedRoot {
+    let mut plain = SecretBytes::zeroed(roots.len() * ONE);
+    let mut to = Writer(plain.expose_mut());
+    for (epoch, root) in roots {
+        to.put(&epoch.to_be_bytes());
+        to.put(root.expose());
+    }
     let (key, commit) = keys(cred, shared);
     let nonce = aead::fresh_nonce(rng);
-    let ciphertext = aead::encrypt(&key, &nonce, cred.as_ref(), root.expose());
-    let ciphertext = ciphertext.try_into().expect("32 bytes and a tag");
-    SealedRoot { commit, nonce: Bytes(nonce), ciphertext: Bytes(ciphertext) }
+    let ciphertext = aead::encrypt(&key, &nonce, cred.as_ref(), plain.expose());
+    SealedRoot { version: VERSION, commit, nonce: Bytes(nonce), ciphertext }
 }
 
 impl SealedRoot {
-    /// Opens it; the commitment is compared first, as in a sealed payload.
+    /// Opens it; the commitment is compared first, as in a sealed payload. `epoch` is
+    /// the one that `cred` is of.
     ///
     /// # Errors
-    /// [`RecordError::WrongKey`], [`RecordError::Damaged`].
-    pub fn open(&self, cred: &Bytes<64>, shared: &SecretPoint) -> Result<SecretKey, RecordError> {
+    /// [`RecordError::WrongKey`], [`RecordError::Damaged`], [`RecordError::Contents`].
+    pub fn open(&self, cred: &Bytes<64>, epoch: u64, shared: &SecretPoint) -> Result<Roots, RecordError> {
         let (key, commit) = keys(cred, shared);
         if !bool::from(commit.0.ct_eq(&self.commit.0)) {
             return Err(RecordError::WrongKey);
         }
-        let root = aead::decrypt(&key, self.nonce.as_bytes(), cred.as_ref(), self.ciphertext.as_bytes())
+        let plain = aead::decrypt(&key, self.nonce.as_bytes(), cred.as_ref(), &self.ciphertext)
             .map_err(|_| RecordError::Damaged)?;
-        SecretKey::from_slice(root.expose()).ok_or(RecordError::Contents)
+        let root = |bytes: &[u8]| SecretKey::from_slice(bytes).ok_or(RecordError::Contents);
+        if self.version == FIRST_VERSION {
+            return Ok(Roots::from([(epoch, root(plain.expose())?)]));
+        }
+        let mut roots = Roots::new();
+        for one in plain.expose().chunks(ONE) {
+            let (number, bytes) = one.split_first_chunk().ok_or(RecordError::Contents)?;
+            roots.insert(u64::from_be_bytes(*number), root(bytes)?);
+        }
+        Ok(roots)
     }
 
-    /// The record: [`SEALED_ROOT`] bytes.
+    /// The record: version ‖ commit ‖ nonce ‖ ciphertext with tag.
     pub fn to_bytes(&self) -> Vec<u8> {
-        [&[VERSION], self.commit.as_ref(), self.nonce.as_ref(), self.ciphertext.as_ref()].concat()
+        [&[self.version], self.commit.as_ref(), self.nonce.as_ref(), &self.ciphertext].concat()
     }
 
     /// Reads what [`SealedRoot::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
         let length = RecordError::Length { length: bytes.len() };
-        if bytes.len() != SEALED_ROOT {
-            return Err(length);
-        }
+        let roots = bytes.len().checked_sub(HEAD + TAG).ok_or(length)?;
         let mut from = Reader(bytes);
-        match from.u8() {
-            Some(VERSION) => {}
-            Some(version) => return Err(RecordError::Version { version }),
-            None => return Err(length),
-        }
-        let fields = from.array().zip(from.array()).zip(from.array());
-        let ((commit, nonce), ciphertext) = fields.ok_or(length)?;
-        Ok(Self { commit: Bytes(commit), nonce: Bytes(nonce), ciphertext: Bytes(ciphertext) })
+        let version = from.u8().ok_or(RecordError::Length { length: bytes.len() })?;
+        let fits = match version {
+            FIRST_VERSION => roots == 32,
+            VERSION => roots.is_multiple_of(ONE) && (1..=MAX_ROOTS).contains(&(roots / ONE)),
+            version => return Err(RecordError::Version { version }),
+        };
+        let fields = from.array().zip(from.array()).filter(|_| fits);
+        let (commit, nonce) = fields.ok_or(RecordError::Length { length: bytes.len() })?;
+        Ok(Self { version, commit: Bytes(commit), nonce: Bytes(nonce), ciphertext: from.0.to_vec() })
     }
 }
 
@@ -118,39 +146,54 @@ mod tests {
 
     fn sealed() -> (Bytes<64>, SealedRoot) {
         let rng = &mut StdRng::seed_from_u64(1);
-        let cred = root_id(&VaultId(Bytes([1; 32])), 1);
-        let root = SecretKey::from_slice(&[9; 32]).unwrap();
-        (cred, seal_root(&cred, &point(3), &root, rng))
+        let cred = root_id(&VaultId(Bytes([1; 32])), 2);
+        let root = |byte| SecretKey::from_slice(&[byte; 32]).unwrap();
+        let roots = Roots::from([(1, root(8)), (2, root(9))]);
+        (cred, seal_roots(&cred, &point(3), &roots, rng))
     }
 
     #[test]
-    fn a_root_opens_with_its_point_and_as_this_epochs_alone() {
+    fn roots_open_with_their_point_and_as_this_epochs_alone() {
         let (cred, sealed) = sealed();
         let read = SealedRoot::from_bytes(&sealed.to_bytes()).unwrap();
         assert_eq!(read, sealed);
-        assert_eq!(read.open(&cred, &point(3)).unwrap().expose(), &[9; 32]);
-        assert_eq!(read.open(&cred, &point(4)).unwrap_err(), RecordError::WrongKey);
-        let other = root_id(&VaultId(Bytes([1; 32])), 2);
-        assert_eq!(read.open(&other, &point(3)).unwrap_err(), RecordError::WrongKey);
+        let roots = read.open(&cred, 2, &point(3)).unwrap();
+        let bytes: Vec<_> = roots.iter().map(|(epoch, root)| (*epoch, *root.expose())).collect();
+        assert_eq!(bytes, [(1, [8; 32]), (2, [9; 32])]);
+        assert_eq!(read.open(&cred, 2, &point(4)).unwrap_err(), RecordError::WrongKey);
+        let other = root_id(&VaultId(Bytes([1; 32])), 3);
+        assert_eq!(read.open(&other, 3, &point(3)).unwrap_err(), RecordError::WrongKey);
+    }
+
+    /// As it was dealt before there were epochs.
+    #[test]
+    fn a_root_of_the_first_version_opens() {
+        let rng = &mut StdRng::seed_from_u64(1);
+        let cred = root_id(&VaultId(Bytes([1; 32])), 1);
+        let (key, commit) = keys(&cred, &point(3));
+        let nonce = aead::fresh_nonce(rng);
+        let ciphertext = aead::encrypt(&key, &nonce, cred.as_ref(), &[9; 32]);
+        let bytes = [&[1], commit.as_ref(), &nonce[..], &ciphertext].concat();
+        let roots = SealedRoot::from_bytes(&bytes).unwrap().open(&cred, 1, &point(3)).unwrap();
+        assert_eq!(roots.get(&1).unwrap().expose(), &[9; 32]);
     }
 
     #[test]
     fn every_changed_byte_and_every_other_length_is_refused() {
         let (cred, sealed) = sealed();
         let bytes = sealed.to_bytes();
-        assert_eq!(bytes.len(), SEALED_ROOT);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            let opened = SealedRoot::from_bytes(&changed).and_then(|read| read.open(&cred, &point(3)));
+            let opened = SealedRoot::from_bytes(&changed).and_then(|read| read.open(&cred, 2, &point(3)));
             let expected = match at {
-                0 => RecordError::Version { version: 0 },
+                0 => RecordError::Version { version: 3 },
                 1..33 => RecordError::WrongKey,
                 _ => RecordError::Damaged,
             };
             assert_eq!(opened.unwrap_err(), expected, "byte {at}");
         }
-        for length in [0, SEALED_ROOT - 1, SEALED_ROOT + 1] {
+        for length in [0, HEAD + TAG, bytes.len() - 1, bytes.len() + 1, HEAD + TAG + (MAX_ROOTS + 1) * ONE] {
             let mut other = bytes.clone();
             other.resize(length, 0);
             assert_eq!(SealedRoot::from_bytes(&other).unwrap_err(), RecordError::Length { length });

@@ -243,7 +243,7 @@ impl Organisation {
         let Event::OrganisationCreated { vault, organisation, slug, origin, name, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
-        check_gate_epoch(organisation, gate, 1, claims)?;
+        check_gate_epoch(organisation, gate, gate.epoch, claims)?;
         let mut roots = Roots::new();
         roots.push(*leaf);
         Ok(Self {
@@ -464,6 +464,14 @@ impl Organisation {
                 self.drill_policy_set(set, claims)
             }
             Event::Reconciled(found) => self.reconciled(actor, found),
+            Event::GateEpochBegun(next) => {
+                by_host(actor)?;
+                self.gate_epoch_begun(next, claims)
+            }
+            Event::AuthenticatorResealed { pseudonym, totp } => {
+                by_host(actor)?;
+                self.authenticator_resealed(pseudonym, *totp)
+            }
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
@@ -1254,7 +1262,7 @@ pub(super) fn check_gate_epoch(
     claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
     let digest = GateEpoch::digest(organisation, gate.epoch, &gate.gamma, &gate.log_key);
-    if gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
+    if gate.epoch == 0 || gate.epoch != epoch || !pvss::is_gate_key(&gate.gamma) {
         return Err(Invalid::Mismatch("gate epoch"));
     }
     let (key, signature) = (gate.log_key, gate.signature);

@@ -2,6 +2,7 @@
 //! gate's root back.
 
 use super::apply::{by_host, check_gate_epoch, claim};
+use super::gate::check_succession;
 use super::roll::{Roll, check_statement};
 use super::{Claims, Invalid, Organisation, Strict};
 use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Keeper, Line, RootDealing, SCHEMA};
@@ -63,7 +64,7 @@ impl VaultState {
         let Event::VaultCreated { vault, origin, gate } = event else {
             return Err(Invalid::FirstEntry);
         };
-        check_gate_epoch(&(*vault).into(), gate, 1, claims)?;
+        check_gate_epoch(&(*vault).into(), gate, gate.epoch, claims)?;
         Ok(Self {
             size: 1,
             last: *time,
@@ -110,6 +111,10 @@ impl VaultState {
                 Event::KeeperEnrolled(keeper) => self.keeper_enrolled(keeper, claims)?,
                 Event::GroupFormed(statement) => self.recovery_formed(statement, claims)?,
                 Event::GateRootDealt(dealing) => self.root_dealt(dealing)?,
+                Event::GateEpochBegun(next) => {
+                    check_succession(&self.vault.into(), self.gate(), next, claims)?;
+                    self.gates.push(next.gate.clone());
+                }
                 other => return Err(Invalid::Misplaced(other.kind())),
             }
             self.last = entry.time;
@@ -160,6 +165,8 @@ impl VaultState {
         if self.dealt.contains_key(&dealing.gate_epoch) {
             return Err(Invalid::Duplicate(format!("dealing of the gate's root {}", dealing.gate_epoch)));
         }
+        // What is dealt of a later epoch has the roots of before in it.
+        self.dealt.retain(|epoch, _| *epoch > dealing.gate_epoch);
         self.dealt.insert(dealing.gate_epoch, dealing.clone());
         Ok(())
     }

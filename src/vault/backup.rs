@@ -218,12 +218,8 @@ fn staged(dir: &Path) -> Result<TempDir, BackupError> {
     }
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let made = tempfile::Builder::new().prefix(&name).tempdir_in(folder_of(dir));
+    let made = tempfile::Builder::new().prefix(&name).tempdir_in(file::folder_of(dir));
     made.map_err(|why| BackupError::file(dir, why))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The commit point: before it there is nothing, after it all of it.
@@ -233,7 +229,7 @@ fn put_in_place(staged: TempDir, dir: &Path) -> Result<(), BackupError> {
     file::sync_folder(staged.path()).map_err(|why| BackupError::file(staged.path(), why))?;
     fs::rename(staged.path(), dir).map_err(|why| BackupError::file(dir, why))?;
     let _moved = staged.keep();
-    file::sync_folder(folder_of(dir)).map_err(|why| BackupError::file(dir, why))
+    file::sync_folder(file::folder_of(dir)).map_err(|why| BackupError::file(dir, why))
 }
 
 fn copy_into(vault: &PublicVault, dir: &Path, tell: &Tell<'_>) -> Result<(), BackupError> {

@@ -168,7 +168,12 @@ impl Vault {
             records.put.push((name, contribution.encode()));
             // It is the log's own, up to the opening: else it were not accepted.
             let checked = (contribution.size, contribution.root);
-            let note = commit::sign_at(self.gate(), &log.state.id, &log.state.origin, checked)?;
+            let note = commit::sign_at(
+                (self.gate(), self.gate().epoch()),
+                &log.state.id,
+                &log.state.origin,
+                checked,
+            )?;
             let Records { projections, made_from, .. } = self.cosigned_by(log, contribution, &note)?;
             (records.projections, records.made_from) = (projections, made_from);
         }

@@ -41,6 +41,11 @@ impl Log {
         self.tree.root()
     }
 
+    /// The tree over the present entries.
+    pub(super) fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
     /// The checkpoint that covers just these entries, signed by the log alone.
     pub fn checkpoint(&self) -> &str {
         &self.checkpoint
@@ -345,7 +350,7 @@ fn commit_in_place(
         log.tree.push(leaf);
         entries.push(entry);
     }
-    let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
+    let checkpoint = sign(gate, gate.epoch(), &id, &log.state.origin, &log.tree)?;
     log.checkpoint.clone_from(&checkpoint);
     // A crash before this call leaves the log as it was; a crash after it
     // leaves entries, checkpoint, records and projection whole.
@@ -481,7 +486,7 @@ fn append_one(
     entry: EntryBytes,
     tree: &Frontier,
 ) -> Result<Append, VaultError> {
-    let checkpoint = sign(gate, &log, origin, tree)?;
+    let checkpoint = sign(gate, gate.epoch(), &log, origin, tree)?;
     Ok(Append { log, expected_size, entries: vec![entry], checkpoint })
 }
 
@@ -491,21 +496,23 @@ pub(super) fn keyed(log: OrganisationId, records: Vec<(String, Vec<u8>)>) -> Vec
 
 pub(super) fn sign(
     gate: &dyn Gate,
+    epoch: u64,
     id: &OrganisationId,
     origin: &Origin,
     tree: &Frontier,
 ) -> Result<String, VaultError> {
-    sign_at(gate, id, origin, (tree.size(), tree.root()))
+    sign_at((gate, epoch), id, origin, (tree.size(), tree.root()))
 }
 
-/// The log's own signature over a checkpoint with this size and root.
+/// The log's own signature, by an epoch's key, over a checkpoint with this size and
+/// root.
 pub(super) fn sign_at(
-    gate: &dyn Gate,
+    (gate, epoch): (&dyn Gate, u64),
     id: &OrganisationId,
     origin: &Origin,
     (size, root): (u64, Bytes<32>),
 ) -> Result<String, VaultError> {
-    let seed = gate.log_seed(id, gate.epoch())?;
+    let seed = gate.log_seed(id, epoch)?;
     let signer = LogSigner::new(origin.as_str(), seed).map_err(CheckpointError::from)?;
     let body = Checkpoint { origin: origin.to_string(), size, root };
     Ok(checkpoint::sign(&body, &signer)?.to_string())

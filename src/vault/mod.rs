@@ -11,6 +11,7 @@ pub mod commit;
 pub mod drill;
 pub mod due;
 pub mod file;
+pub mod gate;
 pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
@@ -145,6 +146,14 @@ pub enum VaultError {
         address: String,
         /// How it stands.
         standing: AccountStanding,
+    },
+    /// A ceremony is open, whose keys are of the gate's present epoch.
+    #[error("ceremony {} of {organisation} is open", ceremony.short())]
+    CeremonyOpen {
+        /// Which organisation.
+        organisation: String,
+        /// Which ceremony.
+        ceremony: Hash,
     },
     /// The account stands so already.
     #[error("{address} is {standing} already")]
@@ -401,9 +410,9 @@ impl Vault {
         let io = |why| VaultError::File { path: dir.to_owned(), why };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
         let root = SecretKey::random(rng);
-        gate_file::write(&file, &root, passphrase, rng)?;
-        let mut store = SqliteStore::create(dir)?;
         let gate = RootGate::new(root);
+        gate_file::write(&file, gate.roots(), passphrase, rng)?;
+        let mut store = SqliteStore::create(dir)?;
         let vault = VaultId::random(rng);
         let event = Event::VaultCreated {
             vault,
@@ -422,8 +431,11 @@ impl Vault {
         let state = commit::load_vault(&store)?;
         upgrade::states(&mut store, &state)?;
         let file = dir.join(GATE_FILE);
-        let (root, protected) = gate_file::read(&file, passphrase)?;
-        let gate = RootGate::new(root);
+        let (roots, protected) = gate_file::read(&file, passphrase)?;
+        let gate = RootGate::with(roots, state.gate().epoch);
+        if gate.root(gate.epoch()).is_err() {
+            return Err(VaultError::OtherGate(file));
+        }
         // Whatever another gate would sign and seal here could never be verified
         // or opened.
         if state.gates.last() != Some(&gate.announce(&state.vault.into(), gate.epoch())?) {

@@ -4,6 +4,7 @@
 use super::{PublicVault, Records, Vault, VaultError, commit};
 use crate::ceremony::custodian::Seen;
 use crate::event::{Actor, Event};
+use crate::gate::Gate;
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Origin};
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
@@ -57,7 +58,8 @@ impl Vault {
             tree.push(entry.leaf_hash());
             entries.push(entry);
         }
-        let checkpoint = commit::sign(&self.gate, &id, &Origin::of_log(&next.origin, &id), &tree)?;
+        let checkpoint =
+            commit::sign(&self.gate, self.gate.epoch(), &id, &Origin::of_log(&next.origin, &id), &tree)?;
         let delete = records.delete.into_iter().map(|name| RecordKey { log: id, name });
         let _durable = self.public.store.commit(Batch {
             appends: vec![Append { log: id, expected_size, entries, checkpoint }],

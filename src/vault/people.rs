@@ -45,7 +45,7 @@ pub(super) fn totp_record(who: &Pseudonym) -> String {
     format!("totp/{who}")
 }
 
-fn totp_associated(state: &Organisation, who: &Pseudonym) -> Vec<u8> {
+pub(super) fn totp_associated(state: &Organisation, who: &Pseudonym) -> Vec<u8> {
     [state.id.as_ref(), who.as_str().as_bytes()].concat()
 }
 

@@ -13,7 +13,7 @@ use crate::pvss::{self, DealingContext};
 use crate::seal::card::{Card, Role};
 use crate::seal::hpke::HpkeSecret;
 use crate::seal::passphrase::KdfParams;
-use crate::seal::root::{root_id, seal_root};
+use crate::seal::root::{Roots, root_id, seal_roots};
 use crate::seal::words;
 use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{RECOVERY, Roll, VaultState};
@@ -104,25 +104,26 @@ impl Vault {
             for dealt in vault.state().dealt.values() {
                 records.delete.extend([root_record(dealt.gate_epoch), dealing_record(&dealt.dealing)]);
             }
-            let dealt = vault.deal_root(statement, &mut records, rng)?;
+            let dealt =
+                vault.deal_roots(statement, (vault.state(), vault.gate.roots()), &mut records, rng)?;
             Ok((vec![Event::GroupFormed(statement.clone()), dealt], records))
         })
     }
 
-    /// Deals the present root to a group; gives the entry and adds the records. The
-    /// dealing is verified as it will be stored.
-    fn deal_root(
+    /// Deals the gate's roots to a group, as of the present epoch of `state`; gives the
+    /// entry and adds the records. The dealing is verified as it will be stored.
+    pub(super) fn deal_roots(
         &self,
         group: &GroupStatement,
+        (state, roots): (&VaultState, &Roots),
         records: &mut Records,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Event, VaultError> {
-        let state = self.state();
         let gate_epoch = state.gate().epoch;
         let credential = root_id(&state.vault, gate_epoch);
         let keys = state.group_keys(group)?;
         let (dealing, shared) = pvss::deal(&DealingContext::new(credential, &keys), &keys, rng)?;
-        let sealed = seal_root(&credential, &shared, self.gate().root(gate_epoch)?, rng).to_bytes();
+        let sealed = seal_roots(&credential, &shared, roots, rng).to_bytes();
         let event = Event::GateRootDealt(RootDealing {
             gate_epoch,
             group: group.group,
@@ -235,16 +236,16 @@ impl PublicVault {
         })
     }
 
-    /// Writes the gate's file of a root that keepers brought back: whole or not at
+    /// Writes the gate's file of the roots that keepers brought back: whole or not at
     /// all, and never over one that is there.
     pub fn restore_gate(
         &self,
-        root: &SecretKey,
+        roots: &Roots,
         passphrase: Option<(&SecretBytes, KdfParams)>,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(), VaultError> {
         no_gate(self.dir())?;
-        Ok(gate_file::write(&self.dir().join(GATE_FILE), root, passphrase, rng)?)
+        Ok(gate_file::write(&self.dir().join(GATE_FILE), roots, passphrase, rng)?)
     }
 }
 

@@ -24,7 +24,7 @@ use warifu::seal::generate::Alphabet;
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::mfa::MfaSeed;
 use warifu::seal::record::{self, Payload, SealedPayload};
-use warifu::seal::root::{root_id, seal_root};
+use warifu::seal::root::{root_id, seal_roots};
 use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
@@ -86,6 +86,7 @@ pub fn tell() -> Story {
     scene.drill(&group);
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
     let card = scene.codes(account);
+    scene.next_epoch();
     let lines = [scene.vault_lines, scene.log].concat();
     Story {
         lines,
@@ -257,8 +258,7 @@ impl Scene {
         let credential = root_id(&self.vault, 1);
         let (dealing, shared) =
             pvss::deal(&DealingContext::new(credential, &keys), &keys, &mut rng).expect("a dealing");
-        let root = self.gate.root(1).expect("the first epoch");
-        let root = seal_root(&credential, &shared, root, &mut rng).to_bytes();
+        let root = seal_roots(&credential, &shared, self.gate.roots(), &mut rng).to_bytes();
         let (gate_epoch, epoch, sealed) = (1, group.epoch, record_hash(&root));
         let named = RootDealing { gate_epoch, group: group.group, epoch, dealing: *dealing.id(), sealed };
         append(&mut state, Event::GateRootDealt(named));
@@ -697,6 +697,15 @@ impl Scene {
             unread: 0,
             findings,
         }));
+    }
+
+    /// The gate gets a fresh root.
+    fn next_epoch(&mut self) {
+        self.gate.add(2, SecretKey::from_slice(&[10; 32]).expect("32 bytes"));
+        let next = self.gate.succession(&self.organisation, 2).expect("two epochs");
+        self.by_host(Event::GateEpochBegun(next));
+        let pseudonym = self.operator.pseudonym().clone();
+        self.by_host(Event::AuthenticatorResealed { pseudonym, totp: record_hash(b"encrypted anew") });
     }
 
     /// One version could not be opened, says the host.

@@ -212,6 +212,8 @@ fn summary(
             let group = state.groups.get(group).map(|g| state.group_address(g)).unwrap_or_default();
             format!("{group}: until {}", until.to_minute())
         }
+        Event::GateEpochBegun(next) => format!("epoch {} of the gate", next.gate.epoch),
+        Event::AuthenticatorResealed { pseudonym, .. } => pseudonym.to_string(),
         Event::GateProved { gate_epoch, .. } => format!("the key of gate epoch {gate_epoch}"),
         Event::CustodianProved { answer, .. } => format!("drill {}", answer.drill.short()),
         Event::DrillRefused { answer, why } => format!("drill {}: {}", answer.drill.short(), why.as_str()),

@@ -9,10 +9,11 @@ use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::counted;
 use crate::cli::{App, files};
+use crate::event::GateEpoch;
 use crate::export::{self, Directory, FIRST, Policies, check_records, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
-use crate::log::note::{MAX_NOTE, Note};
+use crate::log::note::{KeyType, MAX_NOTE, Note};
 use crate::name::{LogName, printable};
 use crate::time::Time;
 use crate::vault::report::{Finding, LogReport, Report};
@@ -102,7 +103,9 @@ fn of_copy(
     if let Some(Err(why)) = &own {
         report.findings.push(of_file(&name, why));
     }
-    if let Some(key) = key.filter(|key| is_signed(&read, key)) {
+    // The key that is known may be one of before, which handed over to the present one.
+    let present = verdict.state.as_ref().and_then(|state| present_key(state, key?));
+    if let Some(key) = present.as_ref().or(key).filter(|key| is_signed(&read, key)) {
         let policies = match &verdict.state {
             Some(State::Organisation(state)) => Some(Policies::of_state(state)),
             Some(State::Vault(_)) => Some(Policies::default()),
@@ -176,6 +179,13 @@ fn cut(log: &str, first: u64, from: Option<Time>, since: Time) -> Option<Finding
         file,
         record_missing: false,
     })
+}
+
+fn present_key(state: &State, known: &VerifierKey) -> Option<VerifierKey> {
+    let origin = state.origin();
+    let key = |gate: &GateEpoch| VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key).ok();
+    let keys: Vec<_> = state.gates().iter().filter_map(key).collect();
+    keys.contains(known).then(|| keys.last().cloned())?
 }
 
 fn is_signed(read: &Directory, key: &VerifierKey) -> bool {

@@ -1,0 +1,80 @@
+//! Epochs of the gate: fresh keys, to which the keys of before hand over.
+
+use super::apply::check_gate_epoch;
+use super::claims::{Claim, Claims, Said, Signer, Strict};
+use super::{Invalid, Organisation};
+use crate::event::{Event, GateEpoch, GateSuccession, Line};
+use crate::name::{OrganisationId, Pseudonym};
+
+/// Checks that the next epoch of the gate has fresh keys, and that the key of before
+/// hands over to them.
+pub(super) fn check_succession(
+    organisation: &OrganisationId,
+    before: &GateEpoch,
+    next: &GateSuccession,
+    claims: &mut dyn Claims,
+) -> Result<(), Invalid> {
+    let gate = &next.gate;
+    if gate.gamma == before.gamma || gate.log_key == before.log_key {
+        return Err(Invalid::Mismatch("gate epoch"));
+    }
+    check_gate_epoch(organisation, gate, before.epoch.saturating_add(1), claims)?;
+    let said = Said::Digest(GateSuccession::digest(organisation, &before.log_key, gate));
+    claims.take(Claim { key: before.log_key, said, signature: next.former, who: Signer::Gate })
+}
+
+/// The gate's epochs in a log whose first one is known, the present one last, by
+/// lines of it in their order: for who does not replay it. What does not follow is
+/// passed over.
+pub fn gate_epochs(
+    log: &OrganisationId,
+    first: &GateEpoch,
+    lines: impl IntoIterator<Item = Line>,
+) -> Vec<GateEpoch> {
+    let mut gates = vec![first.clone()];
+    for line in lines {
+        if let Line::Known(entry) = line
+            && let Event::GateEpochBegun(next) = entry.event
+            && let Some(before) = gates.last()
+            && check_succession(log, before, &next, &mut Strict).is_ok()
+        {
+            gates.push(next.gate);
+        }
+    }
+    gates
+}
+
+impl Organisation {
+    /// What a ceremony needs of the gate lies encrypted under its epoch: none may be
+    /// open. A seal that was begun under it comes to nothing.
+    pub(super) fn gate_epoch_begun(
+        &mut self,
+        next: &GateSuccession,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        if !self.ceremonies.is_empty() {
+            return Err(Invalid::CeremonyState("gate-epoch-begun"));
+        }
+        check_succession(&self.id, self.gate(), next, claims)?;
+        self.gates.push(next.gate.clone());
+        Ok(())
+    }
+
+    pub(super) fn authenticator_resealed(
+        &mut self,
+        who: &Pseudonym,
+        totp: crate::event::Hash,
+    ) -> Result<(), Invalid> {
+        let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
+        self.people.get_mut(who).ok_or_else(unknown)?.totp = totp;
+        Ok(())
+    }
+
+    /// How many versions need a root of the gate's epoch: those whose record is there.
+    pub fn versions_under(&self, gate_epoch: u64) -> u64 {
+        let there = self.versions.iter().filter(|(credential, version)| {
+            version.sealing.gate_epoch == gate_epoch && !self.rotations.destroyed.contains_key(*credential)
+        });
+        there.count() as u64
+    }
+}

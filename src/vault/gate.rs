@@ -1,0 +1,223 @@
+//! Epochs of the gate: a fresh root, under which everything is sealed from then on.
+//! What was sealed before needs the roots of before until it is replaced.
+
+use super::commit::{ATTEMPTS, catch_up, keyed, line_of, projection, sign};
+use super::people::{totp_associated, totp_record};
+use super::recovery::root_record;
+use super::seal::dealing_record;
+use super::{GATE_FILE, Log, PublicVault, Records, Vault, VaultError, gate_file};
+use crate::event::{Actor, Event, record_hash};
+use crate::gate::Gate;
+use crate::log::Frontier;
+use crate::name::Origin;
+use crate::seal::aead;
+use crate::seal::passphrase::KdfParams;
+use crate::seal::root::Roots;
+use crate::secret::{SecretBytes, SecretKey};
+use crate::state::VaultState;
+use crate::store::{Append, Batch, RecordKey, Store, StoreError};
+use crate::time::Time;
+use rand_core::CryptoRng;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One epoch of the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EpochStatus {
+    /// Which, from 1.
+    pub epoch: u64,
+    /// Whether it is the present one.
+    pub present: bool,
+    /// Versions that need its root, by organisation.
+    pub versions: BTreeMap<String, u64>,
+    /// Whether its root was dealt to the recovery group.
+    pub dealt: bool,
+}
+
+impl PublicVault {
+    /// Every epoch of the gate, and what needs its root.
+    pub fn gate_epochs(&self) -> Result<Vec<EpochStatus>, VaultError> {
+        let logs = self.every_log()?;
+        let state = self.state();
+        let newest = state.dealt.keys().next_back();
+        let each = state.gates.iter().map(|gate| {
+            let under = |log: &Log| (log.state.slug.to_string(), log.state.versions_under(gate.epoch));
+            EpochStatus {
+                epoch: gate.epoch,
+                present: gate.epoch == state.gate().epoch,
+                versions: logs.iter().map(under).filter(|(_, count)| *count > 0).collect(),
+                dealt: newest.is_some_and(|newest| *newest >= gate.epoch),
+            }
+        });
+        Ok(each.collect())
+    }
+
+    fn every_log(&self) -> Result<Vec<Log>, VaultError> {
+        self.state().organisations.keys().map(|id| self.load(id)).collect()
+    }
+}
+
+impl Vault {
+    /// Begins the next epoch of the gate in every log, in one transaction, and deals
+    /// its root to the recovery group if there is one. The gate's file has the new root
+    /// before any log announces it, and after a crash between the two it is of no use;
+    /// roots under which nothing remains go with the next epoch.
+    ///
+    /// # Errors
+    /// [`VaultError::CeremonyOpen`] while a ceremony is open anywhere.
+    pub fn rotate_gate(
+        &mut self,
+        passphrase: Option<(&SecretBytes, KdfParams)>,
+        now: Time,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<u64, VaultError> {
+        let epoch = self.state().gate().epoch + 1;
+        // Before anything is written; and again when the epoch begins.
+        self.every_log()?.iter().try_for_each(no_ceremony)?;
+        let file = self.dir().join(GATE_FILE);
+        let roots = self.roots_for(epoch, SecretKey::random(rng))?;
+        gate_file::replace(&file, &roots, passphrase, rng)?;
+        self.protected = passphrase.is_some();
+        self.gate.add(epoch, copy(roots.get(&epoch).ok_or(crate::gate::GateError::NoEpoch(epoch))?));
+        for attempt in 1.. {
+            match self.begin_epoch(epoch, &roots, now, rng) {
+                Err(VaultError::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
+                    self.public.state = super::commit::load_vault(self.store())?;
+                }
+                begun => {
+                    begun?;
+                    break;
+                }
+            }
+        }
+        self.gate.begin(epoch)?;
+        Ok(epoch)
+    }
+
+    /// The present root and the new one, and those of before under which versions
+    /// remain.
+    fn roots_for(&self, epoch: u64, new: SecretKey) -> Result<Roots, VaultError> {
+        let mut roots = Roots::new();
+        for status in self.gate_epochs()? {
+            if status.present || !status.versions.is_empty() {
+                roots.insert(status.epoch, copy(self.gate.root(status.epoch)?));
+            }
+        }
+        roots.insert(epoch, new);
+        Ok(roots)
+    }
+
+    fn begin_epoch(
+        &mut self,
+        epoch: u64,
+        roots: &Roots,
+        now: Time,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<(), VaultError> {
+        let mut logs = self.every_log()?;
+        let mut batch = Batch::default();
+        let mut now = now.max(self.state().last);
+        for log in &mut logs {
+            // A clock that is a little behind what others have just written.
+            now = now.max(catch_up(self.store(), log, now)?);
+        }
+        for log in &mut logs {
+            no_ceremony(log)?;
+            self.begin_in(log, epoch, now, &mut batch, rng)?;
+        }
+        let state = self.begin_own(epoch, roots, now, &mut batch, rng)?;
+        // A crash before this call leaves a root that no log knows; after it every log
+        // is in the new epoch.
+        let _durable = self.public.store.commit(batch)?;
+        self.public.state = state;
+        Ok(())
+    }
+
+    /// One organisation's part: the new keys, and every authenticator's secret under
+    /// the new key at rest.
+    fn begin_in(
+        &self,
+        log: &mut Log,
+        epoch: u64,
+        now: Time,
+        batch: &mut Batch,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<(), VaultError> {
+        let id = log.state.id;
+        let key = self.gate.totp_key(&id, epoch)?;
+        let mut events = vec![Event::GateEpochBegun(self.gate.succession(&id, epoch)?)];
+        let mut records = Vec::new();
+        for who in log.state.people.keys() {
+            let totp = self.totp_of(log, who)?;
+            let associated = totp_associated(&log.state, who);
+            let sealed = aead::seal_at_rest(&key, &associated, totp.as_bytes().expose(), rng);
+            events.push(Event::AuthenticatorResealed { pseudonym: who.clone(), totp: record_hash(&sealed) });
+            records.push((totp_record(who), sealed));
+        }
+        let expected_size = log.state.size;
+        let (mut tree, mut entries) = (log.tree().clone(), Vec::new());
+        for event in events {
+            let (line, entry) = line_of(Actor::Host, event, now)?;
+            log.state.apply(&line, &entry.leaf_hash())?;
+            tree.push(entry.leaf_hash());
+            entries.push(entry);
+        }
+        let checkpoint = sign(&self.gate, epoch, &id, &log.state.origin, &tree)?;
+        batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
+        batch.put_records.extend(keyed(id, records));
+        batch.projections.push(projection(&id, &log.state));
+        Ok(())
+    }
+
+    /// The vault's own part, and dealing the roots to the recovery group.
+    fn begin_own(
+        &self,
+        epoch: u64,
+        roots: &Roots,
+        now: Time,
+        batch: &mut Batch,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<VaultState, VaultError> {
+        let id = self.own_log();
+        let mut next = self.state().clone();
+        let expected_size = next.size;
+        let mut tree = self.tree_of(&id, expected_size)?;
+        let mut entries = Vec::new();
+        let mut add = |next: &mut VaultState, tree: &mut Frontier, event| {
+            let (line, entry) = line_of(Actor::Host, event, now)?;
+            next.apply(&line, &entry.leaf_hash())?;
+            tree.push(entry.leaf_hash());
+            entries.push(entry);
+            Ok::<_, VaultError>(())
+        };
+        add(&mut next, &mut tree, Event::GateEpochBegun(self.gate.succession(&id, epoch)?))?;
+        if let Some(group) = next.recovery.clone() {
+            let mut records = Records::default();
+            for dealt in next.dealt.values() {
+                records.delete.extend([root_record(dealt.gate_epoch), dealing_record(&dealt.dealing)]);
+            }
+            let dealt = self.deal_roots(&group, (&next, roots), &mut records, rng)?;
+            add(&mut next, &mut tree, dealt)?;
+            batch.put_records.extend(keyed(id, records.put));
+            batch.delete_records.extend(records.delete.into_iter().map(|name| RecordKey { log: id, name }));
+        }
+        let checkpoint = sign(&self.gate, epoch, &id, &Origin::of_log(&next.origin, &id), &tree)?;
+        batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
+        batch.projections.push(projection(&id, &next));
+        Ok(next)
+    }
+}
+
+fn no_ceremony(log: &Log) -> Result<(), VaultError> {
+    let organisation = || log.state.slug.to_string();
+    match log.state.ceremonies.keys().next() {
+        Some(hash) => Err(VaultError::CeremonyOpen { organisation: organisation(), ceremony: *hash }),
+        None => Ok(()),
+    }
+}
+
+fn copy(root: &SecretKey) -> SecretKey {
+    let mut copy = SecretKey::zeroed();
+    copy.expose_mut().copy_from_slice(root.expose());
+    copy
+}
