@@ -212,9 +212,9 @@ fn the_last_credential_report_counts_and_one_that_is_lost_counts_for_nothing() {
     assert_eq!((why("no-access-keys"), why("mfa-active")), (Value::Null, "weak".into()));
     world.report("111122224444", "true", "false").good();
     assert_eq!(why("mfa-active"), Value::Null);
-    let last = "SELECT max(rowid) FROM record WHERE name LIKE 'reconciled/%'";
-    let last: i64 = world.database().query_row(last, [], |row| row.get(0)).unwrap();
-    world.database().execute("DELETE FROM record WHERE rowid = ?", [last]).unwrap();
+    let log = world.host(&["--json", "audit", "log", "acme", "--kind", "reconciled", "--last", "1"]).good();
+    let last = format!("reconciled/{}", log.json()[0]["event"]["facts"].as_str().unwrap());
+    assert_eq!(world.database().execute("DELETE FROM record WHERE name = ?", [last]), Ok(1));
     assert_eq!((why("no-access-keys"), why("mfa-active")), ("not-reported".into(), "not-reported".into()));
 }
 
@@ -317,15 +317,17 @@ fn a_statement_whose_signature_covers_something_else_is_refused() {
     let good = signed(&world, |_| ());
     assert_eq!(entered(&world, good.clone()), Ok(()));
     let other = *world.log.state.accounts.keys().find(|id| **id != good.account).unwrap();
-    let changes: [(&str, &dyn Fn(&mut BaselineStatement)); 4] = [
-        ("account", &|said| said.account = other),
-        ("fact", &|said| said.fact = BaselineFact::Contacts),
-        ("text", &|said| said.text = Some(Bytes([9; 64]))),
-        ("signature", &|said| said.signature.0[0] ^= 1),
-    ];
-    for (what, change) in changes {
+    let forged = |change: fn(&mut BaselineStatement)| {
         let mut forged = good.clone();
         change(&mut forged);
+        forged
+    };
+    for (what, forged) in [
+        ("account", BaselineStatement { account: other, ..good.clone() }),
+        ("fact", forged(|said| said.fact = BaselineFact::Contacts)),
+        ("text", forged(|said| said.text = Some(Bytes([9; 64])))),
+        ("signature", forged(|said| said.signature.0[0] ^= 1)),
+    ] {
         assert!(matches!(entered(&world, forged), Err(Invalid::Signature { .. })), "{what}");
     }
 }
