@@ -8,8 +8,8 @@
 use super::apply::{by_card, claim};
 use super::{AccountStanding, Claims, Effective, Invalid, Organisation, Version};
 use crate::event::{
-    Actor, BaselineFact, BaselineStatement, BaselineWord, Because, Hash, Made, Reconciliation, RootRecords,
-    Shown, TextHash,
+    Actor, BaselineFact, BaselineStatement, BaselineWord, Hash, Made, Reconciliation, RootRecords, Shown,
+    TextHash,
 };
 use crate::name::{AccountId, Factor, GroupId, Provider, Pseudonym};
 use crate::seal::card::Role;
@@ -208,26 +208,11 @@ impl Organisation {
         let (credential, version) = self.sealed_for(id, Factor::Password)?;
         if version.sealing.made != Made::Generated {
             Err(Lack::NotGenerated(version))
-        } else if self.handed_over(id, version) {
+        } else if handed_over(version) {
             Ok(Proof::Sealed(credential, version))
         } else {
             Err(Lack::NotHandedOver(version))
         }
-    }
-
-    /// Whether somebody could have installed it: it was handed over when it was
-    /// sealed, or opened since, or it came of a rotation, in which the provider
-    /// accepts a version before the one that it replaces is destroyed.
-    fn handed_over(&self, id: &AccountId, version: &Version) -> bool {
-        let sealing = &version.sealing;
-        let replaced = |credential: &Hash| {
-            let gone = self.rotations.destroyed.get(credential);
-            gone.is_some_and(|gone| gone.why == Because::Rotated && gone.at >= version.sealed)
-        };
-        let before = || self.versions_of(id, sealing.factor).into_iter();
-        let rotated =
-            || before().any(|(credential, v)| v.sealing.version < sealing.version && replaced(credential));
-        sealing.shown != Shown::Nobody || version.exposed.is_some() || rotated()
     }
 
     /// An authenticator's seed that others hold than the password, or a note of where
@@ -308,6 +293,12 @@ impl Organisation {
             self.baselines.reports.push(Report { facts: found.facts, entry: self.size, at });
         }
     }
+}
+
+/// Whether somebody could have installed it: it was handed over when it was sealed,
+/// by itself or in a rotation, or opened since.
+fn handed_over(version: &Version) -> bool {
+    version.sealing.shown != Shown::Nobody || version.exposed.is_some()
 }
 
 fn by_report<'a>(reported: Option<Reported>) -> Result<Proof<'a>, Lack<'a>> {
