@@ -6,7 +6,10 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod baseline;
 mod same;
+
+pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
@@ -164,6 +167,9 @@ pub enum Event {
         /// How it stands from now on.
         standing: AccountStanding,
     },
+    /// An operator or officer says of an account what nobody can see here, or takes
+    /// that back.
+    BaselineStated(BaselineStatement),
     /// A card was made and its owner's authenticator gave a right code.
     CardEnrolled(Enrolment),
     /// A group of custodians; every member signed.
@@ -1491,6 +1497,7 @@ pub const KINDS: &[&str] = &[
     "account-created",
     "account-renamed",
     "account-standing-set",
+    "baseline-stated",
     "card-enrolled",
     "group-formed",
     "operator-admitted",
@@ -1536,6 +1543,7 @@ impl Event {
             Self::AccountCreated { .. } => "account-created",
             Self::AccountRenamed { .. } => "account-renamed",
             Self::AccountStandingSet { .. } => "account-standing-set",
+            Self::BaselineStated(_) => "baseline-stated",
             Self::CardEnrolled(_) => "card-enrolled",
             Self::GroupFormed(_) => "group-formed",
             Self::OperatorAdmitted(_) => "operator-admitted",
@@ -1592,6 +1600,7 @@ impl Event {
             | Self::AccountCreated { .. }
             | Self::AccountRenamed { .. }
             | Self::AccountStandingSet { .. }
+            | Self::BaselineStated(_)
             | Self::CardEnrolled(_)
             | Self::GroupFormed(_)
             | Self::OperatorAdmitted(_)

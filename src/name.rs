@@ -52,6 +52,9 @@ pub enum NameError {
     /// No such standing of an account.
     #[error("'{0}' is not how an account stands: it is in-use, credential-less or closed")]
     Standing(String),
+    /// Nothing that a statement is about.
+    #[error("'{0}' is not what a statement is about: that is mailbox or contacts")]
+    Fact(String),
     /// No such factor.
     #[error("'{0}' is not a factor: there are password, mfa, recovery-codes, file and device")]
     Factor(String),

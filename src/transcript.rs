@@ -61,6 +61,8 @@ pub mod label {
         ROOT_USE = "root-use";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
+        /// What an operator or officer says of an account.
+        BASELINE_STATEMENT = "baseline-statement";
         /// Gate: `γ` of an organisation and epoch.
         GATE_KEY = "gate-key";
         /// Gate: log signing key.

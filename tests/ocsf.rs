@@ -118,6 +118,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("account-created", 300_401),
         ("account-renamed", 300_403),
         ("account-standing-set", 300_403),
+        ("baseline-stated", 300_403),
         ("card-enrolled", 300_110),
         ("group-formed", 300_401),
         ("operator-admitted", 300_406),

@@ -201,6 +201,7 @@ fn every_field_of_the_json_is_documented() {
             let organisation = &value["organisations"][0];
             fields_are_documented("status", organisation);
             fields_are_documented("status", &organisation["ceremonies"]);
+            fields_are_documented("status", &organisation["not_at_baseline"]);
             fields_are_documented("account list", &organisation["accounts"]);
             fields_are_documented("group list", &organisation["groups"]);
         }
@@ -211,6 +212,12 @@ fn every_field_of_the_json_is_documented() {
         if command == "audit verify" {
             fields_are_documented("audit verify", &value["logs"]);
         }
+    }
+    for command in ["account baseline acme", "account baseline acme/web/prod"] {
+        let words: Vec<_> = ["--json"].into_iter().chain(command.split(' ')).collect();
+        let value = world.host(&words).refused(9, &[]).json();
+        fields_are_documented("account baseline", &value);
+        fields_are_documented("account baseline", &value["items"]);
     }
     let shown = ["--json", "recovery", "show"];
     fields_are_documented("recovery show", &world.host(&shown).good().json());

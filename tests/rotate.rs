@@ -207,6 +207,10 @@ fn a_program_installs_it_and_nobody_reads_it() {
     assert!(!at.tape.contains(lines[1]) && !at.tape.contains(PASSWORD));
     let account = json(&world, &["account", "show", ADDRESS]);
     assert_eq!((&account["handled_by"], &account["versions"][1]["shown"]), (&Value::Null, &"command".into()));
+    let baseline: Value =
+        serde_json::from_slice(&run(&world, &["account", "baseline", ADDRESS]).stdout).unwrap();
+    let password = &baseline["items"][0];
+    assert_eq!((&password["shown"], &password["version"]), (&true.into(), &2.into()), "{password}");
     verifies(&world);
 }
 

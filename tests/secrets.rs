@@ -41,6 +41,7 @@ const ORGANISATION: &str = "Zwetschgenbaum Holding";
 const PROJECT: &str = "Projekt Nachtigall";
 const ACCOUNT: &str = "Konto von Frau Dr. Wiebke Sonnenschein";
 const REASON: &str = "Wiebke Sonnenschein lost her phone in Lisbon";
+const NOTE: &str = "Post liest Frau Kassandra Zwirbel, 0664 1234567";
 const TICKET: &str = "TICKET-NACHTIGALL-77";
 
 /// Everything that happened, and what is looked for in it.
@@ -69,6 +70,7 @@ fn story() -> &'static Story {
         scene.hierarchy();
         scene.people();
         scene.passwords();
+        scene.statements();
         let first = scene.a_ceremony_by_files();
         scene.secrets_of_the_host(&first);
         scene.ceremonies_that_end_otherwise();
@@ -76,8 +78,17 @@ fn story() -> &'static Story {
         scene.a_dead_host();
         scene.mistakes();
         scene.readers();
-        let personal =
-            [ORGANISATION, PROJECT, ACCOUNT, REASON, TICKET, "Globex-Geheim", "Hauptbuch", "Produktion"];
+        let personal = [
+            ORGANISATION,
+            PROJECT,
+            ACCOUNT,
+            REASON,
+            TICKET,
+            "Globex-Geheim",
+            "Hauptbuch",
+            "Produktion",
+            NOTE,
+        ];
         let mut secrets = scene.secrets.into_inner();
         for (what, text) in [
             ("the password of prod", PASSWORD),
@@ -180,6 +191,25 @@ impl Scene {
         self.done(&["--json"].into_iter().chain(apply).collect::<Vec<_>>());
         let generated = fs::read_to_string(self.world.host_dir().join("generated")).unwrap();
         self.secret("a generated password", generated.trim_end());
+    }
+
+    /// Who holds a mailbox is said, renewed, withdrawn, and read.
+    fn statements(&self) {
+        fs::write(self.world.host_dir().join("note"), NOTE).unwrap();
+        let card = self.world.card(&self.world.operator);
+        let signed = joined(&["account", "baseline", "acme/web/prod"], &card);
+        for fact in ["mailbox", "contacts", "mailbox"] {
+            self.done(&[&signed[..], &["--state", fact, "--note-file", "note"]].concat());
+        }
+        self.done(&[&signed[..], &["--withdraw", "contacts"]].concat());
+        self.failed(&[&signed[..], &["--withdraw", "contacts"]].concat());
+        for options in [&[][..], &["--json"]] {
+            let shown = [options, &["account", "baseline", "acme/web/prod"]].concat();
+            let ran = self.world.host(&shown).refused(9, &[]);
+            assert!(ran.out.contains(NOTE), "{}", ran.out);
+            self.hear(ran);
+            self.failed(&[options, &["account", "baseline", "acme"]].concat());
+        }
     }
 
     fn request(&self, address: &str, out: &str) -> String {

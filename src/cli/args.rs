@@ -3,6 +3,7 @@
 //! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
+mod baseline;
 mod backup;
 mod gate;
 mod import;
@@ -17,6 +18,7 @@ pub use audit::{
 };
 pub use backup::{Backup, Restore};
 pub use gate::{GateCommand, GateRotate};
+pub use baseline::BaselineArgs;
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
@@ -353,6 +355,14 @@ Examples:
         /// in-use, credential-less (central root access) or closed
         standing: AccountStanding,
     },
+    /// What is shown of a new or taken-over account, and what is missing; exit code 9 if anything is
+    #[command(after_help = "\
+Examples:
+  warifu account baseline acme/web/prod
+  warifu account baseline acme/web/prod --state mailbox --card op.card
+  warifu account baseline acme/web/prod --withdraw contacts --card op.card
+  warifu account baseline acme --json")]
+    Baseline(BaselineArgs),
     /// Show one
     #[command(after_help = "\
 Example:

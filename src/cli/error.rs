@@ -58,7 +58,7 @@ pub enum Exit {
     /// Verification found nothing wrong, but only a part was there to be verified.
     Part = 8,
     /// A root user was used outside of ceremonies, or is not protected, or something
-    /// should have been renewed by now.
+    /// should have been renewed by now, or an account is not at baseline.
     Alarm = 9,
     /// Interrupted by the person.
     Interrupted = 130,
@@ -374,6 +374,9 @@ pub enum CliError {
     /// Something should have been renewed by now.
     #[error("{} overdue", counted(*.0, "account"))]
     Overdue(usize),
+    /// Of accounts something is not shown that must be.
+    #[error("{} not at baseline", counted(*.0, "account"))]
+    NotAtBaseline(usize),
     /// A step of the rehearsal did not go as it must.
     #[error("the rehearsal failed at '{step}': {why}")]
     Rehearsal {
@@ -561,6 +564,9 @@ impl CliError {
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
             Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
+            Self::NotAtBaseline(_) => {
+                "Do what is listed for it; 'warifu account baseline ORG/PROJECT/ACCOUNT' lists it for one."
+            }
             Self::Rehearsal { .. } => {
                 "This is a defect: the vault must not be trusted before it is understood."
             }
@@ -610,7 +616,11 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm { .. } | Self::NotShown | Self::DrillShort | Self::Overdue(_) => Exit::Alarm,
+            Self::Alarm { .. }
+            | Self::NotShown
+            | Self::DrillShort
+            | Self::Overdue(_)
+            | Self::NotAtBaseline(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,
@@ -768,10 +778,10 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotInUse { .. } => {
             "If it has a root password after all, set its standing to in-use first."
         }
-        VaultError::StandsSo { .. } => "Nothing need be done.",
         VaultError::CeremonyOpen { .. } => {
             "Finish or abort it ('warifu ceremony list ORG' lists it), and run the command again; nothing was changed."
         }
+        VaultError::StandsSo { .. } | VaultError::NotStated { .. } => "Nothing need be done.",
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -964,6 +974,7 @@ fn name_remedy(error: &NameError) -> &'static str {
         NameError::Origin(_) => "Give --origin a name that is yours, like example.com/warifu.",
         NameError::Factor(_) => "Name one of these with --factor, or leave it out for the password.",
         NameError::Standing(_) => "Write one of these three.",
+        NameError::Fact(_) => "Write one of these two.",
     }
 }
 
@@ -1251,6 +1262,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::TextTooLong { .. }
         | VaultError::NotInUse { .. }
         | VaultError::StandsSo { .. }
+        | VaultError::NotStated { .. }
         | VaultError::Unbound(_)
         | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)

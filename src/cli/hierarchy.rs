@@ -217,6 +217,7 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
             });
             Ok(())
         }
+        AccountCommand::Baseline(args) => super::baseline::baseline(app, &args),
         AccountCommand::Show { address } => {
             let (vault, log) = app.read_log(&address.organisation)?;
             let value = account_value(&vault, &log, &address, app.now())?;

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod baseline;
 mod backup;
 mod cards;
 pub mod clock;

@@ -79,6 +79,9 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
             c.expires.to_minute()
         );
     }
+    if let Some(line) = super::baseline::status_line(&o.organisation, &o.not_at_baseline) {
+        let _ = writeln!(text, "\n  {line}");
+    }
     if !o.host_alone.is_empty() {
         let _ = writeln!(text, "\n  On the host's word alone:");
         o.host_alone.iter().for_each(|fact| {

@@ -11,9 +11,9 @@
 //! the schema stand in `unmapped` under their own names.
 
 use crate::event::{
-    Accepts, Actor, Admission, Because, CheckedGroup, DrillAnswer, Ending, Entry, EntryError, Event, Hash,
-    Line, Mode, Opening, Reconciliation, RecoverabilityCheck, Refusal, RotationPolicy, Scope, Sealing,
-    TextHash, printable,
+    Accepts, Actor, Admission, BaselineWord, Because, CheckedGroup, DrillAnswer, Ending, Entry, EntryError,
+    Event, Hash, Line, Mode, Opening, Reconciliation, RecoverabilityCheck, Refusal, RotationPolicy, Scope,
+    Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
@@ -382,6 +382,26 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                     json!({
                         "type": "Account", "type_id": 99, "uid": account, "name": address,
                         "data": { "standing": standing },
+                    }),
+                )
+            }
+        }
+        Event::BaselineStated(said) => {
+            let address = source.address(&said.account);
+            let (severity, fact, word) = match said.word {
+                BaselineWord::Stated => (Severity::Low, said.fact, "stated"),
+                BaselineWord::Withdrawn => (Severity::Medium, said.fact, "withdrawn"),
+            };
+            Mapped {
+                taken: &["account", "fact", "word"],
+                detail: Some(word),
+                ..entity(
+                    Activity::Update,
+                    severity,
+                    format!("For the baseline of {address}, {fact} was {word} by {}", said.by),
+                    json!({
+                        "type": "Account", "type_id": 99, "uid": said.account, "name": address,
+                        "data": { "fact": fact },
                     }),
                 )
             }

@@ -6,6 +6,7 @@
 //!
 //! Long, because every rule of the log stands in this one file.
 
+use super::baseline::Baselines;
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::drill::Drills;
 use super::index::{self, Index};
@@ -276,6 +277,7 @@ impl Organisation {
             unknown: BTreeMap::new(),
             rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
+            baselines: Baselines::default(),
             index: Index::default(),
             roots,
         })
@@ -375,6 +377,7 @@ impl Organisation {
                 found.standing = *standing;
                 Ok(())
             }
+            Event::BaselineStated(said) => self.baseline_stated(actor, said, entry.time, claims),
             Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::OperatorAdmitted(admission) => {
@@ -463,7 +466,6 @@ impl Organisation {
                 by_host(actor)?;
                 self.drill_policy_set(set, claims)
             }
-            Event::Reconciled(found) => self.reconciled(actor, found),
             Event::GateEpochBegun(next) => {
                 by_host(actor)?;
                 self.gate_epoch_begun(next, claims)
@@ -472,6 +474,7 @@ impl Organisation {
                 by_host(actor)?;
                 self.authenticator_resealed(pseudonym, *totp)
             }
+            Event::Reconciled(found) => self.reconciled(actor, found, entry.time),
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
@@ -1098,7 +1101,7 @@ impl Organisation {
     }
 
     /// What is counted as a finding is listed, each of an account that there is.
-    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation) -> Result<(), Invalid> {
+    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation, time: Time) -> Result<(), Invalid> {
         by_host(actor)?;
         let weak = found.findings.iter().filter(|f| f.what.is_standing()).count() as u64;
         let listed = found.findings.len() as u64;
@@ -1115,6 +1118,7 @@ impl Organisation {
         if !self.reconciled.insert(found.facts) {
             return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
         }
+        self.note_report(found, time);
         Ok(())
     }
 

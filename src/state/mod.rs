@@ -7,6 +7,7 @@
 
 mod apart;
 mod apply;
+pub mod baseline;
 mod claims;
 mod drill;
 mod gate;
@@ -125,6 +126,9 @@ pub struct Organisation {
     /// What is current, what was destroyed, and when what is renewed.
     #[serde(skip_serializing_if = "rotation::Rotations::is_empty")]
     pub rotations: rotation::Rotations,
+    /// What people said of accounts, and where credential reports were entered.
+    #[serde(skip_serializing_if = "baseline::Baselines::is_empty")]
+    pub baselines: baseline::Baselines,
     /// What the rules look up, kept beside what it is made of.
     #[serde(skip)]
     index: index::Index,

@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod audit;
+pub mod baseline;
 pub mod backup;
 pub mod bulk;
 pub mod ceremony;
@@ -162,6 +163,14 @@ pub enum VaultError {
         address: String,
         /// How it stands.
         standing: AccountStanding,
+    },
+    /// Nothing is to be taken back.
+    #[error("nobody has stated '{fact}' of {address}, or it was withdrawn already")]
+    NotStated {
+        /// Which account.
+        address: String,
+        /// What would be withdrawn.
+        fact: crate::event::BaselineFact,
     },
     /// The account is bound to no group.
     #[error("no group is bound to {0}")]

@@ -1,5 +1,6 @@
 //! A first look: what there is, and what needs somebody's attention.
 
+use super::baseline::BaselineStatus;
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
@@ -52,6 +53,8 @@ pub struct OrganisationStatus {
     pub locked: Vec<LockedOut>,
     /// Open ceremonies.
     pub ceremonies: Vec<CeremonyStatus>,
+    /// Accounts that are not at baseline.
+    pub not_at_baseline: BaselineStatus,
     /// What the host's administration did with nobody's signature but its own.
     pub host_alone: Vec<String>,
 }
@@ -273,6 +276,7 @@ impl PublicVault {
             officers: count(Role::Officer),
             locked: locked(state, now),
             ceremonies: ceremonies(state, now),
+            not_at_baseline: self.baseline_status(log),
             host_alone: host_alone(state),
         }
     }

@@ -5,11 +5,11 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Accepts, AccountStanding, Actor, Admission, Agreed, Because, Binding, CheckedGroup, Destruction,
-    DrillPolicy, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line, Made, Member, Mode, Period,
-    Purpose, Reconciliation, RecoverabilityCheck, Refusal, RootDealing, RootFinding, RootRecords, RootUse,
-    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
-    Unopenable, WitnessPolicy, record_hash,
+    Accepts, AccountStanding, Actor, Admission, Agreed, BaselineFact, BaselineStatement, BaselineWord,
+    Because, Binding, CheckedGroup, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
+    GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
+    Refusal, RootDealing, RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled,
+    SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, Unopenable, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -327,6 +327,12 @@ impl Scene {
         self.by_host(Event::AccountRenamed { account: other, name: text("Post").hash() });
         let standing = AccountStanding::CredentialLess;
         self.by_host(Event::AccountStandingSet { account: other, standing });
+        let (fact, word) = (BaselineFact::Mailbox, BaselineWord::Stated);
+        let (serial, said) = (1, Some(text("Two of the board read it.").hash()));
+        let (by, signature) = (self.operator.pseudonym().clone(), Bytes([0; 64]));
+        let mut stated = BaselineStatement { account: other, fact, serial, word, text: said, by, signature };
+        stated.signature = self.operator.signing_key().sign(&stated.digest(&self.organisation));
+        self.by_operator(Event::BaselineStated(stated));
         (project, account)
     }
 

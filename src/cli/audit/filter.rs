@@ -80,6 +80,7 @@ impl<'a> Filter<'a> {
             | Event::AccountRenamed { account, .. }
             | Event::AccountStandingSet { account, .. }
             | Event::SealBegun { account, .. } => account == id,
+            Event::BaselineStated(said) => said.account == *id,
             Event::Sealed(sealing) => sealing.account == *id,
             Event::Destroyed(gone) => {
                 self.state.begun(&gone.credential).is_some_and(|begun| begun.account == *id)

@@ -124,6 +124,9 @@ fn summary(
         }
         Event::AccountRenamed { account, .. } => state.address(account),
         Event::AccountStandingSet { account, standing } => format!("{}: {standing}", state.address(account)),
+        Event::BaselineStated(said) => {
+            format!("{}: {} {}", state.address(&said.account), said.fact, said.word.as_str())
+        }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::GroupFormed(group) => {
             format!(
