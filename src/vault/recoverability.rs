@@ -76,7 +76,7 @@ pub struct GroupRecoverability {
     pub good: u64,
     /// Current versions of it that could not.
     pub failed: u64,
-    /// How far the good result reaches.
+    /// How far the good result reaches: as far as that of each of them.
     pub label: Label,
     /// Members who proved in a drill, within [`EVERY`], that their share key is
     /// still there.
@@ -150,7 +150,7 @@ impl PublicVault {
             members: group.members.len(),
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
-            label: Label::Proven,
+            label: found.label(&group.group),
             live: live(group),
             margin: live(group) as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
         });
