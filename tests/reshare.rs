@@ -342,7 +342,7 @@ fn re_dealings_that_cancel_to_a_dealing_without_d_are_refused() {
     let old = Group::new(1, 2, 3, rng);
     let new = Group::new(2, 2, 2, rng);
     let made = cancelling(&old, &new, rng);
-    assert_eq!(stored(&made, &new.keys).unwrap_err(), reshared(ReshareError::Identity));
+    assert_eq!(stored(&made, &new.keys).unwrap_err(), reshared(ReshareError::SumIdentity));
     let claimed = ClaimedDealing::read(&made, &CRED, &new.keys).unwrap();
     assert_eq!(verify_claimed(&[claimed], rng).unwrap_err(), [0]);
 }

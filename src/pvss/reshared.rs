@@ -155,7 +155,7 @@ impl Reshared {
             Some(ratios) => small_sum(&ratios, points()).is_identity(),
             None => RistrettoPoint::vartime_multiscalar_mul(lagrange(&indices), points()).is_identity(),
         };
-        if vanishes { Err(ReshareError::Identity) } else { Ok(()) }
+        if vanishes { Err(ReshareError::SumIdentity) } else { Ok(()) }
     }
 
     /// `D' = Σ λ_i·D_i` and `C'_j = Σ λ_i·C_ij`. Variable time; everything in it is public.
@@ -250,7 +250,7 @@ impl ResharedDealing {
     /// `redealings` in the record were verified for `context`, `links` with them.
     ///
     /// # Errors
-    /// [`ReshareError::Identity`].
+    /// [`ReshareError::SumIdentity`].
     pub(super) fn new(
         reshared: Reshared,
         context: &ReshareContext,
