@@ -67,7 +67,7 @@ impl fmt::Debug for LinkProof {
 
 /// What one link proof is about, and the weights that its statement gives.
 pub(super) struct Link<'a> {
-    /// The statement: `rctx_i, D, C_i, E_i, D_i, list of C_i1 … C_in'`.
+    /// `rctx_i`.
     rctx: Bytes<64>,
     resharing: &'a Resharing,
     redealing: &'a Redealing,
@@ -109,12 +109,11 @@ impl<'a> Link<'a> {
         let half_x = Zeroizing::new(r_x.expose().div_by_2());
         let (first, rest) = self.split_weights();
         let of_old = Zeroizing::new(*half_x * first);
-        let masks: RistrettoPoint = self.to().multiply(rest.iter().map(|weight| weight * *half_d)).sum();
-        let halves = [
-            RistrettoPoint::mul_base(&half_d),
-            RistrettoPoint::mul_base(&half_x),
-            masks + *of_old * self.resharing.old().d(),
-        ];
+        // With the responses, either of the two gives the share away.
+        let masks = self.to().multiply(rest.iter().map(|weight| weight * *half_d)).sum();
+        let masks: Zeroizing<RistrettoPoint> = Zeroizing::new(masks);
+        let of_key = Zeroizing::new(*of_old * self.resharing.old().d());
+        let halves = [RistrettoPoint::mul_base(&half_d), RistrettoPoint::mul_base(&half_x), *masks + *of_key];
         let mut wire = [0; LENGTH];
         for (at, compressed) in RistrettoPoint::double_and_compress_batch(&halves).iter().enumerate() {
             encoding::write_part(compressed.as_bytes(), &mut wire, at);
@@ -161,7 +160,7 @@ impl<'a> Link<'a> {
         self.weights.split_first().expect("there is a weight for place 0")
     }
 
-    /// `E_i`'s place, the old keys, `C_i`, and the old `D`, for a batch.
+    /// The old keys, `C_i`, and the old `D`, for a batch.
     pub(super) fn old(&self) -> (&'a GroupKeys, &'a RistrettoPoint, &'a RistrettoPoint) {
         let old = self.resharing.old();
         (old.context().keys(), self.hidden, old.d())
@@ -171,6 +170,7 @@ impl<'a> Link<'a> {
         self.resharing.context().to()
     }
 
+    /// `rctx_i, D, C_i, E_i, D_i, list of C_i1 … C_in'`.
     fn statement(&self, begun: Transcript) -> Transcript {
         let (old, dealing, index) = (self.resharing.old(), self.redealing.dealing(), self.redealing.index());
         let key = old.context().keys().key(index).expect("the index was checked");
