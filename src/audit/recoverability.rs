@@ -4,12 +4,14 @@
 //! the records lie is not known here.
 //!
 //! It shows that the shares of a version are consistent and encrypted for the
-//! members that its group's statement names. It does not show that those members
+//! members that its group's statement names; of a reshared one, that they share what
+//! was sealed, is not shown but signed by the contributors, whose signatures the
+//! replay of the log has checked. It does not show that those members
 //! still have their keys, nor that what was sealed is right.
 
 use crate::event::{GroupStatement, Hash};
 use crate::name::{AccountId, Factor, GroupId};
-use crate::pvss::{self, Dealing, DealingContext, GroupKeys};
+use crate::pvss::{self, ClaimedDealing, GroupKeys};
 use crate::seal::record::SealedPayload;
 use crate::state::{Held, Organisation};
 use rand_core::CryptoRng;
@@ -69,6 +71,9 @@ pub enum Fault {
 pub enum Label {
     /// The mathematics shows it to anybody.
     Proven,
+    /// The mathematics shows to anybody that the shares fit together; that they share
+    /// what was sealed, the contributors of a resharing signed.
+    Attested,
 }
 
 impl Label {
@@ -76,6 +81,7 @@ impl Label {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proven => "proven",
+            Self::Attested => "attested",
         }
     }
 }
@@ -85,8 +91,17 @@ impl Label {
 pub struct Findings {
     /// For each group that holds a current version: how many could be opened.
     pub good: BTreeMap<GroupId, u64>,
+    /// How many of those were reshared, and are attested for the rest.
+    pub attested: BTreeMap<GroupId, u64>,
     /// Versions that could not, in the order of the accounts.
     pub bad: Vec<Bad>,
+}
+
+impl Findings {
+    /// How far the good result of a group reaches: as far as that of each version.
+    pub fn label(&self, group: &GroupId) -> Label {
+        if self.attested.contains_key(group) { Label::Attested } else { Label::Proven }
+    }
 }
 
 /// One version that could not be opened.
@@ -178,8 +193,11 @@ pub fn check<R: CryptoRng + Send>(
         let threads: Vec<_> = workers.into_iter().map(|(_, thread)| thread).collect();
         drop(verdicts);
         for (good, bad) in collected {
-            for group in good {
+            for (group, label) in good {
                 *findings.good.entry(group).or_default() += 1;
+                if label == Label::Attested {
+                    *findings.attested.entry(group).or_default() += 1;
+                }
             }
             findings.bad.extend(bad);
         }
@@ -222,30 +240,30 @@ fn read<'a>(
     Ok(Item { credential, held, keys, dealing: dealing.ok_or(Fault::DealingGone)? })
 }
 
-/// Groups of the good ones, and the bad ones.
-type Verified = (Vec<GroupId>, Vec<Bad>);
+/// Groups of the good ones, each with how far that reaches, and the bad ones.
+type Verified = (Vec<(GroupId, Label)>, Vec<Bad>);
 
 fn verify(chunk: Vec<Item<'_>>, rng: &mut impl CryptoRng) -> Verified {
     let mut bad = Vec::new();
     let (mut all, mut items) = (Vec::new(), Vec::new());
     for Item { credential, held, keys, dealing } in chunk {
-        let context = DealingContext::new(*credential, keys);
-        match Dealing::from_bytes(&dealing, keys.threshold().n()) {
+        match ClaimedDealing::read(&dealing, credential, keys) {
             // What is not the entered dealing says nothing of that one.
-            Ok(dealing) if dealing.id(&context) == held.dealing => {
-                items.push((context, keys, dealing));
-                all.push(held);
+            Ok(dealing) if *dealing.id() == held.dealing => {
+                let label = if dealing.prev().is_some() { Label::Attested } else { Label::Proven };
+                all.push((held, label));
+                items.push(dealing);
             }
             _ => bad.push(Bad::of(held, Fault::DealingChanged)),
         }
     }
-    let culprits = pvss::verify_batch(items, rng).err().unwrap_or_default();
+    let culprits = pvss::verify_claimed(items, rng).err().unwrap_or_default();
     let mut good = Vec::with_capacity(all.len());
-    for (at, held) in all.into_iter().enumerate() {
+    for (at, (held, label)) in all.into_iter().enumerate() {
         if culprits.binary_search(&at).is_ok() {
             bad.push(Bad::of(held, Fault::DealingUnproven));
         } else {
-            good.push(held.group);
+            good.push((held.group, label));
         }
     }
     (good, bad)

@@ -12,7 +12,7 @@ use crate::log::{
 };
 use crate::message::{Contribution, Package, Request, Target};
 use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
-use crate::pvss::{self, Dealing, DealingContext, DealingError, ShareKeyPair, VerifiedDealing};
+use crate::pvss::{self, ClaimedDealing, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
@@ -416,9 +416,8 @@ fn check_target(
     let keys = state.group_keys(group).map_err(|_| other_group())?;
     let bad = |why| ReviewError::Dealing { target: index, why };
     let bytes = dealing.ok_or(ReviewError::NoDealing(index))?;
-    let unchecked = Dealing::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(bad)?;
-    let context = DealingContext::new(target.credential, &keys);
-    let verified = unchecked.verify(&context, &keys).map_err(bad)?;
+    let claimed = ClaimedDealing::read(bytes.as_ref(), &target.credential, &keys).map_err(bad)?;
+    let verified = claimed.verify().map_err(bad)?;
     if *verified.id() != target.dealing {
         return Err(not_current("dealing"));
     }

@@ -12,8 +12,7 @@ use crate::log::policy::PolicyError;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::{GroupId, Pseudonym};
 use crate::pvss::{
-    self, Dealing, DealingContext, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing,
-    VerifiedShare,
+    self, ClaimedDealing, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
     card::Card,
@@ -245,10 +244,9 @@ fn check_dealing(
     target: &Target,
     facts: &Facts<'_>,
 ) -> Result<VerifiedDealing, FinishError> {
-    let context = DealingContext::new(target.credential, &facts.keys);
-    Dealing::from_bytes(release.dealing.as_ref(), facts.keys.threshold().n())
+    ClaimedDealing::read(release.dealing.as_ref(), &target.credential, &facts.keys)
+        .and_then(ClaimedDealing::verify)
         .ok()
-        .and_then(|d| d.verify(&context, &facts.keys).ok())
         .filter(|d| *d.id() == target.dealing)
         .ok_or(FinishError::NotAsAsked("dealing"))
 }

@@ -87,7 +87,7 @@ pub struct GroupRecoverability {
     pub good: u64,
     /// Current versions of it that could not.
     pub failed: u64,
-    /// How far the good result reaches.
+    /// How far the good result reaches: as far as that of each of them.
     pub label: Label,
     /// For how many days a member's proof counts.
     pub within_days: u64,
@@ -162,7 +162,7 @@ pub fn recoverability<R: CryptoRng + Send>(
             members: group.members.len(),
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
-            label: Label::Proven,
+            label: found.label(&group.group),
             within_days: state.drills.every_days(&group.group),
             live,
             margin: live as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),

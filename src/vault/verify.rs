@@ -21,7 +21,7 @@ use crate::log::note::{Note, NoteError, VerifierKey};
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest};
 use crate::name::{LogName, OrganisationId, Origin, printable};
-use crate::pvss::{Dealing, DealingContext};
+use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
@@ -542,9 +542,8 @@ fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool 
     let Some(version) = state.versions.get(credential) else { return false };
     let group = state.groups.get(&version.sealing.group);
     let Some(keys) = group.and_then(|g| state.group_keys(g).ok()) else { return false };
-    let context = DealingContext::new(*credential, &keys);
-    let dealing = Dealing::from_bytes(bytes, keys.threshold().n()).ok();
-    dealing.and_then(|d| d.verify(&context, &keys).ok()).is_some_and(|d| *d.id() == version.sealing.dealing)
+    let dealing = ClaimedDealing::read(bytes, credential, &keys);
+    dealing.is_ok_and(|d| *d.id() == version.sealing.dealing && d.verify().is_ok())
 }
 
 /// A state in the form in which it is stored.
