@@ -1,11 +1,12 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
+//! `reconcile`'s, `recovery`'s, `report`'s, `witness`'s and rotation's.
 
 mod audit;
 mod import;
 mod reconcile;
 mod recovery;
+mod report;
 mod rotation;
 mod witness;
 
@@ -16,6 +17,7 @@ pub use audit::{
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
+pub use report::{ReportCommand, StatementArgs};
 pub use rotation::{Destroy, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetRotation};
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
@@ -170,6 +172,8 @@ Examples:
     Audit(Sub<AuditCommand>),
     /// Hold the provider's records of root users against the ceremonies
     Reconcile(Sub<ReconcileCommand>),
+    /// Statements of a period, for customers, finance and auditors
+    Report(Sub<ReportCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
     /// On a new machine with a copy of the vault: keepers bring its gate.key back
