@@ -85,8 +85,9 @@ impl Charged {
     /// Tables for one project, and what is to be known beside them.
     pub(super) fn of_project(&self, view: &View<'_>, project: &ProjectId) -> (Vec<Table>, Vec<String>) {
         let within = |account: &AccountId| view.project_of(account) == Some(*project);
-        let mine = self.sums.iter().filter(|((account, _), _)| within(account));
-        let rows = mine.map(|((account, currency), sum)| {
+        let mut mine: Vec<_> = self.sums.iter().filter(|((account, _), _)| within(account)).collect();
+        mine.sort_by_cached_key(|((account, currency), _)| (view.state.address(account), currency.clone()));
+        let rows = mine.into_iter().map(|((account, currency), sum)| {
             let id = view.state.accounts.get(account).map(|found| &found.external_id);
             let cells = vec![
                 Cell::Text(view.state.address(account)),
@@ -128,10 +129,13 @@ impl Charged {
             total.rows += sum.rows;
             total.amount = add(total.amount, sum.amount, &mut too_large);
         }
-        let rows = totals.iter().map(|((project, currency), sum)| {
+        let named = totals
+            .into_iter()
+            .map(|((project, currency), sum)| ((view.project_address(&project), currency), sum));
+        let rows = named.collect::<BTreeMap<_, _>>().into_iter().map(|((project, currency), sum)| {
             let cells = vec![
-                Cell::Text(view.project_address(project)),
-                Cell::Text((*currency).to_owned()),
+                Cell::Text(project),
+                Cell::Text(currency.to_owned()),
                 Cell::Amount(sum.amount),
                 Cell::Number(sum.rows),
             ];

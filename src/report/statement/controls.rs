@@ -397,7 +397,8 @@ impl<'a, 'v> Evidence<'a, 'v> {
                  an insertion shows. {policies} of {groups} groups wait for witnesses before a release."
             ),
             limits: "Who can read or remove the log's files, and where copies of it are, is not in the log.",
-            entries: self.view.gathered.policies.values().copied().collect(),
+            // The first entry announces the log's key.
+            entries: self.view.gathered.policies.values().copied().chain([0]).collect(),
         }
     }
 
@@ -515,7 +516,7 @@ impl<'a, 'v> Evidence<'a, 'v> {
                 gathered.entries
             ),
             limits: "Logs of other systems, and who reads this one besides, are not in it.",
-            entries: gathered.reconciled.iter().map(|(at, _)| at.index).collect(),
+            entries: gathered.reconciled.iter().map(|(at, _)| at.index).chain([0]).collect(),
         }
     }
 }
