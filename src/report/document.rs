@@ -204,8 +204,9 @@ impl Document {
 
     /// A page for people, to be printed.
     pub fn page(&self) -> String {
-        let mut page = Page::new(&self.title);
-        let facts: Vec<_> = self.facts.iter().map(|(_, head, fact)| (*head, fact.text())).collect();
+        let mut page = Page::wide(&self.title);
+        let there = self.facts.iter().filter(|(.., fact)| *fact != Cell::None);
+        let facts: Vec<_> = there.map(|(_, head, fact)| (*head, fact.text())).collect();
         page.facts(&facts);
         page.verdict(&self.verdict.0, self.verdict.1);
         let counts: Vec<_> = self.counts.iter().map(|(_, head, count)| (*head, *count)).collect();

@@ -17,6 +17,11 @@ pre{overflow-x:auto;margin:.5rem 0;padding:.75rem 1rem;background:var(--band);bo
 table.facts{width:auto}table.facts th{padding-right:1.5rem}\
 @media print{body{max-width:none;padding:0;font-size:11px}dl div{break-inside:avoid}tr{break-inside:avoid}thead{display:table-header-group}h2{break-after:avoid}pre{white-space:pre-wrap;overflow-wrap:anywhere}.scroll{overflow:visible}td.whole{white-space:normal}}";
 
+/// What a page with wide tables looks like besides.
+const WIDE: &str = "\
+@page{size:A4 landscape;margin:12mm}body{max-width:110rem}td{min-width:3rem}td:not(.whole){min-width:10rem}\
+@media print{td,td:not(.whole){min-width:0}th{white-space:normal}table{font-size:.75rem}th,td{padding-right:.4rem}}";
+
 /// A page that is being written.
 pub struct Page(String);
 
@@ -34,12 +39,21 @@ pub type Head = (&'static str, bool);
 impl Page {
     /// Begins a page.
     pub fn new(title: &str) -> Self {
+        Self::begin(title, "")
+    }
+
+    /// Begins one whose tables have many columns: to be printed on its side.
+    pub fn wide(title: &str) -> Self {
+        Self::begin(title, WIDE)
+    }
+
+    fn begin(title: &str, more: &str) -> Self {
         let title = text(title);
         Self(format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-             <meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>{STYLE}{more}</style>\n\
              </head>\n<body>\n<h1>{title}</h1>\n"
         ))
     }

@@ -33,14 +33,14 @@ const CONTROLS: &[Column] = &[
 
 /// What the log shows of a control.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Shown {
+enum Outcome {
     Met,
     NotMet,
     Partly,
     NotShown,
 }
 
-impl Shown {
+impl Outcome {
     fn as_str(self) -> &'static str {
         match self {
             Self::Met => "met",
@@ -67,7 +67,7 @@ struct Finding {
     of: (&'static str, &'static str),
     control: &'static str,
     title: &'static str,
-    shown: Shown,
+    shown: Outcome,
     shows: String,
     limits: &'static str,
     entries: BTreeSet<u64>,
@@ -91,10 +91,10 @@ pub fn controls(view: &View<'_>) -> Document {
     ];
     let count = |shown| findings.iter().filter(|finding| finding.shown == shown).count() as u64;
     let counts = [
-        ("met", "met", count(Shown::Met)),
-        ("not_met", "not met", count(Shown::NotMet)),
-        ("partly", "partly", count(Shown::Partly)),
-        ("not_shown", "not shown", count(Shown::NotShown)),
+        ("met", "met", count(Outcome::Met)),
+        ("not_met", "not met", count(Outcome::NotMet)),
+        ("partly", "partly", count(Outcome::Partly)),
+        ("not_shown", "not shown", count(Outcome::NotShown)),
     ];
     let words: Vec<_> = counts
         .iter()
@@ -102,7 +102,7 @@ pub fn controls(view: &View<'_>) -> Document {
         .map(|(_, what, count)| format!("{count} {what}"))
         .collect();
     let verdict =
-        (format!("Of {} controls: {}.", findings.len(), words.join(", ")), count(Shown::NotMet) > 0);
+        (format!("Of {} controls: {}.", findings.len(), words.join(", ")), count(Outcome::NotMet) > 0);
     let mut remarks = view.remarks();
     remarks.push(
         "This is what the log shows, not an audit's result: whether a control is met is decided by who audits \
@@ -141,7 +141,7 @@ impl Finding {
             Cell::Text(self.shows + &more),
             Cell::Word(self.limits),
         ];
-        row(cells, self.entries.into_iter().take(NAMED), self.shown == Shown::NotMet)
+        row(cells, self.entries.into_iter().take(NAMED), self.shown == Outcome::NotMet)
     }
 }
 
@@ -219,7 +219,7 @@ impl<'a, 'v> Evidence<'a, 'v> {
             of: CIS,
             control: "1.4",
             title: "No access key of the root user exists",
-            shown: Shown::of(all, good, bad),
+            shown: Outcome::of(all, good, bad),
             shows: format!(
                 "Of {all} AWS accounts in use: {good} without an active key and {bad} with one by IAM's \
                  credential reports, {rest} without a report.{}",
@@ -245,7 +245,7 @@ impl<'a, 'v> Evidence<'a, 'v> {
             of: CIS,
             control: "1.5",
             title: "MFA is enabled for the root user",
-            shown: Shown::of(all, reported + sealed, bad),
+            shown: Outcome::of(all, reported + sealed, bad),
             shows: format!(
                 "Of {all} AWS accounts in use: {reported} with and {bad} without MFA by IAM's credential \
                  reports; {sealed} without a report have an authenticator sealed here; of {} nothing is \
@@ -277,9 +277,9 @@ impl<'a, 'v> Evidence<'a, 'v> {
             entries.extend(seed.into_iter().chain(device));
         }
         let shown = match (software + without, devices) {
-            (1.., _) => Shown::NotMet,
-            (0, 1..) => Shown::Partly,
-            (0, 0) => Shown::NotShown,
+            (1.., _) => Outcome::NotMet,
+            (0, 1..) => Outcome::Partly,
+            (0, 0) => Outcome::NotShown,
         };
         Finding {
             of: CIS,
@@ -310,9 +310,10 @@ impl<'a, 'v> Evidence<'a, 'v> {
         let to = all.iter().map(|(_, records)| records.to).max();
         let words = match (from, to) {
             (Some(from), Some(to)) => {
-                format!("CloudTrail's records from {} to {}", from.to_minute(), to.to_minute())
+                let (from, to) = (from.to_minute(), to.to_minute());
+                format!("CloudTrail's records from {from} to {to} were held against the log")
             }
-            _ => "No record of CloudTrail".to_owned(),
+            _ => "No records of CloudTrail were held against the log".to_owned(),
         };
         (all.into_iter().map(|(index, _)| index).collect(), words)
     }
@@ -321,9 +322,9 @@ impl<'a, 'v> Evidence<'a, 'v> {
         let (mut entries, words) = self.trails();
         let Counts { explained, unexplained, .. } = self.counts;
         let shown = match (unexplained, entries.is_empty()) {
-            (1.., _) => Shown::NotMet,
-            (0, false) => Shown::Partly,
-            (0, true) => Shown::NotShown,
+            (1.., _) => Outcome::NotMet,
+            (0, false) => Outcome::Partly,
+            (0, true) => Outcome::NotShown,
         };
         entries.extend(self.view.gathered.uses.values().map(|used| used.entry));
         let ceremonies = self.counts.ceremonies;
@@ -333,9 +334,8 @@ impl<'a, 'v> Evidence<'a, 'v> {
             title: "The root user is not used for administrative and daily tasks",
             shown,
             shows: format!(
-                "{words} were held against the log: {explained} uses of root users in the period that a \
-                 ceremony or a hand-over explains, {unexplained} that nothing explains. {ceremonies} ceremonies \
-                 were open in the period."
+                "{words}. Uses of root users in the period that a ceremony or a hand-over explains: {explained}; \
+                 that nothing explains: {unexplained}. Ceremonies that were open in the period: {ceremonies}."
             ),
             limits: "Whether the records were complete and of every account, and what an explained use was \
                      for, is not in the log.",
@@ -344,19 +344,19 @@ impl<'a, 'v> Evidence<'a, 'v> {
     }
 
     /// Sealed passwords of accounts in use, as a result and in words.
-    fn sealing(&self) -> (Shown, String, BTreeSet<u64>) {
+    fn sealing(&self) -> (Outcome, String, BTreeSet<u64>) {
         let (all, there) = (self.counts.in_use, self.passwords.len() as u64);
         let released = &self.view.gathered.released;
         let least = released.iter().map(|(_, custodians)| *custodians).min();
         let shown = match there {
-            0 => Shown::NotShown,
-            there if there == all => Shown::Met,
-            _ => Shown::Partly,
+            0 => Outcome::NotShown,
+            there if there == all => Outcome::Met,
+            _ => Outcome::Partly,
         };
         let by = least.map(|least| format!(", each by {least} custodians or more")).unwrap_or_default();
         let words = format!(
             "Of {all} accounts in use, {there} have a password that is sealed for a group of which two \
-             custodians or more must come. {} releases in the period{by}.",
+             custodians or more must come. Releases in the period: {}{by}.",
             released.len()
         );
         let sealed = self.passwords.iter().map(|(_, _, at)| *at);
@@ -391,10 +391,10 @@ impl<'a, 'v> Evidence<'a, 'v> {
             of: NIST,
             control: "AU-9",
             title: "Protection of audit information",
-            shown: Shown::Partly,
+            shown: Outcome::Partly,
             shows: format!(
                 "{size} entries are in one hash tree whose root the log's key has signed: a change, a loss or \
-                 an insertion shows. {policies} of {groups} groups wait for witnesses before a release."
+                 an insertion shows. Groups whose releases wait for witnesses: {policies} of {groups}."
             ),
             limits: "Who can read or remove the log's files, and where copies of it are, is not in the log.",
             // The first entry announces the log's key.
@@ -409,7 +409,7 @@ impl<'a, 'v> Evidence<'a, 'v> {
             of: NIST,
             control: "AU-10",
             title: "Non-repudiation",
-            shown: if signed == 0 { Shown::NotShown } else { Shown::Partly },
+            shown: if signed == 0 { Outcome::NotShown } else { Outcome::Partly },
             shows: format!(
                 "{signed} of {} entries of the period are acts of custodians and operators, each with the \
                  signature of its card, verified; the first and the last of them are named.",
@@ -429,15 +429,15 @@ impl<'a, 'v> Evidence<'a, 'v> {
             version.sealing.made != Made::Generated || seen || version.exposed.is_some()
         };
         let known = self.passwords.iter().filter(known).count();
-        let shown = if known > 0 && sealed == Shown::Met { Shown::Partly } else { sealed };
+        let shown = if known > 0 && sealed == Outcome::Met { Outcome::Partly } else { sealed };
         Finding {
             of: PCI,
             control: "3.7.6",
             title: "Split knowledge and dual control where people handle keys in clear text",
             shown,
             shows: format!(
-                "{words} {known} of these passwords were typed, imported, shown to somebody or released, so \
-                 that one person may know all of it."
+                "{words} Of these passwords typed, imported, shown to somebody or released, so that one person \
+                 may know all of it: {known}."
             ),
             limits: "It is of root passwords that are sealed here; cryptographic keys elsewhere are not in \
                      the log. A program that installed a password unseen could have kept it.",
@@ -453,10 +453,10 @@ impl<'a, 'v> Evidence<'a, 'v> {
             of: PCI,
             control: "3.7.8",
             title: "Key custodians accept their responsibilities in writing",
-            shown: if groups.is_empty() { Shown::NotShown } else { Shown::Partly },
+            shown: if groups.is_empty() { Outcome::NotShown } else { Outcome::Partly },
             shows: format!(
-                "{members} memberships of {} groups, each signed by its custodian's card; {} times a quorum \
-                 has signed that its group holds what is sealed in a scope.",
+                "Groups: {}; memberships, each signed by its custodian's card: {members}; bindings, in which a \
+                 quorum has signed that its group holds what is sealed in a scope: {}.",
                 groups.len(),
                 bound.len()
             ),
@@ -472,8 +472,8 @@ impl<'a, 'v> Evidence<'a, 'v> {
         let (trails, held_against) = self.trails();
         let managed = late + overdue == 0 && !trails.is_empty();
         let shown = match (unexplained, sealed) {
-            (1.., _) => Shown::NotMet,
-            (0, Shown::Met) if !managed => Shown::Partly,
+            (1.., _) => Outcome::NotMet,
+            (0, Outcome::Met) if !managed => Outcome::Partly,
             (0, sealed) => sealed,
         };
         entries.extend(trails);
@@ -485,9 +485,9 @@ impl<'a, 'v> Evidence<'a, 'v> {
             title: "Privileged access rights are restricted and managed",
             shown,
             shows: format!(
-                "{words} {} admissions and withdrawals of operators in the period; {late} versions were exposed \
-                 for longer than allowed, {overdue} are overdue. {held_against} were held against the log: \
-                 {unexplained} uses that nothing explains.",
+                "{words} Admissions and withdrawals of operators in the period: {}; versions exposed for longer \
+                 than allowed: {late}; passwords overdue: {overdue}. {held_against}; uses that nothing \
+                 explains: {unexplained}.",
                 admitted.len()
             ),
             limits: "Other privileged rights than root users' are not in the log.",
@@ -500,9 +500,9 @@ impl<'a, 'v> Evidence<'a, 'v> {
         let (policies, groups) = self.witnessed();
         let analysed = gathered.reconciled.len();
         let shown = match (gathered.entries, analysed) {
-            (0, 0) => Shown::NotShown,
-            (_, 0) | (0, _) => Shown::Partly,
-            _ => Shown::Met,
+            (0, 0) => Outcome::NotShown,
+            (_, 0) | (0, _) => Outcome::Partly,
+            _ => Outcome::Met,
         };
         Finding {
             of: ISO,
@@ -511,8 +511,8 @@ impl<'a, 'v> Evidence<'a, 'v> {
             shown,
             shows: format!(
                 "For what is done with root credentials here: {} entries in the period, in a hash tree that the \
-                 log's key has signed; {policies} of {groups} groups wait for witnesses. {analysed} times the \
-                 provider's records of the period, or in it, were held against the log.",
+                 log's key has signed; groups whose releases wait for witnesses: {policies} of {groups}. \
+                 Reconciliations with the provider's records, of the period or in it: {analysed}.",
                 gathered.entries
             ),
             limits: "Logs of other systems, and who reads this one besides, are not in it.",

@@ -132,7 +132,7 @@ impl Counts {
             (self.unsealed, "accounts in use without a sealed password"),
         ];
         let there: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).collect();
-        let words: Vec<_> = there.iter().map(|(count, what)| format!("{count} {what}")).collect();
+        let words: Vec<_> = there.iter().map(|(count, what)| format!("{what}: {count}")).collect();
         match words.is_empty() {
             true => ("Nothing that the log shows needs somebody to look at it.".to_owned(), false),
             false => (format!("To be looked at: {}.", words.join("; ")), true),
@@ -738,12 +738,16 @@ impl View<'_> {
         let name = self.state.name.and_then(|hash| (self.text)(&hash));
         let mut facts = vec![
             ("organisation", "organisation", Cell::Text(self.state.slug.to_string())),
-            ("name", "its name", Cell::maybe(name)),
+            ("name", "organisation's name", Cell::maybe(name)),
         ];
         if let Some(project) = project {
             let found = self.state.projects.get(project).and_then(|project| project.name);
             facts.push(("project", "project", Cell::Text(self.project_address(project))));
-            facts.push(("project_name", "its name", Cell::maybe(found.and_then(|hash| (self.text)(&hash)))));
+            facts.push((
+                "project_name",
+                "project's name",
+                Cell::maybe(found.and_then(|hash| (self.text)(&hash))),
+            ));
         }
         facts.extend([
             ("from", "from", Cell::Time(self.gathered.within.start)),
