@@ -646,7 +646,7 @@ fn nothing_of_a_neighbour_is_in_a_statement() {
 
 #[test]
 fn an_organisation_is_told_with_groups_drills_and_what_is_due() {
-    let story = story();
+    let mut story = story();
     let value = story.json(&["org", "acme"], &["--from", "2026-03-01", "--to", "2026-05-01"]);
     let projects: Vec<_> =
         rows(&value, "projects").iter().map(|row| row["project"].as_str().unwrap()).collect();
@@ -657,4 +657,26 @@ fn an_organisation_is_told_with_groups_drills_and_what_is_due() {
     assert_eq!((&root["live"], &root["margin"], &root["threshold"]), (&0.into(), &(-3).into(), &3.into()));
     let [due] = rows(&value, "due") else { panic!("{value}") };
     assert_eq!((&due["address"], &due["overdue"]), (&"acme/shop/prod".into(), &true.into()));
+    assert!(rows(&value, "drills").is_empty());
+    let world = &mut story.world;
+    world.pass(Span::days(1));
+    let (root, now) = (world.group(), world.now);
+    let drill = world.vault.begin_drill(&mut world.log, &root, Span::days(7), now, &mut world.rng).unwrap();
+    for who in [0, 3] {
+        let (card, state) = (&world.custodians[who].card, &world.log.state);
+        let answer = warifu::vault::drill::answer(state, &root, &drill, card, now, &mut world.rng).unwrap();
+        let code = world.custodians[who].code(now);
+        let event = world.vault.answer_drill(&mut world.log, &answer, &code, now).unwrap();
+        assert!(matches!(event, Event::CustodianProved { .. }), "{event:?}");
+    }
+    let value = story.json(&["org", "acme"], &["--from", "2026-04-01", "--to", "2026-05-01"]);
+    let [drill] = rows(&value, "drills") else { panic!("{value}") };
+    let lists = ["proved", "missing", "entries"].map(|key| drill[key].as_array().unwrap().len());
+    assert_eq!((lists, &drill["gate"]), ([2, 3, 4], &true.into()));
+    // In May they are live by what they proved in April, and that is what is named.
+    let value = story.json(&["org", "acme"], &["--from", "2026-05-01", "--to", "2026-06-01"]);
+    assert!(rows(&value, "drills").is_empty());
+    let root = &rows(&value, "groups")[0];
+    assert_eq!((&root["live"], &root["margin"]), (&2.into(), &(-1).into()));
+    assert_eq!(root["entries"].as_array().unwrap().len(), 3);
 }

@@ -19,8 +19,8 @@ table.facts{width:auto}table.facts th{padding-right:1.5rem}\
 
 /// What a page with wide tables looks like besides.
 const WIDE: &str = "\
-@page{size:A4 landscape;margin:12mm}body{max-width:110rem}td{min-width:3rem}td:not(.whole){min-width:10rem}\
-@media print{td,td:not(.whole){min-width:0}th{white-space:normal}table{font-size:.75rem}th,td{padding-right:.4rem}}";
+@page{size:A4 landscape;margin:12mm}body{max-width:110rem}td{min-width:3rem}td:not(.whole){min-width:7rem}\
+@media print{td,td:not(.whole){min-width:0}th{white-space:normal}th,td.whole{overflow-wrap:break-word}table{font-size:.68rem}th,td{padding-right:.4rem}}";
 
 /// A page that is being written.
 pub struct Page(String);

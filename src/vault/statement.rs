@@ -66,19 +66,20 @@ impl PublicVault {
         // Where the log goes on beyond the period, what it was at its end is not there.
         let mut past = None;
         let beyond = log.state.last >= end;
-        let mut gathered = Gathering::new(within);
+        let mut gathered = Gathering::new(within, EVERY);
+        let mut time = Time::default();
         for piece in pieces(0..size) {
             progress(piece.start, size);
             for (index, bytes) in piece.clone().zip(self.store().entries(&id, piece)?) {
                 let bad = |why: EntryFault| VaultError::BadEntry { log: id, index, why };
                 let line = Entry::from_line(&bytes).map_err(|why| bad(why.into()))?;
                 let leaf = bytes.leaf_hash();
-                let time = match &line {
-                    Line::Known(entry) => entry.time,
-                    Line::Unknown { time, .. } => *time,
-                };
+                // No rule says that an entry of an unknown kind is not of before the last.
+                if let Line::Known(entry) = &line {
+                    time = entry.time;
+                }
                 if time < end {
-                    gathered.note(index, &line, &leaf);
+                    gathered.note(At { index, time }, &line, &leaf);
                     if beyond {
                         past = Some(applied(past, &line, &leaf).map_err(|why| bad(why.into()))?);
                     }

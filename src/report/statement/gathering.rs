@@ -10,7 +10,7 @@ use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
 use crate::report::reconcile::{Facts, Verdict};
 use crate::state::Past;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -138,7 +138,7 @@ pub struct Drilled {
     /// The gate's proof.
     pub gate: Option<u64>,
     /// Members' proofs.
-    pub proved: BTreeMap<Pseudonym, u64>,
+    pub proved: BTreeMap<Pseudonym, At>,
     /// Answers that were refused.
     pub refused: Vec<u64>,
 }
@@ -166,7 +166,7 @@ pub struct Gathering {
     pub uses: BTreeMap<Bytes<32>, Used>,
     /// What credential reports said last of how a root user is protected.
     pub protection: BTreeMap<(AccountId, RootUse), (Verdict, At)>,
-    /// Drills of the period, by their ids.
+    /// Drills of the period, and those of before of which proofs may count, by id.
     pub drills: BTreeMap<Bytes<32>, Drilled>,
     /// Where each group was formed.
     pub groups: BTreeMap<GroupId, u64>,
@@ -184,15 +184,17 @@ pub struct Gathering {
     pub signed_range: Option<(u64, u64)>,
     /// All entries of the period.
     pub entries: u64,
+    reach: Span,
     current: BTreeMap<(AccountId, Factor), Hash>,
     pending: BTreeSet<Hash>,
 }
 
 impl Gathering {
-    /// Of the half-open period `within`.
-    pub fn new(within: Range<Time>) -> Self {
+    /// Of the half-open period `within`; proofs in drills count for `reach`.
+    pub fn new(within: Range<Time>, reach: Span) -> Self {
         Self {
             within,
+            reach,
             accounts: BTreeMap::new(),
             versions: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -217,12 +219,12 @@ impl Gathering {
     }
 
     /// Takes the next entry, which must be of before the period's end.
-    pub fn note(&mut self, index: u64, line: &Line, leaf: &Bytes<32>) {
-        let (time, actor) = match line {
-            Line::Known(entry) => (entry.time, &entry.actor),
-            Line::Unknown { time, actor, .. } => (*time, actor),
+    pub fn note(&mut self, at: At, line: &Line, leaf: &Bytes<32>) {
+        let At { index, time } = at;
+        let actor = match line {
+            Line::Known(entry) => &entry.actor,
+            Line::Unknown { actor, .. } => actor,
         };
-        let at = At { index, time };
         if self.within.contains(&time) {
             self.entries += 1;
             if let Actor::Card(_) = actor {
@@ -383,7 +385,7 @@ impl Gathering {
 
     fn drill(&mut self, at: At, event: &Event, leaf: &Bytes<32>) {
         match event {
-            Event::DrillBegun { group, until, .. } if *until >= self.within.start => {
+            Event::DrillBegun { group, until, .. } if *until >= self.within.start - self.reach => {
                 let (gate, proved, refused) = (None, BTreeMap::new(), Vec::new());
                 let drill = Drilled { group: *group, begun: at, until: *until, gate, proved, refused };
                 self.drills.insert(*leaf, drill);
@@ -395,7 +397,7 @@ impl Gathering {
             }
             Event::CustodianProved { answer, .. } => {
                 if let Some(drill) = self.drills.get_mut(&answer.drill) {
-                    drill.proved.insert(answer.custodian.clone(), at.index);
+                    drill.proved.insert(answer.custodian.clone(), at);
                 }
             }
             Event::DrillRefused { answer, why } => {

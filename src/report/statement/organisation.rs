@@ -2,6 +2,7 @@
 //! reconciliations, and what is to be renewed.
 
 use super::charged::Charged;
+use super::gathering::At;
 use super::view::{Counts, View, row};
 use crate::event::GroupStatement;
 use crate::name::ProjectId;
@@ -147,7 +148,6 @@ fn groups(view: &View<'_>, live: Span) -> Table {
         let there = |credential| !state.rotations.destroyed.contains_key(credential);
         let held = state.versions.iter().filter(|(id, v)| v.sealing.group == group.group && there(*id));
         let admitted = state.admissions.values().filter(|a| a.group == group.group && a.expires > view.as_of);
-        let drill = view.last_drill(&group.group);
         let cells = vec![
             Cell::Text(state.group_address(group)),
             Cell::Number(group.threshold),
@@ -159,14 +159,17 @@ fn groups(view: &View<'_>, live: Span) -> Table {
             Cell::time(state.drills.last.get(&group.group).map(|drill| drill.begun)),
         ];
         let formed = view.gathered.groups.get(&group.group).copied();
-        let proofs = drill.into_iter().flat_map(|drill| drill.proved.values().copied());
+        let of_group = view.gathered.drills.values().filter(|drill| drill.group == group.group);
+        let counts = |at: &&At| at.time >= view.as_of - live;
+        let proofs = of_group.flat_map(|drill| drill.proved.values()).filter(counts).map(|at| at.index);
         row(cells, formed.into_iter().chain(proofs), margin < 0)
     });
     Table { key: "groups", headline: "Groups", columns: GROUPS, rows: rows.collect(), proven: true }
 }
 
 fn drills(view: &View<'_>) -> Table {
-    let mut all: Vec<_> = view.gathered.drills.values().collect();
+    let mut all: Vec<_> =
+        view.gathered.drills.values().filter(|drill| drill.until >= view.gathered.within.start).collect();
     all.sort_by_key(|drill| drill.begun);
     let rows = all.into_iter().filter_map(|drill| {
         let group = view.state.groups.get(&drill.group)?;
@@ -183,7 +186,7 @@ fn drills(view: &View<'_>) -> Table {
             Cell::Texts(missing),
             Cell::count(drill.refused.len()),
         ];
-        let proofs = drill.gate.into_iter().chain(drill.proved.values().copied());
+        let proofs = drill.gate.into_iter().chain(drill.proved.values().map(|at| at.index));
         let entries = [drill.begun.index].into_iter().chain(proofs).chain(drill.refused.iter().copied());
         Some(row(cells, entries, alarm))
     });

@@ -1,9 +1,9 @@
 //! What was gathered of a period, as rows: of one project, or of all of an
 //! organisation. Each table is made in one place, whichever document it is in.
 
-use super::gathering::{Drilled, Gathering, Held, Replaced, Sealed};
+use super::gathering::{Gathering, Held, Replaced, Sealed};
 use crate::event::{Accepts, AccountStanding, Ending, Hash, RootUse, Shown, TextHash};
-use crate::name::{AccountId, Factor, GroupId, ProjectId, Recipient};
+use crate::name::{AccountId, Factor, ProjectId, Recipient};
 use crate::report::document::{Cell, Checkpointed, Column, Row, Table, text, whole};
 use crate::report::reconcile::{By, Verdict};
 use crate::state::rotation::Place;
@@ -725,12 +725,6 @@ impl View<'_> {
             .filter_map(|(_, _, account, ..)| self.project_of(&account))
             .collect();
         projects.into_iter().collect()
-    }
-
-    /// The last drill of a group that the gathering knows.
-    pub(super) fn last_drill(&self, group: &GroupId) -> Option<&Drilled> {
-        let of_group = self.gathered.drills.values().filter(|drill| drill.group == *group);
-        of_group.max_by_key(|drill| drill.begun)
     }
 
     /// What every document says of itself.
