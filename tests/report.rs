@@ -499,6 +499,34 @@ fn costs_are_summed_by_account_and_of_strangers_only_counted() {
 }
 
 #[test]
+fn a_large_file_of_costs_takes_little_memory() {
+    let story = story();
+    let head = "BilledCost,BillingCurrency,SubAccountId,ChargePeriodStart,Tags\n";
+    let line = format!("0.0000000001,USD,{NUMBER},2026-03-05T00:00:00Z,\"{}\"\n", "x".repeat(900));
+    let file = fs::File::create(story.path("large.csv.gz")).unwrap();
+    let mut packer = GzEncoder::new(file, Compression::fast());
+    packer.write_all(head.as_bytes()).unwrap();
+    (0..40_000).for_each(|_| packer.write_all(line.as_bytes()).unwrap());
+    packer.finish().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_warifu"));
+    command.arg("--vault").arg(story.world.vault.dir()).args(["--json", "report", "project", "acme/shop"]);
+    command.args(MARCH).arg("--costs").arg(story.path("large.csv.gz")).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut peak, status) = (0, format!("/proc/{}/status", child.id()));
+    while child.try_wait().unwrap().is_none() {
+        let read = fs::read_to_string(&status).unwrap_or_default();
+        let line = read.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        peak = peak.max(now.unwrap_or(0));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap();
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows(&value, "costs")[0]["amount"], "0.000004");
+    assert!((1..32 * 1024).contains(&peak), "{peak} KiB");
+}
+
+#[test]
 fn what_is_no_export_of_costs_writes_nothing() {
     let story = story();
     story.file("list.csv", "account,cost\n1,2\n");

@@ -4,6 +4,7 @@
 //!
 //! Editions: CIS Amazon Web Services Foundations Benchmark 1.4.0 to 4.0.1 (section
 //! 1), NIST SP 800-53 Revision 5, PCI DSS 4.0.1, ISO/IEC 27001:2022 Annex A.
+//! Long, because what is said of one control is read beside what is said of others.
 
 use super::gathering::At;
 use super::view::{Counts, View, row};

@@ -664,6 +664,7 @@ impl View<'_> {
     }
 
     /// Numbers of each project, and of all of them: in one pass over what there is.
+    /// Long, because each is counted once, here.
     pub(super) fn counts(&self) -> (BTreeMap<ProjectId, Counts>, Counts) {
         let begun = self.state.projects.keys().map(|id| (*id, Counts::default())).collect();
         let mut tally = Tally { projects: begun, all: Counts::default() };
