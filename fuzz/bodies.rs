@@ -28,6 +28,7 @@ use warifu::pvss::{Dealing, DealingRecord, LinkProof, Reshared, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Organisation, VaultState};
+use warifu::time::Time;
 
 /// Takes bytes and says whether they were accepted.
 pub type Body = fn(&[u8]) -> bool;
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("cloudtrail", cloudtrail),
     ("contribution", contribution),
     ("credential_report", credential_report),
+    ("costs", costs),
     ("csv", csv),
     ("dealing", dealing),
     ("entry", entry),
@@ -359,6 +361,20 @@ pub fn cloudtrail(bytes: &[u8]) -> bool {
     let (scan, found) = whole;
     assert!(found.len() as u64 <= scan.records + 1, "more was found than was there");
     scan.records > 0 && found.iter().all(|one| matches!(one, Found::Root(_)))
+}
+
+/// Costs of all time: accepted if every row can be used. Whatever the pieces it
+/// comes in, each row is in a sum, or named, or counted.
+pub fn costs(bytes: &[u8]) -> bool {
+    let end = |millis| Time::from_millis(millis).expect("a time");
+    let always = end(-62_167_219_200_000)..end(253_402_300_799_999);
+    let whole = warifu::import::costs::read(bytes, always.clone());
+    assert_eq!(warifu::import::costs::read(Pieces(bytes), always), whole, "read otherwise in pieces");
+    let Ok(costs) = whole else { return false };
+    let summed: u64 = costs.sums.values().map(|sum| sum.rows).sum();
+    assert_eq!(costs.rows, summed + costs.outside + costs.bad_rows, "a row was dropped");
+    assert!(costs.bad.is_sorted_by_key(|bad| bad.line) && costs.bad.len() as u64 <= costs.bad_rows);
+    costs.bad_rows == 0
 }
 
 /// Gives seven bytes at a time.

@@ -17,6 +17,8 @@ fn one_organisation_is_never_named_to_another() {
     let used =
         r#"{"eventTime":"2026-03-01T09:00:00Z","userIdentity":{"type":"Root","accountId":"555566667777"}}"#;
     fs::write(world.host_dir().join("trail.json"), used).unwrap();
+    let costs = "BilledCost,BillingCurrency,SubAccountId,ChargePeriodStart\n5,USD,999988887777,2026-03-01\n";
+    fs::write(world.host_dir().join("costs.csv"), costs).unwrap();
     let group = ["group", "show", "acme/keepers"];
     let commands: &[&[&str]] = &[
         &["status", "acme"],
@@ -46,6 +48,12 @@ fn one_organisation_is_never_named_to_another() {
         &["audit", "prove", "acme", "--entry", "1000"],
         &["reconcile", "cloudtrail", "acme", "trail.json"],
         &["reconcile", "credential-report", "acme", "report.csv"],
+        &["report", "project", "acme/web"],
+        &["report", "project", "acme/web", "--costs", "costs.csv"],
+        &["report", "org", "acme", "--costs", "costs.csv"],
+        &["report", "controls", "acme"],
+        &["report", "project", "acme/vault-seventeeen"],
+        &["report", "org", "nobody"],
         &["account", "show", "acme/web/ledger"],
         &["account", "show", "acme/vault-seventeeen/x"],
         &["project", "show", "acme/nothing"],

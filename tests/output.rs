@@ -183,6 +183,9 @@ fn every_field_of_the_json_is_documented() {
         "audit checkpoint acme",
         "audit policy show acme/keepers",
         "policy rotation show acme/web",
+        "report project acme/web",
+        "report org acme",
+        "report controls acme",
         "status",
         "org add globe",
         "project add acme/new",
@@ -197,6 +200,15 @@ fn every_field_of_the_json_is_documented() {
             _ => command.split(' ').take(2).collect::<Vec<_>>().join(" "),
         };
         fields_are_documented(&name, &value);
+        if command.starts_with("report") {
+            let tables =
+                value.as_object().unwrap().iter().filter(|(key, rows)| *key != "remarks" && rows.is_array());
+            for (_, rows) in tables.filter(|(_, rows)| !rows.as_array().unwrap().is_empty()) {
+                fields_are_documented(&name, rows);
+            }
+            fields_are_documented(&name, &value["counts"]);
+            fields_are_documented(&name, &value["checkpoint"]);
+        }
         if command == "status" {
             let organisation = &value["organisations"][0];
             fields_are_documented("status", organisation);

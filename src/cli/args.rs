@@ -1,6 +1,6 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `gate`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
+//! `reconcile`'s, `recovery`'s, `report`'s, `witness`'s and rotation's.
 
 mod audit;
 mod baseline;
@@ -9,6 +9,7 @@ mod gate;
 mod import;
 mod reconcile;
 mod recovery;
+mod report;
 mod rotation;
 mod witness;
 
@@ -17,11 +18,12 @@ pub use audit::{
     SiemArgs, VerifyArgs,
 };
 pub use backup::{Backup, Restore};
-pub use gate::{GateCommand, GateRotate};
 pub use baseline::BaselineArgs;
+pub use gate::{GateCommand, GateRotate};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
+pub use report::{ReportCommand, StatementArgs};
 pub use rotation::{
     Destroy, DrillPolicyCommand, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetDrill,
     SetRotation,
@@ -179,6 +181,8 @@ Examples:
     Audit(Sub<AuditCommand>),
     /// Hold the provider's records of root users against the ceremonies
     Reconcile(Sub<ReconcileCommand>),
+    /// Statements of a period, for customers, finance and auditors
+    Report(Sub<ReportCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
     /// The gate's epochs: a fresh root after a recovery or a leak

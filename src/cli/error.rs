@@ -14,6 +14,7 @@ use crate::export::ExportError;
 use crate::http::keep::KeepError;
 use crate::import::accounts::FileFault;
 use crate::import::cloudtrail::AccountNumber;
+use crate::import::costs::CostsError;
 use crate::import::credential_report::ReportError;
 use crate::log::checkpoint::CheckpointError;
 use crate::log::note::NoteError;
@@ -320,6 +321,17 @@ pub enum CliError {
         /// Why.
         why: ReportError,
     },
+    /// A file of costs that is none.
+    #[error("{}: {why}", path.display())]
+    Costs {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: CostsError,
+    },
+    /// Rows of costs that could not be used.
+    #[error("costs are incomplete: {} could not be used", counted(usize::try_from(*.0).unwrap_or(usize::MAX), "row"))]
+    CostRows(u64),
     /// A credential report of an account that is not in this log.
     #[error("{} is the report of account {account}, which {organisation} does not have", path.display())]
     UnknownAccount {
@@ -550,6 +562,15 @@ impl CliError {
             Self::UnknownAccount { .. } => {
                 "Name the organisation that has it, or add the account first; nothing was entered."
             }
+            Self::Costs { why: CostsError::Read(_), .. } => {
+                "Look at the disk and the file's permissions, or fetch the file again: it may be cut."
+            }
+            Self::Costs { .. } => {
+                "Export costs as FOCUS, or as a Cost and Usage Report, in CSV with all of these columns; nothing was written."
+            }
+            Self::CostRows(_) => {
+                "The document was made without them, and says so. Correct the lines that are named, or fetch the file again."
+            }
             Self::List { why, .. } => list_remedy(why),
             Self::Rows { .. } => {
                 "All other rows are as reported. Correct these and run it again: it goes on from there."
@@ -622,6 +643,7 @@ impl CliError {
             | Self::Overdue(_)
             | Self::NotAtBaseline(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
+            Self::Costs { .. } | Self::CostRows(_) => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,
             Self::NotSettled(_) | Self::Exec(_) | Self::Unshredded { .. } | Self::Rehearsal { .. } => {

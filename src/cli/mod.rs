@@ -28,6 +28,7 @@ mod progress;
 mod reconcile;
 mod recovery;
 mod rehearse;
+mod report;
 mod room;
 mod rotate;
 mod seal;
@@ -192,6 +193,7 @@ impl<'a> App<'a> {
             Command::Drill(args) => drill::drill(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),
             Command::Reconcile(args) => reconcile::reconcile(self, args.command),
+            Command::Report(args) => report::report(self, args.command),
             Command::Witness(args) => witness::witness(self, args.command),
             Command::Status(args) => status::status(self, args),
             Command::Rehearse(args) => rehearse::rehearse(self, args),

@@ -147,7 +147,7 @@ pub fn read(source: impl Read, tell: &mut dyn FnMut(Found)) -> Scan {
 }
 
 /// The bytes themselves, or what is packed in them: the first two tell.
-fn unpacked<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(super) fn unpacked<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut first = Vec::with_capacity(2);
     source.by_ref().take(2).read_to_end(&mut first)?;
     let packed = first == [0x1f, 0x8b];

@@ -3,5 +3,7 @@
 
 pub mod accounts;
 pub mod cloudtrail;
+pub mod costs;
 pub mod credential_report;
 pub mod csv;
+pub mod money;

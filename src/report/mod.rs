@@ -2,7 +2,9 @@
 //! no files, sockets or clock.
 
 pub mod csv;
+pub mod document;
 pub mod ocsf;
 pub mod page;
 pub mod reconcile;
+pub mod statement;
 pub mod syslog;

@@ -26,6 +26,7 @@ pub mod recovery;
 pub mod report;
 pub mod rotate;
 pub mod seal;
+pub mod statement;
 pub mod status;
 pub mod upgrade;
 pub mod verify;

@@ -44,6 +44,7 @@ pub fn all() -> Vec<Seed> {
     seeds.records(&story);
     seeds.sealed_roots(&story);
     seeds.lists();
+    seeds.costs();
     seeds.notes();
     seeds.verifier_keys();
     seeds.checkpoints(&story);
@@ -149,6 +150,41 @@ impl Seeds {
                 ("bad-twice", rows(",,aws,123456789012,,,,\n,,aws,123456789012,,,,\n")),
                 ("bad-no-header", b"123456789012,prod\n".to_vec()),
                 ("bad-not-utf8", b"external_id,name\n123456789012,\xff\n".to_vec()),
+            ],
+        );
+    }
+
+    /// Exports of costs, in each format.
+    fn costs(&mut self) {
+        let head = "BilledCost,BillingCurrency,SubAccountId,ChargePeriodStart\n";
+        let rows = |rows: &str| format!("{head}{rows}").into_bytes();
+        let one = "0.10,USD,111122223333,2026-03-01T00:00:00Z\n";
+        let cur =
+            "lineItem/UnblendedCost,lineItem/CurrencyCode,lineItem/UsageAccountId,lineItem/UsageStartDate\n";
+        let cur2 = "line_item_unblended_cost,line_item_currency_code,line_item_usage_account_id,line_item_usage_start_date\n";
+        self.many(
+            "costs",
+            [
+                ("ok-focus", rows(one)),
+                ("ok-packed", packed(&rows(one))),
+                ("ok-cur", format!("{cur}{one}").into_bytes()),
+                ("ok-cur-2", format!("{cur2}-1.5E-7,EUR,1,2026-03-01 00:00:00.000\n").into_bytes()),
+                ("ok-quoted", rows("\"1\",\"USD\",\"a\"\"b\r\n,c\",2026-03-01\r\n")),
+                ("ok-no-account", rows("1,USD,,2026-03-01 00:00:00 UTC")),
+                ("bad-columns", b"account,cost\n1,2\n".to_vec()),
+                (
+                    "bad-column-twice",
+                    b"BilledCost,BillingCurrency,SubAccountId,ChargePeriodStart,BilledCost\n".to_vec(),
+                ),
+                ("bad-open-quote", rows(&format!("1,\"USD,1,2026-03-01\n{one}"))),
+                ("bad-quote-within", rows("1,U\"SD,1,2026-03-01\n")),
+                ("bad-cells", rows("1,USD,1\n")),
+                ("bad-cost", rows("1,000,USD,1,2026-03-01\n")),
+                ("bad-sum", rows(&"170000000000000,USD,1,2026-03-01\n".repeat(2))),
+                ("bad-currency", rows("1,,1,2026-03-01\n")),
+                ("bad-time", rows("1,USD,1,March\n")),
+                ("bad-not-utf8", [rows("1,USD,"), b"\xff,2026-03-01\n".to_vec()].concat()),
+                ("bad-empty", Vec::new()),
             ],
         );
     }
