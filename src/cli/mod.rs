@@ -27,6 +27,7 @@ mod recovery;
 mod rehearse;
 mod room;
 mod rotate;
+mod rotate_given;
 mod seal;
 mod seal_all;
 mod status;
