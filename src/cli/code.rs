@@ -134,11 +134,10 @@ fn check_seed(
 ) -> Result<bool, CliError> {
     let mut witnesses = room::witnesses(app, log, of);
     let clock = app.clock;
-    let (enough, bad) =
-        match vault.check_seed(log, of, &|| clock.now(), &mut app.rng, &mut witnesses)? {
-            Checked::Enough(bad) => (true, bad),
-            Checked::Missing(bad) => (false, bad),
-        };
+    let (enough, bad) = match vault.check_seed(log, of, &|| clock.now(), &mut app.rng, &mut witnesses)? {
+        Checked::Enough(bad) => (true, bad),
+        Checked::Missing(bad) => (false, bad),
+    };
     room::name_bad(app, &bad);
     Ok(enough)
 }

@@ -20,7 +20,10 @@ use serde_json::json;
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
     if args.rotate && args.factor != Factor::Password {
         let fact = format!("what is sealed as {} is not replaced in its ceremony", args.factor);
-        return Err(CliError::Argument { fact, remedy: "Leave --rotate out, or use 'warifu rotate --factor FACTOR'." });
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Leave --rotate out, or use 'warifu rotate --factor FACTOR'.",
+        });
     }
     To::of(args.exec.as_deref(), args.out.as_deref()).check(app, args.factor)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();

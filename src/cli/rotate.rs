@@ -10,11 +10,11 @@ use super::args::Rotate;
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hand_over::{SHOWN_SECONDS, run};
-use super::{interrupted, rotate_given};
 use super::room::{self, Opened, Present};
 use super::seal::generated;
 use super::table::counted;
 use super::ui::{Kind, Prompt, Reveal};
+use super::{interrupted, rotate_given};
 use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
 use crate::ceremony::recipient::{FinishError, notices};
 use crate::event::{Accepts, Ending, Hash, Made, Mode, Purpose, Shown};
@@ -130,8 +130,7 @@ pub fn rotate(app: &mut App<'_>, args: Rotate) -> Result<(), CliError> {
     }
     let (mut outcomes, mut present) = (Vec::new(), Vec::new());
     let asked = (&ceremony, how);
-    let walked =
-        walk(app, &mut vault, &mut log, &operator, asked, (Some(&mut present), &mut outcomes));
+    let walked = walk(app, &mut vault, &mut log, &operator, asked, (Some(&mut present), &mut outcomes));
     let walked = room::abort_on_error(app, &mut vault, &mut log, &ceremony, walked);
     report(app, Some(&ceremony), &outcomes);
     settled(walked, &log, &outcomes)
@@ -313,8 +312,7 @@ fn still_to_do(
 ) -> Result<Option<Factor>, CliError> {
     let state = &log.state;
     let Some(version) = state.versions.get(credential) else { return Ok(None) };
-    let (account, factor, old) =
-        (version.sealing.account, version.sealing.factor, version.sealing.version);
+    let (account, factor, old) = (version.sealing.account, version.sealing.factor, version.sealing.version);
     if state.current_of(&account, factor).is_none_or(|(current, _)| current != credential) {
         return Ok(None);
     }

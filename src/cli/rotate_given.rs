@@ -135,7 +135,8 @@ fn show_present(
     };
     to.check(app, if subject.how.exec.is_some() { subject.factor } else { Factor::Password })?;
     if subject.how.exec.is_none() && subject.factor == Factor::File {
-        app.ui.note("A file is not shown on the screen: open it with 'warifu open --factor file --out FILE'.");
+        app.ui
+            .note("A file is not shown on the screen: open it with 'warifu open --factor file --out FILE'.");
         return Ok(true);
     }
     let now = app.now();
