@@ -377,7 +377,9 @@ fn the_current_version_is_destroyed_only_by_its_quorum() {
     let gone = json(&world, &["destroy", ADDRESS, "--version", "1"]);
     assert_eq!(
         gone,
-        serde_json::json!({ "address": ADDRESS, "version": 1, "signed_by": [], "erased": true })
+        serde_json::json!({
+            "address": ADDRESS, "factor": "password", "version": 1, "signed_by": [], "erased": true,
+        })
     );
     let cards = quorum(&world);
     let gone = json(&world, &with(&["destroy", ADDRESS, "--version", "2", "--current"], &cards));

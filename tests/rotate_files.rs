@@ -99,7 +99,7 @@ fn passwords_are_replaced_with_custodians_on_their_own_machines() {
 #[test]
 fn a_walk_that_stopped_half_way_goes_on_with_what_is_left() {
     let world = World::new();
-    let other = ["account", "add", "acme/web/next", "--provider", "aws", "--external-id", "210987654321"];
+    let other = ["account", "add", "acme/web/next", "--id", "210987654321"];
     world.host(&other).good();
     world.host_with(&["seal", "acme/web/next", "--login", "a@b.c", "--stdin"], PASSWORD).good();
     let ceremony = request(&world, &["acme/web/next", "acme/web/prod"]);
@@ -200,7 +200,7 @@ fn what_is_destroyed_is_of_the_factor_that_is_named_and_its_ciphertext_is_in_no_
     let world = World::new();
     drop(holders(&world, "mfa", SEED));
     let sealed = |world: &World| {
-        let query = "SELECT name, value FROM record WHERE name LIKE 'sealed/%'";
+        let query = "SELECT name, bytes FROM record JOIN body ON number = body WHERE name LIKE 'sealed/%'";
         let db = world.database();
         let mut rows = db.prepare(query).unwrap();
         let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)));

@@ -258,7 +258,7 @@ impl Vault {
         let released = found.released.contains(&target);
         let quorum = judge::quorum(&log.state, ceremony, target).ok_or_else(|| {
             // Shares enough: then it is the admission that does not stand any more.
-            match self.not_admitted(log, ceremony, target) {
+            match self.stopped(log, ceremony, target) {
                 Some(why) if there >= needed => why,
                 _ => VaultError::NoQuorum { there, needed },
             }

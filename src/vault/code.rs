@@ -121,7 +121,7 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        match self.not_admitted(log, quorum.ceremony(), quorum.target()) {
+        match self.stopped(log, quorum.ceremony(), quorum.target()) {
             Some(why) => Err(why),
             None => Ok(()),
         }
@@ -129,13 +129,13 @@ impl Vault {
 
     /// Says so where the admission of a ceremony's operator to a target's group was
     /// taken back since it opened.
-    pub(super) fn not_admitted(&self, log: &Log, ceremony: &Hash, target: u64) -> Option<VaultError> {
+    pub(super) fn stopped(&self, log: &Log, ceremony: &Hash, target: u64) -> Option<VaultError> {
         let (state, found) = (&log.state, self.known(log, ceremony).ok()?);
         let credential = found.targets.get(usize::try_from(target).ok()?)?;
         let group = state.groups.get(&state.versions.get(credential)?.sealing.group)?;
         let group = (!found.still_admitted(group)).then_some(group)?;
         let (operator, group) = (found.operator.to_string(), state.group_address(group));
-        Some(VaultError::NotAdmitted { operator, group })
+        Some(VaultError::Stopped { operator, group })
     }
 
     /// Puts the seed together in this process. Needs what giving an ingredient out

@@ -329,7 +329,7 @@ fn a_revocation_between_release_and_code_gives_none() {
         let refused = given.err().unwrap();
         // Before the seed is put together, or, at the latest, by the log itself.
         match asked {
-            2 => assert!(matches!(refused, VaultError::NotAdmitted { .. }), "{refused}"),
+            2 => assert!(matches!(refused, VaultError::Stopped { .. }), "{refused}"),
             _ => {
                 let by_the_log = matches!(refused, VaultError::Invalid(Invalid::NotAdmitted { .. }));
                 assert!(by_the_log, "{asked}: {refused}");
@@ -345,7 +345,7 @@ fn a_revocation_between_release_and_code_gives_none() {
         assert!(matches!(world.forge(Actor::Host, given).err(), Some(Invalid::NotAdmitted { .. })));
         // Nor does it say that shares are lacking: they are there.
         let again = give(&mut world, &ceremony, 0, 2).err().unwrap();
-        assert!(matches!(again, VaultError::NotAdmitted { .. }), "{again}");
+        assert!(matches!(again, VaultError::Stopped { .. }), "{again}");
     }
 }
 
