@@ -770,8 +770,8 @@ Examples:
         /// Write an opened file into this new file (mode 0600)
         #[arg(long, value_name = "FILE", conflicts_with_all = ["exec", "out"])]
         contents: Option<PathBuf>,
-        /// Where it replaces another factor than a password: read the new one from this file once it is there [aliases: --seed-file]
-        #[arg(long, alias = "seed-file", value_name = "FILE", conflicts_with_all = ["out", "contents"])]
+        /// Where it replaces another factor than a password: read the new one from this file once it is there
+        #[arg(long, visible_alias = "seed-file", value_name = "FILE", conflicts_with_all = ["out", "contents"])]
         from: Option<PathBuf>,
         /// Where it is for codes: how many, one after the other, the present one first
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]

@@ -123,6 +123,10 @@ pub fn rotate(app: &mut App<'_>, args: Rotate) -> Result<(), CliError> {
     }
     if args.request.is_none() {
         check_how(how, args.factor, addresses.len())?;
+    } else if args.factor == Factor::File && addresses.len() > 1 {
+        // Nobody could finish it: of each the new one comes from a file of its own.
+        let fact = "files are replaced one account at a time".to_owned();
+        return Err(CliError::Argument { fact, remedy: "Make a request for each account." });
     }
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args, &addresses)?;
     if let Some(out) = &args.request {

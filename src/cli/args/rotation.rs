@@ -34,8 +34,8 @@ pub struct Rotate {
     /// Run this for each account, with the present and the new password as two lines on its standard input and the address in WARIFU_ACCOUNT; 0 means that the provider accepts the new one. Other factors: run twice, with WARIFU_STEP present and new
     #[arg(long, value_name = "CMD", conflicts_with = "resume")]
     pub exec: Option<String>,
-    /// Other factors than the password: read the new one from this file once it is there, as 'seal --from' does [aliases: --seed-file]
-    #[arg(long, alias = "seed-file", value_name = "FILE", conflicts_with_all = ["resume", "request", "all"])]
+    /// Other factors than the password: read the new one from this file once it is there, as 'seal --from' does
+    #[arg(long, visible_alias = "seed-file", value_name = "FILE", conflicts_with_all = ["resume", "request", "all"])]
     pub from: Option<PathBuf>,
     /// By files: write what the custodians need into this new file; 'ceremony finish' goes on when they have answered
     #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "exec"])]
