@@ -776,6 +776,9 @@ pub struct RotationPolicy {
     pub serial: u64,
     /// Where.
     pub scope: Scope,
+    /// Of which factor, where it is not the password.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub factor: Option<Factor>,
     /// Days after which a version is to be renewed; 0: never for its age alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub every_days: Option<u64>,
@@ -806,7 +809,8 @@ pub struct Agreed {
 
 impl RotationPolicy {
     /// What members sign: `H("rotation-policy", organisation, serial, scope's kind,
-    /// scope's id, [every], [exposed], [length], [alphabet])`.
+    /// scope's id, [every], [exposed], [length], [alphabet])`, and after that the
+    /// factor, where it is not the password.
     pub fn digest(&self, organisation: &OrganisationId) -> [u8; 64] {
         let begun = Transcript::new(label::ROTATION_POLICY).part(organisation).int(self.serial);
         let scoped = match &self.scope {
@@ -815,12 +819,15 @@ impl RotationPolicy {
             Scope::Account(id) => begun.part("account").part(id),
         };
         let number = |number: Option<u64>| number.map(u64::to_be_bytes);
-        scoped
+        let ruled = scoped
             .list(number(self.every_days))
             .list(number(self.exposed_hours))
             .list(number(self.length))
-            .list(self.alphabet.map(Alphabet::as_str))
-            .finish()
+            .list(self.alphabet.map(Alphabet::as_str));
+        match self.factor {
+            Some(factor) => ruled.part(factor.as_str()).finish(),
+            None => ruled.finish(),
+        }
     }
 }
 
@@ -1061,7 +1068,8 @@ impl Purpose {
     }
 
     /// Factors of the targets that a ceremony for this has, in their order; `None`
-    /// where there may be any number, of whatever is given to who asks.
+    /// where there may be any number: to open, of whatever is given to who asks; to
+    /// replace, of any.
     pub fn factors(self) -> Option<&'static [Factor]> {
         match self {
             Self::Open | Self::Rotate => None,

@@ -14,8 +14,14 @@ use serde_json::Value;
 use std::fs;
 use std::process::{Command, Output};
 use std::time::Duration;
+use warifu::ceremony::custodian::review;
+use warifu::event::{Event, Mode, Purpose};
 use warifu::event::{Made, Shown};
+use warifu::name::Factor;
 use warifu::name::{AccountAddress, Provider};
+use warifu::seal::mfa::MfaSeed;
+use warifu::time::Span;
+use warifu::vault::ceremony::Ask;
 use warifu::vault::hierarchy::NewAccount;
 use warifu::vault::seal::Provenance;
 
@@ -375,7 +381,9 @@ fn the_current_version_is_destroyed_only_by_its_quorum() {
     let gone = json(&world, &["destroy", ADDRESS, "--version", "1"]);
     assert_eq!(
         gone,
-        serde_json::json!({ "address": ADDRESS, "version": 1, "signed_by": [], "erased": true })
+        serde_json::json!({
+            "address": ADDRESS, "factor": "password", "version": 1, "signed_by": [], "erased": true,
+        })
     );
     let cards = quorum(&world);
     let gone = json(&world, &with(&["destroy", ADDRESS, "--version", "2", "--current"], &cards));
@@ -439,5 +447,199 @@ fn the_policy_decides_how_long_new_passwords_are_and_when_they_are_due() {
     let got = fs::read_to_string(got).unwrap();
     let new = got.lines().nth(1).unwrap();
     assert!(new.len() == 64 && new.bytes().all(|b| b.is_ascii_alphanumeric()), "{}", new.len());
+    verifies(&world);
+}
+
+/// RFC 6238's, and another.
+const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+const NEW_SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+
+/// Codes of a seed now and a step later: whatever is on the screen is among them.
+fn codes_of(seed: &str) -> [String; 3] {
+    let seed = MfaSeed::read(&room::secret(seed)).unwrap();
+    let step = seed.step_of(room::now().unix_seconds());
+    [0, 1, 2].map(|more| seed.code_at(step + more).expose_str().unwrap().to_owned())
+}
+
+/// The operator and two who hold the second factor.
+fn two_agree(at: &mut Terminal, world: &World, holders: &[Person], told: &str) {
+    at.gives_card(&world.operator);
+    at.sees("2 custodians are needed");
+    for person in holders {
+        at.gives_card(person);
+        at.sees(told);
+        at.sees("do you agree?");
+        at.types("yes");
+        at.sees(&format!("TOTP code of {}", person.name));
+        at.types(&person.code(0));
+    }
+    at.sees("2 of 2");
+}
+
+/// Places of the versions of a factor.
+fn places_of(world: &World, factor: &str) -> Vec<String> {
+    let account = json(world, &["account", "show", ADDRESS]);
+    let of = account["versions"].as_array().unwrap().iter().filter(|v| v["factor"] == factor);
+    of.map(|v| v["place"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_authenticators_seed_is_replaced_by_codes_and_the_new_one_is_sealed_before_its_codes_are_shown() {
+    let world = World::new();
+    let holders = world.second_factor(SEED);
+    let mut at = Terminal::run(&world, &["rotate", ADDRESS, "--factor", "mfa", "--reason", "yearly"]);
+    two_agree(&mut at, &world, &holders, "codes are made of what is there, nobody gets the seed");
+    at.sees(ENTER_SCREEN);
+    let old = codes_of(SEED);
+    at.sees("mfa version 1: present (1 of 1)");
+    at.types("");
+    at.sees(LEAVE_SCREEN);
+    assert!(old.iter().any(|code| at.tape.contains(code)), "{}", at.tape);
+    at.sees("press Enter when you have the new one");
+    at.types("show");
+    at.sees(ENTER_SCREEN);
+    at.types("");
+    at.sees("press Enter when you have the new one");
+    at.types("");
+    at.sees("otpauth:// URL, or the seed in Base32");
+    at.types("no seed!");
+    at.sees("neither an otpauth");
+    at.sees("otpauth:// URL, or the seed in Base32");
+    at.types(NEW_SEED);
+    at.sees("Sealed acme/web/prod mfa version 2; it is pending");
+    assert_eq!(places_of(&world, "mfa"), ["current", "pending"], "sealed before a code of it is shown");
+    let new = codes_of(NEW_SEED);
+    at.sees("mfa version 2: to be installed (1 of 1)");
+    at.types("");
+    at.sees("Which authenticator does the provider accept now");
+    assert!(new.iter().any(|code| at.tape.contains(code)), "{}", at.tape);
+    at.types("again");
+    at.sees(ENTER_SCREEN);
+    at.types("");
+    at.sees("Which authenticator does the provider accept now");
+    at.types("new");
+    at.sees("acme/web/prod mfa: version 2 is current, handled by you; version 1 is destroyed");
+    at.ends(0);
+    assert!(!at.tape.contains(NEW_SEED) && !at.tape.contains(SEED));
+    let expected = [
+        "opened",
+        "targeted",
+        "accepted",
+        "accepted",
+        "released",
+        "code-given",
+        "code-given",
+        "seal-begun",
+        "rotation-begun",
+        "sealed",
+        "rotation-settled",
+        "destroyed",
+        "ended",
+    ];
+    assert_eq!(kinds(&world), expected);
+    assert_eq!(places_of(&world, "mfa"), ["destroyed", "current"]);
+    let account = json(&world, &["account", "show", ADDRESS]);
+    let mfa = account["factors"].as_array().unwrap().iter().find(|f| f["factor"] == "mfa").unwrap();
+    assert_eq!((&mfa["version"], &mfa["handled_by"]), (&2.into(), &world.operator.name.clone().into()));
+    assert!(mfa["exposed_to_host"].is_null(), "no code of it was asked of the gate: {mfa}");
+    verifies(&world);
+}
+
+#[test]
+fn a_seed_that_is_not_installed_yet_leaves_both_and_resume_settles_it() {
+    let world = World::new();
+    let holders = world.second_factor(SEED);
+    let ask = ["rotate", ADDRESS, "--factor", "mfa", "--reason", "yearly"];
+    let mut at = Terminal::run(&world, &ask);
+    two_agree(&mut at, &world, &holders, "nobody gets the seed");
+    at.sees(ENTER_SCREEN);
+    at.types("");
+    at.sees("press Enter when you have the new one");
+    at.types("later");
+    at.sees("acme/web/prod mfa: nothing new was given; version 1 stays current");
+    at.ends(0);
+    assert_eq!(places_of(&world, "mfa"), ["current"]);
+    let due = json(&world, &["due"]);
+    assert_eq!((&due[0]["factor"], &due[0]["why"][0]), (&"mfa".into(), &"exposed-to-host".into()));
+    assert!(due[0]["due"].is_null() && due[0]["exposed_to_host"].is_string(), "{due}");
+    std::thread::sleep(Duration::from_secs(31));
+    let mut at = Terminal::run(&world, &ask);
+    two_agree(&mut at, &world, &holders, "codes were made of it before");
+    at.sees(ENTER_SCREEN);
+    at.types("");
+    at.sees("press Enter when you have the new one");
+    at.types("");
+    at.sees("otpauth:// URL, or the seed in Base32");
+    at.types(NEW_SEED);
+    at.sees("to be installed");
+    at.types("");
+    at.sees("Which authenticator does the provider accept now");
+    at.session.send(ControlCode::EndOfText).unwrap();
+    at.sees("warifu rotate --resume acme/web/prod --factor mfa");
+    at.ends(5);
+    assert_eq!(places_of(&world, "mfa"), ["current", "pending"]);
+    verifies(&world);
+    let seal = ["seal", ADDRESS, "--factor", "mfa", "--from", "/dev/null"];
+    let (code, said) = refused(&world, &seal);
+    assert!(code == 3, "{said}");
+    let (code, said) = refused(&world, &["destroy", ADDRESS, "--factor", "mfa", "--version", "1"]);
+    assert!(code == 3 && said.contains("warifu rotate --resume acme/web/prod --factor mfa"), "{said}");
+    let operator = by_operator(&world);
+    let (_, said) = refused(&world, &with(&["rotate", "--resume", ADDRESS, "--accepts", "new"], &operator));
+    assert!(said.contains("no rotation of acme/web/prod is waiting"), "that is of its password: {said}");
+    let resume = ["rotate", "--resume", ADDRESS, "--factor", "mfa", "--accepts", "new"];
+    let resumed = json(&world, &with(&resume, &operator));
+    assert_eq!(
+        (&resumed["accounts"][0]["state"], &resumed["accounts"][0]["factor"]),
+        (&"rotated".into(), &"mfa".into())
+    );
+    assert_eq!(places_of(&world, "mfa"), ["destroyed", "current"]);
+    verifies(&world);
+}
+
+#[test]
+fn a_bad_share_of_the_authenticator_costs_no_password_and_is_named_each_time() {
+    let world = World::new();
+    let holders = world.second_factor(SEED);
+    let (mut vault, mut log) = world.open();
+    let account = room::address();
+    let now = room::now();
+    let ask = Ask {
+        address: &account,
+        purpose: Purpose::SignIn,
+        factor: Factor::Password,
+        version: None,
+        reason: "a test",
+        ticket: None,
+        mode: Mode::Files,
+        window: Span::hours(1),
+    };
+    let operator = world.operator.unlock();
+    let ceremony = vault.open_ceremony(&mut log, operator.card(), &ask, now, &mut rng()).unwrap();
+    for (n, person) in world.custodians[..3].iter().chain(&holders).enumerate() {
+        let card = person.unlock();
+        let reviewed = review(&vault.package(&log, &ceremony).unwrap(), card.card(), None, now).unwrap();
+        let mut shares = reviewed.open_shares(card.card(), &mut rng()).unwrap();
+        if n == 4 {
+            shares[0].expose_mut()[96] ^= 1;
+        }
+        let code = room::secret(&person.code(0));
+        let answer = reviewed.assemble(card.card(), &shares, &code, now, &mut rng()).unwrap();
+        assert!(matches!(vault.accept(&mut log, &answer, room::now()).unwrap(), Event::Accepted(_)));
+    }
+    drop((vault, log));
+    let got = world.dir.path().join("got");
+    let script = format!("cat > '{}'", got.display());
+    let (by, short) = (by_operator(&world), ceremony.short());
+    let finish = ["ceremony", "finish", "acme", &short, "--exec", &script];
+    // Once, and asked again: whose share is bad is said, and nothing was exposed for it.
+    for _ in 0..2 {
+        let (code, said) = refused(&world, &with(&finish, &by));
+        assert!(code == 5 && said.contains("4 of 5 shares accepted"), "{code}: {said}");
+        assert!(said.contains(&format!("share of {}", holders[1].name)), "{said}");
+    }
+    assert!(!got.exists());
+    let account = json(&world, &["account", "show", ADDRESS]);
+    assert_eq!(account["state"], "sealed", "the password was not released: {account}");
     verifies(&world);
 }

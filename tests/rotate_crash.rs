@@ -1,13 +1,14 @@
-//! `kill -9` at every point of a rotation, before and after each of its commits:
-//! whatever is left verifies, both versions open until it is settled, and
-//! settling it goes on from there.
+//! `kill -9` at every point of a rotation, before and after each of its commits, of a
+//! password, of an authenticator's seed and of recovery codes: whatever is left
+//! verifies, both versions open until it is settled, and settling it goes on from
+//! there.
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "support/room.rs"]
 mod room;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use rand::rand_core::{Rng, TryCryptoRng, TryRng};
 use room::{PASSWORD, Person, World, address, ask, now, open, payload, rng};
 use std::cell::Cell;
@@ -22,20 +23,25 @@ use warifu::ceremony::recipient::{finish, notices};
 use warifu::event::{Accepts, Ending, Event, Hash, Made, Purpose, Shown};
 use warifu::name::Factor;
 use warifu::seal::card_file::UnlockedCard;
+use warifu::seal::contents::{Contents, RecoveryCodes};
+use warifu::seal::mfa::MfaSeed;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::SecretBytes;
 use warifu::state::Standing;
 use warifu::state::rotation::Place;
 use warifu::time::{Span, Time};
 use warifu::vault::ceremony::{Ask, List, requester_secret};
+use warifu::vault::code::Given;
 use warifu::vault::hierarchy::account;
 use warifu::vault::seal::Provenance;
+use warifu::vault::witness::Nobody;
 use warifu::vault::{Log, Vault};
 
 const DIRECTORY: &str = "WARIFU_TEST_ROTATE_DIRECTORY";
 const PEOPLE: &str = "WARIFU_TEST_ROTATE_PEOPLE";
 const POINT: &str = "WARIFU_TEST_ROTATE_POINT";
 const TIME: &str = "WARIFU_TEST_ROTATE_TIME";
+const FACTOR: &str = "WARIFU_TEST_ROTATE_FACTOR";
 const NEXT: &str = "WARIFU_TEST_ROTATE_NEXT";
 
 /// Counts the points that are passed, and kills the process at one of them.
@@ -102,17 +108,51 @@ impl Cast {
         }
     }
 
-    /// The password of a version, by a ceremony of its own.
-    fn password(&self, vault: &mut Vault, log: &mut Log, version: u64, at: Time) -> String {
+    /// What a version is at a time, as [`known_at`] has it, by a ceremony of its own.
+    fn opened(&self, vault: &mut Vault, log: &mut Log, (factor, version): (Factor, u64), at: Time) -> String {
         let address = address();
-        let asked = Ask { version: Some(version), ..ask(&address, Span::minutes(15)) };
+        let purpose = if factor == Factor::Mfa { Purpose::Code } else { Purpose::Open };
+        let asked = Ask { purpose, factor, version: Some(version), ..ask(&address, Span::minutes(15)) };
         let ceremony = vault.open_ceremony(log, self.operator.card(), &asked, at, &mut rng()).unwrap();
         self.contribute(vault, log, &ceremony, at);
+        if factor == Factor::Mfa {
+            let asked = (1, Shown::Screen);
+            let given =
+                vault.give_codes(log, (&ceremony, 0), asked, &|| at, &mut rng(), &mut Nobody).unwrap();
+            let Given::Codes(codes, _) = given else { panic!("every share is good") };
+            vault.end_ceremony(log, &ceremony, Ending::Closed, at).unwrap();
+            return codes.codes[0].expose_str().unwrap().to_owned();
+        }
         let release = vault.release(log, &ceremony, 0, at, &mut rng()).unwrap();
         let key = requester_secret(self.operator.card(), &release).unwrap();
         let finished = finish(&release, &key, &self.operator.card().first_entry(), None).unwrap();
         vault.end_ceremony(log, &ceremony, Ending::Closed, at).unwrap();
-        finished.contents.password().unwrap().password.expose_str().unwrap().to_owned()
+        let secret = match &finished.contents {
+            Contents::Password(payload) => &payload.password,
+            Contents::RecoveryCodes(codes) => &codes.codes()[0],
+            _ => panic!("neither was sealed"),
+        };
+        secret.expose_str().unwrap().to_owned()
+    }
+}
+
+/// What is sealed of a text.
+fn contents(factor: Factor, text: &str) -> Contents {
+    match factor {
+        Factor::Password => Contents::Password(payload(text)),
+        Factor::Mfa => {
+            let seed = BASE32_NOPAD.encode(format!("{text}, and more of it").as_bytes());
+            Contents::Mfa(MfaSeed::read(&room::secret(&seed)).unwrap())
+        }
+        _ => Contents::RecoveryCodes(RecoveryCodes::new(vec![room::secret(text)]).unwrap()),
+    }
+}
+
+/// What somebody gets of a text that was sealed, at a time: of a seed it is a code.
+fn known_at(factor: Factor, text: &str, at: Time) -> String {
+    match contents(factor, text) {
+        Contents::Mfa(seed) => seed.code_at(seed.step_of(at.unix_seconds())).expose_str().unwrap().to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -142,10 +182,10 @@ fn child_that_rotates_until_it_kills_itself() {
     let fuse = Fuse(Rc::new(Cell::new(set(POINT).parse().unwrap())));
     let (mut vault, mut log) = open(&Path::new(&dir).join("vault"));
     let operator = cast.operator.card();
-    let address = address();
+    let (address, factor) = (address(), set(FACTOR).parse().unwrap());
     let list = List {
         purpose: Purpose::Rotate,
-        targets: vec![(&address, Factor::Password, None)],
+        targets: vec![(&address, factor, None)],
         reason: "a test",
         ticket: None,
         mode: warifu::event::Mode::Room,
@@ -156,16 +196,28 @@ fn child_that_rotates_until_it_kills_itself() {
     fuse.point();
     cast.contribute(&mut vault, &mut log, &ceremony, at);
     fuse.point();
-    vault.release(&mut log, &ceremony, 0, at, &mut rng()).unwrap();
+    if factor == Factor::Mfa {
+        // The clock is asked between its commits.
+        let clock = || {
+            fuse.point();
+            at
+        };
+        let asked = (2, Shown::Screen);
+        vault.give_codes(&mut log, (&ceremony, 0), asked, &clock, &mut rng(), &mut Nobody).unwrap();
+    } else {
+        vault.release(&mut log, &ceremony, 0, at, &mut rng()).unwrap();
+    }
     fuse.point();
-    let next = payload(&set(NEXT));
+    let next = contents(factor, &set(NEXT));
     let unseen = Provenance { made: Made::Generated, shown: Shown::Command };
     let mut fused = Fused(fuse.clone());
     let sealed =
         vault.begin_rotation(&mut log, operator, (&ceremony, 0), &next, unseen, at, &mut fused).unwrap();
     fuse.point();
-    let said = notices(operator, (&ceremony, 0), &[], Some(Shown::Command));
-    vault.enter_notices(&mut log, &said, at).unwrap();
+    if factor != Factor::Mfa {
+        let said = notices(operator, (&ceremony, 0), &[], Some(Shown::Command));
+        vault.enter_notices(&mut log, &said, at).unwrap();
+    }
     fuse.point();
     let answer = (Accepts::New, Shown::Command);
     vault.settle_rotation(&mut log, operator, &sealed.credential, answer, at).unwrap();
@@ -187,19 +239,40 @@ struct Left {
     pending: Option<(Hash, u64)>,
 }
 
-fn left(log: &Log) -> Left {
+fn left(log: &Log, factor: Factor) -> Left {
     let (id, _) = account(&log.state, &address()).unwrap();
-    let (_, current) = log.state.current_of(&id, Factor::Password).unwrap();
-    let running = log.state.rotations.running_for(&id, Factor::Password);
+    let (_, current) = log.state.current_of(&id, factor).unwrap();
+    let running = log.state.rotations.running_for(&id, factor);
     let pending = running.map(|(new, _)| (*new, log.state.begun(new).unwrap().version));
     Left { current: current.sealing.version, pending }
 }
 
 #[test]
 fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settled() {
+    killed_at_every_point(Factor::Password, 12);
+}
+
+#[test]
+fn a_seeds_rotation_that_is_killed_at_any_point_leaves_both_until_it_is_settled() {
+    killed_at_every_point(Factor::Mfa, 15);
+}
+
+#[test]
+fn a_rotation_of_recovery_codes_that_is_killed_at_any_point_leaves_both_until_it_is_settled() {
+    killed_at_every_point(Factor::RecoveryCodes, 12);
+}
+
+fn killed_at_every_point(factor: Factor, at_least: usize) {
     let world = World::new();
+    let holders = match factor {
+        Factor::Password => Vec::new(),
+        _ => world.sealed_with_two(&contents(factor, PASSWORD)),
+    };
     let mut people = vec![&world.operator];
-    people.extend(&world.custodians[..3]);
+    match factor {
+        Factor::Password => people.extend(&world.custodians[..3]),
+        _ => people.extend(&holders),
+    }
     let lines = people.iter().map(|p| one_line(p)).collect::<Vec<_>>().join("\n");
     let cast = Cast::of(&lines.lines().map(from_line).collect::<Vec<_>>());
     let (mut passed, mut settled, mut began, mut at) = (0, 0, 0, now());
@@ -207,13 +280,14 @@ fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settl
     loop {
         at = at + Span::minutes(2);
         let next = format!("Rotated-to-number-{passed}");
-        let before = left(&open(&world.vault).1).current;
+        let before = left(&open(&world.vault).1, factor).current;
         let status = Command::new(env::current_exe().unwrap())
             .args(["--exact", "child_that_rotates_until_it_kills_itself", "--nocapture"])
             .env(DIRECTORY, world.dir.path())
             .env(PEOPLE, &lines)
             .env(POINT, passed.to_string())
             .env(TIME, at.millis().to_string())
+            .env(FACTOR, factor.as_str())
             .env(NEXT, &next)
             .stdout(Stdio::null())
             .status()
@@ -227,21 +301,15 @@ fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settl
         for ceremony in open.map(|(hash, _)| *hash).collect::<Vec<_>>() {
             vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, at).unwrap();
         }
-        let found = left(&log);
+        let found = left(&log, factor);
         match found.pending {
             Some((new, version)) => {
                 began += 1;
                 assert_eq!(found.current, before, "at point {passed}");
-                assert_eq!(
-                    cast.password(&mut vault, &mut log, before, later(&mut at)),
-                    known,
-                    "the old one opens"
-                );
-                assert_eq!(
-                    cast.password(&mut vault, &mut log, version, later(&mut at)),
-                    next,
-                    "the new one opens"
-                );
+                for (version, text) in [(before, &known), (version, &next)] {
+                    let opened = cast.opened(&mut vault, &mut log, (factor, version), later(&mut at));
+                    assert_eq!(opened, known_at(factor, text, at), "at point {passed}: both open");
+                }
                 // One way and the other in turn.
                 let accepts = if began % 2 == 0 { Accepts::Old } else { Accepts::New };
                 let answer = (accepts, Shown::Command);
@@ -249,7 +317,10 @@ fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settl
                 if accepts == Accepts::New {
                     known = next;
                 }
-                assert_eq!(left(&log).current, if accepts == Accepts::New { version } else { before });
+                assert_eq!(
+                    left(&log, factor).current,
+                    if accepts == Accepts::New { version } else { before }
+                );
             }
             None if found.current != before => {
                 settled += 1;
@@ -257,13 +328,11 @@ fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settl
             }
             None => {}
         }
-        let now_current = left(&log).current;
-        assert_eq!(
-            cast.password(&mut vault, &mut log, now_current, later(&mut at)),
-            known,
-            "at point {passed}"
-        );
-        let places: Vec<_> = log.state.versions.keys().map(|c| log.state.place_of(c).unwrap()).collect();
+        let now_current = left(&log, factor).current;
+        let opened = cast.opened(&mut vault, &mut log, (factor, now_current), later(&mut at));
+        assert_eq!(opened, known_at(factor, &known, at), "at point {passed}");
+        let of_factor = log.state.versions.iter().filter(|(_, v)| v.sealing.factor == factor);
+        let places: Vec<_> = of_factor.map(|(c, _)| log.state.place_of(c).unwrap()).collect();
         assert_eq!(places.iter().filter(|place| **place == Place::Current).count(), 1, "{places:?}");
         assert!(!places.contains(&Place::Old), "what was replaced is destroyed: {places:?}");
         assert!(vault.verify(None).unwrap().findings.is_empty());
@@ -273,6 +342,9 @@ fn a_rotation_that_is_killed_at_any_point_leaves_both_versions_until_it_is_settl
         passed += 1;
         assert!(passed < 100, "it never finished");
     }
-    println!("killed at {passed} points: {began} rotations to be settled, {settled} done");
-    assert!(passed >= 12 && began >= 2 && settled >= 2, "{passed} points, {began} begun, {settled} settled");
+    println!("{factor}: killed at {passed} points: {began} rotations to be settled, {settled} done");
+    assert!(
+        passed >= at_least && began >= 2 && settled >= 2,
+        "{passed} points, {began} begun, {settled} settled"
+    );
 }

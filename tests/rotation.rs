@@ -84,7 +84,8 @@ impl World {
     }
 
     fn destroy(&mut self, version: u64, current: bool) -> Result<bool, VaultError> {
-        let (gone, _) = rotate::destruction(&self.log.state, &self.address, version, current)?;
+        let (gone, _) =
+            rotate::destruction(&self.log.state, (&self.address, Factor::Password), version, current)?;
         self.vault.destroy(&mut self.log, gone, self.now)
     }
 
@@ -160,7 +161,8 @@ fn the_current_version_goes_only_with_its_groups_quorum() {
         Err(VaultError::Invalid(Invalid::TooFewSignatures { found: 0, needed: 3 }))
     ));
     let address: AccountAddress = world.address.clone();
-    let (mut gone, holder) = rotate::destruction(&world.log.state, &address, 1, true).unwrap();
+    let (mut gone, holder) =
+        rotate::destruction(&world.log.state, (&address, Factor::Password), 1, true).unwrap();
     assert_eq!(holder, Some(world.group().group));
     // Signatures for another version, or another reason, are of no use.
     let other = Destruction { credential: world.credential(2), ..gone.clone() };
@@ -399,6 +401,7 @@ fn a_rotation_policy_needs_the_quorum_of_every_group_that_holds_something_there(
         Wanted { exposed_hours: Some(3654 * 24), ..Wanted::default() },
         Wanted { length: Some(7), ..Wanted::default() },
         Wanted { length: Some(129), ..Wanted::default() },
+        Wanted { factor: Some(Factor::Mfa), length: Some(40), ..Wanted::default() },
     ] {
         let refused = rotate::rotation_policy(&world.log.state, Scope::Organisation, wanted);
         assert!(matches!(refused, Err(VaultError::Invalid(Invalid::RotationPolicy(_)))), "{wanted:?}");
@@ -410,17 +413,40 @@ fn of_each_rule_the_narrowest_scope_that_has_it_holds() {
     let mut world = World::new();
     let state = &world.log.state;
     let (project, account) = (*state.projects.keys().next().unwrap(), *state.accounts.keys().next().unwrap());
-    assert_eq!(state.rotation_rules(&account).exposed_hours, 24, "without any policy");
+    assert_eq!(state.rotation_rules(&account).exposed_hours, Some(24), "without any policy");
     let days = |every_days| Wanted { every_days: Some(every_days), ..Wanted::default() };
     world.set(Scope::Organisation, Wanted { length: Some(50), exposed_hours: Some(48), ..days(365) });
     world.set(Scope::Project(project), Wanted { alphabet: Some(Alphabet::Alphanumeric), ..days(90) });
     let rules = world.log.state.rotation_rules(&account);
-    assert_eq!((rules.every_days, rules.exposed_hours, rules.length), (Some(90), 48, Some(50)));
+    assert_eq!((rules.every_days, rules.exposed_hours, rules.length), (Some(90), Some(48), Some(50)));
     assert_eq!(rules.alphabet, Alphabet::Alphanumeric);
     world.set(Scope::Account(account), days(0));
     assert_eq!(world.log.state.rotation_rules(&account).every_days, None, "never for its age alone");
     world.set(Scope::Account(account), Wanted::default());
     assert_eq!(world.log.state.rotation_rules(&account).every_days, Some(90), "as the project says again");
+    world.verifies();
+}
+
+#[test]
+fn a_policy_is_of_one_factor_and_the_default_hours_are_for_what_signs_in_by_itself() {
+    let mut world = World::new();
+    let whole = Scope::Organisation;
+    let hours = |world: &World, factor| world.log.state.renewal_rules(&whole, factor).exposed_hours;
+    assert_eq!(Factor::ALL.map(|f| hours(&world, f)), [Some(24), None, Some(24), None, None]);
+    let wanted = Wanted { factor: Some(Factor::Mfa), exposed_hours: Some(48), ..Wanted::default() };
+    // Nobody holds a seed yet: the group that holds passwords has no say in it.
+    let (set, holders) = rotate::rotation_policy(&world.log.state, whole, wanted).unwrap();
+    assert_eq!((set.factor, holders.len()), (Some(Factor::Mfa), 0));
+    world.set(whole, wanted);
+    assert_eq!((hours(&world, Factor::Mfa), hours(&world, Factor::Password)), (Some(48), Some(24)));
+    // Of passwords there is one way to say it, and the factor is signed.
+    let (unsigned, _) = rotate::rotation_policy(&world.log.state, whole, Wanted::default()).unwrap();
+    let named = |factor| RotationPolicy { factor, ..unsigned.clone() };
+    let digest = |factor| named(factor).digest(&world.log.state.id);
+    assert_ne!(digest(None), digest(Some(Factor::Mfa)));
+    assert_ne!(digest(Some(Factor::Device)), digest(Some(Factor::Mfa)));
+    let refused = world.forge(Actor::Host, Event::RotationPolicySet(named(Some(Factor::Password))));
+    assert!(matches!(refused.err(), Some(Invalid::RotationPolicy(_))));
     world.verifies();
 }
 

@@ -118,7 +118,7 @@ impl Codes {
     /// The code of `now` and those after it. None begins after the window's end,
     /// but for the one after the present: a provider's enrolment takes two.
     /// Otherwise gives how many there is time for.
-    pub fn of(seed: MfaSeed, count: u64, now: Time, window_end: Time) -> Result<Self, u64> {
+    pub fn of(seed: &MfaSeed, count: u64, now: Time, window_end: Time) -> Result<Self, u64> {
         let (first, period) = (seed.step_of(now.unix_seconds()), seed.period());
         let last = seed.step_of(window_end.unix_seconds());
         let most = last.saturating_sub(first).saturating_add(2);
@@ -160,7 +160,7 @@ mod tests {
     /// neighbouring steps.
     #[test]
     fn the_present_and_the_next_code_are_those_of_rfc_6238() {
-        let codes = Codes::of(seed(), 2, at(1_111_111_109), at(1_111_111_109 + 900)).unwrap();
+        let codes = Codes::of(&seed(), 2, at(1_111_111_109), at(1_111_111_109 + 900)).unwrap();
         assert_eq!(texts(&codes), ["081804", "050471"]);
         assert_eq!((codes.first_until, codes.until()), (at(1_111_111_110), at(1_111_111_140)));
         assert_eq!(codes.period, 30);
@@ -170,7 +170,7 @@ mod tests {
     fn no_more_codes_than_the_window_has() {
         let start = 1_111_111_110;
         let codes =
-            |count, window| Codes::of(seed(), count, at(start), at(start + window)).map(|c| c.codes.len());
+            |count, window| Codes::of(&seed(), count, at(start), at(start + window)).map(|c| c.codes.len());
         assert_eq!(codes(2, 0), Ok(2), "the next one too, at the very end");
         assert_eq!(codes(3, 0), Err(2));
         assert_eq!(codes(3, 29), Err(2));

@@ -132,12 +132,14 @@ Examples:
   warifu open acme/web/prod --reason 'billing address' --ticket OPS-7
   warifu open acme/web/prod --reason 'rotate' --exec './install-password'")]
     Open(Open),
-    /// Replace root passwords with a quorum, in one room: the next one is sealed before anybody has it
+    /// Replace what is sealed with a quorum: the next one is sealed before anybody relies on it
     #[command(after_help = "\
 Examples:
   warifu rotate acme/web/prod --reason 'yearly' --ticket OPS-8
   warifu rotate acme/web/prod --reason 'yearly' --exec './install-password'
   warifu rotate --all acme/web --reason 'yearly' --window 4h
+  warifu rotate acme/web/prod --factor mfa --reason 'yearly'
+  warifu rotate acme/web/prod --reason 'yearly' --request request.warifu
   warifu rotate --resume acme/web/prod --card op.card")]
     Rotate(Rotate),
     /// What is to be renewed, what is overdue first; exit code 9 if anything is
@@ -147,6 +149,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   warifu destroy acme/web/prod --version 3
+  warifu destroy acme/web/prod --factor mfa --version 1
   warifu destroy acme/web/prod --version 4 --current --card a.card --card b.card")]
     Destroy(Destroy),
     /// Rules for what is sealed
@@ -777,7 +780,7 @@ Example:
         /// The contribution's file
         file: PathBuf,
     },
-    /// With the quorum complete: release, open and show
+    /// With the quorum complete: release, open and show; or replace, one account after the other
     #[command(after_help = "\
 Examples:
   warifu ceremony finish acme 1a2b3c4d --card op.card
@@ -790,7 +793,7 @@ Examples:
         /// The operator's card
         #[command(flatten)]
         card: CardArgs,
-        /// Run this and give the password to its standard input instead of showing it
+        /// Run this and give the password to its standard input instead of showing it; where it replaces, as 'rotate --exec'
         #[arg(long, value_name = "CMD")]
         exec: Option<String>,
         /// Write the release for the operator's own machine instead of opening it here
@@ -799,6 +802,9 @@ Examples:
         /// Write an opened file into this new file (mode 0600)
         #[arg(long, value_name = "FILE", conflicts_with_all = ["exec", "out"])]
         contents: Option<PathBuf>,
+        /// Where it replaces another factor than a password: read the new one from this file once it is there
+        #[arg(long, visible_alias = "seed-file", value_name = "FILE", conflicts_with_all = ["out", "contents"])]
+        from: Option<PathBuf>,
         /// Where it is for codes: how many, one after the other, the present one first
         #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
         codes: u64,

@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::hand_over::{To, hand_over};
 use super::open::What;
 use super::room::{self, Opened};
+use super::rotate::How;
 use super::{App, files, open};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
@@ -19,7 +20,7 @@ use crate::vault::ceremony::requester_secret;
 use crate::vault::{Log, PublicVault, Vault, VaultError};
 use serde_json::json;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Ceremonies that an error names.
@@ -45,10 +46,11 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             contribute(app, &file, &card, code, out)
         }
         CeremonyCommand::Accept { file } => accept(app, &file),
-        CeremonyCommand::Finish { organisation, ceremony, card, exec, out, contents, codes, wait } => {
+        CeremonyCommand::Finish { organisation, ceremony, card, exec, out, contents, from, codes, wait } => {
             app.witness_wait = wait.witness_timeout.to_duration();
             let to = To::of(exec.as_deref(), contents.as_deref());
-            finish_here(app, (&organisation, &ceremony), &card, (to, codes), out.as_deref())
+            let how = How { exec: exec.as_deref(), from: from.as_deref() };
+            finish_here(app, (&organisation, &ceremony), &card, (to, codes, how), out.as_deref())
         }
         CeremonyCommand::Reveal { file, card, exec, out, notice } => {
             let to = To::of(exec.as_deref(), out.as_deref());
@@ -74,14 +76,25 @@ fn request(app: &mut App<'_>, ask: &super::args::AskArgs, what: What, out: &Path
     }
     let (mut vault, mut log) = app.open_log(&ask.address.organisation)?;
     let (_, ceremony) = open::begin(app, &mut vault, &mut log, ask, what)?;
+    write_request(app, (&mut vault, &mut log), &ceremony, out)
+}
+
+/// Writes what the custodians need, and says so. A ceremony of which they could not
+/// get it is aborted.
+pub(super) fn write_request(
+    app: &mut App<'_>,
+    (vault, log): (&mut Vault, &mut Log),
+    ceremony: &Hash,
+    out: &Path,
+) -> Result<(), CliError> {
     let written =
-        vault.package(&log, &ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
+        vault.package(log, ceremony).map_err(CliError::from).and_then(|p| files::write_message(out, &p));
     if let Err(error) = written {
         let now = app.now().max(log.state.last);
-        vault.end_ceremony(&mut log, &ceremony, Ending::Aborted, now)?;
+        vault.end_ceremony(log, ceremony, Ending::Aborted, now)?;
         return Err(error);
     }
-    let found = vault.known(&log, &ceremony)?;
+    let found = vault.known(log, ceremony)?;
     let expires = found.expires;
     let (_, needed) = judge::overall(&log.state, &found);
     let value = json!({ "ceremony": ceremony, "file": out.display().to_string(), "expires": expires });
@@ -208,7 +221,7 @@ fn finish_here(
     app: &mut App<'_>,
     (organisation, ceremony): (&Slug, &str),
     card: &CardArgs,
-    (to, codes): (To<'_>, u64),
+    (to, codes, how): (To<'_>, u64, How<'_>),
     out: Option<&Path>,
 ) -> Result<(), CliError> {
     if out.is_none() && matches!(to, To::Screen) {
@@ -222,6 +235,27 @@ fn finish_here(
     let factor = first.map_or(Factor::Password, |version| version.sealing.factor);
     match (purpose, out) {
         (Purpose::Open, Some(_)) => {}
+        (Purpose::Rotate, Some(_)) => {
+            return Err(CliError::Argument {
+                fact: "what is replaced is sealed anew here, and not carried in a file".to_owned(),
+                remedy: "Leave --out out, and give the operator's card here.",
+            });
+        }
+        (Purpose::Rotate, None) => match to {
+            To::File(_) => {
+                return Err(CliError::Argument {
+                    fact: "what is replaced is not written into a file".to_owned(),
+                    remedy: "Leave --contents out; a new one is read with --from.",
+                });
+            }
+            To::Screen | To::Command(_) => super::rotate::check_how(how, factor, found.targets.len())?,
+        },
+        (_, None) if how.from.is_some() => {
+            return Err(CliError::Argument {
+                fact: "this ceremony replaces nothing".to_owned(),
+                remedy: "Leave --from out.",
+            });
+        }
         (_, Some(_)) => {
             return Err(CliError::Argument {
                 fact: "codes are good for a minute: they are given here, not carried in a file".to_owned(),
@@ -233,7 +267,7 @@ fn finish_here(
     if matches!(found.standing, Standing::Open) {
         let (there, needed) = judge::overall(&log.state, &found);
         if there < needed {
-            return Err(VaultError::NoQuorum { there, needed }.into());
+            return Err(missing(&vault, &log, &ceremony));
         }
     }
     if let Some(out) = out {
@@ -247,6 +281,9 @@ fn finish_here(
         if asked != *here.0.pseudonym() {
             let (came, asked) = (here.0.pseudonym().to_string(), asked.to_string());
             return Err(VaultError::OtherOperator { came, asked }.into());
+        }
+        if purpose == Purpose::Rotate {
+            return super::rotate::finish(app, (&mut vault, &mut log), &operator, (&ceremony, how));
         }
         let asked = (&ceremony, codes, to);
         let done = super::code::give_and_close(app, &mut vault, &mut log, here, asked)?;
@@ -271,12 +308,22 @@ fn finish_here(
     Ok(())
 }
 
-/// Too few shares are left: some were bad.
-fn missing(vault: &Vault, log: &Log, ceremony: &Hash) -> CliError {
+/// Too few shares are there; says whose were set aside.
+pub(super) fn missing(vault: &Vault, log: &Log, ceremony: &Hash) -> CliError {
     let found = vault.known(log, ceremony);
     found.map_or_else(CliError::from, |found| {
         let (there, needed) = judge::overall(&log.state, &found);
-        VaultError::NoQuorum { there, needed }.into()
+        let error = CliError::from(VaultError::NoQuorum { there, needed });
+        let bad: BTreeSet<_> = found.rejected.iter().map(|(_, who)| who.to_string()).collect();
+        let bad: Vec<_> = bad.into_iter().collect();
+        let (organisation, short) = (&log.state.slug, ceremony.short());
+        match bad.as_slice() {
+            [] => error,
+            bad => error.advised(format!(
+                "Set aside, for it does not prove itself, is the share of {}: another custodian of the group contributes, then 'warifu ceremony finish {organisation} {short}' again.",
+                bad.join(", ")
+            )),
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! `code` and `sign-in`: the gate makes codes of a sealed authenticator; with
-//! `sign-in` the password is opened in the same ceremony and shown beside them.
+//! `sign-in` the password is opened in the same ceremony and shown beside them, once
+//! the shares of the seed were found good.
 
 use super::App;
 use super::args::Code;
@@ -17,7 +18,7 @@ use crate::name::{Factor, Recipient};
 use crate::seal::card::Card;
 use crate::seal::contents::Contents;
 use crate::seal::mfa::PERIODS;
-use crate::vault::code::Given;
+use crate::vault::code::{Checked, Given};
 use crate::vault::{Log, Vault, VaultError};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -76,8 +77,10 @@ pub struct Done {
     pub text: String,
 }
 
-/// Opens the password where the ceremony is for it, has the codes made, hands
-/// both over and closes. Nothing, where a share was bad: others must take its place.
+/// Has the seed's shares checked, and only then opens the password where the
+/// ceremony is for it: else a bad share of the one would expose the other for nothing.
+/// Then has the codes made, hands both over and closes. Nothing, where a share was
+/// bad: others must take its place.
 pub fn give_and_close(
     app: &mut App<'_>,
     vault: &mut Vault,
@@ -86,6 +89,12 @@ pub fn give_and_close(
     (ceremony, count, to): (&Hash, u64, To<'_>),
 ) -> Result<Option<Done>, CliError> {
     let targets = targets(vault, log, ceremony)?;
+    let seeds = || targets.iter().filter(|target| target.factor.recipient() == Recipient::Gate);
+    for target in seeds() {
+        if !check_seed(app, vault, log, (ceremony, target.index))? {
+            return Ok(None);
+        }
+    }
     let mut contents = None;
     for target in targets.iter().filter(|target| target.factor.recipient() == Recipient::Requester) {
         let of = (ceremony, target.index);
@@ -95,7 +104,7 @@ pub fn give_and_close(
         }
     }
     let mut codes = None;
-    for target in targets.iter().filter(|target| target.factor.recipient() == Recipient::Gate) {
+    for target in seeds() {
         codes = match make_codes(app, vault, log, (ceremony, target.index), (count, to))? {
             Some(made) => Some(made),
             None => return Ok(None),
@@ -116,7 +125,25 @@ pub fn give_and_close(
     Ok(Some(done))
 }
 
-fn make_codes(
+/// Whether enough shares of a seed prove themselves.
+fn check_seed(
+    app: &mut App<'_>,
+    vault: &mut Vault,
+    log: &mut Log,
+    of: (&Hash, u64),
+) -> Result<bool, CliError> {
+    let mut witnesses = room::witnesses(app, log, of);
+    let clock = app.clock;
+    let (enough, bad) = match vault.check_seed(log, of, &|| clock.now(), &mut app.rng, &mut witnesses)? {
+        Checked::Enough(bad) => (true, bad),
+        Checked::Missing(bad) => (false, bad),
+    };
+    room::name_bad(app, &bad);
+    Ok(enough)
+}
+
+/// Has codes of a seed made; nothing, where a share was bad.
+pub(super) fn make_codes(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,

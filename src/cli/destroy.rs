@@ -5,14 +5,19 @@ use super::args::Destroy;
 use super::error::CliError;
 use super::group::collect;
 use super::table::counted;
+use crate::name::Factor;
 use crate::vault::rotate::destruction;
 use serde_json::json;
 
 /// `destroy`.
 pub fn destroy(app: &mut App<'_>, args: Destroy) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&args.address.organisation)?;
-    let (address, version) = (&args.address, args.version);
-    let (mut gone, holder) = destruction(&log.state, address, version, args.current)?;
+    let (version, of) = (args.version, (&args.address, args.factor));
+    let (mut gone, holder) = destruction(&log.state, of, version, args.current)?;
+    let address = match args.factor {
+        Factor::Password => args.address.to_string(),
+        factor => format!("{} {factor}", args.address),
+    };
     if holder.is_none() && !args.cards.cards.is_empty() {
         let fact = format!("{address} version {version} is not the current one: nobody has to sign");
         return Err(CliError::Argument { fact, remedy: "Leave --card out." });
@@ -43,7 +48,7 @@ pub fn destroy(app: &mut App<'_>, args: Destroy) -> Result<(), CliError> {
         );
     }
     let value = json!({
-        "address": address.to_string(), "version": version, "signed_by": signers, "erased": erased,
+        "address": args.address.to_string(), "factor": args.factor, "version": version, "signed_by": signers, "erased": erased,
     });
     app.emit(value, || {
         format!("Destroyed {address} version {version}; that is on record. Backups and copies still have it.")

@@ -4,8 +4,10 @@ use super::App;
 use super::args::DueArgs;
 use super::error::CliError;
 use super::table::{Column, counted, table};
+use crate::name::Factor;
 use crate::time::Time;
 use crate::vault::due::{Due, Reason};
+use std::collections::BTreeSet;
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
@@ -13,7 +15,8 @@ pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
     let found = vault.due(args.organisation.as_ref(), now, args.within)?;
     let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
     let room = app.ui.columns();
-    let overdue: Vec<_> = found.iter().filter(|due| due.overdue).map(|due| due.address.clone()).collect();
+    let overdue = found.iter().filter(|due| due.overdue).map(|due| due.address.clone());
+    let overdue: Vec<_> = overdue.collect::<BTreeSet<_>>().into_iter().collect();
     app.emit_red(value, &overdue, || {
         if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
     });
@@ -34,7 +37,11 @@ fn list(found: &[Due], now: Time, room: Option<usize>) -> String {
             Some(time) => format!("in {}, by {}", time - now, time.to_minute()),
             None => "-".to_owned(),
         };
-        vec![due.address.clone(), due.version.to_string(), when, why(due)]
+        let named = match due.factor {
+            Factor::Password => due.address.clone(),
+            factor => format!("{} ({factor})", due.address),
+        };
+        vec![named, due.version.to_string(), when, why(due)]
     };
     let columns =
         [Column::whole("account"), Column::whole("version"), Column::whole("renew"), Column::text("why")];
@@ -50,6 +57,10 @@ fn why(due: &Due) -> String {
         Reason::Exposed => {
             format!("EXPOSED since {}", due.exposed.map(Time::to_minute).unwrap_or_default())
         }
+        Reason::ExposedToHost => format!(
+            "codes were made of it: the host could know it since {}",
+            due.exposed_to_host.map(Time::to_minute).unwrap_or_default()
+        ),
         Reason::Weakened => format!("weakened by {}", counted(due.weakened, "custodian")),
         Reason::Age => format!("sealed {}", due.sealed.to_minute()),
         Reason::NeverRotated => "never rotated".to_owned(),

@@ -856,6 +856,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotAdmitted { .. } => {
             "Let the group admit the operator: warifu operator admit ORG/GROUP OPERATOR."
         }
+        VaultError::Stopped { .. } => {
+            "Nothing more is given out in it, whoever is admitted anew: 'warifu ceremony abort ORG CEREMONY', and open another."
+        }
         VaultError::OtherRole { .. } => "Use a card with that role.",
         VaultError::OtherOperator { .. } => {
             "Whoever opened it finishes it; 'warifu ceremony list ORG' says who that is."
@@ -1250,6 +1253,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         VaultError::BadEntry { .. } => Exit::Tampered,
         VaultError::Recovery(error) => recovery_exit(error),
         VaultError::NotAdmitted { .. }
+        | VaultError::Stopped { .. }
         | VaultError::SeedStays(_)
         | VaultError::OtherRole { .. }
         | VaultError::NotAMember { .. }

@@ -46,22 +46,23 @@ pub fn check_args(args: &Seal) -> Result<(), CliError> {
 
 /// Reads or asks for what is sealed as a factor other than the password.
 pub fn read(app: &mut App<'_>, args: &Seal) -> Result<(Contents, Made), CliError> {
-    let given = match (&args.from, args.stdin) {
-        (Some(path), _) => {
-            let file = File::open(path).map_err(|why| CliError::file(path, why))?;
-            Some(whole(file, args.factor).map_err(|why| CliError::file(path, why))?)
-        }
+    match (&args.from, args.stdin) {
+        (Some(path), _) => Ok((from_file(args.factor, path)?, Made::Imported)),
         (None, true) => {
             let own = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
             let read = own.and_then(|file| whole(file, args.factor));
-            Some(read.map_err(|why| CliError::file("standard input", why))?)
+            let given = read.map_err(|why| CliError::file("standard input", why))?;
+            Ok((from_bytes(args.factor, None, given)?, Made::Imported))
         }
-        (None, false) => None,
-    };
-    match given {
-        Some(given) => Ok((from_bytes(args.factor, args.from.as_deref(), given)?, Made::Imported)),
-        None => Ok((asked(app, args.factor)?, Made::Typed)),
+        (None, false) => Ok((asked(app, args.factor)?, Made::Typed)),
     }
+}
+
+/// What a file has, as what is sealed as a factor other than the password.
+pub fn from_file(factor: Factor, path: &Path) -> Result<Contents, CliError> {
+    let file = File::open(path).map_err(|why| CliError::file(path, why))?;
+    let given = whole(file, factor).map_err(|why| CliError::file(path, why))?;
+    from_bytes(factor, Some(path), given)
 }
 
 fn from_bytes(factor: Factor, path: Option<&Path>, given: SecretBytes) -> Result<Contents, CliError> {
@@ -77,7 +78,8 @@ fn from_bytes(factor: Factor, path: Option<&Path>, given: SecretBytes) -> Result
     })
 }
 
-fn asked(app: &mut App<'_>, factor: Factor) -> Result<Contents, CliError> {
+/// The same as a person types it.
+pub fn asked(app: &mut App<'_>, factor: Factor) -> Result<Contents, CliError> {
     match factor {
         Factor::RecoveryCodes => {
             let mut codes = Vec::new();

@@ -85,19 +85,24 @@ fn fields(contents: &Contents) -> Vec<(&'static str, &SecretBytes)> {
     }
 }
 
+/// What a program gets on its standard input of what was opened: a line for each
+/// secret, a file as it is.
+pub fn parts(contents: &Contents) -> Vec<(&SecretBytes, &'static str)> {
+    match contents {
+        Contents::File(file) => vec![(file.bytes(), "")],
+        Contents::Password(payload) => vec![(&payload.password, "\n")],
+        contents => fields(contents).into_iter().map(|(_, field)| (field, "\n")).collect(),
+    }
+}
+
 /// Hands over what was opened.
 pub fn hand_over(app: &mut App<'_>, title: &str, contents: &Contents, to: To<'_>) -> Result<(), CliError> {
-    let lines = |fields: Vec<(_, _)>| fields.into_iter().map(|(_, field)| (field, "\n")).collect::<Vec<_>>();
     match (to, contents) {
         (To::Screen, contents) => {
             let fields = fields(contents);
             Ok(app.ui.reveal(&Reveal { title: title.to_owned(), fields, seconds: SHOWN_SECONDS })?)
         }
-        (To::Command(command), Contents::File(file)) => run(command, &[(file.bytes(), "")], &[]),
-        (To::Command(command), Contents::Password(payload)) => {
-            run(command, &[(&payload.password, "\n")], &[])
-        }
-        (To::Command(command), contents) => run(command, &lines(fields(contents)), &[]),
+        (To::Command(command), contents) => run(command, &parts(contents), &[]),
         (To::File(path), Contents::File(file)) => files::create(path, file.bytes().expose()),
         (To::File(_), contents) => to.check(app, crate::seal::contents::Sealable::factor(contents)),
     }

@@ -31,6 +31,7 @@ mod rehearse;
 mod report;
 mod room;
 mod rotate;
+mod rotate_given;
 mod seal;
 mod seal_all;
 mod status;

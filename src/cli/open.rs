@@ -20,13 +20,16 @@ use serde_json::json;
 pub fn open(app: &mut App<'_>, args: Open) -> Result<(), CliError> {
     if args.rotate && args.factor != Factor::Password {
         let fact = format!("what is sealed as {} is not replaced in its ceremony", args.factor);
-        return Err(CliError::Argument { fact, remedy: "Leave --rotate out, and seal a new version." });
+        return Err(CliError::Argument {
+            fact,
+            remedy: "Leave --rotate out, or use 'warifu rotate --factor FACTOR'.",
+        });
     }
     To::of(args.exec.as_deref(), args.out.as_deref()).check(app, args.factor)?;
     app.witness_wait = args.wait.witness_timeout.to_duration();
     let (mut vault, mut log) = app.open_log(&args.ask.address.organisation)?;
     if args.rotate {
-        vault.check_next(&log, &args.ask.address)?;
+        vault.check_next(&log, &args.ask.address, Factor::Password)?;
     }
     let what = What { purpose: Purpose::Open, factor: args.factor, mode: Mode::Room };
     let (operator, ceremony) = begin(app, &mut vault, &mut log, &args.ask, what)?;

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::group::{collect, split};
 use super::hierarchy::show_as;
 use crate::event::RotationPolicy;
-use crate::name::{MemberAddress, ScopeAddress};
+use crate::name::{Factor, MemberAddress, ScopeAddress};
 use crate::state::rotation::RotationRules;
 use crate::vault::rotate::{self, Wanted};
 use crate::vault::{self, drill};
@@ -20,7 +20,7 @@ pub fn policy(app: &mut App<'_>, command: PoliciesCommand) -> Result<(), CliErro
     match command {
         PoliciesCommand::Rotation(rotation) => match rotation.command {
             RotationPolicyCommand::Set(args) => set(app, args),
-            RotationPolicyCommand::Show { scope } => show(app, &scope),
+            RotationPolicyCommand::Show { scope, factor } => show(app, &scope, factor),
         },
         PoliciesCommand::Drill(drill) => match drill.command {
             DrillPolicyCommand::Set(args) => set_drill(app, &args),
@@ -76,6 +76,7 @@ fn show_drill(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError
 
 fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {
     let wanted = Wanted {
+        factor: Some(args.factor),
         every_days: args.every,
         exposed_hours: args.exposed_within,
         length: args.length,
@@ -85,7 +86,11 @@ fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {
     let state = log.state.clone();
     let scope = rotate::scope(&state, &args.scope)?;
     let (mut set, holders) = rotate::rotation_policy(&state, scope, wanted)?;
-    app.ui.note(&format!("For {} from now on: {}.", args.scope, words(&set)));
+    let of = match args.factor {
+        Factor::Password => args.scope.to_string(),
+        factor => format!("what is sealed as {factor} in {}", args.scope),
+    };
+    app.ui.note(&format!("For {of} from now on: {}.", words(&set)));
     if holders.is_empty() {
         app.ui.note("Nothing is sealed there yet, so this host sets it alone; that is on record.");
     }
@@ -108,13 +113,15 @@ fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {
     let (serial, now) = (set.serial, app.now());
     vault.set_rotation_policy(&mut log, set, now)?;
     given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
-    let value = json!({ "scope": args.scope.to_string(), "serial": serial, "signed_by": signers });
+    let value = json!({
+        "scope": args.scope.to_string(), "factor": args.factor, "serial": serial, "signed_by": signers,
+    });
     app.emit(value, || {
         let by = match signers.is_empty() {
             true => "by this host alone".to_owned(),
             false => format!("signed by {}", signers.join(", ")),
         };
-        format!("Rotation policy {serial} holds for {} from now on, {by}.", args.scope)
+        format!("Rotation policy {serial} holds for {of} from now on, {by}.")
     });
     Ok(())
 }
@@ -133,12 +140,12 @@ fn words(set: &RotationPolicy) -> String {
     if said.is_empty() { "as the next wider scope says".to_owned() } else { said.join("; ") }
 }
 
-fn show(app: &mut App<'_>, address: &ScopeAddress) -> Result<(), CliError> {
+fn show(app: &mut App<'_>, address: &ScopeAddress, factor: Factor) -> Result<(), CliError> {
     let (_, log) = app.read_log(&address.organisation)?;
     let state = &log.state;
     let scope = rotate::scope(state, address)?;
-    let RotationRules { every_days, exposed_hours, length, alphabet } = state.rotation_rules_of(&scope);
-    let own = state.rotations.policies.get(&scope);
+    let RotationRules { every_days, exposed_hours, length, alphabet } = state.renewal_rules(&scope, factor);
+    let own = state.rotations.policies.get(&(scope, factor));
     let signers: Vec<_> = own
         .iter()
         .flat_map(|set| &set.agreed)
@@ -146,13 +153,15 @@ fn show(app: &mut App<'_>, address: &ScopeAddress) -> Result<(), CliError> {
         .map(|s| s.pseudonym.to_string())
         .collect();
     let value = json!({
-        "scope": address.to_string(), "serial": own.map(|set| set.serial), "every_days": every_days,
+        "scope": address.to_string(), "factor": factor, "serial": own.map(|set| set.serial),
+        "every_days": every_days,
         "exposed_hours": exposed_hours, "length": length, "alphabet": alphabet, "signed_by": signers,
     });
     let mut for_people = value.clone();
     let missing = [
         ("serial", "none of its own"),
         ("every_days", "not renewed for its age alone"),
+        ("exposed_hours", "not renewed for its release alone"),
         ("length", "as the command says"),
     ];
     for (key, instead) in missing {

@@ -15,7 +15,7 @@ use crate::event::{Ending, Event, Hash, Purpose, Refusal, printable};
 use crate::http::client::HttpWitnesses;
 use crate::log::note::Cosigner;
 use crate::message::{Contribution, Package};
-use crate::name::Pseudonym;
+use crate::name::{Factor, Pseudonym};
 use crate::seal::card::Card;
 use crate::seal::contents::Contents;
 use crate::secret::SecretBytes;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// What would be opened, in plain words.
 pub fn plain_words(review: &Review) -> String {
     let request = review.request();
-    let mut lines = vec![String::new(), asked_for(request.purpose).to_owned()];
+    let mut lines = vec![String::new(), asked_for(request.purpose, &review.targets).to_owned()];
     let all = review.targets.len();
     if all > NAMED_TARGETS {
         lines.extend(by_project(&review.targets));
@@ -87,10 +87,17 @@ pub fn plain_words(review: &Review) -> String {
 /// Targets that are named one by one; of more their projects are.
 const NAMED_TARGETS: usize = 12;
 
-fn asked_for(purpose: Purpose) -> &'static str {
+fn asked_for(purpose: Purpose, targets: &[ShownTarget]) -> &'static str {
+    let all = |factor| targets.iter().all(|target| target.factor == factor);
     match purpose {
         Purpose::Open => "You are asked to help open:",
-        Purpose::Rotate => "You are asked to help replace (what is there is opened, a new password sealed):",
+        Purpose::Rotate if all(Factor::Password) => {
+            "You are asked to help replace (what is there is opened, a new password sealed):"
+        }
+        Purpose::Rotate if all(Factor::Mfa) => {
+            "You are asked to help replace an authenticator (codes are made of what is there, nobody gets the seed, a new one is sealed):"
+        }
+        Purpose::Rotate => "You are asked to help replace (what is there is opened, a new one sealed):",
         Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
         Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
     }

@@ -746,7 +746,13 @@ fn rotation_policy_set(source: &Source<'_>, set: &RotationPolicy) -> Mapped {
         ..entity(
             Activity::Update,
             Severity::Low,
-            format!("What {name} holds is renewed by rotation policy {} from now on", set.serial),
+            match set.factor {
+                None => format!("What {name} holds is renewed by rotation policy {} from now on", set.serial),
+                Some(factor) => format!(
+                    "What {name} holds as {factor} is renewed by rotation policy {} from now on",
+                    set.serial
+                ),
+            },
             of,
         )
     }

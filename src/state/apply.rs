@@ -1291,7 +1291,8 @@ fn check_purpose(
 ) -> Result<(), Invalid> {
     let factor = version.sealing.factor;
     let fits = match purpose.factors() {
-        None => factor.recipient() == Recipient::Requester,
+        // What is replaced is not given out for that: of a seed the gate makes codes.
+        None => purpose == Purpose::Rotate || factor.recipient() == Recipient::Requester,
         Some(factors) => factors.get(position) == Some(&factor) && count == factors.len() as u64,
     };
     if fits { Ok(()) } else { Err(Invalid::NotForThis { purpose: purpose.as_str(), factor }) }

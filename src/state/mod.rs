@@ -574,6 +574,14 @@ impl Ceremony {
     }
 }
 
+impl Version {
+    /// Since when somebody could know what is sealed: who asked for it, or of a seed
+    /// the host.
+    pub fn known_since(&self) -> Option<Time> {
+        [self.exposed, self.exposed_to_host].into_iter().flatten().min()
+    }
+}
+
 impl Held {
     /// It as a target of a request.
     pub fn target(&self, credential: &Hash) -> Target {

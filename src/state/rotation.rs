@@ -35,15 +35,18 @@ pub struct Rotations {
     pub handled: BTreeMap<Hash, Pseudonym>,
     /// Versions that are gone.
     pub destroyed: BTreeMap<Hash, Gone>,
-    /// Policies in force, one a scope.
+    /// Policies in force, one a scope and factor.
     #[serde(serialize_with = "as_list")]
-    pub policies: BTreeMap<Scope, RotationPolicy>,
+    pub policies: BTreeMap<(Scope, Factor), RotationPolicy>,
     /// Policies ever set.
     pub policy_serial: u64,
 }
 
-/// JSON has no keys but strings, and a policy says its scope itself.
-fn as_list<S: Serializer>(policies: &BTreeMap<Scope, RotationPolicy>, to: S) -> Result<S::Ok, S::Error> {
+/// JSON has no keys but strings, and a policy says its scope and factor itself.
+fn as_list<S: Serializer>(
+    policies: &BTreeMap<(Scope, Factor), RotationPolicy>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(policies.values())
 }
 
@@ -108,8 +111,9 @@ impl Place {
 pub struct RotationRules {
     /// Days after which a version is to be renewed, if it is for its age alone.
     pub every_days: Option<u64>,
-    /// Hours after its release within which it is to be renewed.
-    pub exposed_hours: u64,
+    /// Hours after its release within which it is to be renewed, if a release asks
+    /// for that.
+    pub exposed_hours: Option<u64>,
     /// Least length of a new password.
     pub length: Option<u64>,
     /// What generated passwords are made of.
@@ -132,7 +136,7 @@ impl RotationRules {
     /// the earlier of what age and release demand; `None` if neither does.
     pub fn due(&self, version: &Version) -> Option<Time> {
         let hours = |hours: u64| Span::hours(i64::try_from(hours).unwrap_or(i64::MAX / 3_600_000));
-        let exposed = version.exposed.map(|since| since + hours(self.exposed_hours));
+        let exposed = version.known_since().zip(self.exposed_hours).map(|(since, most)| since + hours(most));
         let aged = self.every_days.map(|days| version.sealed + hours(days * 24));
         [exposed, aged].into_iter().flatten().min()
     }
@@ -157,6 +161,15 @@ impl Organisation {
         })
     }
 
+    /// What of an account is meant, as a command line names it: its address, and the
+    /// factor where that is not the password.
+    pub fn named(&self, account: &AccountId, factor: Factor) -> String {
+        match factor {
+            Factor::Password => self.address(account),
+            factor => format!("{} --factor {factor}", self.address(account)),
+        }
+    }
+
     /// What a version is to its account; `None` if there is no such version.
     pub fn place_of(&self, credential: &Hash) -> Option<Place> {
         let sealing = &self.versions.get(credential)?.sealing;
@@ -179,8 +192,15 @@ impl Organisation {
         self.rotation_rules_of(&Scope::Account(*account))
     }
 
-    /// What holds in a scope, where no narrower one has rules of its own.
+    /// What holds for passwords in a scope, where no narrower one has rules of its own.
     pub fn rotation_rules_of(&self, scope: &Scope) -> RotationRules {
+        self.renewal_rules(scope, Factor::Password)
+    }
+
+    /// The same for any factor. Where no policy says so, only what signs in by itself
+    /// is to be renewed for having been released: a seed is used each time that
+    /// somebody signs in, and what a file or a device is good for nobody here knows.
+    pub fn renewal_rules(&self, scope: &Scope, factor: Factor) -> RotationRules {
         let project = match scope {
             Scope::Organisation => None,
             Scope::Project(id) => Some(*id),
@@ -189,21 +209,24 @@ impl Organisation {
         let account = matches!(scope, Scope::Account(_)).then_some(*scope);
         let scopes = [account, project.map(Scope::Project), Some(Scope::Organisation)];
         let set: Vec<_> =
-            scopes.into_iter().flatten().filter_map(|scope| self.rotations.policies.get(&scope)).collect();
+            scopes.into_iter().flatten().filter_map(|s| self.rotations.policies.get(&(s, factor))).collect();
         let first = |of: &dyn Fn(&RotationPolicy) -> Option<u64>| set.iter().find_map(|policy| of(policy));
         RotationRules {
             every_days: first(&|p| p.every_days).filter(|days| *days > 0),
-            exposed_hours: first(&|p| p.exposed_hours).unwrap_or(EXPOSED_HOURS),
+            exposed_hours: first(&|p| p.exposed_hours).or(match factor {
+                Factor::Password | Factor::RecoveryCodes => Some(EXPOSED_HOURS),
+                Factor::Mfa | Factor::File | Factor::Device => None,
+            }),
             length: first(&|p| p.length),
             alphabet: set.iter().find_map(|p| p.alphabet).unwrap_or(Alphabet::Full),
         }
     }
 
     /// Groups whose quorum must agree to a rotation policy: those that hold a
-    /// version of a password in its scope, for it is passwords that are renewed.
-    pub fn holders_within(&self, scope: &Scope) -> BTreeSet<GroupId> {
-        let passwords = self.versions.values().filter(|v| v.sealing.factor == Factor::Password);
-        let held = passwords.filter(|v| self.is_within(&v.sealing.account, scope));
+    /// version of its factor in its scope.
+    pub fn holders_within(&self, scope: &Scope, factor: Factor) -> BTreeSet<GroupId> {
+        let of_factor = self.versions.values().filter(|v| v.sealing.factor == factor);
+        let held = of_factor.filter(|v| self.is_within(&v.sealing.account, scope));
         held.map(|v| v.sealing.group).collect()
     }
 
@@ -228,6 +251,12 @@ impl Organisation {
                 return unknown("account", id.to_string());
             }
             _ => {}
+        }
+        if set.factor == Some(Factor::Password) {
+            return bad("of passwords it names no factor".to_owned());
+        }
+        if set.factor.is_some() && (set.length.is_some() || set.alphabet.is_some()) {
+            return bad("length and alphabet are for passwords alone".to_owned());
         }
         if set.serial != self.rotations.policy_serial + 1 {
             return Some(Invalid::Mismatch("serial number"));
@@ -258,7 +287,8 @@ impl Organisation {
             return Err(why);
         }
         let digest = set.digest(&self.id);
-        let holders = self.holders_within(&set.scope);
+        let factor = set.factor.unwrap_or(Factor::Password);
+        let holders = self.holders_within(&set.scope, factor);
         for holder in &holders {
             let unknown = || Invalid::Unknown { what: "group", id: holder.to_string() };
             let slug = self.groups.get(holder).ok_or_else(unknown)?.slug.to_string();
@@ -270,7 +300,7 @@ impl Organisation {
             return Err(Invalid::Mismatch("list of groups that agree"));
         }
         self.rotations.policy_serial = set.serial;
-        self.rotations.policies.insert(set.scope, set.clone());
+        self.rotations.policies.insert((set.scope, factor), set.clone());
         Ok(())
     }
 
@@ -299,7 +329,7 @@ impl Organisation {
         check_admitted(open, self.group(&sealing.group, sealing.epoch)?)?;
         let (account, factor) = (sealing.account, sealing.factor);
         if self.rotations.running_for(&account, factor).is_some() {
-            return Err(Invalid::RotationRunning(self.address(&account)));
+            return Err(Invalid::RotationRunning(self.named(&account, factor)));
         }
         let next = self.begun(&begun.new).ok_or_else(|| unknown(&begun.new))?;
         let follows = (next.account, next.factor) == (account, factor)
@@ -320,7 +350,7 @@ impl Organisation {
     pub(super) fn check_rotation_of(&self, sealing: &Sealing) -> Result<(), Invalid> {
         match self.rotations.running_for(&sealing.account, sealing.factor) {
             Some((new, _)) if *new != sealing.credential => {
-                Err(Invalid::RotationRunning(sealing.address.clone()))
+                Err(Invalid::RotationRunning(self.named(&sealing.account, sealing.factor)))
             }
             _ => Ok(()),
         }
@@ -391,7 +421,7 @@ impl Organisation {
         if let Some((new, running)) = self.rotations.running_for(&sealing.account, sealing.factor)
             && (credential == new || *credential == running.old)
         {
-            return Some(Invalid::RotationRunning(address));
+            return Some(Invalid::RotationRunning(self.named(&sealing.account, sealing.factor)));
         }
         // Who has it already, as in its own rotation, needs the record no more.
         let waits = self.open_ceremony_for(credential).is_some_and(|(_, open)| {

@@ -261,8 +261,13 @@ impl Vault {
         }
         let (there, needed) = judge::progress(&log.state, &found, target);
         let released = found.released.contains(&target);
-        let quorum =
-            judge::quorum(&log.state, ceremony, target).ok_or(VaultError::NoQuorum { there, needed })?;
+        let quorum = judge::quorum(&log.state, ceremony, target).ok_or_else(|| {
+            // Shares enough: then it is the admission that does not stand any more.
+            match self.stopped(log, ceremony, target) {
+                Some(why) if there >= needed => why,
+                _ => VaultError::NoQuorum { there, needed },
+            }
+        })?;
         if recipient == Recipient::Gate {
             // Before the entry: nothing is released by what was altered beside the log.
             self.contributions_as_logged(log, ceremony, target)?;

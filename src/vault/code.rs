@@ -11,6 +11,7 @@ use crate::event::{Actor, Event, Hash, Shown};
 use crate::message::{Notice, operator_notice};
 use crate::name::{Pseudonym, Recipient};
 use crate::pvss;
+use crate::seal::mfa::MfaSeed;
 use crate::seal::sign::SigningKey;
 use crate::state::Standing;
 use crate::time::Time;
@@ -25,7 +26,39 @@ pub enum Given {
     Missing(Vec<Pseudonym>),
 }
 
+/// What [`Vault::check_seed`] found.
+pub enum Checked {
+    /// The seed can be put together; whose share does not prove itself all the same.
+    Enough(Vec<Pseudonym>),
+    /// As [`Given::Missing`].
+    Missing(Vec<Pseudonym>),
+}
+
+/// The seed of a target, or whose shares came to nothing.
+enum Seed {
+    There(MfaSeed, Vec<Pseudonym>),
+    Missing(Vec<Pseudonym>),
+}
+
 impl Vault {
+    /// Finds out whether the accepted shares of a seed are good, before anything else
+    /// of the ceremony is released for them: a bad one found afterwards would have
+    /// exposed a password for nothing. The target is `released` by that, durable and
+    /// witnessed, and bad shares are entered; the seed is forgotten again.
+    pub fn check_seed(
+        &mut self,
+        log: &mut Log,
+        of: (&Hash, u64),
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+        witnesses: &mut dyn Witnesses,
+    ) -> Result<Checked, VaultError> {
+        Ok(match self.seed(log, of, clock, rng, witnesses)? {
+            Seed::There(_, bad) => Checked::Enough(bad),
+            Seed::Missing(bad) => Checked::Missing(bad),
+        })
+    }
+
     /// Gives codes of a target whose quorum is complete: `released` first, durable
     /// and witnessed as any release; then the seed is put together, bad shares are
     /// entered by the host's own word, and `code-given` is durable before a code
@@ -41,6 +74,30 @@ impl Vault {
         rng: &mut impl CryptoRng,
         witnesses: &mut dyn Witnesses,
     ) -> Result<Given, VaultError> {
+        let (seed, bad) = match self.seed(log, (ceremony, target), clock, rng, witnesses)? {
+            Seed::There(seed, bad) => (seed, bad),
+            Seed::Missing(bad) => return Ok(Given::Missing(bad)),
+        };
+        let window_end = self.known(log, ceremony)?.expires;
+        let now = clock();
+        let codes = Codes::of(&seed, count, now, window_end)
+            .map_err(|most| VaultError::TooManyCodes { asked: count, most })?;
+        drop(seed);
+        let (ceremony, until) = (*ceremony, codes.until());
+        let given = Event::CodeGiven { ceremony, target, codes: count, until, shown };
+        self.commit_host(log, now, vec![given], Records::default())?;
+        Ok(Given::Codes(codes, bad))
+    }
+
+    /// Releases a seed to the gate, puts it together, and enters whose share is bad.
+    fn seed(
+        &mut self,
+        log: &mut Log,
+        (ceremony, target): (&Hash, u64),
+        clock: &dyn Fn() -> Time,
+        rng: &mut impl CryptoRng,
+        witnesses: &mut dyn Witnesses,
+    ) -> Result<Seed, VaultError> {
         let now = clock();
         let (quorum, committed, witnessed) = self.at_present(log, now, |vault, log, now| {
             vault.on_record(log, (ceremony, target), now, witnesses, Recipient::Gate)
@@ -48,22 +105,13 @@ impl Vault {
         // Witnesses may have taken their time; what was entered meanwhile counts.
         self.catch_up(log, clock())?;
         self.check_still_admitted(log, &quorum)?;
-        let (seed, bad) = match self.open_seed(log, &quorum, &committed, &witnessed, rng)? {
-            Put::Together(seed, bad) => (seed, bad),
-            Put::TooFew(bad) => {
-                self.set_aside(log, (ceremony, target), &bad, clock())?;
-                return Ok(Given::Missing(bad));
-            }
+        let seed = match self.open_seed(log, &quorum, &committed, &witnessed, rng)? {
+            Put::Together(seed, bad) => Seed::There(seed, bad),
+            Put::TooFew(bad) => Seed::Missing(bad),
         };
-        self.set_aside(log, (ceremony, target), &bad, clock())?;
-        let window_end = self.known(log, ceremony)?.expires;
-        let now = clock();
-        let codes = Codes::of(seed, count, now, window_end)
-            .map_err(|most| VaultError::TooManyCodes { asked: count, most })?;
-        let (ceremony, until) = (*ceremony, codes.until());
-        let given = Event::CodeGiven { ceremony, target, codes: count, until, shown };
-        self.commit_host(log, now, vec![given], Records::default())?;
-        Ok(Given::Codes(codes, bad))
+        let (Seed::There(_, bad) | Seed::Missing(bad)) = &seed;
+        self.set_aside(log, (ceremony, target), bad, clock())?;
+        Ok(seed)
     }
 
     /// Refuses where the ceremony ended, or the operator's admission was taken back,
@@ -73,15 +121,21 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
-        let state = &log.state;
-        let sealing = state.versions.get(quorum.credential()).map(|version| &version.sealing);
-        let group = sealing.and_then(|sealing| state.groups.get(&sealing.group));
-        let group = group.ok_or_else(|| VaultError::RecordGone(sealed_record(quorum.credential())))?;
-        if found.still_admitted(group) {
-            return Ok(());
+        match self.stopped(log, quorum.ceremony(), quorum.target()) {
+            Some(why) => Err(why),
+            None => Ok(()),
         }
-        let (operator, group) = (found.operator.to_string(), format!("{}/{}", state.slug, group.slug));
-        Err(VaultError::NotAdmitted { operator, group })
+    }
+
+    /// Says so where the admission of a ceremony's operator to a target's group was
+    /// taken back since it opened.
+    pub(super) fn stopped(&self, log: &Log, ceremony: &Hash, target: u64) -> Option<VaultError> {
+        let (state, found) = (&log.state, self.known(log, ceremony).ok()?);
+        let credential = found.targets.get(usize::try_from(target).ok()?)?;
+        let group = state.groups.get(&state.versions.get(credential)?.sealing.group)?;
+        let group = (!found.still_admitted(group)).then_some(group)?;
+        let (operator, group) = (found.operator.to_string(), state.group_address(group));
+        Some(VaultError::Stopped { operator, group })
     }
 
     /// Puts the seed together in this process. Needs what giving an ingredient out

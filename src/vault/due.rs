@@ -3,7 +3,7 @@
 
 use super::hierarchy::no_organisation;
 use super::{PublicVault, VaultError};
-use crate::event::{Hash, Shown};
+use crate::event::{Hash, Scope, Shown};
 use crate::name::{AccountId, Factor, Slug};
 use crate::state::{Organisation, Version};
 use crate::time::{Span, Time};
@@ -18,6 +18,8 @@ pub enum Reason {
     NotSettled,
     /// It was released.
     Exposed,
+    /// Codes were made of it: the host could know it.
+    ExposedToHost,
     /// Shares were given in ceremonies that ended without a release.
     Weakened,
     /// It is older than the policy allows, or soon will be.
@@ -34,6 +36,7 @@ impl Reason {
         match self {
             Self::NotSettled => "not-settled",
             Self::Exposed => "exposed",
+            Self::ExposedToHost => "exposed-to-host",
             Self::Weakened => "weakened",
             Self::Age => "age",
             Self::NeverRotated => "never-rotated",
@@ -42,7 +45,7 @@ impl Reason {
     }
 }
 
-/// One account's current version, and why it is listed.
+/// The current version of an account's factor, and why it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Due {
     /// `org/project/account`.
@@ -61,6 +64,8 @@ pub struct Due {
     pub sealed: Time,
     /// When it was released.
     pub exposed: Option<Time>,
+    /// Since when the host could know it: codes were made of it.
+    pub exposed_to_host: Option<Time>,
     /// Custodians whose share was given for nothing.
     pub weakened: usize,
     /// Version that waits to replace it.
@@ -102,10 +107,10 @@ pub fn due(state: &Organisation, now: Time, ahead: Span) -> Vec<Due> {
         let pending = pending.get(&(*account, factor)).copied();
         look(state, (account, factor), (credential, version), pending, (now, horizon))
     };
-    // It is passwords that are renewed, of accounts that somebody can sign in to.
+    // Nothing is renewed where nobody can sign in.
     let renewed = |(account, factor, ..): &(&AccountId, Factor, &Hash, &Version)| {
         let in_use = state.accounts.get(*account).is_some_and(|found| found.standing.in_use());
-        *factor == Factor::Password && (in_use || pending.contains_key(&(**account, *factor)))
+        in_use || pending.contains_key(&(**account, *factor))
     };
     state.all_current().filter(renewed).filter_map(one).collect()
 }
@@ -117,11 +122,11 @@ fn look(
     pending: Option<&Hash>,
     (now, horizon): (Time, Time),
 ) -> Option<Due> {
-    let rules = state.rotation_rules(account);
+    let rules = state.renewal_rules(&Scope::Account(*account), factor);
     let due = rules.due(version);
     let weakened = state.weakened(credential);
     let near = due.is_some_and(|due| due <= horizon);
-    if pending.is_none() && version.exposed.is_none() && weakened == 0 && !near {
+    if pending.is_none() && version.known_since().is_none() && weakened == 0 && !near {
         return None;
     }
     let aged = rules.every_days.is_some_and(|days| {
@@ -131,6 +136,7 @@ fn look(
     let reasons = [
         (pending.is_some(), Reason::NotSettled),
         (version.exposed.is_some(), Reason::Exposed),
+        (version.exposed_to_host.is_some(), Reason::ExposedToHost),
         (weakened > 0, Reason::Weakened),
         (aged, Reason::Age),
         (version.sealing.version == 1, Reason::NeverRotated),
@@ -145,6 +151,7 @@ fn look(
         overdue: due.is_some_and(|due| due < now),
         sealed: version.sealed,
         exposed: version.exposed,
+        exposed_to_host: version.exposed_to_host,
         weakened,
         pending: pending.and_then(|new| state.begun(new)).map(|begun| begun.version),
     })

@@ -303,6 +303,16 @@ pub enum VaultError {
         /// Group.
         group: String,
     },
+    /// An admission was taken back while its operator's ceremony was open.
+    #[error(
+        "the ceremony is stopped: the admission of operator {operator} to {group} was taken back meanwhile"
+    )]
+    Stopped {
+        /// Operator.
+        operator: String,
+        /// Group.
+        group: String,
+    },
     /// Another operator opened the ceremony.
     #[error("the ceremony was opened by operator {asked}, not by {came}")]
     OtherOperator {

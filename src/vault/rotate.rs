@@ -13,7 +13,7 @@ use crate::event::{
 };
 use crate::name::{AccountAddress, Factor, GroupId, ScopeAddress};
 use crate::seal::card::{Card, Role};
-use crate::seal::record::Payload;
+use crate::seal::contents::Sealable;
 use crate::state::rotation::{Place, Running};
 use crate::state::{Invalid, Organisation};
 use crate::time::Time;
@@ -29,14 +29,15 @@ pub fn scope(state: &Organisation, address: &ScopeAddress) -> Result<Scope, Vaul
     Ok(Scope::Account(account(state, &address)?.0))
 }
 
-/// The rotation of an account that is not settled.
+/// The rotation of an account's factor that is not settled.
 pub fn running<'a>(
     state: &'a Organisation,
     address: &AccountAddress,
+    factor: Factor,
 ) -> Result<(&'a Hash, &'a Running), VaultError> {
     let (id, _) = account(state, address)?;
-    let found = state.rotations.running_for(&id, Factor::Password);
-    found.ok_or_else(|| VaultError::NoRotation(address.to_string()))
+    let found = state.rotations.running_for(&id, factor);
+    found.ok_or_else(|| VaultError::NoRotation(state.named(&id, factor)))
 }
 
 /// The destruction of one version of an account, without signatures, and the group
@@ -44,16 +45,16 @@ pub fn running<'a>(
 /// through.
 pub fn destruction(
     state: &Organisation,
-    address: &AccountAddress,
+    (address, factor): (&AccountAddress, Factor),
     version: u64,
     current: bool,
 ) -> Result<(Destruction, Option<GroupId>), VaultError> {
     let (id, _) = account(state, address)?;
-    let versions = state.versions_of(&id, Factor::Password);
-    let newest = versions.last().ok_or_else(|| VaultError::NothingSealed(address.to_string()))?;
+    let versions = state.versions_of(&id, factor);
+    let newest = versions.last().ok_or_else(|| nothing_sealed(address, factor))?;
     let found = versions.iter().find(|(_, v)| v.sealing.version == version);
     let (credential, found) = found.ok_or_else(|| VaultError::NoVersion {
-        address: address.to_string(),
+        address: state.named(&id, factor),
         version,
         newest: newest.1.sealing.version,
     })?;
@@ -65,15 +66,24 @@ pub fn destruction(
     let holder = found.sealing.group;
     if is_current && !current {
         let group = state.groups.get(&holder).map(|g| state.group_address(g)).unwrap_or_default();
-        return Err(VaultError::IsCurrent { address: address.to_string(), version, group });
+        return Err(VaultError::IsCurrent { address: state.named(&id, factor), version, group });
     }
     let gone = Destruction { credential: **credential, why: Because::Asked, signatures: Vec::new() };
     Ok((gone, is_current.then_some(holder)))
 }
 
+fn nothing_sealed(address: &AccountAddress, factor: Factor) -> VaultError {
+    match factor {
+        Factor::Password => VaultError::NothingSealed(address.to_string()),
+        factor => VaultError::NothingSealedAs { address: address.to_string(), factor },
+    }
+}
+
 /// What a rotation policy says, before it is somebody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wanted {
+    /// Of which factor; the password, if none is named.
+    pub factor: Option<Factor>,
     /// Days after which a version is to be renewed; 0: never for its age alone.
     pub every_days: Option<u64>,
     /// Hours after its release within which it is to be renewed.
@@ -90,13 +100,17 @@ pub fn rotation_policy(
     scope: Scope,
     wanted: Wanted,
 ) -> Result<(RotationPolicy, Vec<GroupId>), VaultError> {
-    let Wanted { every_days, exposed_hours, length, alphabet } = wanted;
+    let Wanted { factor, every_days, exposed_hours, length, alphabet } = wanted;
+    let factor = factor.filter(|factor| *factor != Factor::Password);
     let serial = state.rotations.policy_serial + 1;
     let agreed = Vec::new();
-    let set = RotationPolicy { serial, scope, every_days, exposed_hours, length, alphabet, agreed };
+    let set = RotationPolicy { serial, scope, factor, every_days, exposed_hours, length, alphabet, agreed };
     match state.rotation_policy_refused(&set) {
         Some(why) => Err(why.into()),
-        None => Ok((set, state.holders_within(&scope).into_iter().collect())),
+        None => {
+            let holders = state.holders_within(&scope, factor.unwrap_or(Factor::Password));
+            Ok((set, holders.into_iter().collect()))
+        }
     }
 }
 
@@ -128,15 +142,16 @@ impl Vault {
         Ok(committed.erased())
     }
 
-    /// Whether the next version of an account could be sealed here: somebody would
-    /// hold it, and that group was confirmed. Asked before anybody is called.
-    pub fn check_next(&self, log: &Log, address: &AccountAddress) -> Result<(), VaultError> {
+    /// Whether the next version of an account's factor could be sealed here: somebody
+    /// would hold it, and that group was confirmed. Asked before anybody is called.
+    pub fn check_next(&self, log: &Log, address: &AccountAddress, factor: Factor) -> Result<(), VaultError> {
         let (id, found) = account(&log.state, address)?;
         super::seal::in_use(found, || address.to_string())?;
-        if log.state.rotations.running_for(&id, Factor::Password).is_some() {
-            return Err(Invalid::RotationRunning(address.to_string()).into());
+        if log.state.rotations.running_for(&id, factor).is_some() {
+            return Err(Invalid::RotationRunning(log.state.named(&id, factor)).into());
         }
-        let holder = super::seal::holder(&log.state, &id, Factor::Password)?;
+        let holder = super::seal::holder(&log.state, &id, factor)?;
+        log.state.check_sealing_apart(&id, factor, holder)?;
         let group = group(&log.state, &holder.slug)?;
         match self.is_pinned(&log.state, group)? {
             true => Ok(()),
@@ -154,7 +169,7 @@ impl Vault {
         log: &mut Log,
         operator: &Card,
         (ceremony, target): (&Hash, u64),
-        payload: &Payload,
+        contents: &impl Sealable,
         provenance: Provenance,
         now: Time,
         rng: &mut impl CryptoRng,
@@ -164,15 +179,19 @@ impl Vault {
         let open = self.known(log, ceremony)?;
         let named = usize::try_from(target).ok().and_then(|t| open.targets.get(t)).copied();
         let named = named.filter(|_| open.released.contains(&target));
-        let known = named.and_then(|old| Some((old, log.state.versions.get(&old)?.sealing.account)));
-        let (old, id) = known.ok_or(Invalid::CeremonyState("rotation-begun"))?;
-        let current = log.state.current_of(&id, Factor::Password).map(|(current, _)| *current);
+        let known = named.and_then(|old| Some((old, &log.state.versions.get(&old)?.sealing)));
+        let (old, sealing) = known.ok_or(Invalid::CeremonyState("rotation-begun"))?;
+        let (id, factor) = (sealing.account, sealing.factor);
+        if contents.factor() != factor {
+            return Err(Invalid::Mismatch("rotation").into());
+        }
+        let current = log.state.current_of(&id, factor).map(|(current, _)| *current);
         // What a rule would refuse at the end is found before a number is used up.
         if current != Some(old) {
             return Err(Invalid::Mismatch("rotation").into());
         }
-        if log.state.rotations.running_for(&id, Factor::Password).is_some() {
-            return Err(Invalid::RotationRunning(log.state.address(&id)).into());
+        if log.state.rotations.running_for(&id, factor).is_some() {
+            return Err(Invalid::RotationRunning(log.state.named(&id, factor)).into());
         }
         let begun = |new: Hash| {
             let digest = RotationBegun::digest(ceremony, target, &old, &new);
@@ -180,7 +199,7 @@ impl Vault {
             let begun = RotationBegun { ceremony: *ceremony, target, old, new, signature };
             Some((Actor::Card(operator.pseudonym().clone()), Event::RotationBegun(begun)))
         };
-        self.seal_next(log, id, payload, provenance, &begun, now, rng)
+        self.seal_next(log, id, contents, provenance, &begun, now, rng)
     }
 
     /// Enters which of a rotation's versions the provider accepts. Where it is the

@@ -185,7 +185,7 @@ impl Vault {
         let factor = contents.factor();
         let (id, _) = account(&log.state, address)?;
         if log.state.rotations.running_for(&id, factor).is_some() {
-            return Err(Invalid::RotationRunning(address.to_string()).into());
+            return Err(Invalid::RotationRunning(log.state.named(&id, factor)).into());
         }
         self.seal_next(log, id, contents, provenance, &|_| None, now, rng)
     }

@@ -154,6 +154,8 @@ pub struct FactorStatus {
     pub state: AccountState,
     /// Since when the host could know the newest version: codes were made of it.
     pub exposed_to_host: Option<Time>,
+    /// Operator to whom a rotation showed it.
+    pub handled_by: Option<String>,
 }
 
 /// How a group stands.
@@ -303,7 +305,9 @@ impl PublicVault {
         };
         let version = newest.map(|(_, version)| version.sealing.version);
         let exposed_to_host = newest.and_then(|(_, version)| version.exposed_to_host);
-        Some(FactorStatus { factor, group, version, state: standing, exposed_to_host })
+        let handled = newest.and_then(|(credential, _)| state.rotations.handled.get(credential));
+        let handled_by = handled.map(ToString::to_string);
+        Some(FactorStatus { factor, group, version, state: standing, exposed_to_host, handled_by })
     }
 
     /// How one account stands. Long, because each field is found out once, here.

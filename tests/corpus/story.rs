@@ -644,6 +644,7 @@ impl Scene {
         let mut set = RotationPolicy {
             serial: 1,
             scope: Scope::Organisation,
+            factor: None,
             every_days: Some(90),
             exposed_hours: Some(24),
             length: Some(40),

@@ -21,7 +21,7 @@ use warifu::store::Store;
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
 use warifu::vault::ceremony::Ask;
-use warifu::vault::code::Given;
+use warifu::vault::code::{Checked, Given};
 use warifu::vault::seal::Provenance;
 use warifu::vault::witness::Nobody;
 use warifu::vault::{Vault, VaultError, group};
@@ -329,7 +329,7 @@ fn a_revocation_between_release_and_code_gives_none() {
         let refused = given.err().unwrap();
         // Before the seed is put together, or, at the latest, by the log itself.
         match asked {
-            2 => assert!(matches!(refused, VaultError::NotAdmitted { .. }), "{refused}"),
+            2 => assert!(matches!(refused, VaultError::Stopped { .. }), "{refused}"),
             _ => {
                 let by_the_log = matches!(refused, VaultError::Invalid(Invalid::NotAdmitted { .. }));
                 assert!(by_the_log, "{asked}: {refused}");
@@ -343,8 +343,51 @@ fn a_revocation_between_release_and_code_gives_none() {
         let until = now + Span::seconds(60);
         let given = Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown: Shown::Screen };
         assert!(matches!(world.forge(Actor::Host, given).err(), Some(Invalid::NotAdmitted { .. })));
-        assert!(give(&mut world, &ceremony, 0, 2).is_err());
+        // Nor does it say that shares are lacking: they are there.
+        let again = give(&mut world, &ceremony, 0, 2).err().unwrap();
+        assert!(matches!(again, VaultError::Stopped { .. }), "{again}");
     }
+}
+
+#[test]
+fn a_ceremony_to_replace_a_seed_gives_it_to_nobody_and_its_shares_are_for_the_gate() {
+    let mut world = world();
+    let ceremony = ask(&mut world, Purpose::Rotate, Factor::Mfa).unwrap();
+    let package = world.package(&ceremony);
+    assert_eq!(world.review(&package, 2).unwrap().targets[0].factor, Factor::Mfa);
+    contribute(&mut world, &ceremony, &[2, 3]);
+    let released = world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng);
+    assert!(matches!(released, Err(VaultError::SeedStays(_))));
+    assert_eq!(codes(give(&mut world, &ceremony, 0, 2).unwrap()).0.len(), 2);
+    // What replaces it is of the same factor.
+    let new = Contents::RecoveryCodes(RecoveryCodes::from_lines(&secret("one")).unwrap());
+    let provenance = Provenance { made: Made::Typed, shown: Shown::Screen };
+    let World { vault, log, operator, now, rng, .. } = &mut world;
+    let begun = vault.begin_rotation(log, &operator.card, (&ceremony, 0), &new, provenance, *now, rng);
+    assert!(matches!(begun, Err(VaultError::Invalid(Invalid::Mismatch("rotation")))));
+    let new = Contents::Mfa(MfaSeed::read(&secret("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR")).unwrap());
+    vault.begin_rotation(log, &operator.card, (&ceremony, 0), &new, provenance, *now, rng).unwrap();
+    assert_eq!(vault.verify(None).unwrap().findings, []);
+}
+
+#[test]
+fn a_seeds_shares_are_checked_before_anything_else_is_released() {
+    let mut world = world();
+    let ceremony = ask(&mut world, Purpose::SignIn, Factor::Password).unwrap();
+    let bad = with_a_bad_share(&mut world, &ceremony, 3);
+    world.accept(&bad).unwrap();
+    contribute(&mut world, &ceremony, &[0, 1, 2]);
+    let check = |world: &mut World| {
+        let now = world.now;
+        world.vault.check_seed(&mut world.log, (&ceremony, 1), &|| now, &mut world.rng, &mut Nobody).unwrap()
+    };
+    let Checked::Missing(named) = check(&mut world) else { panic!("one good share is no quorum") };
+    assert_eq!(named, [world.custodians[3].name()]);
+    let state = |world: &World| world.log.state.ceremonies[&ceremony].released.clone();
+    assert_eq!(state(&world), [1].into(), "the password is not released for it");
+    world.contribute(&ceremony, 4);
+    assert!(matches!(check(&mut world), Checked::Enough(named) if named.is_empty()));
+    assert_eq!(world.log.state.ceremonies[&ceremony].codes, 0, "and no code was made");
 }
 
 /// A contribution with a share whose proof is wrong, well signed.
@@ -531,6 +574,7 @@ fn what_a_ceremony_is_for_fixes_its_list() {
     assert_eq!(list(Purpose::Code, &[password]), not("code", Factor::Password));
     assert_eq!(list(Purpose::Code, &[seed, password]), not("code", Factor::Mfa));
     assert_eq!(list(Purpose::Open, &[password, seed]), not("open", Factor::Mfa));
+    assert_eq!(list(Purpose::Rotate, &[seed]), None, "it is replaced, and not given out");
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn an_admission_taken_back_stops_the_running_ceremony() {
     let card = &world.custodians[4].card;
     world.vault.revoke_admission(&mut world.log, admission, card, world.now).unwrap();
     assert!(matches!(world.accept(&late), Err(VaultError::Invalid(Invalid::NotAdmitted { .. }))));
-    assert!(matches!(release(&mut world, &ceremony), Err(VaultError::NoQuorum { .. })));
+    assert!(matches!(release(&mut world, &ceremony), Err(VaultError::Stopped { .. })));
     let credential = world.log.state.ceremonies[&ceremony].targets[0];
     let mut custodians: Vec<_> = (0..3).map(|who| world.custodians[who].name()).collect();
     custodians.sort();
@@ -246,7 +246,7 @@ fn a_ceremony_that_was_stopped_does_not_go_on_when_the_operator_is_admitted_anew
     world.vault.revoke_admission(&mut world.log, admission, card, world.now).unwrap();
     world.admit(&world.group(), ADMITTED);
     assert!(matches!(world.accept(&late), Err(VaultError::Invalid(Invalid::NotAdmitted { .. }))));
-    assert!(matches!(release(&mut world, &ceremony), Err(VaultError::NoQuorum { .. })));
+    assert!(matches!(release(&mut world, &ceremony), Err(VaultError::Stopped { .. })));
     let credential = world.log.state.ceremonies[&ceremony].targets[0];
     let mut custodians: Vec<_> = (0..3).map(|who| world.custodians[who].name()).collect();
     custodians.sort();

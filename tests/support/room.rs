@@ -219,16 +219,20 @@ impl World {
     /// Two more custodians, both of whom it takes for codes of the authenticator of
     /// [`ADDRESS`], whose seed is sealed.
     pub fn second_factor(&self, seed: &str) -> Vec<Person> {
+        self.sealed_with_two(&Contents::Mfa(MfaSeed::read(&secret(seed)).unwrap()))
+    }
+
+    /// The same for anything else than a password.
+    pub fn sealed_with_two(&self, contents: &Contents) -> Vec<Person> {
         let (mut vault, mut log) = self.open();
         let card = |n: u8| self.dir.path().join(format!("m{n}.card"));
         let mut holders: Vec<_> =
             (1..=2).map(|n| enrol(&mut vault, &mut log, Role::Custodian, card(n))).collect();
-        let second = ("second", 2, Factor::Mfa);
+        let second = ("second", 2, warifu::seal::contents::Sealable::factor(contents));
         bind(&mut vault, &mut log, second, &mut holders, self.operator.unlock().card());
         pin(&mut vault, &log, "second");
-        let contents = Contents::Mfa(MfaSeed::read(&secret(seed)).unwrap());
         let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
-        vault.seal(&mut log, &address(), &contents, provenance, now(), &mut rng()).unwrap();
+        vault.seal(&mut log, &address(), contents, provenance, now(), &mut rng()).unwrap();
         holders.into_iter().map(keep).collect()
     }
 

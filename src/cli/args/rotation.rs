@@ -2,12 +2,13 @@
 
 use super::{CardArgs, CardsArgs, Sub, WaitArgs, span};
 use crate::event::Accepts;
-use crate::name::{AccountAddress, MemberAddress, ScopeAddress, Slug};
+use crate::name::{AccountAddress, Factor, MemberAddress, ScopeAddress, Slug};
 use crate::seal::generate::Alphabet;
 use crate::state::MAX_EVERY_DAYS;
 use crate::state::rotation::MAX_DAYS;
 use crate::time::Span;
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// `rotate`.
 #[derive(Args, Debug)]
@@ -15,9 +16,12 @@ pub struct Rotate {
     /// org/project/account; several are rotated in one ceremony
     #[arg(required_unless_present = "all")]
     pub addresses: Vec<AccountAddress>,
-    /// Every account of an organisation or project that has a password
+    /// Every account of an organisation or project that has a version
     #[arg(long, value_name = "SCOPE", conflicts_with = "addresses")]
     pub all: Option<ScopeAddress>,
+    /// What is replaced: password, mfa, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
     /// Why; custodians read it
     #[arg(long, required_unless_present = "resume", conflicts_with = "resume")]
     pub reason: Option<String>,
@@ -27,13 +31,19 @@ pub struct Rotate {
     /// How long the ceremony stays open, like 15m or 24h [default: 15m, and 5m more for each further account]
     #[arg(long, value_parser = span, conflicts_with = "resume")]
     pub window: Option<Span>,
-    /// Run this for each account, with the present and the new password as two lines on its standard input and the address in WARIFU_ACCOUNT; 0 means that the provider accepts the new one
+    /// Run this for each account, with the present and the new password as two lines on its standard input and the address in WARIFU_ACCOUNT; 0 means that the provider accepts the new one. Other factors: run twice, with WARIFU_STEP present and new
     #[arg(long, value_name = "CMD", conflicts_with = "resume")]
     pub exec: Option<String>,
+    /// Other factors than the password: read the new one from this file once it is there, as 'seal --from' does
+    #[arg(long, visible_alias = "seed-file", value_name = "FILE", conflicts_with_all = ["resume", "request", "all"])]
+    pub from: Option<PathBuf>,
+    /// By files: write what the custodians need into this new file; 'ceremony finish' goes on when they have answered
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "exec"])]
+    pub request: Option<PathBuf>,
     /// Settle a rotation that was interrupted: no custodian is needed
     #[arg(long)]
     pub resume: bool,
-    /// With --resume: which password the provider accepts, instead of being asked
+    /// With --resume: which one the provider accepts, instead of being asked
     #[arg(long, value_name = "old|new", value_parser = accepts, requires = "resume")]
     pub accepts: Option<Accepts>,
     /// The operator's card
@@ -59,6 +69,9 @@ pub struct DueArgs {
 pub struct Destroy {
     /// org/project/account
     pub address: AccountAddress,
+    /// What is destroyed: password, mfa, recovery-codes, file or device
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
     /// Which version
     #[arg(long = "version", id = "sealed-version", value_name = "N")]
     pub version: u64,
@@ -73,7 +86,7 @@ pub struct Destroy {
 /// `policy …`.
 #[derive(Subcommand, Debug)]
 pub enum PoliciesCommand {
-    /// How often passwords are renewed, and how new ones are made
+    /// How often what is sealed is renewed, and how new passwords are made
     Rotation(Sub<RotationPolicyCommand>),
     /// How often a group's custodians prove in drills that their cards are there
     Drill(Sub<DrillPolicyCommand>),
@@ -125,7 +138,8 @@ pub enum RotationPolicyCommand {
 What is left out is as the next wider scope says.
 Examples:
   warifu policy rotation set acme --every 90d --exposed-within 24h --length 40
-  warifu policy rotation set acme/web --every 30d --card a.card --card b.card")]
+  warifu policy rotation set acme/web --every 30d --card a.card --card b.card
+  warifu policy rotation set acme --factor mfa --exposed-within 30d")]
     Set(SetRotation),
     /// Show what holds for an organisation, project or account
     #[command(after_help = "\
@@ -134,6 +148,9 @@ Example:
     Show {
         /// org, org/project or org/project/account
         scope: ScopeAddress,
+        /// Of which factor
+        #[arg(long, default_value = "password")]
+        factor: Factor,
     },
 }
 
@@ -142,10 +159,13 @@ Example:
 pub struct SetRotation {
     /// org, org/project or org/project/account
     pub scope: ScopeAddress,
-    /// Renew each password after so many days, like 90d, or never for its age alone
+    /// Of which factor
+    #[arg(long, default_value = "password")]
+    pub factor: Factor,
+    /// Renew each after so many days, like 90d, or never for its age alone
     #[arg(long, value_name = "DAYS|never", value_parser = days)]
     pub every: Option<u64>,
-    /// Renew a password that was opened within this time, like 24h or 3d
+    /// Renew one that was opened, or of which codes were made, within this time, like 24h or 3d
     #[arg(long, value_name = "SPAN", value_parser = hours)]
     pub exposed_within: Option<u64>,
     /// Least length of a new password

@@ -240,7 +240,9 @@ fn summary(
         }
         Event::RotationPolicySet(set) => {
             let scope = state.scope_address(set.scope);
-            format!("{scope}: rotation policy {}, {} agreed", set.serial, counted(set.agreed.len(), "group"))
+            let of = set.factor.map(|factor| format!(" of {factor}")).unwrap_or_default();
+            let agreed = counted(set.agreed.len(), "group");
+            format!("{scope}: rotation policy {}{of}, {agreed} agreed", set.serial)
         }
         Event::RotationBegun(begun) => {
             let (old, new) = (address_of(&begun.old), address_of(&begun.new));
