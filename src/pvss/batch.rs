@@ -98,7 +98,7 @@ fn all_hold(entries: &[Entry<'_>], rng: &mut (impl CryptoRng + ?Sized)) -> bool 
 }
 
 /// A uniformly random weight of 128 bits that is not zero.
-fn weight(rng: &mut (impl CryptoRng + ?Sized)) -> Scalar {
+pub(super) fn weight(rng: &mut (impl CryptoRng + ?Sized)) -> Scalar {
     loop {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);

@@ -747,7 +747,7 @@ impl Organisation {
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
-        self.index.versions.insert((begun.account, begun.factor), begun.version);
+        self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
     }
