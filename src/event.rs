@@ -22,7 +22,8 @@ use crate::seal::card::Role;
 use crate::seal::generate::Alphabet;
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;
@@ -48,8 +49,7 @@ pub struct Entry {
 }
 
 /// Who made an entry: the host's administration, or a card by its pseudonym.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Actor {
     /// Whoever administers the host: attested by nothing but the checkpoint.
     Host,
@@ -57,11 +57,25 @@ pub enum Actor {
     Card(Pseudonym),
 }
 
-impl TryFrom<String> for Actor {
-    type Error = NameError;
+impl<'de> Deserialize<'de> for Actor {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = Actor;
 
-    fn try_from(text: String) -> Result<Self, NameError> {
-        if text == "host" { Ok(Self::Host) } else { text.try_into().map(Self::Card) }
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Actor, E> {
+                if text == "host" {
+                    Ok(Actor::Host)
+                } else {
+                    text.parse().map(Actor::Card).map_err(E::custom)
+                }
+            }
+        }
+        from.deserialize_str(Name)
     }
 }
 

@@ -27,10 +27,9 @@ pub struct NotHex {
 impl<const N: usize> Bytes<N> {
     /// Reads exactly `2·N` lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, NotHex> {
-        let mut bytes = [0; N];
-        // Of another length there would be no room, or some left.
-        let decoded = text.len() == 2 * N && HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).is_ok();
-        if decoded { Ok(Self(bytes)) } else { Err(NotHex { expected: 2 * N }) }
+        let (digits, rest) = text.as_bytes().as_chunks::<2>();
+        let digits: Option<&[[u8; 2]; N]> = digits.try_into().ok().filter(|_| rest.is_empty());
+        digits.and_then(decode).map(Self).ok_or(NotHex { expected: 2 * N })
     }
 
     /// Copies exactly `N` bytes, or gives `None` for any other length.
@@ -75,10 +74,8 @@ impl<const N: usize> fmt::Debug for Bytes<N> {
 
 impl<const N: usize> Serialize for Bytes<N> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [[0; 2]; N];
-        let digits = digits.as_flattened_mut();
-        HEXLOWER.encode_mut(&self.0, digits);
-        to.serialize_str(str::from_utf8(digits).expect("hexadecimal digits are ASCII"))
+        let digits = self.0.map(encode);
+        to.serialize_str(str::from_utf8(digits.as_flattened()).expect("hexadecimal digits are ASCII"))
     }
 }
 
@@ -98,6 +95,26 @@ impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
         }
         from.deserialize_str(Digits)
     }
+}
+
+/// Two digits a byte; `None` if one is not of `0-9a-f`. Most of an entry is such
+/// digits: this and [`encode`] have no branch and no table in the loop, so that the
+/// compiler makes them work on many digits in one step.
+fn decode<const N: usize>(digits: &[[u8; 2]; N]) -> Option<[u8; N]> {
+    let (mut values, mut wrong) = (*digits, 0);
+    for digit in values.as_flattened_mut() {
+        let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        let is_letter = u8::from(letter < 6).wrapping_neg();
+        wrong |= !is_letter & u8::from(number > 9);
+        *digit = (letter.wrapping_add(10) & is_letter) | (number & !is_letter);
+    }
+    (wrong == 0).then(|| values.map(|[high, low]| (high << 4) | low))
+}
+
+/// The two digits of a byte.
+fn encode(byte: u8) -> [u8; 2] {
+    let digit = |value: u8| value + b'0' + (u8::from(value > 9).wrapping_neg() & (b'a' - b'0' - 10));
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 impl AsRef<[u8]> for HexBytes {
@@ -140,6 +157,19 @@ mod tests {
         assert_eq!(Bytes::<2>::parse("00ff").unwrap().0, [0, 255]);
         for bad in ["00FF", "00f", "00ff00", "zzzz", ""] {
             assert_eq!(Bytes::<2>::parse(bad), Err(NotHex { expected: 4 }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_byte_and_no_other_digit_is_as_a_library_has_it() {
+        for byte in 0..=255 {
+            assert_eq!(encode(byte).as_slice(), HEXLOWER.encode(&[byte]).as_bytes());
+        }
+        for high in 0..=255 {
+            for low in 0..=255 {
+                let theirs = HEXLOWER.decode(&[high, low]).ok();
+                assert_eq!(decode(&[[high, low]]).map(|bytes| bytes.to_vec()), theirs, "{high} {low}");
+            }
         }
     }
 }

@@ -119,24 +119,39 @@ impl Time {
     fn text(self) -> [u8; 24] {
         let (days, rest) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
         let (year, month, day) = civil_of(days);
-        let fields = [
-            (0, 4, year),
-            (5, 2, month),
-            (8, 2, day),
-            (11, 2, rest / 3_600_000),
-            (14, 2, rest / 60_000 % 60),
-            (17, 2, rest / 1000 % 60),
-            (20, 3, rest % 1000),
-        ];
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (start, length, value) in fields {
-            let mut value = value;
-            for digit in text.iter_mut().skip(start).take(length).rev() {
-                *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
-                value /= 10;
-            }
-        }
-        text
+        let [year, month, day, rest] = [year, month, day, rest].map(|part| u32::try_from(part).unwrap_or(0));
+        let digit = |value: u32| b'0' + (value % 10) as u8;
+        let two = |value: u32| [digit(value / 10), digit(value)];
+        let ([y1, y2], [y3, y4]) = (two(year / 100), two(year));
+        let ([m1, m2], [d1, d2]) = (two(month), two(day));
+        let ([h1, h2], [i1, i2]) = (two(rest / 3_600_000), two(rest / 60_000 % 60));
+        let ([s1, s2], [c1, c2]) = (two(rest / 1000 % 60), two(rest % 1000 / 10));
+        [
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            m1,
+            m2,
+            b'-',
+            d1,
+            d2,
+            b'T',
+            h1,
+            h2,
+            b':',
+            i1,
+            i2,
+            b':',
+            s1,
+            s2,
+            b'.',
+            c1,
+            c2,
+            digit(rest),
+            b'Z',
+        ]
     }
 
     /// Reads a time as a person may write it: RFC 3339 or a date alone.
@@ -215,17 +230,17 @@ const DAY: i64 = 86_400_000;
 
 /// `YYYY-MM-DDThh:mm:ss.mmmZ` and nothing else.
 fn read_exactly(text: &str) -> Option<Time> {
-    let number = |range: ops::Range<usize>| {
-        let digits = text.get(range).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-        digits.parse::<i64>().ok()
-    };
-    let date = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let clock = (number(11..13)?, number(14..16)?, number(17..19)?, number(20..23)?);
-    let ((year, month, day), (hour, minute, second, millis)) = (date, clock);
+    let text: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    // Wrapping, so that what is no digit gives another number: the text is compared.
+    let [y1, y2, y3, y4, _, m1, m2, _, d1, d2, _, h1, h2, _, i1, i2, _, s1, s2, _, c1, c2, c3, _] =
+        text.map(|digit| i64::from(digit.wrapping_sub(b'0')));
+    let (year, month, day) = (((y1 * 10 + y2) * 10 + y3) * 10 + y4, m1 * 10 + m2, d1 * 10 + d2);
+    let (hour, minute, second) = (h1 * 10 + h2, i1 * 10 + i2, s1 * 10 + s2);
+    let millis = (c1 * 10 + c2) * 10 + c3;
     let days = days_of(year, month, day);
     let time = Time::from_millis(days * DAY + ((hour * 60 + minute) * 60 + second) * 1000 + millis)?;
-    // Signs in their places, and no month, day, hour, minute or second too many.
-    (time.text() == text.as_bytes()).then_some(time)
+    // Digits and signs in their places, and no month, day, hour, minute or second too many.
+    (time.text() == *text).then_some(time)
 }
 
 /// Days from 1970-01-01 to a date: years count from March, in cycles of 400 years

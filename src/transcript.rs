@@ -167,14 +167,15 @@ pub mod label {
 }
 
 /// `H` under construction: the label first, then parts in order. A clone goes on
-/// from what was hashed so far.
+/// from what was hashed so far. Boxed: it is passed on with every part, and what is
+/// hashed may be secret, so that no copies of it should lie about.
 #[derive(Clone)]
-pub struct Transcript(Sha512);
+pub struct Transcript(Box<Sha512>);
 
 impl Transcript {
     /// Begins `H(label, …)`.
     pub fn new(label: &str) -> Self {
-        let mut hash = Sha512::new();
+        let mut hash = Box::new(Sha512::new());
         hash.update(u16::try_from(label.len()).expect("labels are short").to_be_bytes());
         hash.update(label.as_bytes());
         Self(hash)
@@ -208,8 +209,8 @@ impl Transcript {
     }
 
     /// The 64-byte hash.
-    pub fn finish(self) -> [u8; 64] {
-        self.0.finalize().into()
+    pub fn finish(mut self) -> [u8; 64] {
+        self.0.finalize_reset().into()
     }
 
     /// The hash as a scalar, by little-endian wide reduction.

@@ -87,10 +87,8 @@ fn all_hold(claims: &[Claim]) -> Option<bool> {
         let s: [u8; 32] = response.try_into().ok()?;
         let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s))?;
         commitments.push(point(commitment)?);
-        let hash = Sha512::new()
-            .chain_update(commitment)
-            .chain_update(claim.key)
-            .chain_update(claim.said.as_bytes());
+        let hash =
+            Sha512::new().chain_update(commitment).chain_update(claim.key).chain_update(claim.said.bytes()?);
         let wide: [u8; 64] = hash.finalize().into();
         // The hash binds R, the key and the message.
         seed = seed.part(wide).part(response);
@@ -173,7 +171,7 @@ mod tests {
             let (one, other) = (one.index(count), other.index(count));
             for wrong in [one, other] {
                 claims[wrong].signature.0[bit / 8] |= 1 << (bit % 8);
-                claims[wrong].said = Said::Text("another".to_owned());
+                claims[wrong].said = Said::Digest([0xee; 64]);
             }
             prop_assert_eq!(first_wrong(&claims), Some(one.min(other)).filter(|_| one != other || !claims[one].holds()));
         }

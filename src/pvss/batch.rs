@@ -279,7 +279,7 @@ fn all_hold<'a, C: Checkable<'a>>(entries: &[C], rng: &mut (impl CryptoRng + ?Si
 }
 
 /// A uniformly random weight of 128 bits that is not zero.
-fn weight(rng: &mut (impl CryptoRng + ?Sized)) -> Scalar {
+pub(super) fn weight(rng: &mut (impl CryptoRng + ?Sized)) -> Scalar {
     loop {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);

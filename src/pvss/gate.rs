@@ -3,6 +3,7 @@
 //! elsewhere.
 
 use super::{
+    batch::weight,
     encoding::EncodingError,
     group::{KeyFault, decode_key},
     nonce,
@@ -14,7 +15,7 @@ use crate::{
     secret::{SecretBytes, SecretKey, SecretPoint, SecretScalar},
     transcript::{Transcript, label},
 };
-use curve25519_dalek::{RistrettoPoint, Scalar};
+use curve25519_dalek::{RistrettoPoint, Scalar, traits::VartimeMultiscalarMul};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -89,6 +90,48 @@ impl GateKey {
             |hashed| about.challenge(&hashed),
         );
         Ingredient { point, proof }
+    }
+
+    /// The ingredients of many versions, each named by `cred` and `origin`, for who
+    /// holds `γ` and seals with them at once: nobody is there to be convinced, so no
+    /// proofs are made. That each is right is checked all the same; the positions of
+    /// all that are not come back otherwise.
+    ///
+    /// With independent random nonzero 128-bit weights `b`, drawn when all points are
+    /// there: `γ·B = Γ` and `Σ b·Q = γ·Σ b·P`, which is what a proof for each says; a
+    /// wrong `Q` survives with a chance of 2⁻¹²⁸. Variable time in the weights alone.
+    pub fn ingredients(
+        &self,
+        versions: &[(&Bytes<64>, &Bytes<64>)],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Vec<SecretPoint>, Vec<usize>> {
+        let bases: Vec<_> = versions.iter().map(|(cred, origin)| gate_point(cred, origin)).collect();
+        let points: Vec<_> = bases.iter().map(|base| SecretPoint::new(self.gamma.expose() * base)).collect();
+        let wrong = self.wrong(&bases, &points, rng);
+        if wrong.is_empty() { Ok(points) } else { Err(wrong) }
+    }
+
+    /// Positions of points that are not `γ·P`: all, if `γ` is not that of `Γ`.
+    fn wrong(
+        &self,
+        bases: &[RistrettoPoint],
+        points: &[SecretPoint],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Vec<usize> {
+        let gamma = self.gamma.expose();
+        if RistrettoPoint::mul_base(gamma).compress().to_bytes() != self.public.0 {
+            return (0..points.len()).collect();
+        }
+        let weights: Vec<_> = points.iter().map(|_| weight(rng)).collect();
+        let image = points.iter().map(SecretPoint::expose);
+        let image = Zeroizing::new(RistrettoPoint::vartime_multiscalar_mul(&weights, image));
+        let made = Zeroizing::new(gamma * RistrettoPoint::vartime_multiscalar_mul(&weights, bases));
+        if image == made {
+            return Vec::new();
+        }
+        let each = (0..).zip(bases.iter().zip(points));
+        let wrong = each.filter(|(_, (base, point))| *Zeroizing::new(gamma * *base) != *point.expose());
+        wrong.map(|(position, _)| position).collect()
     }
 }
 
@@ -179,6 +222,54 @@ mod tests {
         let checked =
             verify_ingredient(first.proof.expose(), gate.public(), &CRED, &ORIGIN, &REQUEST).unwrap();
         assert_eq!(checked.expose(), first.point.expose());
+    }
+
+    fn versions(count: u8) -> Vec<(Bytes<64>, Bytes<64>)> {
+        (0..count).map(|n| (Bytes([n; 64]), Bytes([n ^ 0x80; 64]))).collect()
+    }
+
+    #[test]
+    fn ingredients_of_many_are_those_that_each_would_get() {
+        let gate = gate(1, 1, 1);
+        let versions = versions(40);
+        let named: Vec<_> = versions.iter().map(|(cred, origin)| (cred, origin)).collect();
+        let made = gate.ingredients(&named, &mut rng(1)).unwrap();
+        assert_eq!(made.len(), 40);
+        for ((cred, origin), point) in named.into_iter().zip(&made) {
+            let alone = gate.ingredient(cred, origin, origin, &mut rng(2));
+            assert_eq!(alone.point.expose(), point.expose());
+        }
+        assert!(gate.ingredients(&[], &mut rng(1)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_wrong_ingredient_among_many_is_named_and_no_other() {
+        let gate = gate(1, 1, 1);
+        let bases: Vec<_> = versions(40).iter().map(|(cred, origin)| gate_point(cred, origin)).collect();
+        let made = |change: &dyn Fn(usize) -> Scalar| -> Vec<_> {
+            let point = |(at, base): (usize, &RistrettoPoint)| {
+                SecretPoint::new(gate.gamma.expose() * base + change(at) * bases[0])
+            };
+            bases.iter().enumerate().map(point).collect()
+        };
+        assert_eq!(gate.wrong(&bases, &made(&|_| Scalar::ZERO), &mut rng(1)), [0; 0]);
+        let one = made(&|at| Scalar::from(u8::from(at == 17)));
+        assert_eq!(gate.wrong(&bases, &one, &mut rng(1)), [17]);
+        // Without weights these two would add up to nothing.
+        let two = made(&|at| match at {
+            3 => Scalar::ONE,
+            39 => -Scalar::ONE,
+            _ => Scalar::ZERO,
+        });
+        assert_eq!(gate.wrong(&bases, &two, &mut rng(1)), [3, 39]);
+    }
+
+    #[test]
+    fn ingredients_of_another_key_than_the_published_one_are_refused() {
+        let other = GateKey { public: *gate(2, 1, 1).public(), ..gate(1, 1, 1) };
+        let versions = versions(5);
+        let named: Vec<_> = versions.iter().map(|(cred, origin)| (cred, origin)).collect();
+        assert_eq!(other.ingredients(&named, &mut rng(1)).unwrap_err(), [0, 1, 2, 3, 4]);
     }
 
     #[test]

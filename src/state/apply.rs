@@ -23,9 +23,7 @@ use crate::event::{
     WitnessPolicy,
 };
 use crate::hex::Bytes;
-use crate::log::Checkpoint;
 use crate::log::cosignature::MAX_COSIGNATURES;
-use crate::log::note::cosigned_message;
 use crate::log::policy::{Policy, PolicyFileError};
 use crate::log::roots::Roots;
 use crate::message::{
@@ -760,7 +758,7 @@ impl Organisation {
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
-        self.index.versions.insert((begun.account, begun.factor), begun.version);
+        self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
     }
@@ -858,11 +856,11 @@ impl Organisation {
     /// What somebody signed that they saw is this log, up to there, and not long
     /// ago: whoever is shown another one is of no use in this.
     fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
-        let (who, now) = (who.to_string(), self.size);
+        let now = self.size;
         match self.root_at(size) {
             Some(here) if here == *root => Ok(()),
-            None if size <= now => Err(Invalid::NotRecent { who, size, now }),
-            _ => Err(Invalid::OtherLog { who, size }),
+            None if size <= now => Err(Invalid::NotRecent { who: who.to_string(), size, now }),
+            _ => Err(Invalid::OtherLog { who: who.to_string(), size }),
         }
     }
 
@@ -932,13 +930,12 @@ impl Organisation {
     /// at the time of the contribution.
     fn cosigned(&self, acceptance: &Acceptance, key: &Bytes<32>) -> Result<Claim, Invalid> {
         let who = Signer::Cosigner(acceptance.custodian.clone());
-        let (size, root) = (acceptance.size, acceptance.root);
-        let text = Checkpoint { origin: self.origin.to_string(), size, root }.text();
-        let text = text.map_err(|_| Invalid::Mismatch("origin"))?;
         let (seconds, signature) = acceptance.cosignature.0.split_at(8);
         let at = acceptance.at.unix_seconds();
         let signature = Bytes::from_slice(signature).expect("72 bytes are 8 and 64");
-        let claim = Claim { key: *key, said: Said::Text(cosigned_message(&text, at)), signature, who };
+        let (size, root) = (acceptance.size, acceptance.root);
+        let said = Said::Cosigned { origin: self.origin.clone(), size, root, at };
+        let claim = Claim { key: *key, said, signature, who };
         if seconds == at.to_be_bytes() { Ok(claim) } else { Err(claim.wrong()) }
     }
 
@@ -1338,7 +1335,7 @@ pub(super) fn by_host(actor: &Actor) -> Result<(), Invalid> {
 }
 
 pub(super) fn by_card(actor: &Actor, who: &Pseudonym) -> Result<(), Invalid> {
-    if *actor == Actor::Card(who.clone()) {
+    if matches!(actor, Actor::Card(found) if found == who) {
         return Ok(());
     }
     Err(Invalid::WrongActor { found: actor.to_string(), expected: who.to_string() })

@@ -7,8 +7,11 @@
 
 use super::Invalid;
 use crate::hex::Bytes;
-use crate::name::Pseudonym;
+use crate::log::Checkpoint;
+use crate::log::note::cosigned_message;
+use crate::name::{Origin, Pseudonym};
 use crate::seal::sign;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Whose signature it must be.
@@ -27,16 +30,30 @@ pub enum Signer {
 pub enum Said {
     /// A transcript hash.
     Digest([u8; 64]),
-    /// The message of a cosignature (C2SP tlog-cosignature).
-    Text(String),
+    /// That a log had this size and root (C2SP tlog-cosignature).
+    Cosigned {
+        /// The log's origin.
+        origin: Origin,
+        /// Its size.
+        size: u64,
+        /// Its root.
+        root: Bytes<32>,
+        /// When it was cosigned, in seconds since 1970.
+        at: u64,
+    },
 }
 
 impl Said {
-    /// The bytes under the signature.
-    pub fn as_bytes(&self) -> &[u8] {
+    /// The bytes under the signature. The text of a checkpoint is made only here: many
+    /// threads verify, and one replays. `None` if the origin cannot stand in one.
+    pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         match self {
-            Self::Digest(digest) => digest,
-            Self::Text(text) => text.as_bytes(),
+            Self::Digest(digest) => Some(Cow::Borrowed(digest)),
+            Self::Cosigned { origin, size, root, at } => {
+                let checkpoint = Checkpoint { origin: origin.to_string(), size: *size, root: *root };
+                let text = checkpoint.text().ok()?;
+                Some(Cow::Owned(cosigned_message(&text, *at).into_bytes()))
+            }
         }
     }
 }
@@ -67,7 +84,7 @@ pub struct Claim {
 impl Claim {
     /// Whether the signature is right, by [`sign::verify_message`].
     pub fn holds(&self) -> bool {
-        sign::verify_message(&self.key, self.said.as_bytes(), &self.signature)
+        self.said.bytes().is_some_and(|said| sign::verify_message(&self.key, &said, &self.signature))
     }
 
     /// The error that names whose signature is wrong.

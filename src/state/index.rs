@@ -2,7 +2,7 @@
 //! takes time in proportion to its length. Made of the state beside it, by
 //! `apply.rs` alone; it is no part of what is stored.
 
-use crate::event::{Hash, Scope};
+use crate::event::Scope;
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
 use sha2::{Digest as _, Sha256};
@@ -43,8 +43,15 @@ pub(super) struct Index {
     pub(super) sign_keys: BTreeSet<Bytes<32>>,
     /// Cards' cosignature keys.
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
-    /// The last version that was begun.
-    pub(super) versions: BTreeMap<(AccountId, Factor), u64>,
-    /// The version that is current, destroyed or not.
-    pub(super) current: BTreeMap<(AccountId, Factor), Hash>,
+    /// Which versions there are.
+    pub(super) versions: BTreeMap<(AccountId, Factor), Numbers>,
+}
+
+/// Numbers of versions, of which their ids follow: an id would be longer.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(super) struct Numbers {
+    /// The last that was begun.
+    pub(super) begun: u64,
+    /// The one that is current, destroyed or not; 0 if none is.
+    pub(super) current: u64,
 }

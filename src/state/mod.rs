@@ -472,7 +472,7 @@ impl Organisation {
 
     /// The number of the next version: never one that was begun before.
     pub fn next_version(&self, account: &AccountId, factor: Factor) -> u64 {
-        self.index.versions.get(&(*account, factor)).map_or(1, |last| last + 1)
+        self.index.versions.get(&(*account, factor)).map_or(1, |numbers| numbers.begun + 1)
     }
 
     /// The admission under which an operator may ask a group now.

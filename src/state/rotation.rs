@@ -147,16 +147,21 @@ impl Organisation {
     /// the last that was sealed, but in a rotation only once it is settled so.
     /// `None` if there is none, or its record was destroyed.
     pub fn current_of(&self, account: &AccountId, factor: Factor) -> Option<(&Hash, &Version)> {
-        let credential = self.index.current.get(&(*account, factor))?;
-        let there = !self.rotations.destroyed.contains_key(credential);
-        self.versions.get_key_value(credential).filter(|_| there)
+        let current = self.index.versions.get(&(*account, factor))?.current;
+        self.there(account, factor, current)
+    }
+
+    /// A version of that number, unless its record was destroyed.
+    fn there(&self, account: &AccountId, factor: Factor, version: u64) -> Option<(&Hash, &Version)> {
+        let credential = (version > 0).then(|| self.credential(account, factor, version))?;
+        let there = !self.rotations.destroyed.contains_key(&credential);
+        self.versions.get_key_value(&credential).filter(|_| there)
     }
 
     /// Every account's current version, each once.
     pub fn all_current(&self) -> impl Iterator<Item = (&AccountId, Factor, &Hash, &Version)> {
-        let there = |credential: &Hash| !self.rotations.destroyed.contains_key(credential);
-        self.index.current.iter().filter_map(move |((account, factor), credential)| {
-            let version = self.versions.get(credential).filter(|_| there(credential))?;
+        self.index.versions.iter().filter_map(|((account, factor), numbers)| {
+            let (credential, version) = self.there(account, *factor, numbers.current)?;
             Some((account, *factor, credential, version))
         })
     }
@@ -180,11 +185,16 @@ impl Organisation {
             Place::Pending
         } else if rotations.discarded.contains(credential) {
             Place::Discarded
-        } else if self.index.current.get(&(sealing.account, sealing.factor)) == Some(credential) {
+        } else if self.is_current(sealing) {
             Place::Current
         } else {
             Place::Old
         })
+    }
+
+    fn is_current(&self, held: &Held) -> bool {
+        let numbers = self.index.versions.get(&(held.account, held.factor));
+        numbers.is_some_and(|numbers| numbers.current == held.version)
     }
 
     /// What holds for an account.
@@ -359,7 +369,8 @@ impl Organisation {
     /// A version that was just sealed is current, unless a rotation made it.
     pub(super) fn note_sealed(&mut self, sealing: &Sealing) {
         if !self.rotations.running.contains_key(&sealing.credential) {
-            self.index.current.insert((sealing.account, sealing.factor), sealing.credential);
+            self.index.versions.entry((sealing.account, sealing.factor)).or_default().current =
+                sealing.version;
         }
     }
 
@@ -393,11 +404,10 @@ impl Organisation {
             Accepts::Old => {
                 self.rotations.discarded.insert(*credential);
             }
-            Accepts::New if !self.versions.contains_key(credential) => {
-                return Err(Invalid::Mismatch("rotation"));
-            }
             Accepts::New => {
-                self.index.current.insert((running.account, running.factor), *credential);
+                let version = self.versions.get(credential).ok_or(Invalid::Mismatch("rotation"))?;
+                let version = version.sealing.version;
+                self.index.versions.entry((running.account, running.factor)).or_default().current = version;
                 if matches!(handed, Shown::Screen | Shown::File) {
                     self.rotations.handled.insert(*credential, who.clone());
                 }

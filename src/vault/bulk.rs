@@ -12,7 +12,7 @@ use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, sealed
 use super::{Log, Records, Vault, VaultError};
 use crate::event::{Event, GroupStatement, Hash};
 use crate::name::{AccountId, Factor, GroupId};
-use crate::pvss::{self, Dealing, DealingContext, DealingError, GateKey, GroupKeys, VerifiedDealing};
+use crate::pvss::{self, Dealing, DealingContext, DealingError, GroupKeys, VerifiedDealing};
 use crate::seal::record::{self, Payload};
 use crate::secret::SecretPoint;
 use crate::state::{Invalid, Organisation};
@@ -97,7 +97,7 @@ impl Vault {
             next = batches.next();
             let this = match dealt.take() {
                 Some(dealt) => dealt,
-                None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng)?,
+                None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng, cores())?,
             };
             let ahead = match next {
                 Some((number, accounts)) => self.todo(log, number, accounts, &mut groups)?,
@@ -105,7 +105,9 @@ impl Vault {
             };
             let rng = bulk.rng;
             let sealed = thread::scope(|scope| {
-                let ahead = (!ahead.is_empty()).then(|| scope.spawn(move || deal_all(ahead, rng)));
+                // One core is left for the commits, which everything waits for.
+                let others = cores().saturating_sub(1).max(1);
+                let ahead = (!ahead.is_empty()).then(|| scope.spawn(move || deal_all(ahead, rng, others)));
                 let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
                 let count = begun.len();
                 self.finish(log, bulk, begun)?;
@@ -170,7 +172,7 @@ impl Vault {
             }
         }
         if !missing.is_empty() {
-            renewed.extend(deal_all(missing, bulk.rng)?);
+            renewed.extend(deal_all(missing, bulk.rng, cores())?);
             renewed.sort_by_key(|one| one.todo.at);
         }
         Ok(renewed)
@@ -216,9 +218,12 @@ impl Vault {
         }
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let (contents, provenance, rng) = (bulk.contents, bulk.provenance, bulk.rng);
-        let sealed = on_all_cores(begun, |begun| {
+        let sealed = on_cores(cores(), begun, |begun| {
             let mut rng = rng();
-            begun.into_iter().map(|one| one.seal(contents, provenance, &gate, &mut rng)).collect()
+            let (seals, rest): (Vec<_>, Vec<_>) = begun.into_iter().map(|one| (one.seal, one.rest)).unzip();
+            let given = BegunSeal::ingredients(seals, &gate, &mut rng)?;
+            let each = rest.into_iter().zip(given);
+            each.map(|(one, given)| one.seal(given, contents, provenance, &mut rng)).collect()
         })?;
         let mut records = Records::default();
         let mut events = Vec::with_capacity(sealed.len());
@@ -256,9 +261,14 @@ impl Groups {
 
 /// One whose intention is durable.
 struct Begun {
+    seal: BegunSeal,
+    rest: Rest,
+}
+
+/// What else its seal takes.
+struct Rest {
     at: usize,
     version: u64,
-    seal: BegunSeal,
     shared: SecretPoint,
     subject: Subject,
 }
@@ -267,7 +277,7 @@ struct Begun {
 fn begun(log: &Log, _durable: &Committed, dealt: Vec<Dealt>) -> Result<Vec<Begun>, VaultError> {
     let each = dealt.into_iter().map(|Dealt { todo, dealing, shared }| {
         let seal = BegunSeal::find(log, dealing)?;
-        Ok(Begun { at: todo.at, version: todo.version, seal, shared, subject: todo.subject })
+        Ok(Begun { seal, rest: Rest { at: todo.at, version: todo.version, shared, subject: todo.subject } })
     });
     each.collect()
 }
@@ -287,15 +297,14 @@ impl Dealt {
 /// An entry and the records that lie beside it.
 type Fact = (Event, [(String, Vec<u8>); 2]);
 
-impl Begun {
+impl Rest {
     fn seal<R: CryptoRng>(
         self,
+        (dealing, ingredient): (VerifiedDealing, SecretPoint),
         contents: Contents<'_, R>,
         provenance: Provenance,
-        gate: &GateKey,
         rng: &mut R,
     ) -> Result<Fact, VaultError> {
-        let (dealing, ingredient) = self.seal.ingredient(gate, rng)?;
         let payload = contents(self.at, rng)?;
         let credential = *dealing.context().cred();
         let sealed = record::seal(&credential, &self.shared, &ingredient, &payload, rng)?;
@@ -310,8 +319,12 @@ impl Begun {
 }
 
 /// Deals for each, and verifies all from the bytes that will be stored.
-fn deal_all<R: CryptoRng>(todo: Vec<Todo>, rng: &(dyn Fn() -> R + Sync)) -> Result<Vec<Dealt>, VaultError> {
-    on_all_cores(todo, |todo| {
+fn deal_all<R: CryptoRng>(
+    todo: Vec<Todo>,
+    rng: &(dyn Fn() -> R + Sync),
+    cores: usize,
+) -> Result<Vec<Dealt>, VaultError> {
+    on_cores(cores, todo, |todo| {
         let mut rng = rng();
         let mut drafts = Vec::with_capacity(todo.len());
         let mut secrets = Vec::with_capacity(todo.len());
@@ -328,12 +341,17 @@ fn deal_all<R: CryptoRng>(todo: Vec<Todo>, rng: &(dyn Fn() -> R + Sync)) -> Resu
     })
 }
 
-/// Works on shares of a list, one for each core, and gives the results in order.
-fn on_all_cores<T: Send, U: Send>(
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Works on shares of a list, one for each of so many cores, and gives the results in
+/// order.
+fn on_cores<T: Send, U: Send>(
+    cores: usize,
     mut list: Vec<T>,
     work: impl Fn(Vec<T>) -> Result<Vec<U>, VaultError> + Sync,
 ) -> Result<Vec<U>, VaultError> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
     let share = list.len().div_ceil(cores).max(1);
     let mut shares = Vec::new();
     while !list.is_empty() {

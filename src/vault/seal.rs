@@ -4,7 +4,7 @@ use super::hierarchy::account;
 use super::{Log, Records, Vault, VaultError, file};
 use crate::event::{Actor, Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId, Provider};
-use crate::pvss::{self, DealingContext, GateKey, VerifiedDealing};
+use crate::pvss::{self, DealingContext, GateError, GateKey, VerifiedDealing};
 use crate::seal::contents::Sealable;
 use crate::seal::record;
 use crate::seal::words;
@@ -107,6 +107,19 @@ impl BegunSeal {
         let checked =
             pvss::verify_ingredient(given.proof.expose(), gate.public(), credential, origin, origin)?;
         Ok((dealing, checked))
+    }
+
+    /// The same for many, checked together.
+    pub(super) fn ingredients(
+        seals: Vec<Self>,
+        gate: &GateKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<(VerifiedDealing, SecretPoint)>, VaultError> {
+        let dealings: Vec<_> = seals.into_iter().map(|seal| seal.0).collect();
+        let versions: Vec<_> =
+            dealings.iter().map(|dealing| (dealing.context().cred(), dealing.id())).collect();
+        let given = gate.ingredients(&versions, rng).map_err(|_culprits| GateError::Proof)?;
+        Ok(dealings.into_iter().zip(given).collect())
     }
 }
 

@@ -142,8 +142,8 @@ fn generated(count: usize) -> Spent {
     spent
 }
 
-/// The dealing of so many versions, its check among the others', the gate's
-/// ingredient and the check of that.
+/// The dealing of so many versions, the gate's ingredients, and the check of both,
+/// each among the others.
 fn mathematics(count: usize) {
     let world = World::new();
     let state = &world.log.state;
@@ -161,9 +161,7 @@ fn mathematics(count: usize) {
             (context, &keys, stored)
         })
         .collect();
-    for dealing in pvss::verify_batch(items, rng).unwrap() {
-        let (credential, origin) = (dealing.context().cred(), dealing.id());
-        let given = gate.ingredient(credential, origin, origin, rng);
-        pvss::verify_ingredient(given.proof.expose(), gate.public(), credential, origin, origin).unwrap();
-    }
+    let dealings = pvss::verify_batch(items, rng).unwrap();
+    let versions: Vec<_> = dealings.iter().map(|dealing| (dealing.context().cred(), dealing.id())).collect();
+    assert_eq!(gate.ingredients(&versions, rng).unwrap().len(), count);
 }
