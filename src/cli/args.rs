@@ -3,6 +3,7 @@
 //! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
+mod custodian;
 mod import;
 mod reconcile;
 mod recovery;
@@ -13,6 +14,7 @@ pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use custodian::{ReEnrol, Resume, Revoke, Suspend};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
@@ -382,6 +384,30 @@ Examples:
   warifu custodian enrol acme
   warifu custodian enrol acme --card /media/usb/mine.card")]
     Enrol(NewCard),
+    /// A card is missing: it counts for nothing until its groups' others let it
+    #[command(after_help = "\
+Example:
+  warifu custodian suspend acme quiet-heron-lamp --reason 'bag stolen' \\
+      --card mine.card")]
+    Suspend(Suspend),
+    /// Let a suspended card count again: a quorum of the others of its groups signs
+    #[command(after_help = "\
+Example:
+  warifu custodian resume acme quiet-heron-lamp --card a.card --card b.card")]
+    Resume(Resume),
+    /// A card is lost or in wrong hands: it counts for nothing any more, for ever
+    #[command(after_help = "\
+Examples:
+  warifu custodian revoke acme quiet-heron-lamp --reason 'card stolen'
+  warifu custodian revoke acme quiet-heron-lamp --reason 'I leave' \\
+      --own --card mine.card")]
+    Revoke(Revoke),
+    /// A phone is lost: a new authenticator for the same card; a quorum of the others signs
+    #[command(after_help = "\
+Example:
+  warifu custodian re-enrol-totp acme quiet-heron-lamp \\
+      --card mine.card --card a.card --card b.card")]
+    ReEnrolTotp(ReEnrol),
     /// List custodians
     #[command(after_help = "\
 Example:

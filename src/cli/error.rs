@@ -176,6 +176,9 @@ pub enum CliError {
     /// A person said no.
     #[error("not confirmed; nothing was changed")]
     NotConfirmed,
+    /// Groups that have too few cards left that count.
+    #[error("too few cards are left that count: {}", .0.join(", "))]
+    TooFewCards(Vec<String>),
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
@@ -482,6 +485,9 @@ impl CliError {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
             Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",
+            Self::TooFewCards(_) => {
+                "It is done, and on record. Let suspended cards that are in good hands count again (warifu custodian resume); where too few are left for ever, replace at the provider what those groups hold, and seal it for another group."
+            }
             Self::DrillShort => {
                 "Find those who did not come, and run it again with them: what was proved counts. If they cannot come any more, what they hold may be lost: rotate it at the provider while others can open it."
             }
@@ -593,7 +599,11 @@ impl CliError {
                 Exit::Tampered
             }
             Self::OnlyAPart { .. } => Exit::Part,
-            Self::Alarm { .. } | Self::NotShown | Self::DrillShort | Self::Overdue(_) => Exit::Alarm,
+            Self::Alarm { .. }
+            | Self::TooFewCards(_)
+            | Self::NotShown
+            | Self::DrillShort
+            | Self::Overdue(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::List { .. } | Self::Rows { .. } | Self::LeftUnbound(_) => Exit::Input,
             Self::Stopped { .. } => Exit::Interrupted,
@@ -925,6 +935,12 @@ pub fn refusal_remedy(why: Refusal) -> &'static str {
         Refusal::WrongCosignature => {
             "The contribution was not made by this program and this card: make it again from this ceremony's file."
         }
+        Refusal::Suspended => {
+            "The card is suspended: call another custodian. The others of its groups can let it count again: warifu custodian resume."
+        }
+        Refusal::Revoked => {
+            "The card is revoked for good: call another custodian, and tell the security officers that it was used."
+        }
         Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group.",
     }
 }
@@ -1097,6 +1113,15 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
             "That group's quorum must sign too: name its cards with --card."
         }
         Invalid::NotA { .. } => "Use the card of somebody who is.",
+        Invalid::Barred { how: "suspended", .. } => {
+            "Call another custodian. Its groups' other members can let it count again: warifu custodian resume."
+        }
+        Invalid::Barred { .. } => {
+            "Call another custodian; whoever has lost a card is enrolled anew, with a new one."
+        }
+        Invalid::TooFewLeft { .. } => {
+            "Bind another group, of cards that count: whatever was sealed for this one could never be opened."
+        }
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
@@ -1142,6 +1167,9 @@ fn review_remedy(error: &ReviewError) -> &'static str {
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
             "Use the card that belongs to this organisation and group."
+        }
+        ReviewError::Barred { .. } => {
+            "Nothing was answered. If you did not know, tell the other members of your groups."
         }
         ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
         ReviewError::OtherSeen => "Put this card's own .seen file back beside it; nothing was signed.",

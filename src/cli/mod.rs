@@ -8,6 +8,7 @@ mod code;
 mod ceremonies;
 mod drill;
 mod ceremony;
+mod custodian;
 mod destroy;
 mod due;
 mod error;

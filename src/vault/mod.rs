@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod audit;
 pub mod bulk;
+pub mod cards;
 pub mod ceremony;
 pub mod code;
 pub mod commit;
