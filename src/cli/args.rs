@@ -3,6 +3,7 @@
 //! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
+mod card;
 mod custodian;
 mod import;
 mod reconcile;
@@ -14,6 +15,7 @@ pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use card::{CardCommand, ChangePassphrase, NewPassphrase, PaperArgs, RestoreArgs, Rewrap};
 pub use custodian::{ReEnrol, Resume, Revoke, Suspend};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
@@ -24,6 +26,7 @@ pub use rotation::{
 };
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
+use crate::cli::age::Recipient;
 use crate::event::AccountStanding;
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
@@ -68,6 +71,9 @@ pub struct Global {
     /// File that holds the passphrase of the gate's file
     #[arg(long, global = true, value_name = "FILE")]
     pub gate_passphrase_file: Option<PathBuf>,
+    /// Age identity file that opens wrapped cards; may be repeated
+    #[arg(long = "identity", global = true, value_name = "FILE", action = ArgAction::Append)]
+    pub identities: Vec<PathBuf>,
 }
 
 /// Commands.
@@ -88,6 +94,8 @@ pub enum Command {
     Operator(Sub<OperatorCommand>),
     /// Officers: they read and verify, and open nothing
     Officer(Sub<OfficerCommand>),
+    /// A card's file: passphrase, a copy on paper, hardware keys; no vault is needed
+    Card(Sub<CardCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
     /// Keepers: with 'warifu recover' they bring the gate's root back on a new machine
@@ -355,6 +363,9 @@ pub struct NewCard {
     /// The card's file [default: PSEUDONYM.card here]
     #[arg(long, value_name = "FILE")]
     pub card: Option<PathBuf>,
+    /// Wrap the card for an age recipient, like age:age1…, instead of a passphrase
+    #[arg(long, value_name = "age:RECIPIENT", conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    pub wrap: Option<Recipient>,
     /// Read the new passphrase from a file
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! Errors as a person sees them: a fact, then what to do; and exit codes. Long,
 //! because every error with its remedy stands in one place, to be read at once.
 
+use super::age::AgeFault;
 use super::table::counted;
 use super::ui::UiError;
 use crate::audit::SourceError;
@@ -125,6 +126,9 @@ pub enum CliError {
     /// Key derivation failed.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
+    /// The program that opens wrapped cards.
+    #[error(transparent)]
+    Age(#[from] super::age::AgeFault),
     /// Typed twice, differently.
     #[error("the two do not agree")]
     NotTheSame,
@@ -468,6 +472,12 @@ impl CliError {
             }
             Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
+            Self::Age(AgeFault::System(_)) => {
+                "Install age (age-encryption.org), or a program that is called as it is, and its plugins where PATH has them."
+            }
+            Self::Age(_) => {
+                "Name the identity that the card is wrapped for with --identity FILE; nothing was changed."
+            }
             Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
@@ -581,7 +591,9 @@ impl CliError {
                 | ReviewError::Forked { .. }
                 | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
-            Self::Review(_)
+            Self::Age(AgeFault::System(_)) => Exit::Failed,
+            Self::Age(_)
+            | Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
             | Self::Statement(_)
@@ -1133,7 +1145,13 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
 
 fn card_remedy(error: &CardError) -> &'static str {
     match error {
-        CardError::WrongPassphrase => "Try again; a wrong passphrase costs only the attempt.",
+        CardError::WrongPassphrase => {
+            "Try again; a wrong passphrase costs only the attempt. One that is forgotten nobody can bring back: have the card revoked (warifu custodian revoke), and its owner enrolled anew."
+        }
+        CardError::NoPassphrase => "Name its identity with --identity FILE.",
+        CardError::WrongKey | CardError::WrappedKey { .. } => {
+            "Use another copy of the card, or its own identity."
+        }
         CardError::NotACard | CardError::TooLarge { .. } => {
             "Name the card's file: it begins with '-----BEGIN WARIFU CARD-----'."
         }

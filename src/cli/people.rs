@@ -64,7 +64,10 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     app.ui.note(&format!("The new {} is {pseudonym}. Only this person knows who that is.", role.as_str()));
     let source = (args.passphrase_file.as_deref(), args.passphrase_fd);
     let words = ["warifu", args.organisation.as_str(), pseudonym.as_str()];
-    let passphrase = new_passphrase(app, source, &words)?;
+    let passphrase = match &args.wrap {
+        Some(_) => None,
+        None => Some(new_passphrase(app, source, &words)?),
+    };
     let shown = Authenticator {
         organisation: &args.organisation,
         who: &pseudonym,
@@ -75,7 +78,15 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     show_totp(app, &shown)?;
     let code = right_code(app, &shown)?;
     let Pending { card, totp } = pending;
-    let unlocked = protect(app, card, &passphrase, args.kdf_floor, &path)?;
+    let unlocked = match (&args.wrap, &passphrase) {
+        (Some(recipient), _) => {
+            // Whoever has named an identity has it tried.
+            let check = app.identities.first().cloned();
+            super::card::wrapped(app, card, recipient, check.as_deref(), &path)?
+        }
+        (None, Some(passphrase)) => protect(app, card, passphrase, args.kdf_floor, &path)?,
+        (None, None) => return Err(CliError::NotConfirmed),
+    };
     // The card is on disk before the log knows it: a crash in between leaves a
     // card that is of no use, never an enrolment without its card.
     files::create(&path, unlocked.armour(&mut app.rng).as_bytes())?;
@@ -122,6 +133,16 @@ pub fn new_passphrase(
     source: (Option<&Path>, Option<u32>),
     words: &[&str],
 ) -> Result<SecretBytes, CliError> {
+    new_passphrase_or(app, source, words, "Use --passphrase-file FILE or --passphrase-fd N.")
+}
+
+/// The same with what to use where there is no terminal.
+pub(super) fn new_passphrase_or(
+    app: &mut App<'_>,
+    source: (Option<&Path>, Option<u32>),
+    words: &[&str],
+    instead: &'static str,
+) -> Result<SecretBytes, CliError> {
     let check = |p: &SecretBytes| check_strength(p, words).map_err(CliError::from);
     let given = match source {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
@@ -132,7 +153,6 @@ pub fn new_passphrase(
         check(&passphrase)?;
         return Ok(passphrase);
     }
-    let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
     app.new_secret(&Kind::NewPassphrase, "New passphrase for the card", instead, &check)
 }
 

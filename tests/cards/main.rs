@@ -8,4 +8,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/cli.rs"]
+mod cli;
+mod program;
 mod rules;
+mod tools;

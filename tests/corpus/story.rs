@@ -772,7 +772,8 @@ impl Scene {
     /// One of the first three has a new phone; then their card is missing, found, and
     /// stolen.
     fn lose(&mut self, cards: &[Card]) {
-        let [first, lost, third] = cards else { panic!("three custodians") };
+        let card = |place: usize| cards.get(place).expect("three custodians");
+        let (first, lost, third) = (card(0), card(1), card(2));
         let board = self.state.group_by_slug(&slug("board")).expect("the first group").clone();
         let custodian = lost.pseudonym().clone();
         let organisation = self.organisation;
