@@ -7,9 +7,13 @@
 //! hash ([`TextHash`]) of an erasable record.
 
 mod baseline;
+
+mod cards;
 mod same;
 
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
+
+pub use cards::{AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension};
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
@@ -186,6 +190,14 @@ pub enum Event {
     BaselineStated(BaselineStatement),
     /// A card was made and its owner's authenticator gave a right code.
     CardEnrolled(Enrolment),
+    /// A custodian's card counts for nothing until its groups' others resume it.
+    CardSuspended(CardSuspension),
+    /// A suspended card counts again.
+    CardResumed(CardResumption),
+    /// A custodian's card counts for nothing any more.
+    CardRevoked(CardRevocation),
+    /// A custodian's card has another authenticator.
+    AuthenticatorReplaced(AuthenticatorReplacement),
     /// A group of custodians; every member signed.
     GroupFormed(GroupStatement),
     /// `t` custodians let an operator ask.
@@ -1189,6 +1201,10 @@ pub enum Refusal {
     WrongCosignature,
     /// It names targets that the custodian does not hold.
     NotAHolder,
+    /// The card is suspended.
+    Suspended,
+    /// The card is revoked.
+    Revoked,
 }
 
 impl Refusal {
@@ -1206,6 +1222,8 @@ impl Refusal {
             Self::OtherCheckpoint => "other-checkpoint",
             Self::WrongCosignature => "wrong-cosignature",
             Self::NotAHolder => "not-a-holder",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -1521,6 +1539,10 @@ pub const KINDS: &[&str] = &[
     "account-standing-set",
     "baseline-stated",
     "card-enrolled",
+    "card-suspended",
+    "card-resumed",
+    "card-revoked",
+    "authenticator-replaced",
     "group-formed",
     "operator-admitted",
     "admission-revoked",
@@ -1567,6 +1589,10 @@ impl Event {
             Self::AccountStandingSet { .. } => "account-standing-set",
             Self::BaselineStated(_) => "baseline-stated",
             Self::CardEnrolled(_) => "card-enrolled",
+            Self::CardSuspended(_) => "card-suspended",
+            Self::CardResumed(_) => "card-resumed",
+            Self::CardRevoked(_) => "card-revoked",
+            Self::AuthenticatorReplaced(_) => "authenticator-replaced",
             Self::GroupFormed(_) => "group-formed",
             Self::OperatorAdmitted(_) => "operator-admitted",
             Self::AdmissionRevoked { .. } => "admission-revoked",
@@ -1624,6 +1650,10 @@ impl Event {
             | Self::AccountStandingSet { .. }
             | Self::BaselineStated(_)
             | Self::CardEnrolled(_)
+            | Self::CardSuspended(_)
+            | Self::CardResumed(_)
+            | Self::CardRevoked(_)
+            | Self::AuthenticatorReplaced(_)
             | Self::GroupFormed(_)
             | Self::OperatorAdmitted(_)
             | Self::AdmissionRevoked { .. }
@@ -1642,6 +1672,64 @@ impl Event {
             | Self::GateEpochBegun(_)
             | Self::AuthenticatorResealed { .. }
             | Self::RecoverabilityChecked(_) => None,
+        }
+    }
+
+    /// Custodians and officers by whose signature it is valid: of none of them may the
+    /// card be barred. Not those who only tried, nor whoever can only take back what a
+    /// suspension did.
+    pub fn signers(&self) -> Vec<&Pseudonym> {
+        fn of(signed: &[Signed]) -> impl Iterator<Item = &Pseudonym> {
+            signed.iter().map(|signed| &signed.pseudonym)
+        }
+        fn agreed(agreed: &[Agreed]) -> impl Iterator<Item = &Pseudonym> {
+            agreed.iter().flat_map(|agreed| of(&agreed.signatures))
+        }
+        match self {
+            Self::CardSuspended(entry) => vec![&entry.by],
+            Self::CardRevoked(entry) => agreed(&entry.agreed).collect(),
+            Self::AuthenticatorReplaced(entry) => agreed(&entry.agreed).collect(),
+            Self::GroupFormed(group) => group.members.iter().map(|member| &member.pseudonym).collect(),
+            Self::OperatorAdmitted(admission) => of(&admission.signatures).collect(),
+            Self::AdmissionRevoked { custodian, .. } => vec![custodian],
+            Self::Bound(binding) => {
+                let given_up = binding.given_up.iter().flat_map(|given_up| of(&given_up.signatures));
+                of(&binding.signatures).chain(given_up).collect()
+            }
+            Self::WitnessPolicySet(set) => of(&set.signatures).collect(),
+            Self::RotationPolicySet(set) => agreed(&set.agreed).collect(),
+            Self::DrillPolicySet(set) => of(&set.signatures).collect(),
+            Self::Destroyed(gone) => of(&gone.signatures).collect(),
+            Self::Accepted(acceptance) => vec![&acceptance.custodian],
+            Self::CustodianProved { answer, .. } => vec![&answer.custodian],
+            Self::CardResumed(_)
+            | Self::Refused { .. }
+            | Self::DrillRefused { .. }
+            | Self::VaultCreated { .. }
+            | Self::OrganisationAdded { .. }
+            | Self::OrganisationCreated { .. }
+            | Self::KeeperEnrolled(_)
+            | Self::GateRootDealt(_)
+            | Self::ProjectCreated { .. }
+            | Self::AccountCreated { .. }
+            | Self::AccountRenamed { .. }
+            | Self::AccountStandingSet { .. }
+            | Self::CardEnrolled(_)
+            | Self::SealBegun { .. }
+            | Self::Sealed(_)
+            | Self::Opened(_)
+            | Self::Targeted { .. }
+            | Self::Released { .. }
+            | Self::ShareRejected { .. }
+            | Self::Revealed { .. }
+            | Self::DrillBegun { .. }
+            | Self::GateProved { .. }
+            | Self::Ended { .. }
+            | Self::RotationBegun(_)
+            | Self::RotationSettled(_)
+            | Self::Reconciled(_)
+            | Self::RecoverabilityChecked(_)
+            | Self::CodeGiven { .. } => Vec::new(),
         }
     }
 }

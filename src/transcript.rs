@@ -39,6 +39,14 @@ pub mod label {
         ADMISSION = "admission";
         /// One custodian takes an admission back.
         ADMISSION_REVOCATION = "admission-revocation";
+        /// A custodian's card is suspended.
+        CARD_SUSPENSION = "card-suspension";
+        /// A suspended card counts again.
+        CARD_RESUMPTION = "card-resumption";
+        /// A custodian's card is revoked.
+        CARD_REVOCATION = "card-revocation";
+        /// A custodian has another authenticator.
+        AUTHENTICATOR_REPLACEMENT = "authenticator-replacement";
         /// Binding of a scope to a group.
         BINDING = "binding";
         /// One epoch of the gate hands over to the next.

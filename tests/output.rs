@@ -270,6 +270,21 @@ fn every_field_of_the_json_is_documented() {
     fields_are_documented("ceremony accept", &accepted);
     let ended = world.host(&["--json", "ceremony", "abort", "acme", &request]).good().json();
     fields_are_documented("ceremony abort", &ended);
+    let [first, second, third] = &world.custodians[..] else { panic!("three custodians") };
+    let suspend = ["--json", "custodian", "suspend", "acme", &first.name, "--reason", "lost"];
+    let suspended = world.host(&joined(&suspend, &world.card(second))).good().json();
+    fields_are_documented("custodian suspend", &suspended);
+    fields_are_documented("custodian suspend", &suspended["groups"]);
+    fields_are_documented(
+        "group show",
+        &world.host(&["--json", "group", "show", "acme/keepers"]).good().json(),
+    );
+    for line in
+        ["paper card", "paper card --svg a.svg", "restore card --out again --passphrase-file passphrase"]
+    {
+        let words: Vec<_> = ["--json", "card"].into_iter().chain(line.split(' ')).collect();
+        fields_are_documented("card paper", &world.at(third, &words).good().json());
+    }
     let refused = world.host(&["--json", "org", "show", "nobody"]);
     let error: serde_json::Value = serde_json::from_str(refused.err.trim()).unwrap();
     let keys: Vec<_> = error.as_object().unwrap().keys().collect();

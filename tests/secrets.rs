@@ -69,6 +69,7 @@ fn story() -> &'static Story {
         let scene = Scene { world: World::new(), heard: RefCell::default(), secrets: RefCell::default() };
         scene.hierarchy();
         scene.people();
+        scene.a_lost_card();
         scene.passwords();
         scene.statements();
         let first = scene.a_ceremony_by_files();
@@ -176,6 +177,30 @@ impl Scene {
         let members = format!("{},{}", first.name, second.name);
         let form = ["group", "form", "acme/pair", "--threshold", "2", "--members", &members];
         self.done(&joined(&form, &quorum));
+    }
+
+    /// A card goes missing and is found; its owner changes the passphrase, prints the
+    /// card, and makes it anew from the print.
+    fn a_lost_card(&self) {
+        let world = &self.world;
+        let [first, _, third] = &world.custodians[..] else { panic!("three custodians") };
+        let suspend = ["custodian", "suspend", "acme", &third.name, "--reason", REASON];
+        self.done(&joined(&suspend, &world.card(first)));
+        self.failed(&joined(&suspend, &world.card(first)));
+        self.done(&joined(&["custodian", "resume", "acme", &third.name], &world.cards(&[0, 1])));
+        let home = world.home(third);
+        let next = "orchard velvet comet ladder thunder";
+        fs::write(home.join("next"), next).unwrap();
+        self.secret("a changed passphrase", next);
+        let old = ["--passphrase-file", "passphrase"];
+        let change = ["card", "passphrase", "card", "--kdf-floor", "--new-passphrase-file", "next"];
+        self.hear(world.at(third, &[&change[..], &old].concat()).good());
+        self.hear(world.at(third, &[&change[..], &old].concat()));
+        fs::rename(home.join("next"), home.join("passphrase")).unwrap();
+        self.hear(world.at(third, &["card", "paper", "card"]).good());
+        self.hear(world.at(third, &["card", "paper", "card", "--svg", "a.svg", "--pdf", "a.pdf"]).good());
+        let restore = ["--json", "card", "restore", "card", "--out", "again"];
+        self.hear(world.at(third, &[&restore[..], &old].concat()).good());
     }
 
     fn passwords(&self) {

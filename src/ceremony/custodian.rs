@@ -138,6 +138,14 @@ pub enum ReviewError {
     /// The card holds no share of any target.
     #[error("card {0} holds no share of what is asked for")]
     NotAHolder(Pseudonym),
+    /// The log says that this card counts for nothing.
+    #[error("the card {who} is {how}")]
+    Barred {
+        /// Whose.
+        who: Pseudonym,
+        /// `suspended` or `revoked`.
+        how: &'static str,
+    },
     /// The group is not the one that the owner signed.
     #[error("group '{group}' is not the one that this card signed")]
     OtherGroup {
@@ -322,6 +330,9 @@ pub fn review(
     let state = &replayed.state;
     if !state.unknown.is_empty() {
         return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
+    }
+    if let Some(how) = state.cards.barred(card.pseudonym()) {
+        return Err(ReviewError::Barred { who: card.pseudonym().clone(), how: how.as_str() });
     }
     let found = check_ceremony(state, package, &ceremony, now)?;
     let root = found.opened_root.ok_or(ReviewError::NoCeremony)?;

@@ -101,6 +101,9 @@ impl Attempt<'_> {
         if now > ceremony.expires {
             return Err(Refusal::Expired);
         }
+        if let Some(how) = state.cards.barred(&contribution.custodian) {
+            return Err(how.into());
+        }
         if state.locked_until(&contribution.custodian, now).is_some() {
             return Err(Refusal::LockedOut);
         }
@@ -261,10 +264,13 @@ pub fn overall(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
     })
 }
 
-/// Custodians accepted for a target whose share the operator does not call bad.
+/// Custodians accepted for a target whose share the operator does not call bad, and
+/// whose card was not barred before it was released.
 pub fn contributors(ceremony: &Ceremony, target: u64) -> Vec<Pseudonym> {
     let covering = ceremony.accepted.iter().filter(|(who, covered)| {
-        covered.contains(&target) && !ceremony.rejected.contains(&(target, (*who).clone()))
+        // What was released before a card was barred stays as it was given.
+        let barred = ceremony.barred.contains(*who) && !ceremony.released.contains(&target);
+        covered.contains(&target) && !barred && !ceremony.rejected.contains(&(target, (*who).clone()))
     });
     covering.map(|(who, _)| who.clone()).collect()
 }

@@ -6,6 +6,8 @@ mod audit;
 mod baseline;
 mod backup;
 mod gate;
+mod card;
+mod custodian;
 mod import;
 mod reconcile;
 mod recovery;
@@ -19,6 +21,8 @@ pub use audit::{
 };
 pub use backup::{Backup, Restore};
 pub use baseline::BaselineArgs;
+pub use card::{CardCommand, ChangePassphrase, NewPassphrase, PaperArgs, RestoreArgs, Rewrap};
+pub use custodian::{ReEnrol, Resume, Revoke, Suspend};
 pub use gate::{GateCommand, GateRotate};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
@@ -30,6 +34,7 @@ pub use rotation::{
 };
 pub use witness::{CosignArgs, PolicyCommand, WaitArgs, WitnessCommand};
 
+use crate::cli::age::Recipient;
 use crate::event::AccountStanding;
 use crate::name::{
     AccountAddress, DisplayName, Factor, MemberAddress, Origin, Provider, Pseudonym, ScopeAddress, Slug,
@@ -74,6 +79,9 @@ pub struct Global {
     /// File that holds the passphrase of the gate's file
     #[arg(long, global = true, value_name = "FILE")]
     pub gate_passphrase_file: Option<PathBuf>,
+    /// Age identity file that opens wrapped cards; may be repeated
+    #[arg(long = "identity", global = true, value_name = "FILE", action = ArgAction::Append)]
+    pub identities: Vec<PathBuf>,
 }
 
 /// Commands.
@@ -94,6 +102,8 @@ pub enum Command {
     Operator(Sub<OperatorCommand>),
     /// Officers: they read and verify, and open nothing
     Officer(Sub<OfficerCommand>),
+    /// A card's file: passphrase, a copy on paper, hardware keys; no vault is needed
+    Card(Sub<CardCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
     /// Keepers: with 'warifu recover' they bring the gate's root back on a new machine
@@ -388,6 +398,9 @@ pub struct NewCard {
     /// The card's file [default: PSEUDONYM.card here]
     #[arg(long, value_name = "FILE")]
     pub card: Option<PathBuf>,
+    /// Wrap the card for an age recipient, like age:age1…, instead of a passphrase
+    #[arg(long, value_name = "age:RECIPIENT", conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    pub wrap: Option<Recipient>,
     /// Read the new passphrase from a file
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
@@ -417,6 +430,30 @@ Examples:
   warifu custodian enrol acme
   warifu custodian enrol acme --card /media/usb/mine.card")]
     Enrol(NewCard),
+    /// A card is missing: it counts for nothing until its groups' others let it
+    #[command(after_help = "\
+Example:
+  warifu custodian suspend acme quiet-heron-lamp --reason 'bag stolen' \\
+      --card mine.card")]
+    Suspend(Suspend),
+    /// Let a suspended card count again: a quorum of the others of its groups signs
+    #[command(after_help = "\
+Example:
+  warifu custodian resume acme quiet-heron-lamp --card a.card --card b.card")]
+    Resume(Resume),
+    /// A card is lost or in wrong hands: it counts for nothing any more, for ever
+    #[command(after_help = "\
+Examples:
+  warifu custodian revoke acme quiet-heron-lamp --reason 'card stolen'
+  warifu custodian revoke acme quiet-heron-lamp --reason 'I leave' \\
+      --own --card mine.card")]
+    Revoke(Revoke),
+    /// A phone is lost: a new authenticator for the same card; a quorum of the others signs
+    #[command(after_help = "\
+Example:
+  warifu custodian re-enrol-totp acme quiet-heron-lamp \\
+      --card mine.card --card a.card --card b.card")]
+    ReEnrolTotp(ReEnrol),
     /// List custodians
     #[command(after_help = "\
 Example:

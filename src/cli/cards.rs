@@ -3,7 +3,7 @@
 use super::args::{CardArgs, CardsArgs};
 use super::error::CliError;
 use super::ui::{Kind, Prompt};
-use super::{App, files};
+use super::{App, age, files};
 use crate::ceremony::custodian::{ReviewError, Seen, compare};
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::check_keeper;
@@ -161,6 +161,10 @@ fn unlock_at(
     deadline: Option<Time>,
 ) -> Result<Option<OpenCard>, CliError> {
     let file = read_card(&path)?;
+    if file.wrapped().is_some() {
+        let card = unwrap(app, &file, &path, deadline)?;
+        return Ok(Some(OpenCard { path, card }));
+    }
     let given = match (passphrase_file, passphrase_fd) {
         (Some(file), _) => Some(secret_from_file(file)?),
         (None, Some(fd)) => Some(secret_from_fd(app, fd)?),
@@ -180,7 +184,9 @@ fn unlock_at(
         if asked && passphrase.is_empty() {
             return Ok(None);
         }
-        let key = (app.stretch)(&passphrase, file.salt(), file.params())?;
+        let wrong = |why| CliError::Card { path: path.clone(), why };
+        let (salt, params) = file.kdf().ok_or(CardError::NoPassphrase).map_err(wrong)?;
+        let key = (app.stretch)(&passphrase, salt, params)?;
         match file.unlock_with(key) {
             Ok(card) => return Ok(Some(OpenCard { path, card })),
             Err(CardError::WrongPassphrase) if asked => app.ui.note(&format!(
@@ -188,6 +194,58 @@ fn unlock_at(
                 CardError::WrongPassphrase
             )),
             Err(why) => return Err(CliError::Card { path, why }),
+        }
+    }
+}
+
+/// Opens a card whose key is wrapped, with the identities that were named, or the one
+/// that a person names.
+fn unwrap(
+    app: &mut App<'_>,
+    file: &CardFile,
+    path: &Path,
+    deadline: Option<Time>,
+) -> Result<UnlockedCard, CliError> {
+    let mut identities = app.identities.clone();
+    if identities.is_empty() {
+        let text = format!("Age identity file for {}", path.display());
+        let prompt = Prompt::new(Kind::CardFile, text, "Use --identity FILE.").until(deadline);
+        let typed = app.ui.line(&prompt)?;
+        identities.extend(typed_path(&typed, std::env::var_os("HOME").as_deref()));
+    }
+    let key = age::unwrap(file.wrapped().unwrap_or_default(), &identities)?;
+    file.unlock_with(key).map_err(|why| CliError::Card { path: path.to_owned(), why })
+}
+
+/// Opens a card that does not lie in a card file; where people are asked, a wrong
+/// passphrase costs that attempt alone.
+pub fn unlock_file(app: &mut App<'_>, file: &CardFile, args: &CardArgs) -> Result<UnlockedCard, CliError> {
+    let path = args.card.clone().unwrap_or_default();
+    if file.wrapped().is_some() {
+        return unwrap(app, file, &path, None);
+    }
+    let mut given = match (args.passphrase_file.as_deref(), args.passphrase_fd) {
+        (Some(file), _) => Some(secret_from_file(file)?),
+        (None, Some(fd)) => Some(secret_from_fd(app, fd)?),
+        (None, None) => None,
+    };
+    let asked = given.is_none();
+    let shown = path.display().to_string();
+    let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
+    let prompt = Prompt::new(Kind::Passphrase(shown.clone()), format!("Passphrase of {shown}"), instead);
+    let wrong = |why| CliError::Card { path: path.clone(), why };
+    let (salt, params) = file.kdf().ok_or(CardError::NoPassphrase).map_err(wrong)?;
+    loop {
+        let passphrase = match given.take() {
+            Some(passphrase) => passphrase,
+            None => app.ui.secret(&prompt)?,
+        };
+        let key = (app.stretch)(&passphrase, salt, params)?;
+        match file.unlock_with(key) {
+            Err(CardError::WrongPassphrase) if asked => {
+                app.ui.note(&format!("{shown}: {}. Try again.", CardError::WrongPassphrase));
+            }
+            opened => return opened.map_err(wrong),
         }
     }
 }

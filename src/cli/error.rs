@@ -1,6 +1,7 @@
 //! Errors as a person sees them: a fact, then what to do; and exit codes. Long,
 //! because every error with its remedy stands in one place, to be read at once.
 
+use super::age::AgeFault;
 use super::table::counted;
 use super::ui::UiError;
 use crate::audit::SourceError;
@@ -127,6 +128,9 @@ pub enum CliError {
     /// Key derivation failed.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
+    /// The program that opens wrapped cards.
+    #[error(transparent)]
+    Age(#[from] super::age::AgeFault),
     /// Typed twice, differently.
     #[error("the two do not agree")]
     NotTheSame,
@@ -178,6 +182,9 @@ pub enum CliError {
     /// A person said no.
     #[error("not confirmed; nothing was changed")]
     NotConfirmed,
+    /// Groups that have too few cards left that count.
+    #[error("too few cards are left that count: {}", .0.join(", "))]
+    TooFewCards(Vec<String>),
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
@@ -490,6 +497,12 @@ impl CliError {
             }
             Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
+            Self::Age(AgeFault::System(_)) => {
+                "Install age (age-encryption.org), or a program that is called as it is, and its plugins where PATH has them."
+            }
+            Self::Age(_) => {
+                "Name the identity that the card is wrapped for with --identity FILE; nothing was changed."
+            }
             Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
@@ -512,6 +525,9 @@ impl CliError {
             }
             Self::NotALog(_) => "Name an export's directory, or a request as custodians get it.",
             Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",
+            Self::TooFewCards(_) => {
+                "It is done, and on record. Let suspended cards that are in good hands count again (warifu custodian resume); where too few are left for ever, replace at the provider what those groups hold, and seal it for another group."
+            }
             Self::DrillShort => {
                 "Find those who did not come, and run it again with them: what was proved counts. If they cannot come any more, what they hold may be lost: rotate it at the provider while others can open it."
             }
@@ -617,7 +633,9 @@ impl CliError {
                 | ReviewError::Forked { .. }
                 | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
-            Self::Review(_)
+            Self::Age(AgeFault::System(_)) => Exit::Failed,
+            Self::Age(_)
+            | Self::Review(_)
             | Self::Contribute(_)
             | Self::Card { .. }
             | Self::Statement(_)
@@ -639,6 +657,7 @@ impl CliError {
             Self::OnlyAPart { .. } => Exit::Part,
             Self::Alarm { .. }
             | Self::NotShown
+            | Self::TooFewCards(_)
             | Self::DrillShort
             | Self::Overdue(_)
             | Self::NotAtBaseline(_) => Exit::Alarm,
@@ -980,6 +999,12 @@ pub fn refusal_remedy(why: Refusal) -> &'static str {
         Refusal::WrongCosignature => {
             "The contribution was not made by this program and this card: make it again from this ceremony's file."
         }
+        Refusal::Suspended => {
+            "The card is suspended: call another custodian. The others of its groups can let it count again: warifu custodian resume."
+        }
+        Refusal::Revoked => {
+            "The card is revoked for good: call another custodian, and tell the security officers that it was used."
+        }
         Refusal::NotAHolder => "This custodian holds no share of that: call a member of the group.",
     }
 }
@@ -1187,6 +1212,15 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
             "That group's quorum must sign too: name its cards with --card."
         }
         Invalid::NotA { .. } => "Use the card of somebody who is.",
+        Invalid::Barred { how: "suspended", .. } => {
+            "Call another custodian. Its groups' other members can let it count again: warifu custodian resume."
+        }
+        Invalid::Barred { .. } => {
+            "Call another custodian; whoever has lost a card is enrolled anew, with a new one."
+        }
+        Invalid::TooFewLeft { .. } => {
+            "Bind another group, of cards that count: whatever was sealed for this one could never be opened."
+        }
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
@@ -1198,7 +1232,13 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
 
 fn card_remedy(error: &CardError) -> &'static str {
     match error {
-        CardError::WrongPassphrase => "Try again; a wrong passphrase costs only the attempt.",
+        CardError::WrongPassphrase => {
+            "Try again; a wrong passphrase costs only the attempt. One that is forgotten nobody can bring back: have the card revoked (warifu custodian revoke), and its owner enrolled anew."
+        }
+        CardError::NoPassphrase => "Name its identity with --identity FILE.",
+        CardError::WrongKey | CardError::WrappedKey { .. } => {
+            "Use another copy of the card, or its own identity."
+        }
         CardError::NotACard | CardError::TooLarge { .. } => {
             "Name the card's file: it begins with '-----BEGIN WARIFU CARD-----'."
         }
@@ -1232,6 +1272,9 @@ fn review_remedy(error: &ReviewError) -> &'static str {
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
             "Use the card that belongs to this organisation and group."
+        }
+        ReviewError::Barred { .. } => {
+            "Nothing was answered. If you did not know, tell the other members of your groups."
         }
         ReviewError::NotAdmitted { .. } => "Do not contribute; ask who this operator is.",
         ReviewError::OtherSeen => "Put this card's own .seen file back beside it; nothing was signed.",

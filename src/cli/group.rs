@@ -37,9 +37,11 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
             let mut for_people = value.clone();
             if let Some(margin) = for_people.get_mut("margin") {
                 let (lost, all) = (super::hierarchy::text(margin), group.members.len());
-                *margin = json!(format!(
-                    "{lost} of {all} members may be lost; with one more nothing can be opened"
-                ));
+                *margin = json!(match margin.as_i64() {
+                    Some(..0) =>
+                        format!("too few of {all} members have a card that counts: nothing can be opened"),
+                    _ => format!("{lost} of {all} members may be lost; with one more nothing can be opened"),
+                });
             }
             show_as(app, value, &for_people);
             Ok(())

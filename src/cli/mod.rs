@@ -1,15 +1,18 @@
 //! The command line: arguments in, commands run, results out as text or JSON.
 
+mod age;
 mod args;
 mod audit;
 mod baseline;
 mod backup;
+mod card;
 mod cards;
 pub mod clock;
 mod code;
 mod ceremonies;
 mod drill;
 mod ceremony;
+mod custodian;
 mod destroy;
 mod due;
 mod error;
@@ -84,6 +87,8 @@ pub struct App<'a> {
     pub gate_passphrase: Option<PathBuf>,
     /// Descriptors that the caller has opened and nothing has read yet.
     pub descriptors: BTreeSet<u32>,
+    /// Files with age identities that open wrapped cards.
+    pub identities: Vec<PathBuf>,
     /// How a card's key comes from its passphrase.
     pub stretch: Stretch,
     /// How long a release waits for witnesses.
@@ -158,6 +163,7 @@ impl<'a> App<'a> {
             json: cli.global.json,
             yes: cli.global.yes,
             gate_passphrase: cli.global.gate_passphrase_file.clone(),
+            identities: cli.global.identities.clone(),
             stretch: Box::new(derive),
             witness_wait: crate::http::client::WAIT,
         })
@@ -173,6 +179,7 @@ impl<'a> App<'a> {
             Command::Custodian(args) => people::custodian(self, args.command),
             Command::Operator(args) => people::operator(self, args.command),
             Command::Officer(args) => people::officer(self, args.command),
+            Command::Card(args) => card::card(self, args.command),
             Command::Group(args) => group::group(self, args.command),
             Command::Recovery(args) => recovery::recovery(self, args.command),
             Command::Gate(gate) => gate::gate(self, gate.command),
@@ -289,6 +296,14 @@ impl<'a> App<'a> {
     pub fn emit(&mut self, value: Value, text: impl FnOnce() -> String) {
         let text = if self.json { escaped(&value) } else { table::fit(&text(), self.ui.columns()) };
         self.ui.say(&text);
+    }
+
+    /// A picture made of characters: it goes out as it is.
+    pub fn show_picture(&mut self, value: Value, picture: impl FnOnce() -> String) {
+        match self.json {
+            true => self.ui.say(&escaped(&value)),
+            false => self.ui.draw(&picture()),
+        }
     }
 
     /// The same where lines with one of these addresses are to be seen at once.

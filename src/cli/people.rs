@@ -5,12 +5,14 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::table::{Column, table_or};
 use super::ui::{Kind, Prompt};
-use super::{App, files, group, next, room};
+use super::{App, custodian, files, group, next, room};
 use crate::name::{MemberAddress, Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
 use crate::seal::card_file::UnlockedCard;
 use crate::seal::passphrase::{KdfParams, check_strength};
+use crate::seal::totp::TotpSecret;
 use crate::secret::SecretBytes;
+use crate::time::Time;
 use crate::vault::VaultError;
 use crate::vault::people::{Pending, new_person};
 use serde_json::json;
@@ -23,6 +25,10 @@ const CODE_ATTEMPTS: usize = 5;
 pub fn custodian(app: &mut App<'_>, command: CustodianCommand) -> Result<(), CliError> {
     match command {
         CustodianCommand::Enrol(args) => enrol(app, Role::Custodian, args),
+        CustodianCommand::Suspend(args) => custodian::suspend(app, &args),
+        CustodianCommand::Resume(args) => custodian::resume(app, &args),
+        CustodianCommand::Revoke(args) => custodian::revoke(app, &args),
+        CustodianCommand::ReEnrolTotp(args) => custodian::re_enrol(app, &args),
         CustodianCommand::List { organisation } => list(app, Role::Custodian, &organisation),
     }
 }
@@ -58,11 +64,29 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     app.ui.note(&format!("The new {} is {pseudonym}. Only this person knows who that is.", role.as_str()));
     let source = (args.passphrase_file.as_deref(), args.passphrase_fd);
     let words = ["warifu", args.organisation.as_str(), pseudonym.as_str()];
-    let passphrase = new_passphrase(app, source, &words)?;
-    show_totp(app, &args, &pending)?;
-    let code = right_code(app, &args, &pending)?;
+    let passphrase = match &args.wrap {
+        Some(_) => None,
+        None => Some(new_passphrase(app, source, &words)?),
+    };
+    let shown = Authenticator {
+        organisation: &args.organisation,
+        who: &pseudonym,
+        totp: &pending.totp,
+        totp_file: args.totp_file.as_deref(),
+        code: (args.code_file.as_deref(), args.code_fd),
+    };
+    show_totp(app, &shown)?;
+    let code = right_code(app, &shown)?;
     let Pending { card, totp } = pending;
-    let unlocked = protect(app, card, &passphrase, args.kdf_floor, &path)?;
+    let unlocked = match (&args.wrap, &passphrase) {
+        (Some(recipient), _) => {
+            // Whoever has named an identity has it tried.
+            let check = app.identities.first().cloned();
+            super::card::wrapped(app, card, recipient, check.as_deref(), &path)?
+        }
+        (None, Some(passphrase)) => protect(app, card, passphrase, args.kdf_floor, &path)?,
+        (None, None) => return Err(CliError::NotConfirmed),
+    };
     // The card is on disk before the log knows it: a crash in between leaves a
     // card that is of no use, never an enrolment without its card.
     files::create(&path, unlocked.armour(&mut app.rng).as_bytes())?;
@@ -109,6 +133,16 @@ pub fn new_passphrase(
     source: (Option<&Path>, Option<u32>),
     words: &[&str],
 ) -> Result<SecretBytes, CliError> {
+    new_passphrase_or(app, source, words, "Use --passphrase-file FILE or --passphrase-fd N.")
+}
+
+/// The same with what to use where there is no terminal.
+pub(super) fn new_passphrase_or(
+    app: &mut App<'_>,
+    source: (Option<&Path>, Option<u32>),
+    words: &[&str],
+    instead: &'static str,
+) -> Result<SecretBytes, CliError> {
     let check = |p: &SecretBytes| check_strength(p, words).map_err(CliError::from);
     let given = match source {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
@@ -119,51 +153,67 @@ pub fn new_passphrase(
         check(&passphrase)?;
         return Ok(passphrase);
     }
-    let instead = "Use --passphrase-file FILE or --passphrase-fd N.";
     app.new_secret(&Kind::NewPassphrase, "New passphrase for the card", instead, &check)
 }
 
-fn show_totp(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<(), CliError> {
-    let who = pending.card.pseudonym().as_str();
-    let url = pending.totp.url(&format!("warifu {}", args.organisation), who);
-    match &args.totp_file {
+/// A new authenticator, and how its secret is shown and its first code read.
+pub(super) struct Authenticator<'a> {
+    /// Organisation.
+    pub organisation: &'a Slug,
+    /// Whose.
+    pub who: &'a Pseudonym,
+    /// Its secret.
+    pub totp: &'a TotpSecret,
+    /// File for the URL, instead of showing it.
+    pub totp_file: Option<&'a Path>,
+    /// File or descriptor with the first code.
+    pub code: (Option<&'a Path>, Option<u32>),
+}
+
+/// Shows the secret once, or writes it into a new file.
+pub(super) fn show_totp(app: &mut App<'_>, new: &Authenticator<'_>) -> Result<(), CliError> {
+    let who = new.who.as_str();
+    let url = new.totp.url(&format!("warifu {}", new.organisation), who);
+    match new.totp_file {
         Some(path) => files::create(path, url.expose()),
-        None => Ok(app.ui.show_totp(who, &url, &pending.totp.base32())?),
+        None => Ok(app.ui.show_totp(who, &url, &new.totp.base32())?),
     }
 }
 
-/// The first code: nothing is enrolled before the authenticator shows a right one.
-fn right_code(app: &mut App<'_>, args: &NewCard, pending: &Pending) -> Result<SecretBytes, CliError> {
-    let given = match (&args.code_file, args.code_fd) {
+/// The first code: nothing is entered before the authenticator shows a right one.
+pub(super) fn right_code(app: &mut App<'_>, new: &Authenticator<'_>) -> Result<SecretBytes, CliError> {
+    let given = match new.code {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
         (None, Some(fd)) => Some(cards::secret_from_fd(app, fd)?),
         (None, None) => None,
     };
+    let check = |code: &SecretBytes, now: Time| {
+        let right = new.totp.check(code, now.unix_seconds()).is_some();
+        if right { Ok(()) } else { Err(CliError::from(VaultError::EnrolmentCode)) }
+    };
     if let Some(code) = given {
-        pending.check(&code, app.now())?;
+        check(&code, app.now())?;
         return Ok(code);
     }
-    let who = pending.card.pseudonym().to_string();
-    let again = if args.totp_file.is_some() { "" } else { " (empty: the QR code again)" };
+    let again = if new.totp_file.is_some() { "" } else { " (empty: the QR code again)" };
     let text = format!("Code that the app shows now{again}");
-    let prompt = Prompt::new(Kind::Code(who), text, "Use --code-file FILE or --code-fd N.");
+    let prompt = Prompt::new(Kind::Code(new.who.to_string()), text, "Use --code-file FILE or --code-fd N.");
     let mut wrong = 0;
     loop {
         let code = app.ui.secret(&prompt)?;
-        if code.is_empty() && args.totp_file.is_none() {
-            show_totp(app, args, pending)?;
+        if code.is_empty() && new.totp_file.is_none() {
+            show_totp(app, new)?;
             continue;
         }
         if !room::is_code(&code) {
             app.ui.note(room::NO_CODE);
             continue;
         }
-        match pending.check(&code, app.now()) {
+        match check(&code, app.now()) {
             Ok(()) => return Ok(code),
-            Err(error) if wrong + 1 == CODE_ATTEMPTS => return Err(error.into()),
+            Err(error) if wrong + 1 == CODE_ATTEMPTS => return Err(error),
             Err(error) => {
                 wrong += 1;
-                let error = CliError::from(error);
                 app.ui.note(&format!("{error}. {}", error.remedy()));
             }
         }
@@ -184,7 +234,12 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             let mut groups: Vec<_> = of_groups.chain(admitted).map(|g| format!("{organisation}/{}", g.slug)).collect();
             groups.sort();
             groups.dedup();
-            json!({ "pseudonym": who, "role": role.as_str(), "groups": groups, "locked_until": state.locked_until(who, app.now()) })
+            let suspended = state.cards.suspended.get(who).map(|found| found.since);
+            let revoked = state.cards.revoked.get(who).map(|found| found.since);
+            json!({
+                "pseudonym": who, "role": role.as_str(), "groups": groups,
+                "locked_until": state.locked_until(who, app.now()), "suspended": suspended, "revoked": revoked,
+            })
         })
         .collect();
     let room = app.ui.columns();
@@ -193,9 +248,16 @@ fn list(app: &mut App<'_>, role: Role, organisation: &Slug) -> Result<(), CliErr
             let names = row["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
             names.iter().map(super::hierarchy::text).collect::<Vec<_>>().join(", ")
         };
-        let locked = |row: &serde_json::Value| match &row["locked_until"] {
-            serde_json::Value::Null => String::new(),
-            until => format!("locked out until {}", super::hierarchy::minutes(until)),
+        let told = [
+            ("revoked", "revoked since"),
+            ("suspended", "suspended since"),
+            ("locked_until", "locked out until"),
+        ];
+        let locked = |row: &serde_json::Value| {
+            let found = told.iter().find(|(key, _)| !row[*key].is_null());
+            found.map_or_else(String::new, |(key, what)| {
+                format!("{what} {}", super::hierarchy::minutes(&row[*key]))
+            })
         };
         let columns = [Column::whole("pseudonym"), Column::text("groups"), Column::text("state")];
         let shown = if rows.iter().any(|row| !locked(row).is_empty()) { 3 } else { 2 };

@@ -64,6 +64,9 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     if !o.groups.is_empty() {
         let _ = writeln!(text, "\n{}", group_table(&o.groups, room));
     }
+    for (group, who, how) in o.groups.iter().flat_map(barred) {
+        let _ = writeln!(text, "\n  the card of {who}, a member of {group}, is {how}");
+    }
     for locked in &o.locked {
         let until = locked.until.to_minute();
         let _ = writeln!(text, "\n  {} is locked out after wrong codes until {until}", locked.custodian);
@@ -90,10 +93,20 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     }
 }
 
+/// Members whose card counts for nothing.
+fn barred(group: &GroupStatus) -> impl Iterator<Item = (&str, &str, &'static str)> {
+    let suspended = group.suspended.iter().map(|who| (who.as_str(), "suspended"));
+    let revoked = group.revoked.iter().map(|who| (who.as_str(), "revoked"));
+    suspended.chain(revoked).map(|(who, how)| (group.group.as_str(), who, how))
+}
+
 fn group_table(groups: &[GroupStatus], room: Option<usize>) -> String {
     let row = |g: &GroupStatus| {
-        let margin =
-            if g.margin == 0 { "none may be lost".to_owned() } else { format!("{} may be lost", g.margin) };
+        let margin = match g.margin {
+            0 => "none may be lost".to_owned(),
+            below @ ..0 => format!("ALARM: {} too few", -below),
+            more => format!("{more} may be lost"),
+        };
         vec![
             g.group.clone(),
             format!("{} of {}", g.threshold, g.members.len()),

@@ -290,6 +290,10 @@ impl Ui for Terminal {
         self.write_out(&lines(text));
     }
 
+    fn draw(&mut self, picture: &str) {
+        self.write_out(picture);
+    }
+
     fn say_as(&mut self, look: Look, text: &str) {
         if !std::io::stdout().is_terminal() {
             return self.say(text);

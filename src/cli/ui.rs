@@ -172,6 +172,10 @@ pub trait Ui {
     fn say_as(&mut self, _look: Look, text: &str) {
         self.say(text);
     }
+    /// A picture, for standard output: colours and all.
+    fn draw(&mut self, picture: &str) {
+        self.say(picture);
+    }
     /// A remark, for standard error.
     fn note(&mut self, text: &str);
 }

@@ -123,6 +123,9 @@ enum Activity {
     Logon,
     PasswordChange,
     FactorEnable,
+    Enable,
+    Disable,
+    AccountDelete,
     Other,
 }
 
@@ -139,6 +142,9 @@ impl Activity {
             Self::Logon => (Class::Authentication, 1, "Logon"),
             Self::PasswordChange => (Class::AccountChange, 3, "Password Change"),
             Self::FactorEnable => (Class::AccountChange, 10, "MFA Factor Enable"),
+            Self::Enable => (Class::AccountChange, 2, "Enable"),
+            Self::Disable => (Class::AccountChange, 5, "Disable"),
+            Self::AccountDelete => (Class::AccountChange, 6, "Delete"),
             Self::Other => (Class::Base, 99, "Other"),
         }
     }
@@ -419,6 +425,29 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             }),
             taken: &["role", "pseudonym"],
         },
+        Event::CardSuspended(entry) => Mapped {
+            taken: &["custodian", "by"],
+            ..of_card(
+                (Activity::Disable, Severity::Medium),
+                format!("The card of custodian {} was suspended by {}", entry.custodian, entry.by),
+                &entry.custodian,
+            )
+        },
+        Event::CardResumed(entry) => of_card(
+            (Activity::Enable, Severity::Medium),
+            format!("The card of custodian {} counts again", entry.custodian),
+            &entry.custodian,
+        ),
+        Event::CardRevoked(entry) => of_card(
+            (Activity::AccountDelete, Severity::High),
+            format!("The card of custodian {} was revoked", entry.custodian),
+            &entry.custodian,
+        ),
+        Event::AuthenticatorReplaced(entry) => of_card(
+            (Activity::FactorEnable, Severity::Medium),
+            format!("Custodian {} has another authenticator", entry.custodian),
+            &entry.custodian,
+        ),
         Event::GroupFormed(group) => {
             let name = source.group(&group.group).unwrap_or_else(|| group.slug.to_string());
             let members: Vec<_> = group.members.iter().map(|m| &m.pseudonym).collect();
@@ -771,6 +800,23 @@ fn entity(activity: Activity, severity: Severity, message: String, of: Value) ->
     }
 }
 
+/// What became of a custodian's card.
+fn of_card((activity, severity): (Activity, Severity), message: String, who: &Pseudonym) -> Mapped {
+    Mapped {
+        activity,
+        severity,
+        status: Status::Success,
+        detail: None,
+        message,
+        ceremony: None,
+        subject: json!({
+            "user": person(who, role(Role::Custodian)),
+            "auth_factors": if activity == Activity::FactorEnable { totp() } else { Value::Null },
+        }),
+        taken: &["custodian"],
+    }
+}
+
 /// A new password of the account's root user.
 fn sealed(sealing: &Sealing) -> Mapped {
     Mapped {
@@ -928,7 +974,9 @@ fn severity_of(why: Refusal) -> Severity {
         | Refusal::LockedOut
         | Refusal::OtherCheckpoint
         | Refusal::WrongCosignature
-        | Refusal::NotAHolder => Severity::High,
+        | Refusal::NotAHolder
+        | Refusal::Suspended
+        | Refusal::Revoked => Severity::High,
     }
 }
 

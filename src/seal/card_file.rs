@@ -1,5 +1,8 @@
 //! The card file: a card under a passphrase, as text that fits one QR code.
 //!
+//! Instead of coming from a passphrase its key may be wrapped for somebody who opens
+//! it elsewhere, as a hardware key does; how is not known here.
+//!
 //! A card file names neither person nor organisation. Reading it goes in two
 //! steps: [`CardFile::parse`] looks at the outside, [`CardFile::unlock`] needs
 //! the passphrase.
@@ -21,7 +24,12 @@ const BEGIN: &str = "-----BEGIN WARIFU CARD-----";
 const END: &str = "-----END WARIFU CARD-----";
 const COLUMNS: usize = 64;
 const MAGIC: &[u8; 6] = b"wfcard";
+/// The key comes from a passphrase.
 const VERSION: u8 = 1;
+/// The key is wrapped.
+const WRAPPED: u8 = 2;
+/// Longest wrapped key, in bytes.
+pub const MAX_WRAPPED: usize = 8 * 1024;
 const SALT: usize = 16;
 const CHECKSUM: usize = 4;
 
@@ -47,7 +55,7 @@ pub enum CardError {
     #[error("the card file has other line breaks or spaces than it was written with")]
     Reformatted,
     /// Written by a later version of this program.
-    #[error("the card file has version {version}; this program reads version 1")]
+    #[error("the card file has version {version}; this program reads versions 1 and 2")]
     NewerVersion {
         /// Its version.
         version: u8,
@@ -71,6 +79,18 @@ pub enum CardError {
     /// The passphrase does not open it (or it was altered, checksum included).
     #[error("the passphrase does not open this card")]
     WrongPassphrase,
+    /// A wrapped key of a length that cannot be.
+    #[error("{length} bytes are no wrapped key of a card")]
+    WrappedKey {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// The key that was unwrapped does not open it (or it was altered).
+    #[error("the key that was unwrapped does not open this card")]
+    WrongKey,
+    /// It has no passphrase.
+    #[error("the card has no passphrase: its key is wrapped for an age recipient")]
+    NoPassphrase,
     /// It opens, but what is inside is not a well-formed card.
     #[error("the card opens, but its contents are malformed")]
     Contents,
@@ -83,10 +103,10 @@ pub enum CardError {
 }
 
 /// What stands before the encrypted part and is authenticated with it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Header {
-    params: KdfParams,
-    salt: [u8; SALT],
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Header {
+    Passphrase { params: KdfParams, salt: [u8; SALT] },
+    Wrapped(Vec<u8>),
 }
 
 /// A card file that parsed; nobody has shown yet that it opens.
@@ -126,7 +146,21 @@ impl UnlockedCard {
         let mut salt = [0; SALT];
         rng.fill_bytes(&mut salt);
         let key = stretch(&salt)?;
-        Ok(Self { card, header: Header { params, salt }, key })
+        Ok(Self { card, header: Header::Passphrase { params, salt }, key })
+    }
+
+    /// Puts a card under a random key, of which `wrapped` is all that is kept.
+    pub fn wrapped(card: Card, key: SecretKey, wrapped: Vec<u8>) -> Result<Self, CardError> {
+        let length = wrapped.len();
+        if !(1..=MAX_WRAPPED).contains(&length) {
+            return Err(CardError::WrappedKey { length });
+        }
+        Ok(Self { card, header: Header::Wrapped(wrapped), key })
+    }
+
+    /// What opening it costs, where it has a passphrase.
+    pub fn params(&self) -> Option<KdfParams> {
+        self.header.kdf().map(|(_, params)| params)
     }
 
     /// The card.
@@ -149,7 +183,7 @@ impl UnlockedCard {
     pub fn armour(&self, rng: &mut (impl CryptoRng + ?Sized)) -> String {
         let nonce = aead::fresh_nonce(rng);
         let sealed = aead::encrypt(&self.key, &nonce, &self.header.to_bytes(), self.card.encode().expose());
-        CardFile { header: self.header, nonce, sealed }.armour()
+        CardFile { header: self.header.clone(), nonce, sealed }.armour()
     }
 }
 
@@ -177,34 +211,44 @@ impl CardFile {
     pub fn armour(&self) -> String {
         let mut body = self.to_bytes();
         body.extend_from_slice(&checksum(&body));
-        let mut text = format!("{BEGIN}\n");
-        for line in BASE64.encode(&body).as_bytes().chunks(COLUMNS) {
-            text.extend(line.iter().map(|c| char::from(*c)));
-            text.push('\n');
+        armoured(BASE64.encode(&body).as_bytes())
+    }
+
+    /// Reads a copy that went through a picture, a typewriter or a mail program: spaces
+    /// and line ends may be others, and text may stand around it.
+    pub fn parse_copy(copy: &[u8]) -> Result<Self, CardError> {
+        let text = std::str::from_utf8(copy).map_err(|_| CardError::NotACard)?;
+        let (_, after) = text.split_once(BEGIN).ok_or(CardError::NotACard)?;
+        let (lines, _) = after.split_once(END).ok_or(CardError::Truncated)?;
+        let base64: Vec<u8> = lines.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        Self::parse(armoured(&base64).as_bytes())
+    }
+
+    /// Salt and cost of what its key comes from, where that is a passphrase.
+    pub fn kdf(&self) -> Option<(&[u8], KdfParams)> {
+        self.header.kdf()
+    }
+
+    /// Its key as it was wrapped, where it was.
+    pub fn wrapped(&self) -> Option<&[u8]> {
+        match &self.header {
+            Header::Wrapped(wrapped) => Some(wrapped),
+            Header::Passphrase { .. } => None,
         }
-        text + END + "\n"
     }
 
-    /// What opening it costs.
-    pub fn params(&self) -> KdfParams {
-        self.header.params
-    }
-
-    /// Opens the card.
+    /// Opens the card with its passphrase.
     pub fn unlock(&self, passphrase: &SecretBytes) -> Result<UnlockedCard, CardError> {
-        self.unlock_with(derive(passphrase, &self.header.salt, self.header.params)?)
+        let (salt, params) = self.kdf().ok_or(CardError::NoPassphrase)?;
+        self.unlock_with(derive(passphrase, salt, params)?)
     }
 
-    /// The salt of the key derivation.
-    pub fn salt(&self) -> &[u8] {
-        &self.header.salt
-    }
-
-    /// Opens the card with a key that was derived before.
+    /// Opens the card with a key that was derived or unwrapped before.
     pub fn unlock_with(&self, key: SecretKey) -> Result<UnlockedCard, CardError> {
-        let header = self.header;
-        let contents = aead::decrypt(&key, &self.nonce, &header.to_bytes(), &self.sealed)
-            .map_err(|_| CardError::WrongPassphrase)?;
+        let header = self.header.clone();
+        let wrong = if self.wrapped().is_some() { CardError::WrongKey } else { CardError::WrongPassphrase };
+        let contents =
+            aead::decrypt(&key, &self.nonce, &header.to_bytes(), &self.sealed).map_err(|_| wrong)?;
         Ok(UnlockedCard { card: Card::decode(&contents)?, header, key })
     }
 
@@ -226,11 +270,28 @@ impl CardFile {
 }
 
 impl Header {
-    fn to_bytes(self) -> Vec<u8> {
-        let costs = [self.params.passes(), self.params.lanes()];
-        let costs = costs.map(|cost| u8::try_from(cost).expect("bounded by 16"));
-        let memory = self.params.memory_kib().to_be_bytes();
-        [MAGIC.as_slice(), &[VERSION], &memory, &costs, &self.salt].concat()
+    fn kdf(&self) -> Option<(&[u8], KdfParams)> {
+        match self {
+            Self::Passphrase { params, salt } => Some((salt, *params)),
+            Self::Wrapped(_) => None,
+        }
+    }
+
+    /// `magic ‖ 1 ‖ memory ‖ passes ‖ lanes ‖ salt`, or `magic ‖ 2 ‖ u16 length ‖
+    /// wrapped key`.
+    fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Passphrase { params, salt } => {
+                let costs = [params.passes(), params.lanes()];
+                let costs = costs.map(|cost| u8::try_from(cost).expect("bounded by 16"));
+                let memory = params.memory_kib().to_be_bytes();
+                [MAGIC.as_slice(), &[VERSION], &memory, &costs, salt].concat()
+            }
+            Self::Wrapped(wrapped) => {
+                let length = u16::try_from(wrapped.len()).expect("bounded by MAX_WRAPPED").to_be_bytes();
+                [MAGIC.as_slice(), &[WRAPPED], &length, wrapped].concat()
+            }
+        }
     }
 
     fn read(from: &mut Reader) -> Result<Self, CardError> {
@@ -238,16 +299,26 @@ impl Header {
             return Err(CardError::NotACard);
         }
         match from.u8() {
-            Some(VERSION) => {}
-            Some(version) if version > VERSION => return Err(CardError::NewerVersion { version }),
-            _ => return Err(CardError::NotACard),
+            Some(VERSION) => Self::read_passphrase(from),
+            Some(WRAPPED) => Self::read_wrapped(from),
+            Some(version) if version > WRAPPED => Err(CardError::NewerVersion { version }),
+            _ => Err(CardError::NotACard),
         }
+    }
+
+    fn read_passphrase(from: &mut Reader) -> Result<Self, CardError> {
         let short = CardError::Length { length: 0 };
         let Some(((memory_kib, passes), lanes)) = from.u32().zip(from.u8()).zip(from.u8()) else {
             return Err(short);
         };
         let params = KdfParams::new(memory_kib, passes.into(), lanes.into())?;
-        Ok(Self { params, salt: from.array().ok_or(short)? })
+        Ok(Self::Passphrase { params, salt: from.array().ok_or(short)? })
+    }
+
+    fn read_wrapped(from: &mut Reader) -> Result<Self, CardError> {
+        let length = from.u16().map_or(0, usize::from);
+        let bytes = from.take(length).filter(|_| (1..=MAX_WRAPPED).contains(&length));
+        bytes.map(|bytes| Self::Wrapped(bytes.to_vec())).ok_or(CardError::WrappedKey { length })
     }
 }
 
@@ -268,6 +339,15 @@ impl fmt::Debug for UnlockedCard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UnlockedCard([secret])")
     }
+}
+
+fn armoured(base64: &[u8]) -> String {
+    let mut text = format!("{BEGIN}\n");
+    for line in base64.chunks(COLUMNS) {
+        text.extend(line.iter().map(|c| char::from(*c)));
+        text.push('\n');
+    }
+    text + END + "\n"
 }
 
 /// Tells a damaged file from a wrong passphrase; protects against nobody.
@@ -322,7 +402,7 @@ mod tests {
     #[test]
     fn opens_with_its_passphrase_only() {
         let file = CardFile::parse(text(2).as_bytes()).unwrap();
-        assert_eq!(file.params(), KdfParams::FLOOR);
+        assert_eq!(file.kdf().map(|(_, params)| params), Some(KdfParams::FLOOR));
         assert_eq!(file.unlock(&passphrase("Right")).map(|_| ()), Err(CardError::WrongPassphrase));
         let unlocked = file.unlock(&passphrase("right")).unwrap();
         assert!(unlocked.card().encode().same_as(&card(2).encode()));
@@ -353,7 +433,7 @@ mod tests {
         let file = CardFile::parse(text(0).as_bytes()).unwrap();
         let body = file.to_bytes();
         assert_eq!(body[..13], *b"wfcard\x01\x00\x00\x4c\x00\x02\x01");
-        assert_eq!((body[13..29] == file.header.salt, body.len()), (true, 29 + 24 + 586 + 16));
+        assert_eq!((&body[13..29] == file.kdf().unwrap().0, body.len()), (true, 29 + 24 + 586 + 16));
     }
 
     #[test]
@@ -381,7 +461,57 @@ mod tests {
 
     #[test]
     fn later_version_is_named() {
-        assert_eq!(rewritten(|b| b[6] = 2), Err(CardError::NewerVersion { version: 2 }));
+        assert_eq!(rewritten(|b| b[6] = 3), Err(CardError::NewerVersion { version: 3 }));
+    }
+
+    /// A card under the key that is all sevens, and its text.
+    fn wrapped() -> (UnlockedCard, String) {
+        let key = SecretKey::from_slice(&[7; 32]).unwrap();
+        let card = UnlockedCard::wrapped(card(1), key, vec![5; 171]).unwrap();
+        let text = card.armour(&mut StdRng::seed_from_u64(3));
+        (card, text)
+    }
+
+    #[test]
+    fn a_wrapped_card_opens_with_its_key_alone_and_is_written_again_as_it_was() {
+        let (_, text) = wrapped();
+        let file = CardFile::parse(text.as_bytes()).unwrap();
+        assert_eq!((file.wrapped(), file.kdf()), (Some([5; 171].as_slice()), None));
+        assert_eq!(file.unlock(&passphrase("right")).map(|_| ()), Err(CardError::NoPassphrase));
+        let with = |byte| file.unlock_with(SecretKey::from_slice(&[byte; 32]).unwrap());
+        assert_eq!(with(8).map(|_| ()), Err(CardError::WrongKey));
+        let again = with(7).unwrap().armour(&mut StdRng::seed_from_u64(4));
+        let again = CardFile::parse(again.as_bytes()).unwrap();
+        assert_eq!(again.wrapped(), file.wrapped());
+        assert!(again.unlock_with(SecretKey::from_slice(&[7; 32]).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn another_wrapped_key_of_the_same_length_is_noticed() {
+        let mut file = CardFile::parse(wrapped().1.as_bytes()).unwrap();
+        file.header = Header::Wrapped(vec![6; 171]);
+        let opened = file.unlock_with(SecretKey::from_slice(&[7; 32]).unwrap());
+        assert_eq!(opened.map(|_| ()), Err(CardError::WrongKey));
+    }
+
+    #[test]
+    fn a_wrapped_key_has_a_length_within_bounds() {
+        for length in [0, MAX_WRAPPED + 1] {
+            let key = SecretKey::from_slice(&[7; 32]).unwrap();
+            let refused = UnlockedCard::wrapped(card(0), key, vec![5; length]).err();
+            assert_eq!(refused, Some(CardError::WrappedKey { length }));
+        }
+        // Behind version 2 a card under a passphrase has a length of nought.
+        assert_eq!(rewritten(|b| b[6] = 2), Err(CardError::WrappedKey { length: 0 }));
+    }
+
+    #[test]
+    fn a_copy_may_be_broken_otherwise_and_have_text_around_it() {
+        let text = text(0);
+        let copy = format!("From the safe:\r\n {}\n", text.replace('\n', "\r\n  "));
+        assert_eq!(CardFile::parse_copy(copy.as_bytes()), CardFile::parse(text.as_bytes()));
+        let short = CardFile::parse_copy(&text.as_bytes()[..200]);
+        assert_eq!(short, Err(CardError::Truncated));
     }
 
     #[test]
@@ -416,7 +546,8 @@ mod tests {
         let file = rewritten(|b| b[11] = 3).unwrap();
         assert_eq!(file.unlock(&passphrase("right")).map(|_| ()), Err(CardError::WrongPassphrase));
         let mut swapped = CardFile::parse(text(0).as_bytes()).unwrap();
-        swapped.header.params = KdfParams::new(20 * 1024, 2, 1).unwrap();
+        let Header::Passphrase { params, .. } = &mut swapped.header else { panic!("a passphrase") };
+        *params = KdfParams::new(20 * 1024, 2, 1).unwrap();
         let key = protected(0).key;
         let opened = aead::decrypt(&key, &swapped.nonce, &swapped.header.to_bytes(), &swapped.sealed);
         assert!(opened.is_err(), "the right key with another header");

@@ -12,6 +12,7 @@ mod fields;
 pub mod generate;
 pub mod hpke;
 pub mod mfa;
+pub mod paper;
 pub mod passphrase;
 pub mod qr;
 pub mod record;

@@ -85,6 +85,16 @@ impl KdfParams {
         }
     }
 
+    /// Of each cost the greater.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self {
+            memory_kib: self.memory_kib.max(other.memory_kib),
+            passes: self.passes.max(other.passes),
+            lanes: self.lanes.max(other.lanes),
+        }
+    }
+
     /// Memory in KiB.
     pub fn memory_kib(self) -> u32 {
         self.memory_kib

@@ -13,8 +13,8 @@ use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
 use super::{
-    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
-    Standing, Version,
+    AHEAD, Account, Begun, Cards, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP,
+    Spent, Standing, Version,
 };
 use crate::event::{
     Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,
@@ -145,6 +145,24 @@ pub enum Invalid {
     /// An admission of the operator was taken back since.
     #[error("this admission was signed before the operator's last one was taken back")]
     Revoked,
+    /// A card that was suspended or revoked was used.
+    #[error("the card of {who} is {how}")]
+    Barred {
+        /// Whose.
+        who: String,
+        /// `suspended` or `revoked`.
+        how: &'static str,
+    },
+    /// Of a group's cards so many were revoked that the rest can open nothing.
+    #[error("of group '{group}' {left} cards are left, and {needed} must come to open anything")]
+    TooFewLeft {
+        /// Group.
+        group: String,
+        /// Cards that are not revoked.
+        left: usize,
+        /// Its threshold.
+        needed: usize,
+    },
     /// An operator is not admitted.
     #[error("operator {operator} is not admitted to group '{group}'")]
     NotAdmitted {
@@ -258,6 +276,7 @@ impl Organisation {
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),
             people: BTreeMap::new(),
+            cards: Cards::default(),
             groups: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
@@ -348,6 +367,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         let actor = &entry.actor;
+        self.check_signers(&entry.event)?;
         match &entry.event {
             Event::VaultCreated { .. }
             | Event::OrganisationAdded { .. }
@@ -377,6 +397,10 @@ impl Organisation {
             }
             Event::BaselineStated(said) => self.baseline_stated(actor, said, entry.time, claims),
             Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
+            Event::CardSuspended(entered) => self.card_suspended(actor, entered, entry.time, claims),
+            Event::CardResumed(entered) => self.card_resumed(actor, entered, claims),
+            Event::CardRevoked(entered) => self.card_revoked(actor, entered, entry.time, claims),
+            Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
@@ -758,9 +782,20 @@ impl Organisation {
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
+        self.check_openable(&begun.account, begun.factor)?;
         self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
+    }
+
+    /// Nothing is sealed for a group that could never open it.
+    fn check_openable(&self, account: &AccountId, factor: Factor) -> Result<(), Invalid> {
+        let super::Effective::Bound(_, group) = self.binding_of(account, factor) else { return Ok(()) };
+        let (left, needed) = (self.left(group), group.needed());
+        if self.cards.is_empty() || left >= needed {
+            return Ok(());
+        }
+        Err(Invalid::TooFewLeft { group: group.slug.to_string(), left, needed })
     }
 
     fn sealed(&mut self, actor: &Actor, sealing: &Sealing, time: Time) -> Result<(), Invalid> {
@@ -1058,7 +1093,7 @@ impl Organisation {
         let contributed: BTreeSet<_> = open
             .accepted
             .iter()
-            .filter(|(_, covered)| covered.contains(&target))
+            .filter(|(who, covered)| covered.contains(&target) && !open.barred.contains(*who))
             .map(|(who, _)| who)
             .collect();
         let claimed: BTreeSet<_> = custodians.iter().collect();

@@ -92,11 +92,11 @@ impl Drills {
 
 impl Organisation {
     /// Members of a group that proved their share key in drills, for as long as that
-    /// counts.
+    /// counts; of none of them is the card suspended or revoked.
     pub fn live(&self, group: &GroupId, now: Time) -> usize {
         let since = now - self.drills.every(group);
-        let proved = self.drills.custodians.get(group).into_iter().flat_map(BTreeMap::values);
-        proved.filter(|at| **at >= since).count()
+        let proved = self.drills.custodians.get(group).into_iter().flatten();
+        proved.filter(|(who, at)| **at >= since && self.cards.barred(who).is_none()).count()
     }
 
     pub(super) fn drill_policy_set(
@@ -194,7 +194,9 @@ impl Organisation {
     pub fn drill_refusal(&self, answer: &DrillAnswer, now: Time) -> Option<Refusal> {
         let (group, drill) = self.drills.by_id(&answer.drill)?;
         let proved = self.drills.proved(group, &answer.custodian);
-        if self.locked_until(&answer.custodian, now).is_some() {
+        if let Some(how) = self.cards.barred(&answer.custodian) {
+            Some(how.into())
+        } else if self.locked_until(&answer.custodian, now).is_some() {
             Some(Refusal::LockedOut)
         } else if proved.is_some_and(|at| at >= drill.begun) {
             Some(Refusal::Twice)

@@ -8,6 +8,7 @@
 mod apart;
 mod apply;
 pub mod baseline;
+mod cards;
 mod claims;
 mod drill;
 mod gate;
@@ -18,6 +19,7 @@ pub mod rotation;
 mod vault;
 
 pub use apply::{Invalid, PolicyFault};
+pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use gate::gate_epochs;
@@ -83,6 +85,9 @@ pub struct Organisation {
     pub accounts: BTreeMap<AccountId, Box<Account>>,
     /// Cards.
     pub people: BTreeMap<Pseudonym, Enrolment>,
+    /// What became of cards since.
+    #[serde(skip_serializing_if = "Cards::is_empty")]
+    pub cards: Cards,
     /// Groups.
     pub groups: BTreeMap<GroupId, GroupStatement>,
     /// Bindings in force, one for a scope and factor, in the order of their serials.
@@ -286,6 +291,10 @@ pub struct Ceremony {
     pub accepted_messages: BTreeSet<Hash>,
     /// Custodians whose share is bad by the operator's word, by target.
     pub rejected: BTreeSet<(u64, Pseudonym)>,
+    /// Custodians whose card was suspended or revoked since they were accepted: what
+    /// they gave counts for no release after that.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub barred: BTreeSet<Pseudonym>,
     /// Messages that were refused, so that a repetition changes nothing while the
     /// ceremony is open.
     pub refused: BTreeMap<Hash, Refusal>,

@@ -83,6 +83,7 @@ impl Ceremony {
             accepted: BTreeMap::new(),
             accepted_messages: BTreeSet::new(),
             rejected: BTreeSet::new(),
+            barred: BTreeSet::new(),
             refused: BTreeMap::new(),
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),

@@ -34,6 +34,7 @@ impl Draft {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, VaultError> {
         Threshold::new(threshold, members.len())?;
+        members.iter().try_for_each(|who| state.check_counts(who))?;
         if state.group_by_slug(slug).is_some() {
             return Err(Invalid::Duplicate(format!("{}/{slug}", state.slug)).into());
         }
@@ -144,6 +145,7 @@ pub fn sign_as_member(
         let what = "a member of the group";
         return Err(Invalid::NotA { who: card.pseudonym().to_string(), what }.into());
     }
+    state.check_counts(card.pseudonym())?;
     Ok(Signed { pseudonym: card.pseudonym().clone(), signature: card.signing_key().sign(digest) })
 }
 

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod baseline;
 pub mod backup;
 pub mod bulk;
+pub mod cards;
 pub mod ceremony;
 pub mod code;
 pub mod commit;

@@ -9,7 +9,7 @@ use crate::name::Pseudonym;
 use crate::seal::card::{Card, Role};
 use crate::seal::totp::TotpSecret;
 use crate::seal::{aead, words};
-use crate::secret::SecretBytes;
+use crate::secret::{SecretBytes, SecretKey};
 use crate::state::{Organisation, Roll};
 use crate::store::Store;
 use crate::time::Time;
@@ -49,6 +49,17 @@ pub(super) fn totp_associated(state: &Organisation, who: &Pseudonym) -> Vec<u8> 
     [state.id.as_ref(), who.as_str().as_bytes()].concat()
 }
 
+/// An authenticator's secret as it lies at rest.
+pub(super) fn seal_totp(
+    key: &SecretKey,
+    state: &Organisation,
+    who: &Pseudonym,
+    totp: &TotpSecret,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Vec<u8> {
+    aead::seal_at_rest(key, &totp_associated(state, who), totp.as_bytes().expose(), rng)
+}
+
 impl Vault {
     /// Enters a new card; the code must be right.
     pub fn enrol(
@@ -63,8 +74,7 @@ impl Vault {
         let card = &pending.card;
         let state = &log.state;
         let key = self.gate().totp_key(&state.id, state.gate().epoch)?;
-        let associated = totp_associated(state, card.pseudonym());
-        let sealed = aead::seal_at_rest(&key, &associated, pending.totp.as_bytes().expose(), rng);
+        let sealed = seal_totp(&key, state, card.pseudonym(), &pending.totp, rng);
         let signing = card.signing_key();
         let mut enrolment = Enrolment {
             role: card.role(),
@@ -115,8 +125,7 @@ impl Vault {
         let name = totp_record(who);
         let gone = || VaultError::RecordGone(name.clone());
         let sealed = self.record(&state.id, &name)?;
-        let enrolment = state.people.get(who).ok_or_else(gone)?;
-        if record_hash(&sealed) != enrolment.totp {
+        if Some(record_hash(&sealed)) != state.authenticator(who) {
             return Err(gone());
         }
         let key = self.gate().totp_key(&state.id, state.gate().epoch)?;

@@ -11,7 +11,7 @@ use crate::event::{AccountStanding, GroupStatement, Hash, Made};
 use crate::name::{AccountId, Factor, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::state::rotation::Place;
-use crate::state::{Account, Effective, Organisation};
+use crate::state::{Account, Barred, Effective, Organisation};
 use crate::time::Time;
 use serde::Serialize;
 
@@ -171,8 +171,15 @@ pub struct GroupStatus {
     pub holds: usize,
     /// Operators admitted now.
     pub operators: Vec<String>,
-    /// Members above the threshold: how many may be lost.
-    pub margin: u64,
+    /// Members whose card is suspended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suspended: Vec<String>,
+    /// Members whose card is revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<String>,
+    /// Members above the threshold whose card is neither: how many more may be lost.
+    /// Below zero nothing can be opened.
+    pub margin: i64,
 }
 
 /// A custodian who is locked out.
@@ -369,18 +376,24 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
     let mut operators: Vec<_> = admitted.map(|a| a.operator.to_string()).collect();
     operators.sort();
     operators.dedup();
+    let barred = |how| {
+        let members = group.members.iter().map(|m| &m.pseudonym);
+        members.filter(|who| state.cards.barred(who) == Some(how)).map(ToString::to_string).collect()
+    };
     GroupStatus {
         group: state.group_address(group),
         threshold: group.threshold,
         members: group.members.iter().map(|m| m.pseudonym.to_string()).collect(),
         holds: holds(state, group),
         operators,
-        margin: (group.members.len() as u64).saturating_sub(group.threshold),
+        suspended: barred(Barred::Suspended),
+        revoked: barred(Barred::Revoked),
+        margin: super::cards::margin(state.usable(group), group),
     }
 }
 
 /// Versions of a group that can still be opened.
-fn holds(state: &Organisation, group: &GroupStatement) -> usize {
+pub(super) fn holds(state: &Organisation, group: &GroupStatement) -> usize {
     let gone = &state.rotations.destroyed;
     let held = state.versions.iter().filter(|(credential, _)| !gone.contains_key(*credential));
     held.filter(|(_, v)| v.sealing.group == group.group).count()

@@ -89,9 +89,9 @@ struct Check<'a> {
     records: u64,
     /// Reason and ticket of every request that opened a ceremony.
     requests: BTreeMap<Hash, [Option<TextHash>; 2]>,
-    /// Every name that an account ever had, and all that was stated of one: an old
-    /// one stays in its record.
-    account_texts: BTreeSet<TextHash>,
+    /// Every name that an account ever had, and why cards were barred: an old text
+    /// stays in its record.
+    own_texts: BTreeSet<TextHash>,
 }
 
 impl PublicVault {
@@ -151,7 +151,7 @@ impl PublicVault {
             findings: Vec::new(),
             records: 0,
             requests: BTreeMap::new(),
-            account_texts: BTreeSet::new(),
+            own_texts: BTreeSet::new(),
         }
     }
 }
@@ -168,12 +168,12 @@ impl Check<'_> {
         let stored = store.projection(&state_key(&self.id));
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
-        let (mut same, mut requests, mut account_texts) = (None, BTreeMap::new(), BTreeSet::new());
+        let (mut same, mut requests, mut own_texts) = (None, BTreeMap::new(), BTreeSet::new());
         let mut compare = |state: &State, line: &Line| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
-            account_texts.extend(text_of_account(line));
+            own_texts.extend(own_text(line));
             // Right after its opening each ceremony is the one that is being listed.
             if let State::Organisation(state) = state
                 && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
@@ -182,7 +182,7 @@ impl Check<'_> {
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
-        (self.requests, self.account_texts) = (requests, account_texts);
+        (self.requests, self.own_texts) = (requests, own_texts);
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -395,13 +395,12 @@ impl Check<'_> {
             expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
             expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(credential));
         }
-        for (who, enrolment) in &state.people {
-            expected.insert(totp_record(who), Expected::Record(enrolment.totp));
-        }
+        let authenticators = state.people.keys().filter_map(|who| Some((who, state.authenticator(who)?)));
+        expected.extend(authenticators.map(|(who, hash)| (totp_record(who), Expected::Record(hash))));
         expected.extend(state.reconciled.iter().map(|hash| (facts_record(hash), Expected::Record(*hash))));
         // Texts may have been erased; those that are there are named by an entry.
         let spoken = self.requests.values().flatten().flatten();
-        let texts = texts(state, spoken.chain(&self.account_texts));
+        let texts = texts(state, spoken.chain(&self.own_texts));
         let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
         expected.extend(requests);
         // At its end the rest is destroyed, in the same commit: nothing may be left.
@@ -518,13 +517,15 @@ impl OfRecovery<'_> {
     }
 }
 
-/// The name that an entry gives an account, or what it says that somebody stated.
-fn text_of_account(line: &Line) -> Option<TextHash> {
+/// The name that an entry gives an account.
+fn own_text(line: &Line) -> Option<TextHash> {
     let Line::Known(entry) = line else { return None };
     match &entry.event {
         Event::AccountCreated { name, .. } => *name,
         Event::AccountRenamed { name, .. } => Some(*name),
         Event::BaselineStated(said) => said.text,
+        Event::CardSuspended(suspension) => Some(suspension.reason),
+        Event::CardRevoked(revocation) => Some(revocation.reason),
         _ => None,
     }
 }

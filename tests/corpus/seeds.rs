@@ -21,7 +21,7 @@ use warifu::name::Threshold;
 use warifu::pvss::{self, DealingContext, GroupKeys, Resharing, ShareKeyPair};
 use warifu::seal::card_file::UnlockedCard;
 use warifu::seal::passphrase::KdfParams;
-use warifu::secret::SecretBytes;
+use warifu::secret::{SecretBytes, SecretKey};
 
 /// One file of the corpus.
 pub struct Seed {
@@ -79,8 +79,8 @@ impl Seeds {
                 self.add("entry", &format!("ok-{}", entry.event.kind()), line.as_bytes());
             }
         }
-        let ended = story.lines.iter().rev().find(|line| line.as_str().contains("\"ended\""));
-        let end = ended.expect("a ceremony has an end").as_str();
+        let ended = |line: &&EntryBytes| line.as_str().contains("\"event\":{\"ended\"");
+        let end = story.lines.iter().rfind(ended).expect("a ceremony has an end").as_str();
         let with = |from: &str, to: &str| {
             assert!(end.contains(from));
             end.replacen(from, to, 1).into_bytes()
@@ -636,6 +636,8 @@ impl Seeds {
             UnlockedCard::protect(story.card, &passphrase, KdfParams::FLOOR, &mut rng).expect("memory");
         let good = card.armour(&mut rng);
         let line = good.lines().nth(2).expect("many lines");
+        let wrapped = UnlockedCard::wrapped(card.into_card(), SecretKey::random(&mut rng), vec![7; 200]);
+        let wrapped = wrapped.expect("short enough").armour(&mut rng);
         self.many(
             "card_file",
             [
@@ -646,7 +648,11 @@ impl Seeds {
                 ("bad-line-lost", good.replace(&format!("{line}\n"), "").into_bytes()),
                 ("bad-line-breaks", good.replace('\n', "\r\n").into_bytes()),
                 ("bad-text-before", format!("Here is my card:\n{good}").into_bytes()),
-                ("bad-version-2", card_with(&good, 6, 2)),
+                ("ok-wrapped", wrapped.clone().into_bytes()),
+                ("bad-version-3", card_with(&good, 6, 3)),
+                ("bad-wrapped-key-of-no-length", card_with(&good, 6, 2)),
+                ("bad-wrapped-key-longer-than-the-file", card_with(&wrapped, 7, 255)),
+                ("bad-wrapped-key-a-byte-short", card_with(&wrapped, 8, 199)),
                 ("bad-too-much-memory", card_with(&good, 7, 1)),
                 ("bad-below-the-floor", card_with(&good, 11, 1)),
                 ("bad-magic", card_with(&good, 0, b'W')),

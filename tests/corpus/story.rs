@@ -5,11 +5,12 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient};
 use warifu::event::{
-    Accepts, AccountStanding, Actor, Admission, Agreed, BaselineFact, BaselineStatement, BaselineWord,
-    Because, Binding, CheckedGroup, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
-    GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
-    Refusal, RootDealing, RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled,
-    SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, Unopenable, WitnessPolicy, record_hash,
+    Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
+    BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
+    CheckedGroup, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line,
+    Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck, Refusal, RootDealing,
+    RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText,
+    Scope, Sealing, Shown, Signed, Unopenable, WitnessPolicy, record_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -780,6 +781,56 @@ impl Scene {
         let (until, shown) = (self.now + Span::seconds(45), Shown::Screen);
         self.by_host(Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown });
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        self.lose(&before);
         before.swap_remove(0)
+    }
+
+    /// One of the first three has a new phone; then their card is missing, found, and
+    /// stolen.
+    fn lose(&mut self, cards: &[Card]) {
+        let card = |place: usize| cards.get(place).expect("three custodians");
+        let (first, lost, third) = (card(0), card(1), card(2));
+        let board = self.state.group_by_slug(&slug("board")).expect("the first group").clone();
+        let custodian = lost.pseudonym().clone();
+        let organisation = self.organisation;
+        let agreed = |digest: &[u8; 64]| {
+            let sign = |card: &Card| Signed {
+                pseudonym: card.pseudonym().clone(),
+                signature: card.signing_key().sign(digest),
+            };
+            vec![Agreed {
+                group: board.group,
+                epoch: board.epoch,
+                signatures: [first, third].map(sign).into(),
+            }]
+        };
+        let mut replaced = AuthenticatorReplacement {
+            custodian: custodian.clone(),
+            serial: 1,
+            totp: record_hash(b"encrypted anew"),
+            signature: Bytes([0; 64]),
+            agreed: Vec::new(),
+        };
+        let digest = replaced.digest(&organisation);
+        replaced.signature = lost.signing_key().sign(&digest);
+        replaced.agreed = agreed(&digest);
+        self.append(Actor::Card(custodian.clone()), Event::AuthenticatorReplaced(replaced));
+        let mut suspended = CardSuspension {
+            custodian: custodian.clone(),
+            serial: 2,
+            reason: self.reason.hash(),
+            by: first.pseudonym().clone(),
+            signature: Bytes([0; 64]),
+        };
+        suspended.signature = first.signing_key().sign(&suspended.digest(&organisation));
+        self.append(Actor::Card(suspended.by.clone()), Event::CardSuspended(suspended));
+        let mut resumed = CardResumption { custodian: custodian.clone(), serial: 3, agreed: Vec::new() };
+        resumed.agreed = agreed(&resumed.digest(&organisation));
+        self.by_host(Event::CardResumed(resumed));
+        let reason = self.reason.hash();
+        let mut revoked =
+            CardRevocation { custodian, serial: 4, reason, signature: None, agreed: Vec::new() };
+        revoked.agreed = agreed(&revoked.digest(&organisation));
+        self.by_host(Event::CardRevoked(revoked));
     }
 }

@@ -366,7 +366,7 @@ impl World {
         let dir = self.dir(&person.folder);
         let passphrase = format!("heron lantern quartz {} violin meadow", person.folder);
         fs::write(dir.join("passphrase"), passphrase).expect("a new file");
-        mknodat(CWD, dir.join("code"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a new FIFO");
+        self.await_code(person);
         let mut arguments =
             words(&["--vault", "vault", "--json", person.role, "enrol", organisation, "--kdf-floor"]);
         for (option, file) in [
@@ -387,8 +387,32 @@ impl World {
         (child, arguments)
     }
 
+    /// Where a program reads a code that the phone shows only then.
+    pub fn await_code(&self, person: &Person) {
+        let path = self.home(person).join("code");
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a new FIFO");
+    }
+
+    /// A card of somebody who is there already, but wrapped for an age recipient.
+    pub fn enrol_wrapped(&self, person: &Person, recipient: &str, identity: &str) -> Ran {
+        let home = self.home(person);
+        self.await_code(person);
+        for file in ["totp", "card.wrapped"] {
+            let _ = fs::remove_file(home.join(file));
+        }
+        let mut arguments = words(&["--vault", "vault", "--json", "custodian", "enrol", "acme"]);
+        arguments.extend(words(&["--wrap", recipient, "--identity", identity]));
+        for (option, file) in [("card", "card.wrapped"), ("totp-file", "totp"), ("code-file", "code")] {
+            arguments.extend([format!("--{option}"), self.file(person, file)]);
+        }
+        let mut command = warifu();
+        command.current_dir(self.host_dir()).args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        self.first_code(person, child, &arguments, |right| right)
+    }
+
     /// Writes the first code as soon as the program wants it.
-    fn first_code(
+    pub fn first_code(
         &self,
         person: &Person,
         mut child: Child,

@@ -7,7 +7,7 @@ use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::cli::open::title;
 use crate::cli::table::{Column, counted, table_or};
-use crate::event::{Actor, CheckedGroup, Event, Hash};
+use crate::event::{Actor, Agreed, CheckedGroup, Event, Hash, TextHash};
 use crate::report::csv;
 use crate::state::{Organisation, Past};
 use crate::time::Time;
@@ -103,6 +103,15 @@ fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
     })
 }
 
+fn reason_of(vault: &PublicVault, state: &Organisation, reason: &TextHash) -> String {
+    let text = vault.text(&state.id, reason);
+    text.map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::name::printable(&r)))
+}
+
+fn signed(agreed: &[Agreed]) -> String {
+    format!("{} signed", agreed.iter().map(|agreed| agreed.signatures.len()).sum::<usize>())
+}
+
 fn summary(
     vault: &PublicVault,
     (state, past): (&Organisation, &Past),
@@ -128,6 +137,15 @@ fn summary(
             format!("{}: {} {}", state.address(&said.account), said.fact, said.word.as_str())
         }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
+        Event::CardSuspended(entry) => {
+            format!("{} by {}: {}", entry.custodian, entry.by, reason_of(vault, state, &entry.reason))
+        }
+        Event::CardResumed(entry) => format!("{}: {}", entry.custodian, signed(&entry.agreed)),
+        Event::CardRevoked(entry) => {
+            let by = if entry.signature.is_some() { "by itself".to_owned() } else { signed(&entry.agreed) };
+            format!("{}, {by}: {}", entry.custodian, reason_of(vault, state, &entry.reason))
+        }
+        Event::AuthenticatorReplaced(entry) => format!("{}: {}", entry.custodian, signed(&entry.agreed)),
         Event::GroupFormed(group) => {
             format!(
                 "{}/{}: {} of {}, all signed",
@@ -175,9 +193,7 @@ fn summary(
             )
         }
         Event::Opened(o) => {
-            let reason = vault
-                .text(&state.id, &o.reason)
-                .map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::name::printable(&r)));
+            let reason = reason_of(vault, state, &o.reason);
             let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
             let ticket =
                 ticket.map(|t| format!(", ticket {}", crate::name::printable(&t))).unwrap_or_default();

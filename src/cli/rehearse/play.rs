@@ -252,7 +252,9 @@ impl Rehearsal<'_, '_> {
         let passphrase = self.cast.people.get(2).map(|p| SecretBytes::new(p.passphrase.expose().to_vec()));
         let passphrase = passphrase.ok_or_else(|| self.failed(&[], "a passphrase is missing"))?;
         let file = read_card(&path)?;
-        let key = super::remembering(&self.memo)(&passphrase, file.salt(), file.params())?;
+        let kdf = file.kdf().ok_or_else(|| self.failed(&[], "a passphrase is missing"));
+        let (salt, params) = kdf?;
+        let key = super::remembering(&self.memo)(&passphrase, salt, params)?;
         let unlocked = file.unlock_with(key).map_err(|why| CliError::Card { path: path.clone(), why })?;
         let card = unlocked.card();
         let mut rng = UnwrapErr(SysRng);

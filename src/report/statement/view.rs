@@ -2,7 +2,7 @@
 //! organisation. Each table is made in one place, whichever document it is in.
 
 use super::gathering::{Gathering, Held, Replaced, Sealed};
-use crate::event::{Accepts, AccountStanding, Ending, Hash, RootUse, Shown, TextHash};
+use crate::event::{Accepts, AccountStanding, Ending, Hash, RootUse, Scope, Shown, TextHash};
 use crate::name::{AccountId, Factor, ProjectId, Recipient};
 use crate::report::document::{Cell, Checkpointed, Column, Row, Table, text, whole};
 use crate::report::reconcile::{By, Verdict};
@@ -534,9 +534,10 @@ impl View<'_> {
     }
 
     fn allowed(&self, version: &Sealed) -> Option<Span> {
-        let hours = self.state.rotation_rules(&version.account).exposed_hours;
+        let scope = Scope::Account(version.account);
+        let hours = self.state.renewal_rules(&scope, version.factor).exposed_hours?;
         let span = Span::hours(i64::try_from(hours).unwrap_or(i64::MAX / 3_600_000));
-        (version.factor == Factor::Password && self.in_use(&version.account)).then_some(span)
+        self.in_use(&version.account).then_some(span)
     }
 
     pub(super) fn exposures(&self, project: Option<&ProjectId>) -> Table {
