@@ -1702,7 +1702,10 @@ impl Event {
             Self::Destroyed(gone) => of(&gone.signatures).collect(),
             Self::Accepted(acceptance) => vec![&acceptance.custodian],
             Self::CustodianProved { answer, .. } => vec![&answer.custodian],
+            Self::BaselineStated(said) => vec![&said.by],
             Self::CardResumed(_)
+            | Self::GateEpochBegun(_)
+            | Self::AuthenticatorResealed { .. }
             | Self::Refused { .. }
             | Self::DrillRefused { .. }
             | Self::VaultCreated { .. }
