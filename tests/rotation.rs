@@ -432,13 +432,13 @@ fn what_is_overdue_comes_first_and_says_why() {
         world.sealed(name);
     }
     let week = Span::days(7);
-    assert_eq!(due(&world.log.state, world.now, week), [], "no policy, nothing was opened");
+    assert_eq!(due(&world.log.state, world.now, week).unwrap(), [], "no policy, nothing was opened");
     world.pass(Span::days(1));
     let ceremony = world.released();
     world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
     let now = world.now;
     let look = |world: &World, later: Span| {
-        let found = due(&world.log.state, now + later, week);
+        let found = due(&world.log.state, now + later, week).unwrap();
         found.into_iter().map(|d| (d.address, d.why, d.overdue)).collect::<Vec<_>>()
     };
     let exposed = vec![Reason::Exposed, Reason::NeverRotated];
@@ -451,7 +451,11 @@ fn what_is_overdue_comes_first_and_says_why() {
     let names =
         |found: Vec<(String, Vec<Reason>, bool)>| -> Vec<_> { found.into_iter().map(|f| f.0).collect() };
     assert_eq!(names(look(&world, Span::hours(1))), [&*prod], "in a month");
-    let all = world.vault.due(Some(&slug("acme")), now + Span::days(40), week).unwrap();
+    let list = |wanted| world.vault.due(Some(&slug("acme")), now + Span::days(40), week, wanted).unwrap();
+    let (stored, replayed) = (list(Reading::Overview), list(Reading::Entries));
+    assert_eq!((stored.read_from, replayed.read_from), (Reading::Overview, Reading::Entries));
+    assert_eq!(stored.items, replayed.items);
+    let all: Vec<_> = stored.items.into_iter().map(|Item::Renewal(due)| due).collect();
     assert_eq!(all.iter().map(|d| &*d.address).collect::<Vec<_>>(), ["acme/shop/prod", "acme/shop/aged"]);
     assert!(all.iter().all(|d| d.overdue));
     assert_eq!(all[1].why, [Reason::Age, Reason::NeverRotated]);
@@ -463,10 +467,10 @@ fn what_is_overdue_comes_first_and_says_why() {
         ceremony
     };
     world.begin(&ceremony, "pending").unwrap();
-    let found = due(&world.log.state, world.now, week);
+    let found = due(&world.log.state, world.now, week).unwrap();
     assert_eq!((found[0].why[0], found[0].pending), (Reason::NotSettled, Some(2)));
     world.settle(2, Accepts::New).unwrap();
-    assert_eq!(due(&world.log.state, world.now, week), []);
+    assert_eq!(due(&world.log.state, world.now, week).unwrap(), []);
 }
 
 /// The program, on a pipe.

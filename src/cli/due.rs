@@ -5,15 +5,16 @@ use super::args::DueArgs;
 use super::error::CliError;
 use super::table::{Column, counted, table};
 use crate::time::Time;
-use crate::vault::due::{Due, Reason};
+use crate::vault::overview::Reading;
+use crate::vault::due::{Due, Item, Reason};
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
     let (vault, now) = (app.read_vault()?, app.now());
-    let found = vault.due(args.organisation.as_ref(), now, args.within)?;
+    let found = vault.due(args.organisation.as_ref(), now, args.within, reading(args.replay))?.items;
     let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
     let room = app.ui.columns();
-    let overdue: Vec<_> = found.iter().filter(|due| due.overdue).map(|due| due.address.clone()).collect();
+    let overdue: Vec<_> = found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned()).collect();
     app.emit_red(value, &overdue, || {
         if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
     });
@@ -27,8 +28,14 @@ fn nothing(within: crate::time::Span) -> String {
     format!("Nothing is to be renewed within {within}.")
 }
 
-fn list(found: &[Due], now: Time, room: Option<usize>) -> String {
-    let row = |due: &Due| {
+/// What an answer is wanted from.
+pub fn reading(replay: bool) -> Reading {
+    if replay { Reading::Entries } else { Reading::Overview }
+}
+
+fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
+    let row = |item: &Item| {
+        let Item::Renewal(due) = item;
         let when = match due.due {
             Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
             Some(time) => format!("in {}, by {}", time - now, time.to_minute()),

@@ -751,7 +751,6 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotInUse { .. } => {
             "If it has a root password after all, set its standing to in-use first."
         }
-        VaultError::StandsSo { .. } => "Nothing need be done.",
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -1195,7 +1194,6 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::NotInUse { .. }
-        | VaultError::StandsSo { .. }
         | VaultError::Unbound(_)
         | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)

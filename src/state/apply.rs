@@ -12,7 +12,7 @@ use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
 use super::{
-    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
+    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, LastReconciled, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
     Standing, Version,
 };
 use crate::event::{
@@ -276,6 +276,7 @@ impl Organisation {
             unknown: BTreeMap::new(),
             rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
+            last_reconciled: None,
             index: Index::default(),
             roots,
         })
@@ -463,7 +464,7 @@ impl Organisation {
                 by_host(actor)?;
                 self.drill_policy_set(set, claims)
             }
-            Event::Reconciled(found) => self.reconciled(actor, found),
+            Event::Reconciled(found) => self.reconciled(actor, found, entry.time),
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
@@ -1090,7 +1091,7 @@ impl Organisation {
     }
 
     /// What is counted as a finding is listed, each of an account that there is.
-    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation) -> Result<(), Invalid> {
+    fn reconciled(&mut self, actor: &Actor, found: &Reconciliation, time: Time) -> Result<(), Invalid> {
         by_host(actor)?;
         let weak = found.findings.iter().filter(|f| f.what.is_standing()).count() as u64;
         let listed = found.findings.len() as u64;
@@ -1107,6 +1108,7 @@ impl Organisation {
         if !self.reconciled.insert(found.facts) {
             return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
         }
+        self.last_reconciled = Some(LastReconciled::and(self.last_reconciled, time, found));
         Ok(())
     }
 

@@ -131,9 +131,14 @@ impl RotationRules {
     /// When a version is to be renewed, and whether that is for its exposure:
     /// the earlier of what age and release demand; `None` if neither does.
     pub fn due(&self, version: &Version) -> Option<Time> {
+        self.due_of(version.sealed, version.exposed)
+    }
+
+    /// The same of a version that was sealed and released at these times.
+    pub fn due_of(&self, sealed: Time, exposed: Option<Time>) -> Option<Time> {
         let hours = |hours: u64| Span::hours(i64::try_from(hours).unwrap_or(i64::MAX / 3_600_000));
-        let exposed = version.exposed.map(|since| since + hours(self.exposed_hours));
-        let aged = self.every_days.map(|days| version.sealed + hours(days * 24));
+        let exposed = exposed.map(|since| since + hours(self.exposed_hours));
+        let aged = self.every_days.map(|days| sealed + hours(days * 24));
         [exposed, aged].into_iter().flatten().min()
     }
 }

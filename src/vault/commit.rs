@@ -3,6 +3,7 @@
 //! find before, and what it leaves behind, is read together.
 
 use super::audit::pieces;
+use super::overview::{self, Changes};
 use super::ceremony::records_of;
 use super::seal::records_of_version;
 use super::verify::StoredLog;
@@ -321,6 +322,7 @@ fn commit_in_place(
     records: Records,
 ) -> Result<Committed, VaultError> {
     let id = log.state.id;
+    let (before, mut changes) = ((log.state.size, log.root()), Changes::default());
     // Its checkpoint would be of a key that the log did not announce.
     if log.state.gate() != &gate.announce(&id, gate.epoch())? {
         return Err(VaultError::BadEntry { log: id, index: 0, why: EntryFault::AnotherGate });
@@ -341,6 +343,7 @@ fn commit_in_place(
             Event::Destroyed(gone) => delete.extend(records_of_version(&log.state, &gone.credential)),
             _ => {}
         }
+        changes.note(&event, &log.state);
         let (line, entry) = line_of(actor, event, now)?;
         let leaf = entry.leaf_hash();
         log.state.apply(&line, &leaf)?;
@@ -349,16 +352,20 @@ fn commit_in_place(
     }
     let checkpoint = sign(gate, &id, &log.state.origin, &log.tree)?;
     log.checkpoint.clone_from(&checkpoint);
+    let rows = changes.rows(store, &log.state, before)?;
     // A crash before this call leaves the log as it was; a crash after it
-    // leaves entries, checkpoint, records and projection whole.
+    // leaves entries, checkpoint, records and projections whole.
     let due = state_is_due(expected_size, log.state.size).then(|| projection(&id, &log.state));
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        delete_projections: Vec::new(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
+        clear_rows: rows.clear.then_some(id).into_iter().collect(),
+        delete_rows: rows.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
+        put_rows: keyed(id, rows.put),
         made_from: records.made_from,
+        ..Batch::default()
     })?;
     Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
 }
@@ -452,6 +459,7 @@ impl Vault {
             appends,
             put_records: keyed(id, records.put),
             projections: vec![projection(&vault_id, &next), projection(&id, &state)],
+            put_rows: keyed(id, overview::all(&state).into_iter().collect()),
             ..Batch::default()
         })?;
         self.public.state = next;

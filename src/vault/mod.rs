@@ -14,6 +14,7 @@ pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
 pub mod import;
+pub mod overview;
 mod own;
 pub mod own_log;
 pub mod people;
@@ -140,14 +141,6 @@ pub enum VaultError {
     /// The account has no root user to sign in as.
     #[error("{address} is {standing}: there is no root user to sign in as")]
     NotInUse {
-        /// Which.
-        address: String,
-        /// How it stands.
-        standing: AccountStanding,
-    },
-    /// The account stands so already.
-    #[error("{address} is {standing} already")]
-    StandsSo {
         /// Which.
         address: String,
         /// How it stands.
@@ -419,7 +412,7 @@ impl Vault {
     pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
         let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
-        upgrade::states(&mut store, &state)?;
+        upgrade::logs(&mut store, &state)?;
         let file = dir.join(GATE_FILE);
         let (root, protected) = gate_file::read(&file, passphrase)?;
         let gate = RootGate::new(root);
@@ -490,7 +483,7 @@ impl PublicVault {
     fn open_to_write(dir: &Path) -> Result<Self, VaultError> {
         let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
-        upgrade::states(&mut store, &state)?;
+        upgrade::logs(&mut store, &state)?;
         Ok(Self { dir: dir.to_owned(), store, state })
     }
 
