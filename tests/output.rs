@@ -15,6 +15,7 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 use warifu::time::Time;
 use warifu::vault::PublicVault;
+use warifu::vault::overview::Reading;
 
 const LISTS: [&[&str]; 8] = [
     &["status"],

@@ -9,6 +9,7 @@ mod cli;
 use cli::World;
 use rusqlite::Connection;
 use std::path::Path;
+use warifu::store::sqlite::SqliteStore;
 use warifu::vault::upgrade::{NO_ROWS, OLD_STATE};
 
 const FORMAT: u32 = 3;

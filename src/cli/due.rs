@@ -5,8 +5,8 @@ use super::args::DueArgs;
 use super::error::CliError;
 use super::table::{Column, counted, table};
 use crate::time::Time;
-use crate::vault::overview::Reading;
 use crate::vault::due::{Due, Item, Reason};
+use crate::vault::overview::Reading;
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
@@ -14,7 +14,8 @@ pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
     let found = vault.due(args.organisation.as_ref(), now, args.within, reading(args.replay))?.items;
     let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
     let room = app.ui.columns();
-    let overdue: Vec<_> = found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned()).collect();
+    let overdue: Vec<_> =
+        found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned()).collect();
     app.emit_red(value, &overdue, || {
         if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
     });

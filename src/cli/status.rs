@@ -2,8 +2,8 @@
 
 use super::App;
 use super::args::StatusArgs;
-use super::error::CliError;
 use super::due::reading;
+use super::error::CliError;
 use super::hierarchy::{account_table, overdue};
 use super::table::{Column, counted, table};
 use crate::vault::status::{AccountState, GroupStatus, OrganisationStatus, Status};
@@ -59,7 +59,8 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     for warning in &o.warnings {
         let _ = writeln!(text, "  ! {warning}");
     }
-    let there = AccountState::ALL.into_iter().filter_map(|state| Some((state, o.counts.get(state.as_str())?)));
+    let there =
+        AccountState::ALL.into_iter().filter_map(|state| Some((state, o.counts.get(state.as_str())?)));
     let states: Vec<_> = there.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
     if !states.is_empty() {
         let _ = writeln!(text, "  {}", states.join(", "));

@@ -12,8 +12,8 @@ use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
 use super::{
-    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, LastReconciled, Organisation, Project, RECENT, ROOM_AGE, STEP, Spent,
-    Standing, Version,
+    AHEAD, Account, Begun, Ceremony, Held, LOCKOUT, LastReconciled, Organisation, Project, RECENT, ROOM_AGE,
+    STEP, Spent, Standing, Version,
 };
 use crate::event::{
     Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,

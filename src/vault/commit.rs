@@ -3,8 +3,8 @@
 //! find before, and what it leaves behind, is read together.
 
 use super::audit::pieces;
-use super::overview::{self, Changes};
 use super::ceremony::records_of;
+use super::overview::{self, Changes};
 use super::seal::records_of_version;
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
@@ -18,8 +18,9 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Erasure, Found, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Erasure, Found, MAX_RECORD, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
+use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 
 /// Name of the projection that holds the whole state as JSON.
@@ -513,7 +514,7 @@ pub(super) fn sign_at(
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
-pub(super) fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
+pub(super) fn projection(id: &OrganisationId, state: &impl StateOfLog) -> (RecordKey, Vec<u8>) {
     (state_key(id), state_bytes(state))
 }
 
@@ -536,9 +537,35 @@ pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
     RecordKey { log: *log, name: STATE.to_owned() }
 }
 
-/// A state in the one form in which it is kept, so that bytes can be compared.
-pub(super) fn state_bytes(state: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys")
+/// A state in the one form in which it is kept, so that bytes can be compared. What
+/// is longer than a projection may be is kept as its size and hash: as much for a
+/// comparison.
+pub(super) fn state_bytes(state: &impl StateOfLog) -> Vec<u8> {
+    let whole = serde_json::to_vec(state)
+        .expect("state holds only strings, numbers, lists and maps with string keys");
+    if whole.len() <= MAX_RECORD {
+        return whole;
+    }
+    let hash = Bytes::<32>(Sha256::digest(&whole).into());
+    format!(r#"{{"size":{},"sha256":"{hash}"}}"#, state.size()).into_bytes()
+}
+
+/// What a log adds up to, as it is kept beside it.
+pub(super) trait StateOfLog: serde::Serialize {
+    /// Entries.
+    fn size(&self) -> u64;
+}
+
+impl StateOfLog for Organisation {
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl StateOfLog for VaultState {
+    fn size(&self) -> u64 {
+        self.size
+    }
 }
 
 #[cfg(test)]

@@ -164,7 +164,8 @@ impl Changes {
         let stored = Stored { store, log: state.id };
         let head = stored.read::<Head>(HEAD)?;
         let of_before = head.is_some_and(|head| head.size == size && head.root == root);
-        if !self.everything && of_before
+        if !self.everything
+            && of_before
             && let Some(written) = self.incremental(&stored, state)?
         {
             return Ok(written);
@@ -177,11 +178,7 @@ impl Changes {
     }
 
     /// `None` if the stored counts cannot be those of before.
-    fn incremental(
-        self,
-        stored: &Stored<'_>,
-        state: &Organisation,
-    ) -> Result<Option<Written>, VaultError> {
+    fn incremental(self, stored: &Stored<'_>, state: &Organisation) -> Result<Option<Written>, VaultError> {
         let mut written = Written::default();
         let (mut less, mut more) = (Counts::default(), Counts::default());
         for (id, before) in self.accounts {
@@ -309,12 +306,15 @@ pub fn all(state: &Organisation) -> Rows {
             rows.extend(found.rows);
         }
     }
-    rows.extend(state.projects.keys().filter_map(|id| {
-        row_of(project(id), ProjectRow::of(state, id, counts.tally(id)))
-    }));
-    rows.extend(state.groups.keys().filter_map(|id| {
-        row_of(group(id), GroupRow::of(state, id, counts.holds(id)))
-    }));
+    rows.extend(
+        state
+            .projects
+            .keys()
+            .filter_map(|id| row_of(project(id), ProjectRow::of(state, id, counts.tally(id)))),
+    );
+    rows.extend(
+        state.groups.keys().filter_map(|id| row_of(group(id), GroupRow::of(state, id, counts.holds(id)))),
+    );
     rows.extend(state.people.keys().filter_map(|who| row_of(card(who), CardRow::of(state, who))));
     let open = state.ceremonies.keys();
     rows.extend(open.filter_map(|hash| row_of(ceremony(hash), CeremonyRow::of(state, hash))));

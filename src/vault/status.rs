@@ -3,7 +3,9 @@
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
-use super::overview::{AccountRow, CardRow, CeremonyRow, GroupRow, Overview, ProjectRow, Reading, Tally, Unusable};
+use super::overview::{
+    AccountRow, CardRow, CeremonyRow, GroupRow, Overview, ProjectRow, Reading, Tally, Unusable,
+};
 use super::recovery::REQUEST_KEY;
 use super::recovery::RecoveryStatus;
 use super::{GATE_FILE, PublicVault, VaultError};
@@ -217,12 +219,7 @@ pub struct CeremonyStatus {
 impl PublicVault {
     /// A look at everything, or at one organisation; from the overview if it is
     /// wanted and to be believed.
-    pub fn status(
-        &self,
-        only: Option<&Slug>,
-        now: Time,
-        wanted: Reading,
-    ) -> Result<Status, VaultError> {
+    pub fn status(&self, only: Option<&Slug>, now: Time, wanted: Reading) -> Result<Status, VaultError> {
         // Others may write meanwhile: all that is read is of one moment.
         let _moment = self.store().moment()?;
         let ids = self.state().organisations.iter();
@@ -374,10 +371,20 @@ impl AccountStatus {
             Effective::Unbound => None,
         };
         let due = row.due(&rules);
-        Self::new(&row, format!("{org}/{}/{}", project.slug, row.slug), group.map(|g| format!("{org}/{g}")), (due, now))
+        Self::new(
+            &row,
+            format!("{org}/{}/{}", project.slug, row.slug),
+            group.map(|g| format!("{org}/{g}")),
+            (due, now),
+        )
     }
 
-    fn new(row: &AccountRow, address: String, group: Option<String>, (due, now): (Option<Time>, Time)) -> Self {
+    fn new(
+        row: &AccountRow,
+        address: String,
+        group: Option<String>,
+        (due, now): (Option<Time>, Time),
+    ) -> Self {
         let current = row.current.as_ref();
         let exposed = current.and_then(|version| version.exposed);
         let weakened = current.map_or(0, |version| version.weakened);
@@ -452,7 +459,8 @@ impl Look {
         }
         for id in &urgent {
             let row = overview.account(id)?;
-            let project = of_projects.get(&row.project).ok_or_else(|| Unusable::Row(row.project.to_string()))?;
+            let project =
+                of_projects.get(&row.project).ok_or_else(|| Unusable::Row(row.project.to_string()))?;
             if row.due(&overview.rules(project, row.rules)).is_some_and(|due| due < now) {
                 overdue.insert(*id);
             }
@@ -464,7 +472,10 @@ impl Look {
             now,
             entries: head.size,
             projects: head.projects,
-            groups: groups.into_iter().map(|group| GroupStatus::new(&head.slug, group, &cards, now)).collect(),
+            groups: groups
+                .into_iter()
+                .map(|group| GroupStatus::new(&head.slug, group, &cards, now))
+                .collect(),
             of_projects,
             rules_alone: rules_alone + tally.rules_alone,
             tally,
@@ -478,7 +489,11 @@ impl Look {
     }
 
     /// All accounts if they are few; else the most urgent of those to look at.
-    fn listed(&self, overview: &Overview<'_>, few: bool) -> Result<Vec<(AccountRow, AccountStatus)>, Unusable> {
+    fn listed(
+        &self,
+        overview: &Overview<'_>,
+        few: bool,
+    ) -> Result<Vec<(AccountRow, AccountStatus)>, Unusable> {
         let most = usize::try_from(LISTED).unwrap_or(usize::MAX);
         let rows = if few {
             overview.accounts(usize::MAX)?
@@ -582,7 +597,8 @@ fn ceremonies(open: Vec<(String, CeremonyRow)>, now: Time) -> Vec<CeremonyStatus
 fn unexplained(last: LastReconciled, now: Time) -> Option<String> {
     let alarm = last.alarm.filter(|alarm| now - alarm.at <= ALARM)?;
     let (uses, at) = (alarm.unexplained, alarm.at.to_minute());
-    let uses = if uses == 1 { "1 use of a root user".to_owned() } else { format!("{uses} uses of root users") };
+    let uses =
+        if uses == 1 { "1 use of a root user".to_owned() } else { format!("{uses} uses of root users") };
     Some(format!("the reconciliation of {at} found {uses} that nothing explains"))
 }
 
@@ -603,10 +619,7 @@ fn host_alone(tally: &Tally, cards: &[(String, CardRow)], rules_alone: u64) -> V
         ),
         (tally.said_closed, "said to be closed or suspended at the provider"),
         (tally.given, "sealed as typed or given on this host: whoever administers it could read along"),
-        (
-            tally.exposed_to_host,
-            "used for codes: whoever administers this host could have kept the MFA seed",
-        ),
+        (tally.exposed_to_host, "used for codes: whoever administers this host could have kept the MFA seed"),
         (tally.generated, "generated and sealed on this host: whoever administers it could read along"),
     ];
     facts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()

@@ -566,8 +566,8 @@ fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool 
 /// A state in the form in which it is stored.
 fn bytes_of(state: &State) -> Vec<u8> {
     match state {
-        State::Organisation(state) => state_bytes(state),
-        State::Vault(state) => state_bytes(state),
+        State::Organisation(state) => state_bytes(&**state),
+        State::Vault(state) => state_bytes(&**state),
     }
 }
 

@@ -11,6 +11,7 @@ use warifu::log::note::LogSigner;
 use warifu::name::OrganisationId;
 use warifu::secret::SecretKey;
 use warifu::store::{Append, Batch, Store, sqlite};
+use warifu::vault::overview::Reading;
 use warifu::vault::{PublicVault, Records, Vault, VaultError, commit};
 
 /// A checkpoint under a gate's own log key.

@@ -263,9 +263,13 @@ impl Head {
 
 impl Rules {
     fn at(state: &Organisation, scope: Scope) -> Option<Self> {
-        state.rotations.policies.get(&scope).map(|RotationPolicy { every_days, exposed_hours, agreed, .. }| {
-            Self { every_days: *every_days, exposed_hours: *exposed_hours, host_alone: agreed.is_empty() }
-        })
+        state.rotations.policies.get(&scope).map(
+            |RotationPolicy { every_days, exposed_hours, agreed, .. }| Self {
+                every_days: *every_days,
+                exposed_hours: *exposed_hours,
+                host_alone: agreed.is_empty(),
+            },
+        )
     }
 
     /// What holds where these scopes have rules, the narrowest first. Only what

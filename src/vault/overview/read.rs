@@ -175,7 +175,8 @@ impl<'a> Overview<'a> {
         let mut found = ids(self.range("own/"..end.as_str(), usize::MAX)?)?;
         for (id, project) in projects {
             let Some(days) = self.rules(project, None).every_days else { continue };
-            let (start, end) = (format!("aged/{id}/"), format!("aged/{id}/{}", instant(before - days_of(days))));
+            let (start, end) =
+                (format!("aged/{id}/"), format!("aged/{id}/{}", instant(before - days_of(days))));
             found.extend(ids(self.range(start.as_str()..end.as_str(), usize::MAX)?)?);
         }
         Ok(found)
@@ -241,4 +242,3 @@ impl PublicVault {
         }
     }
 }
-
