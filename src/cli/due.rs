@@ -5,14 +5,19 @@ use super::args::DueArgs;
 use super::error::CliError;
 use super::table::{Column, counted, table};
 use crate::time::Time;
-use crate::vault::due::{Due, Item, Reason};
+use crate::vault::due::{Due, DueList, Item, Reason};
 use crate::vault::overview::Reading;
+use serde_json::json;
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
     let (vault, now) = (app.read_vault()?, app.now());
-    let found = vault.due(args.organisation.as_ref(), now, args.within, reading(args.replay))?.items;
-    let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
+    let DueList { items: found, read_from } =
+        vault.due(args.organisation.as_ref(), now, args.within, reading(args.replay))?;
+    let mut value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
+    for item in value.as_array_mut().into_iter().flatten().filter_map(|item| item.as_object_mut()) {
+        item.insert("read_from".to_owned(), json!(read_from));
+    }
     let room = app.ui.columns();
     let overdue: Vec<_> =
         found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned()).collect();
