@@ -1,8 +1,9 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s, `import`'s,
+//! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `import`'s,
 //! `reconcile`'s, `recovery`'s, `witness`'s and rotation's.
 
 mod audit;
+mod backup;
 mod import;
 mod reconcile;
 mod recovery;
@@ -13,6 +14,7 @@ pub use audit::{
     AuditCommand, CheckProofArgs, ExportArgs, ExportFormat, Holders, LogArgs, ProveArgs, RecoverabilityArgs,
     SiemArgs, VerifyArgs,
 };
+pub use backup::{Backup, Restore};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
@@ -175,6 +177,18 @@ Examples:
     Reconcile(Sub<ReconcileCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
     Witness(Sub<WitnessCommand>),
+    /// Copy the vault while it is in use, and verify the copy; gate.key is not in it
+    #[command(after_help = "\
+Examples:
+  warifu backup /mnt/backup/warifu-2026-03-01")]
+    Backup(Backup),
+    /// Make a vault from a backup in the new directory that --vault names, with what others still know of its logs
+    #[command(after_help = "\
+Examples:
+  warifu restore /mnt/backup/warifu-2026-03-01 --vault restored
+  warifu restore backup --vault restored --merge /srv/audit/acme \
+      --against mine.card.seen")]
+    Restore(Restore),
     /// On a new machine with a copy of the vault: keepers bring its gate.key back
     #[command(after_help = "\
 Examples:

@@ -32,6 +32,7 @@ use crate::seal::qr::QrError;
 use crate::state::{Invalid, PolicyFault};
 use crate::store::StoreError;
 use crate::vault::VaultError;
+use crate::vault::backup::BackupError;
 use crate::vault::gate_file::GateFileError;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -179,6 +180,15 @@ pub enum CliError {
     /// Verification found something.
     #[error("the vault is not as its logs say: {}", counted(*.0, "finding"))]
     Tampered(usize),
+    /// A backup, or a vault from one, was not made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// What was brought in speaks of records that nobody has.
+    #[error("{} of what was brought in could not be had", counted(*.0, "record"))]
+    RecordsLost(usize),
+    /// A request whose entries are none.
+    #[error("{} holds no log", .0.display())]
+    NotALog(PathBuf),
     /// An export without what lies beside the log.
     #[error("{} holds a log without its records", .0.display())]
     NoRecords(PathBuf),
@@ -481,6 +491,11 @@ impl CliError {
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
+            Self::Backup(error) => backup_remedy(error),
+            Self::RecordsLost(_) => {
+                "The vault was made. What is named above can be opened only if somebody has an export with records of later: restore again with it. Else set those passwords anew at the provider."
+            }
+            Self::NotALog(_) => "Name an export's directory, or a request as custodians get it.",
             Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",
             Self::DrillShort => {
                 "Find those who did not come, and run it again with them: what was proved counts. If they cannot come any more, what they hold may be lost: rotate it at the provider while others can open it."
@@ -586,7 +601,9 @@ impl CliError {
             Self::Cursor { .. } => Exit::Input,
             Self::Export(error) => export_exit(error),
             Self::Source { .. } => Exit::Storage,
-            Self::NoRecords(_) => Exit::Input,
+            Self::NoRecords(_) | Self::NotALog(_) => Exit::Input,
+            Self::RecordsLost(_) => Exit::Part,
+            Self::Backup(error) => backup_exit(error),
             Self::Key(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
             Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
@@ -996,6 +1013,40 @@ fn export_remedy(error: &ExportError) -> &'static str {
         ExportError::NoEntry { .. } => "'warifu audit log ORG' lists the entries; they are numbered from 0.",
         ExportError::NoCeremony(_) => "'warifu ceremony list ORG --all' lists the ceremonies.",
         ExportError::ManyCeremonies(_) => "Give more of its digits, at least four, in lower case.",
+    }
+}
+
+fn backup_remedy(error: &BackupError) -> &'static str {
+    match error {
+        BackupError::Vault(error) => vault_remedy(error),
+        BackupError::Store(error) => store_remedy(error),
+        BackupError::Taken(_) => {
+            "Name a directory that is not there yet, or an empty one; nothing was changed."
+        }
+        BackupError::File { .. } => {
+            "Check the path, its permissions and the space left; then run the command again. Nothing was left half made."
+        }
+        BackupError::Wrong { .. } => {
+            "Nothing was made. Keep what is wrong as it is, look at it with 'warifu audit verify', and use another copy."
+        }
+        BackupError::OtherLog { .. } => {
+            "Leave it out. If the organisation was added after the backup, bring in an export of the vault's own log (@vault) first."
+        }
+        BackupError::Checkpoint { .. } => {
+            "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card."
+        }
+        BackupError::Behind { .. } => {
+            "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. Whoever restores without it makes a vault that this person's card refuses as rolled back."
+        }
+    }
+}
+
+fn backup_exit(error: &BackupError) -> Exit {
+    match error {
+        BackupError::Vault(error) => vault_exit(error),
+        BackupError::Store(_) | BackupError::File { .. } => Exit::Storage,
+        BackupError::Taken(_) | BackupError::OtherLog { .. } | BackupError::Checkpoint { .. } => Exit::Input,
+        BackupError::Wrong { .. } | BackupError::Behind { .. } => Exit::Tampered,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod cards;
 pub mod clock;
 mod code;
@@ -170,6 +171,8 @@ impl<'a> App<'a> {
             Command::Officer(args) => people::officer(self, args.command),
             Command::Group(args) => group::group(self, args.command),
             Command::Recovery(args) => recovery::recovery(self, args.command),
+            Command::Backup(args) => backup::backup(self, &args),
+            Command::Restore(args) => backup::restore(self, &args),
             Command::Recover(args) => recovery::recover(self, &args),
             Command::Bind(args) => group::bind(self, args),
             Command::Seal(args) => seal::seal(self, args),

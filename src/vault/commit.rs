@@ -340,9 +340,7 @@ fn commit_in_place(
             Event::Released { ceremony, target, .. } => released.push((*ceremony, *target)),
             // What there is to destroy the log at hand knows, not the one that the
             // caller saw: others may have contributed since.
-            Event::Ended { ceremony, .. } => delete.extend(records_of(&log.state, ceremony)),
-            Event::Destroyed(gone) => delete.extend(records_of_version(&log.state, &gone.credential)),
-            _ => {}
+            event => delete.extend(destroyed_by(&log.state, event)),
         }
         changes.note(&event, &log.state);
         let (line, entry) = line_of(actor, event, now)?;
@@ -369,6 +367,15 @@ fn commit_in_place(
         ..Batch::default()
     })?;
     Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
+}
+
+/// Names of the records that an event destroys, in the state before it.
+pub(super) fn destroyed_by(state: &Organisation, event: &Event) -> Vec<String> {
+    match event {
+        Event::Ended { ceremony, .. } => records_of(state, ceremony),
+        Event::Destroyed(gone) => records_of_version(state, &gone.credential),
+        _ => Vec::new(),
+    }
 }
 
 /// What a log that was read from the store says was released in ceremonies that are

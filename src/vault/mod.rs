@@ -3,6 +3,7 @@
 
 pub mod ask;
 pub mod audit;
+pub mod backup;
 pub mod bulk;
 pub mod ceremony;
 pub mod code;

@@ -29,7 +29,7 @@ impl Report {
             _ => return None,
         };
         let (log, tampering, what) = (LogName::Vault.to_string(), Vec::new(), error.to_string());
-        let findings = vec![Finding { log, entry, tampering, what, file: None }];
+        let findings = vec![Finding { log, entry, tampering, what, file: None, record_missing: false }];
         Some(Self { logs: Vec::new(), findings })
     }
 
@@ -96,11 +96,21 @@ pub struct Finding {
     /// Which file of an exported copy is wrong, where that is what was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Whether it is a record that is missing.
+    #[serde(skip)]
+    pub record_missing: bool,
 }
 
 impl Finding {
     pub(super) fn of_log(log: &str, finding: &audit::Finding) -> Self {
         let (log, tampering) = (log.to_owned(), finding.tampering.clone());
-        Self { log, entry: finding.entry, tampering, what: printable(&finding.to_string()), file: None }
+        Self {
+            log,
+            entry: finding.entry,
+            tampering,
+            what: printable(&finding.to_string()),
+            file: None,
+            record_missing: false,
+        }
     }
 }

@@ -40,6 +40,10 @@ pub fn sealed_record(credential: &Hash) -> String {
     format!("sealed/{credential}")
 }
 
+/// Name of the file in the vault's directory with the groups whose words a sealer has
+/// typed.
+pub(super) const PINS_FILE: &str = "pins.json";
+
 /// Name of the record of a dealing.
 pub fn dealing_record(dealing: &Hash) -> String {
     format!("dealing/{dealing}")
@@ -232,7 +236,7 @@ impl Vault {
     }
 
     fn pins_file(&self) -> PathBuf {
-        self.dir().join("pins.json")
+        self.dir().join(PINS_FILE)
     }
 
     fn pins(&self) -> Result<BTreeMap<GroupId, Hash>, VaultError> {

@@ -160,7 +160,7 @@ impl Check<'_> {
     fn found(&mut self, entry: Option<u64>, what: impl Into<String>) {
         // Names come from the database, which anybody may have written.
         let (log, tampering, what) = (self.log.clone(), Vec::new(), printable(&what.into()));
-        self.findings.push(Finding { log, entry, tampering, what, file: None });
+        self.findings.push(Finding { log, entry, tampering, what, file: None, record_missing: false });
     }
 
     fn log(&mut self, options: &Options<'_>) -> LogReport {
@@ -291,6 +291,9 @@ impl Check<'_> {
         });
         for (name, what) in expected.iter().filter(|(name, _)| !names.contains(*name)) {
             self.found(None, format!("record {} is missing{}", shorten(name), (words.missing)(what)));
+            if let Some(found) = self.findings.last_mut() {
+                found.record_missing = true;
+            }
         }
         for name in names {
             let Some(expectation) = expected.get(&name).or_else(|| optional.get(&name)).copied() else {

@@ -114,6 +114,7 @@ fn of_copy(
             tampering: Vec::new(),
             what: one.to_string(),
             file: Some(one.file),
+            record_missing: false,
         }));
     }
     let first = read.first();
@@ -167,7 +168,14 @@ fn cut(log: &str, first: u64, from: Option<Time>, since: Time) -> Option<Finding
         since.to_minute()
     );
     let (log, file) = (log.to_owned(), Some(FIRST.to_owned()));
-    Some(Finding { log, entry: Some(first), tampering: vec![Tampering::Dropped], what, file })
+    Some(Finding {
+        log,
+        entry: Some(first),
+        tampering: vec![Tampering::Dropped],
+        what,
+        file,
+        record_missing: false,
+    })
 }
 
 fn is_signed(read: &Directory, key: &VerifierKey) -> bool {
@@ -188,7 +196,7 @@ fn of_file(name: &str, why: &SourceError) -> Finding {
         SourceError::Entry { .. } => None,
     };
     let (log, what) = (name.to_owned(), printable(&why.to_string()));
-    Finding { log, entry: None, tampering: Vec::new(), what, file }
+    Finding { log, entry: None, tampering: Vec::new(), what, file, record_missing: false }
 }
 
 fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<&VerifierKey>) -> String {

@@ -313,11 +313,14 @@ impl Rehearsal<'_, '_> {
         Ok(())
     }
 
-    /// A copy of the vault without its gate.key, on a new machine.
+    /// A backup has no gate.key; with it and two keepers there is a vault again.
     fn a_dead_host(&mut self) -> Result<(), CliError> {
-        self.scene("The host dies: on a new machine two keepers bring gate.key back to a copy of the vault");
-        let copy = self.path("new-host");
-        self.copy_vault(&copy, &["vault.db", "vault.db-wal", "pins.json"])?;
+        self.scene(
+            "The host dies: on a new machine a backup is restored, and two keepers bring gate.key back",
+        );
+        let (backup, copy) = (text(&self.path("backup")), self.path("new-host"));
+        self.must(&["backup", &backup])?;
+        self.must_in(&copy, &["restore", &backup])?;
         let seal = ["seal", ADDRESS, "--login", "root@example.com"];
         self.must_refuse_in(&copy, &seal, Exit::Storage)?;
         let [one, two] = [7, 8].map(|number| self.custodian(number).map(|(card, _)| text(&card)));
