@@ -690,7 +690,7 @@ fn vault_overview_row_changed() {
         ("project/", r#""sealed":1"#, r#""sealed":9"#),
         ("group/", r#""holds":1"#, r#""holds":9"#),
         ("card/", r#""vouched":true"#, r#""vouched":false"#),
-        ("head", r#""projects":1"#, r#""projects":9"#),
+        ("head", r#""projects":"#, r#""projects":9"#),
     ] {
         let sql = format!(
             "UPDATE row SET bytes = CAST(replace(CAST(bytes AS TEXT), '{from}', '{to}') AS BLOB)
