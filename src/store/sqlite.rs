@@ -1,6 +1,7 @@
 //! The default backend: one SQLite database, `vault.db`, in the vault's
 //! directory. Needs no set-up; several processes may use it at once. No
-//! network file systems: SQLite's locks and its shared memory need a local one.
+//! network file systems: SQLite's locks and its shared memory need a local one. Long,
+//! because every statement that is run on the database stands here.
 //!
 //! Write-ahead log, synced at each commit. Beside `vault.db` there are
 //! `vault.db-wal` and `vault.db-shm` while a process has it open; the last one

@@ -177,7 +177,8 @@ impl Changes {
         Ok(Written { clear: true, delete: Vec::new(), put: all(state).into_iter().collect() })
     }
 
-    /// `None` if the stored counts cannot be those of before.
+    /// `None` if the stored counts cannot be those of before. Long, because every kind of
+    /// row that a batch writes is written here.
     fn incremental(self, stored: &Stored<'_>, state: &Organisation) -> Result<Option<Written>, VaultError> {
         let mut written = Written::default();
         let (mut less, mut more) = (Counts::default(), Counts::default());

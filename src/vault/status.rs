@@ -1,4 +1,5 @@
-//! A first look: what there is, and what needs somebody's attention.
+//! A first look: what there is, and what needs somebody's attention. Long, because
+//! everything that is shown at once is put together here.
 
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
