@@ -25,11 +25,13 @@ use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
 use warifu::log::note::LogSigner;
 use warifu::log::{Checkpoint, checkpoint};
+use warifu::name::Factor;
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::Organisation;
 use warifu::store::memory::MemoryStore;
 use warifu::store::{Append, Batch, RecordKey, Store, sqlite::SqliteStore};
-use warifu::time::Span;
+use warifu::time::{Span, Time};
+use warifu::vault::due::{Due, Reason, due};
 use warifu::vault::overview::{Changes, HEAD, Reading, Rows, all};
 use warifu::vault::rotate::{self, Wanted};
 
@@ -98,6 +100,62 @@ fn after_every_kind_of_entry_the_rows_are_those_that_the_entries_make() {
     assert_eq!(played(1), 0, "no kind of the story has all rows made anew");
 }
 
+/// What is to be renewed, found by looking at every current version of a state.
+fn looked_at(state: &Organisation, now: Time, ahead: Span) -> Vec<String> {
+    let mut found = Vec::new();
+    for (account, factor, credential, version) in state.all_current() {
+        let running = state.rotations.running_for(account, factor);
+        let rules = state.renewal_rules(&Scope::Account(*account), factor);
+        let (due, weakened) = (rules.due(version), state.weakened(credential));
+        let near = due.is_some_and(|due| due <= now + ahead);
+        let listed = running.is_some() || version.known_since().is_some() || weakened > 0 || near;
+        if listed && (state.accounts[account].standing.in_use() || running.is_some()) {
+            let pending = running.and_then(|(new, _)| state.begun(new)).map(|begun| begun.version);
+            let overdue = due.is_some_and(|due| due < now);
+            let since = (version.sealed, version.exposed, version.exposed_to_host);
+            let number = version.sealing.version;
+            let facts = (state.address(account), factor, number, due, overdue, since, weakened, pending);
+            found.push(format!("{facts:?}"));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The same as `due` says it, from the rows.
+fn listed(found: Vec<Due>) -> Vec<String> {
+    let one = |d: Due| {
+        let since = (d.sealed, d.exposed, d.exposed_to_host);
+        format!("{:?}", (d.address, d.factor, d.version, d.due, d.overdue, since, d.weakened, d.pending))
+    };
+    let mut found: Vec<_> = found.into_iter().map(one).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn after_every_entry_what_is_due_of_any_factor_is_what_the_versions_say() {
+    let lines = story::tell().lines;
+    let begins = |line: &EntryBytes| line.as_str().contains("\"organisation-created\"");
+    let lines = &lines[lines.iter().position(begins).unwrap()..];
+    let mut state = Organisation::begin(&read(&lines[0]), &lines[0].leaf_hash()).unwrap();
+    let (mut why, mut factors) = (BTreeSet::new(), BTreeSet::new());
+    for line in &lines[1..] {
+        state.apply(&read(line), &line.leaf_hash()).unwrap();
+        for (later, ahead) in [(0, 7), (2, 0), (40, 7), (400, 30), (4000, 0)] {
+            let (now, ahead) = (state.last + Span::days(later), Span::days(ahead));
+            let found = due(&state, now, ahead);
+            why.extend(found.iter().flat_map(|due| due.why.clone()));
+            factors.extend(found.iter().map(|due| due.factor));
+            assert_eq!(listed(found), looked_at(&state, now, ahead), "after {}", line.as_str());
+        }
+    }
+    for reason in [Reason::NotSettled, Reason::Exposed, Reason::ExposedToHost, Reason::Age] {
+        assert!(why.contains(&reason), "{reason:?}: {why:?}");
+    }
+    assert!(factors.contains(&Factor::Mfa) && factors.contains(&Factor::Password), "{factors:?}");
+}
+
 #[test]
 fn after_every_batch_the_rows_are_those_that_the_entries_make() {
     for each in [2, 3, 7, 1000] {
@@ -124,6 +182,8 @@ fn agrees(world: &World) -> Value {
     let (stored, replayed) = (read(Reading::Overview), read(Reading::Entries));
     assert_eq!(stored, replayed);
     assert_eq!(world.vault.verify(None).unwrap().findings, []);
+    let (now, ahead) = (world.now + Span::days(20), Span::days(7));
+    assert_eq!(listed(due(&world.log.state, now, ahead)), looked_at(&world.log.state, now, ahead));
     let status = &stored.0["organisations"][0];
     // Each account's row alone says the same.
     let state = &world.log.state;
@@ -192,6 +252,29 @@ fn the_overview_says_what_the_entries_say_through_the_life_of_an_account() {
     assert_eq!((world.log.state.size, &agrees(&world)["overdue"]), (size, &0.into()));
 }
 
+#[test]
+fn an_overview_under_a_later_epoch_of_the_gate_is_believed_and_no_other_key_is() {
+    let mut world = World::new();
+    world.pass(Span::minutes(1));
+    for _ in 0..2 {
+        let World { vault, now, rng, .. } = &mut world;
+        vault.rotate_gate(None, *now, rng).unwrap();
+        world.log = world.vault.log(&slug("acme")).unwrap();
+        agrees(&world);
+        world.pass(Span::minutes(1));
+    }
+    world.seal();
+    agrees(&world);
+    // A row that leaves out where a key was handed over names one that did not sign.
+    not_believed_of(world, |store, world| {
+        let key = head(world);
+        let mut row: Value = serde_json::from_slice(&store.row(&key).unwrap().unwrap()).unwrap();
+        row["gates"].as_array_mut().unwrap().pop().unwrap();
+        let put_rows = vec![(key, serde_json::to_vec(&row).unwrap())];
+        let _ = store.commit(Batch { put_rows, ..Batch::default() }).unwrap();
+    });
+}
+
 /// A world with so many accounts that nothing is sealed for.
 fn estate(count: usize) -> World {
     let mut world = World::new();
@@ -254,6 +337,10 @@ fn of_many_accounts_status_counts_all_and_lists_those_to_look_at() {
 fn not_believed(spoil: impl Fn(&mut SqliteStore, &World)) {
     let mut world = World::new();
     world.account("acme/shop/other", "210987654321");
+    not_believed_of(world, spoil);
+}
+
+fn not_believed_of(mut world: World, spoil: impl Fn(&mut SqliteStore, &World)) {
     let right = serde_json::to_value(world.vault.status(None, world.now, Reading::Entries).unwrap()).unwrap();
     spoil(&mut SqliteStore::open(world.vault.dir()).unwrap(), &world);
     let status = world.vault.status(None, world.now, Reading::Overview).unwrap();

@@ -2,6 +2,7 @@
 //! What was sealed before needs the roots of before until it is replaced.
 
 use super::commit::{ATTEMPTS, catch_up, keyed, line_of, projection, sign};
+use super::overview::Changes;
 use super::people::{totp_associated, totp_record};
 use super::recovery::root_record;
 use super::seal::dealing_record;
@@ -156,7 +157,9 @@ impl Vault {
         }
         let expected_size = log.state.size;
         let (mut tree, mut entries) = (log.tree().clone(), Vec::new());
+        let (before, mut changes) = ((expected_size, tree.root()), Changes::default());
         for event in events {
+            changes.note(&event, &log.state);
             let (line, entry) = line_of(Actor::Host, event, now)?;
             log.state.apply(&line, &entry.leaf_hash())?;
             tree.push(entry.leaf_hash());
@@ -166,6 +169,10 @@ impl Vault {
         batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
         batch.put_records.extend(keyed(id, records));
         batch.projections.push(projection(&id, &log.state));
+        let rows = changes.rows(self.store(), &log.state, before)?;
+        batch.clear_rows.extend(rows.clear.then_some(id));
+        batch.delete_rows.extend(rows.delete.into_iter().map(|name| RecordKey { log: id, name }));
+        batch.put_rows.extend(keyed(id, rows.put));
         Ok(())
     }
 
