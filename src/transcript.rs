@@ -89,6 +89,18 @@ pub mod label {
         DEALING = "dealing";
         /// Identity of a dealing.
         DEALING_ID = "dealing-id";
+        /// `rctx` of one contributor's re-dealing.
+        REDEALING_CONTEXT = "redealing-context";
+        /// Coefficients of the dual code word of a link proof.
+        LINK_DUAL = "link-dual";
+        /// Challenge of a link proof.
+        LINK = "link";
+        /// `L`: the link proofs of one reshared dealing.
+        LINK_PROOFS = "link-proofs";
+        /// `ctx` and id of a reshared dealing.
+        RESHARED_CONTEXT = "reshared-context";
+        /// What the contributors of a resharing sign.
+        RESHARED = "reshared";
         /// Challenge of the decryption proof.
         CONTRIBUTION = "contribution";
         /// Nonces of all sigma proofs.

@@ -1,8 +1,11 @@
-//! Many dealings in one multiscalar multiplication, and the names of the bad
-//! ones when it fails.
+//! Many dealings, stored or being reshared, in one multiscalar multiplication, and
+//! the names of the bad ones when it fails.
 
-use super::dealing::{Dealing, DealingContext, Equation, VerifiedDealing};
+use super::dealing::{Dealing, DealingContext, Equation};
 use super::group::GroupKeys;
+use super::link::{Link, LinkProof};
+use super::record::{ClaimedDealing, DealingRecord, VerifiedDealing};
+use super::reshare::{Redealing, ReshareError, Resharing, VerifiedRedealing};
 use curve25519_dalek::{
     RistrettoPoint, Scalar, constants::RISTRETTO_BASEPOINT_POINT, traits::IsIdentity,
     traits::VartimeMultiscalarMul,
@@ -25,23 +28,101 @@ pub fn verify_batch(
     items: Vec<(DealingContext, &GroupKeys, Dealing)>,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<Vec<VerifiedDealing>, Vec<usize>> {
-    let mut culprits = Vec::new();
+    let mut accused = Accused::default();
     let mut entries = Vec::with_capacity(items.len());
     for (position, (context, keys, dealing)) in items.iter().enumerate() {
         match Equation::of(dealing, context, keys) {
             Ok(equation) => entries.push(Entry { position, equation, dealing, keys }),
-            Err(_) => culprits.push(position),
+            Err(_) => accused.0.push(position),
         }
     }
-    accuse(&entries, 0..entries.len(), rng, &mut culprits);
+    accused.search(&entries, 0..entries.len(), rng);
     drop(entries);
-    if !culprits.is_empty() {
-        culprits.sort_unstable();
-        return Err(culprits);
-    }
-    Ok(items.into_iter().map(|(context, _, dealing)| VerifiedDealing::vouched(dealing, &context)).collect())
+    accused.verdict()?;
+    Ok(items.into_iter().map(|(context, _, dealing)| VerifiedDealing::dealt(dealing, &context)).collect())
 }
 
+/// Checks many stored dealings at once, dealt and reshared ones together; the
+/// ascending positions of all that are bad.
+///
+/// As [`verify_batch`], each re-dealing of a reshared one being checked like a
+/// dealing; and its `D'` must not be the identity. `(D', C')` itself is not needed: it
+/// follows from what the id covers.
+pub fn verify_claimed(
+    items: &[ClaimedDealing],
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<(), Vec<usize>> {
+    let mut accused = Accused::default();
+    let mut entries = Vec::with_capacity(items.len());
+    for (position, item) in items.iter().enumerate() {
+        match entries_of(position, item) {
+            Some(those) => entries.extend(those),
+            None => accused.0.push(position),
+        }
+    }
+    accused.search(&entries, 0..entries.len(), rng);
+    accused.verdict()
+}
+
+/// One entry of a dealt dealing, `t` of a reshared one; `None` if it is bad without
+/// any proof being looked at.
+fn entries_of(position: usize, item: &ClaimedDealing) -> Option<Vec<Entry<'_>>> {
+    let keys = item.context().keys();
+    match item.record() {
+        DealingRecord::Dealt(dealing) => {
+            let equation = Equation::of(dealing, item.context(), keys).ok()?;
+            Some(vec![Entry { position, equation, dealing, keys }])
+        }
+        DealingRecord::Reshared(reshared) => {
+            reshared.demand_sum().ok()?;
+            let context = reshared.redealing_context(*item.context().cred(), keys);
+            let entry = |one: &'_ Redealing| one.own(&context).ok();
+            let entries = reshared
+                .redealings()
+                .iter()
+                .map(|one| Some(Entry { position, equation: entry(one)?, dealing: one.dealing(), keys }));
+            entries.collect()
+        }
+    }
+}
+
+/// Checks the re-dealings of a whole chunk with both of their proofs at once; they
+/// come back in order, or the ascending positions of all that are bad.
+///
+/// To the two equations of the own proof, as in [`verify_batch`], come three weights
+/// for those of the link proof:
+/// `a·(R1 + c·D_i − z_d·B) + b·(R2 + c·E_i − z_x·B) + e·(R3 + c·w_0·C_i + Σ c·w_j·C_ij −
+/// z_x·w_0·D − Σ z_d·w_j·E'_j)`.
+pub fn verify_redealings(
+    items: Vec<(&Resharing, Redealing, LinkProof)>,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Vec<VerifiedRedealing>, Vec<usize>> {
+    let mut accused = Accused::default();
+    let mut offers = Vec::with_capacity(items.len());
+    for (position, (resharing, redealing, proof)) in items.iter().enumerate() {
+        match Offer::of(position, resharing, redealing, proof) {
+            Ok(offer) => offers.push(offer),
+            Err(_) => accused.0.push(position),
+        }
+    }
+    accused.search(&offers, 0..offers.len(), rng);
+    drop(offers);
+    accused.verdict()?;
+    let vouched = |(resharing, redealing, proof)| VerifiedRedealing::vouched(resharing, redealing, proof);
+    Ok(items.into_iter().map(vouched).collect())
+}
+
+/// Something whose equations can be checked alone or added to a batch.
+trait Checkable<'a> {
+    /// Of the item that is bad if this is.
+    fn position(&self) -> usize;
+    /// Whether its equations hold.
+    fn holds(&self) -> bool;
+    /// Adds its equations, each under a fresh weight.
+    fn add_to(&self, sums: &mut Sums<'a>, rng: &mut (impl CryptoRng + ?Sized));
+}
+
+/// A dealing, or a re-dealing with its own proof.
 struct Entry<'a> {
     position: usize,
     equation: Equation,
@@ -49,52 +130,152 @@ struct Entry<'a> {
     keys: &'a GroupKeys,
 }
 
-/// Halves a failing range until the culprits stand alone.
-fn accuse(
-    entries: &[Entry<'_>],
-    range: Range<usize>,
-    rng: &mut (impl CryptoRng + ?Sized),
-    culprits: &mut Vec<usize>,
-) {
-    let suspects = entries.get(range.clone()).expect("ranges are halves of the whole");
-    if suspects.len() <= SINGLY {
-        let bad = suspects.iter().filter(|entry| !entry.equation.holds(entry.dealing, entry.keys));
-        culprits.extend(bad.map(|entry| entry.position));
-    } else if !all_hold(suspects, rng) {
-        let middle = range.start + range.len() / 2;
-        accuse(entries, range.start..middle, rng, culprits);
-        accuse(entries, middle..range.end, rng, culprits);
+impl<'a> Checkable<'a> for Entry<'a> {
+    fn position(&self) -> usize {
+        self.position
     }
-}
 
-fn all_hold(entries: &[Entry<'_>], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
-    let room = entries.iter().map(|entry| entry.dealing.n() + 3).sum::<usize>() + 1;
-    let mut scalars = Vec::with_capacity(room);
-    let mut points: Vec<&RistrettoPoint> = Vec::with_capacity(room);
-    let mut of_base = Scalar::ZERO;
-    let mut of_keys: HashMap<&GroupKeys, Vec<Scalar>> = HashMap::new();
-    for Entry { equation, dealing, keys, .. } in entries {
+    fn holds(&self) -> bool {
+        self.equation.holds(self.dealing, self.keys)
+    }
+
+    fn add_to(&self, sums: &mut Sums<'a>, rng: &mut (impl CryptoRng + ?Sized)) {
+        let Self { equation, dealing, keys, .. } = self;
         let (a, b) = (weight(rng), weight(rng));
         let (r1, r2) = dealing.commitments();
-        scalars.extend([a, b, a * equation.c]);
-        points.extend([r1, r2, dealing.d()]);
-        of_base -= a * dealing.z();
-
+        sums.add([(a, r1), (b, r2), (a * equation.c, dealing.d())]);
+        sums.of_base -= a * dealing.z();
         let (b_c, b_z) = (b * equation.c, b * dealing.z());
-        scalars.extend(equation.weights.iter().map(|w| b_c * w));
-        points.extend(dealing.shares());
-        let sums = of_keys.entry(keys).or_insert_with(|| vec![Scalar::ZERO; keys.points().len()]);
-        for (sum, w) in sums.iter_mut().zip(&equation.weights) {
+        sums.add(equation.weights.iter().map(|w| b_c * w).zip(dealing.shares()));
+        for (sum, w) in sums.of_keys(keys).iter_mut().zip(&equation.weights) {
             *sum -= b_z * w;
         }
     }
-    scalars.push(of_base);
-    points.push(&RISTRETTO_BASEPOINT_POINT);
-    for (keys, sums) in of_keys {
-        scalars.extend(sums);
-        points.extend(keys.points());
+}
+
+/// A re-dealing with both proofs.
+struct Offer<'a> {
+    own: Entry<'a>,
+    link: Link<'a>,
+    index: u8,
+    proof: &'a LinkProof,
+}
+
+impl<'a> Offer<'a> {
+    fn of(
+        position: usize,
+        resharing: &'a Resharing,
+        redealing: &'a Redealing,
+        proof: &'a LinkProof,
+    ) -> Result<Self, ReshareError> {
+        let (equation, keys) = (redealing.own(resharing.context())?, resharing.context().to());
+        let own = Entry { position, equation, dealing: redealing.dealing(), keys };
+        Ok(Self { own, link: Link::of(resharing, redealing)?, index: redealing.index(), proof })
     }
-    RistrettoPoint::vartime_multiscalar_mul(&scalars, points).is_identity()
+}
+
+impl<'a> Checkable<'a> for Offer<'a> {
+    fn position(&self) -> usize {
+        self.own.position
+    }
+
+    fn holds(&self) -> bool {
+        self.own.holds() && self.link.holds(self.proof)
+    }
+
+    fn add_to(&self, sums: &mut Sums<'a>, rng: &mut (impl CryptoRng + ?Sized)) {
+        // `R1, R2, D_i, C_i1 … C_in'` come first, and those from `D_i` on have a part in
+        // the link proof too.
+        let of_redealing = sums.scalars.len() + 2;
+        self.own.add_to(sums, rng);
+        let (a, b, e) = (weight(rng), weight(rng), weight(rng));
+        let LinkProof { commitments: [r1, r2, r3], z_d, z_x, .. } = self.proof;
+        let c = self.link.challenge(self.proof);
+        let (first, rest) = self.link.split_weights();
+        let (old_keys, hidden, old_d) = self.link.old();
+        sums.add([(a, r1), (b, r2), (e, r3), (e * c * first, hidden), (-(e * z_x * first), old_d)]);
+        sums.of_base -= a * z_d + b * z_x;
+        let e_c = e * c;
+        let more = std::iter::once(a * c).chain(rest.iter().map(|w| e_c * w));
+        for (scalar, more) in sums.scalars.iter_mut().skip(of_redealing).zip(more) {
+            *scalar += more;
+        }
+        let e_z = e * z_d;
+        for (sum, w) in sums.of_keys(self.own.keys).iter_mut().zip(rest) {
+            *sum -= e_z * w;
+        }
+        if let Some(sum) = sums.of_keys(old_keys).get_mut(usize::from(self.index) - 1) {
+            *sum += b * c;
+        }
+    }
+}
+
+/// Positions of what is bad.
+#[derive(Default)]
+struct Accused(Vec<usize>);
+
+impl Accused {
+    /// Halves a failing range until the culprits stand alone.
+    fn search<'a, C: Checkable<'a>>(
+        &mut self,
+        entries: &[C],
+        range: Range<usize>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) {
+        let suspects = entries.get(range.clone()).expect("ranges are halves of the whole");
+        if suspects.len() <= SINGLY {
+            self.0.extend(suspects.iter().filter(|entry| !entry.holds()).map(Checkable::position));
+        } else if !all_hold(suspects, rng) {
+            let middle = range.start + range.len() / 2;
+            self.search(entries, range.start..middle, rng);
+            self.search(entries, middle..range.end, rng);
+        }
+    }
+
+    fn verdict(mut self) -> Result<(), Vec<usize>> {
+        self.0.sort_unstable();
+        self.0.dedup();
+        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    }
+}
+
+/// A multiscalar multiplication that is being put together.
+#[derive(Default)]
+struct Sums<'a> {
+    scalars: Vec<Scalar>,
+    points: Vec<&'a RistrettoPoint>,
+    of_base: Scalar,
+    of_keys: HashMap<&'a GroupKeys, Vec<Scalar>>,
+}
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, terms: impl IntoIterator<Item = (Scalar, &'a RistrettoPoint)>) {
+        for (scalar, point) in terms {
+            self.scalars.push(scalar);
+            self.points.push(point);
+        }
+    }
+
+    /// The coefficients of a group's keys.
+    fn of_keys(&mut self, keys: &'a GroupKeys) -> &mut [Scalar] {
+        self.of_keys.entry(keys).or_insert_with(|| vec![Scalar::ZERO; keys.points().len()])
+    }
+
+    fn is_identity(mut self) -> bool {
+        self.scalars.push(self.of_base);
+        self.points.push(&RISTRETTO_BASEPOINT_POINT);
+        for (keys, sums) in self.of_keys {
+            self.scalars.extend(sums);
+            self.points.extend(keys.points());
+        }
+        RistrettoPoint::vartime_multiscalar_mul(&self.scalars, self.points).is_identity()
+    }
+}
+
+fn all_hold<'a, C: Checkable<'a>>(entries: &[C], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
+    let mut sums = Sums::default();
+    entries.iter().for_each(|entry| entry.add_to(&mut sums, rng));
+    sums.is_identity()
 }
 
 /// A uniformly random weight of 128 bits that is not zero.
@@ -122,7 +303,7 @@ mod tests {
                 let keys = &groups[usize::from(at) % 3];
                 let context = DealingContext::new(Bytes([at; 64]), keys);
                 let (dealing, _) = deal(&context, keys, &mut rng(at.into())).unwrap();
-                (context, keys, dealing.dealing().clone())
+                (context, keys, Dealing::from_bytes(&dealing.to_bytes(), keys.threshold().n()).unwrap())
             })
             .collect()
     }

@@ -1,11 +1,14 @@
 //! A dealing: a secret point `S`, shared among the keys of a group so that
 //! anybody can check that the shares are consistent. One at a time; many are
-//! checked by [`super::verify_batch`].
+//! checked by [`super::verify_batch`]. What is stored is in [`super::record`].
 
 use super::{
     encoding::{self, EncodingError},
     group::GroupKeys,
-    nonce, response, shamir,
+    nonce,
+    record::VerifiedDealing,
+    reshare::ReshareError,
+    response, shamir,
 };
 use crate::{
     hex::Bytes,
@@ -49,6 +52,9 @@ pub enum DealingError {
     /// The shares are not consistent, or the proof is for something else.
     #[error("the dealing's proof does not hold for this context")]
     Proof,
+    /// A reshared dealing is not one.
+    #[error(transparent)]
+    Reshared(#[from] ReshareError),
 }
 
 /// `cred = H("credential", vault, organisation, account, factor, version)`.
@@ -77,6 +83,11 @@ impl DealingContext {
         let (t, n) = (keys.threshold().t() as u64, keys.threshold().n() as u64);
         let begun = Transcript::new(label::DEALING_CONTEXT).part(cred).part(keys.g()).int(t).int(n);
         let hash = Bytes(begun.list(keys.keys()).finish());
+        Self::with_hash(cred, hash, keys)
+    }
+
+    /// A context that is hashed otherwise: of a re-dealing or a reshared dealing.
+    pub(super) fn with_hash(cred: Bytes<64>, hash: Bytes<64>, keys: &GroupKeys) -> Self {
         Self { cred, hash, keys: keys.clone() }
     }
 
@@ -85,7 +96,7 @@ impl DealingContext {
         &self.cred
     }
 
-    /// `ctx`.
+    /// `ctx`, or what stands for it after a resharing.
     pub fn hash(&self) -> &Bytes<64> {
         &self.hash
     }
@@ -138,7 +149,7 @@ impl Dealing {
         if !equation.holds(&self, keys) {
             return Err(DealingError::Proof);
         }
-        Ok(VerifiedDealing::vouched(self, context))
+        Ok(VerifiedDealing::dealt(self, context))
     }
 
     /// Number of shares.
@@ -148,6 +159,11 @@ impl Dealing {
 
     pub(super) fn d(&self) -> &RistrettoPoint {
         self.points.first().expect("D comes first")
+    }
+
+    /// The encodings of `C_1 … C_n`.
+    pub(super) fn share_parts(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (1..self.n() + 1).map(|index| self.part(index))
     }
 
     /// `C_1 … C_n`.
@@ -167,6 +183,11 @@ impl Dealing {
         &self.z
     }
 
+    /// The encoding.
+    pub(super) fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
     /// Part number `part` of the encoding.
     pub(super) fn part(&self, part: usize) -> &[u8] {
         encoding::part(&self.wire, part)
@@ -181,42 +202,6 @@ impl Dealing {
 impl std::fmt::Debug for Dealing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Dealing").field(&crate::hex::HexBytes(self.wire.clone())).finish()
-    }
-}
-
-/// A dealing whose proof holds for its context.
-#[derive(Clone, Debug)]
-pub struct VerifiedDealing {
-    dealing: Dealing,
-    context: DealingContext,
-    id: Bytes<64>,
-}
-
-impl VerifiedDealing {
-    /// Only for callers that have just checked the proof.
-    pub(super) fn vouched(dealing: Dealing, context: &DealingContext) -> Self {
-        let id = dealing.id(context);
-        Self { dealing, context: context.clone(), id }
-    }
-
-    /// The dealing id.
-    pub fn id(&self) -> &Bytes<64> {
-        &self.id
-    }
-
-    /// The context for which the proof holds.
-    pub fn context(&self) -> &DealingContext {
-        &self.context
-    }
-
-    /// The dealing.
-    pub fn dealing(&self) -> &Dealing {
-        &self.dealing
-    }
-
-    /// The encoding.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.dealing.to_bytes()
     }
 }
 
@@ -251,9 +236,21 @@ pub fn draft(
     if context.keys != *keys {
         return Err(DealingError::OtherGroup);
     }
-    let n = keys.threshold().n();
     let s = SecretScalar::random(rng);
     let split = shamir::split(&s, keys.threshold(), rng);
+    let (dealing, _d) = hide(context, &split.half_shares, rng);
+    Ok((dealing, split.secret))
+}
+
+/// Encrypts `n` shares, given as their halves, for the keys of the context, and
+/// proves that they are consistent; gives `d` as well. Takes from the RNG `d` and
+/// the nonce's bytes.
+pub(super) fn hide(
+    context: &DealingContext,
+    half_shares: &[RistrettoPoint],
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> (Dealing, SecretScalar) {
+    let (keys, n) = (&context.keys, half_shares.len());
     let d = SecretScalar::random(rng);
 
     // Half of every point, because doubling and encoding many at once costs one
@@ -261,7 +258,7 @@ pub fn draft(
     let half_d = Zeroizing::new(d.expose().div_by_2());
     let masks = keys.multiply(std::iter::repeat_n(&*half_d, n).copied());
     let mut halves = vec![RistrettoPoint::mul_base(&half_d)];
-    halves.extend(split.half_shares.iter().zip(masks).map(|(share, mask)| share + mask));
+    halves.extend(half_shares.iter().zip(masks).map(|(share, mask)| share + mask));
     let mut wire = Vec::with_capacity(32 * (n + 4));
     encode_doubled(&halves, &mut wire);
 
@@ -276,7 +273,7 @@ pub fn draft(
     let z = response(&r, &challenge(context, &wire, n), &d);
     wire.extend(z.as_bytes());
     let points = halves.iter().map(|half| half + half).collect();
-    Ok((Dealing { wire, points, z }, split.secret))
+    (Dealing { wire, points, z }, d)
 }
 
 /// The public scalars of a dealing's two equations.
@@ -340,7 +337,8 @@ fn code_word(context: &DealingContext, keys: &GroupKeys, wire: &[u8]) -> Vec<Sca
     (1u64..).zip(keys.dual()).map(|(index, v)| v * at(Scalar::from(index))).collect()
 }
 
-fn encode_doubled(halves: &[RistrettoPoint], wire: &mut Vec<u8>) {
+/// Appends the encodings of the doubled points.
+pub(super) fn encode_doubled(halves: &[RistrettoPoint], wire: &mut Vec<u8>) {
     for compressed in RistrettoPoint::double_and_compress_batch(halves) {
         wire.extend(compressed.as_bytes());
     }
@@ -425,7 +423,7 @@ mod tests {
         let (others, _, other) = group(2, 3, rng);
         assert_eq!(deal(&other, &keys, rng).unwrap_err(), DealingError::OtherGroup);
         let (dealing, _) = deal(&context, &keys, rng).unwrap();
-        let again = dealing.dealing().clone();
+        let again = Dealing::from_bytes(&dealing.to_bytes(), 3).unwrap();
         assert_eq!(again.clone().verify(&context, &others).unwrap_err(), DealingError::OtherGroup);
         assert_eq!(again.verify(&other, &others).unwrap_err(), DealingError::Proof);
     }

@@ -60,6 +60,8 @@ struct Inner {
     points: Vec<RistrettoPoint>,
     /// `v_i = ∏_{j≠i} 1/(i−j)`.
     dual: Vec<Scalar>,
+    /// The same products over the places `0 … n`.
+    link_dual: Vec<Scalar>,
     tables: Vec<RistrettoBasepointTable>,
 }
 
@@ -85,8 +87,10 @@ impl GroupKeys {
                 return Err(GroupError::Repeated { first, index });
             }
         }
-        let dual = dual_weights(threshold.n());
-        Ok(Self(Arc::new(Inner { g, threshold, keys: keys.to_vec(), points, dual, tables: Vec::new() })))
+        // Only differences of places count: `0 … n` have the weights of `1 … n+1`.
+        let (dual, link_dual) = (dual_weights(threshold.n()), dual_weights(threshold.n() + 1));
+        let (keys, tables) = (keys.to_vec(), Vec::new());
+        Ok(Self(Arc::new(Inner { g, threshold, keys, points, dual, link_dual, tables })))
     }
 
     /// The same keys with a table of multiples each (30 KiB a key), for a
@@ -100,6 +104,7 @@ impl GroupKeys {
             keys: inner.keys.clone(),
             points: inner.points.clone(),
             dual: inner.dual.clone(),
+            link_dual: inner.link_dual.clone(),
             tables: inner.points.iter().map(RistrettoBasepointTable::create).collect(),
         }))
     }
@@ -137,6 +142,11 @@ impl GroupKeys {
     /// `v_1 … v_n`.
     pub(super) fn dual(&self) -> &[Scalar] {
         &self.0.dual
+    }
+
+    /// `v_i = ∏_{j≠i} 1/(i−j)` over the places `0 … n`, from `v_0` on.
+    pub(super) fn link_dual(&self) -> &[Scalar] {
+        &self.0.link_dual
     }
 
     /// `scalar_1·E_1 … scalar_n·E_n` in constant time.

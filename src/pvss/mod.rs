@@ -11,7 +11,8 @@
 //!
 //! What has been checked has a type of its own, which nothing else can make:
 //! [`Dealing`] → [`VerifiedDealing`], [`UntrustedShare`] → [`VerifiedShare`],
-//! and `t` of those → [`Quorum`].
+//! and `t` of those → [`Quorum`]; [`Redealing`] → [`VerifiedRedealing`], and `t`
+//! of those → [`ResharedDealing`], which is a [`VerifiedDealing`] again.
 
 mod batch;
 mod dealing;
@@ -19,21 +20,29 @@ mod drill;
 mod encoding;
 mod gate;
 mod group;
+mod link;
 mod possession;
 mod proven;
 mod quorum;
+mod record;
+mod reshare;
+mod reshared;
 mod schnorr;
 mod shamir;
 mod share;
 
-pub use batch::verify_batch;
-pub use dealing::{Dealing, DealingContext, DealingError, VerifiedDealing, credential_id, deal, draft};
+pub use batch::{verify_batch, verify_claimed, verify_redealings};
+pub use dealing::{Dealing, DealingContext, DealingError, credential_id, deal, draft};
 pub use drill::{DrillError, prove_share_key, verify_gate_key, verify_share_key};
 pub use encoding::EncodingError;
 pub use gate::{GateError, GateKey, Ingredient, gate_point, is_gate_key, verify_ingredient};
 pub use group::{GroupError, GroupKeys, group_id};
+pub use link::LinkProof;
 pub use possession::{PossessionError, prove_possession, verify_possession};
 pub use quorum::{Quorum, QuorumError};
+pub use record::{ClaimedDealing, DealingRecord, VerifiedDealing};
+pub use reshare::{Redealing, ReshareContext, ReshareError, Resharing, VerifiedRedealing, reshared_digest};
+pub use reshared::{Reshared, ResharedDealing};
 pub use share::{ShareError, ShareKeyPair, UntrustedShare, VerifiedShare, open_share};
 
 use crate::{

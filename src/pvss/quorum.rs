@@ -1,6 +1,6 @@
 //! At least `t` verified shares of one dealing, and the point that they share.
 
-use super::{dealing::VerifiedDealing, shamir, share::VerifiedShare};
+use super::{record::VerifiedDealing, shamir, share::VerifiedShare};
 use crate::secret::SecretPoint;
 
 /// Why shares are not a quorum. Indices are `1..=n`.

@@ -51,6 +51,34 @@ pub(super) fn split(
     Split { secret: SecretPoint::new(*half + *half), half_shares }
 }
 
+/// `m(1)/2·B … m(n)/2·B` of a random polynomial `m` of degree `t−1` with
+/// `m(0) = 0`: added to a share they share it anew and change nothing of it.
+///
+/// The library's own functions that split a secret are not used, so whether they
+/// take zero for one does not matter: `fill` sets the intercept to what it is
+/// given. `m(0)` and `m(1) … m(t−1)`, of which `t−1` are multiplied with `B`,
+/// determine the rest.
+///
+/// Takes `64·(t−1)` bytes from the RNG: the coefficients of `X … X^{t−1}`, each
+/// 64 bytes reduced modulo ℓ.
+pub(super) fn share_zero(
+    threshold: Threshold,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Zeroizing<Vec<RistrettoPoint>> {
+    let (t, n) = (threshold.t(), threshold.n());
+    let shares = first_shares(&SecretScalar::new(Scalar::ZERO), t, rng);
+    let mut known = Zeroizing::new(Vec::with_capacity(t));
+    known.push(RistrettoPoint::default());
+    known.extend(shares.0.iter().take(t - 1).map(|share| {
+        let half = Zeroizing::new(share.value.0.div_by_2());
+        RistrettoPoint::mul_base(&half)
+    }));
+    let mut halves = Zeroizing::new(Vec::with_capacity(n));
+    halves.extend(known.iter().skip(1));
+    halves.extend(Differences::after(known.iter()).take(n + 1 - t));
+    halves
+}
+
 /// Continues the values of a polynomial at successive places by additions alone
 /// (Newton's backward differences): the values given determine it.
 struct Differences(Zeroizing<Vec<RistrettoPoint>>);
@@ -164,6 +192,23 @@ mod tests {
         assert_eq!(of(&[1, 2, 3]), whole);
         assert_eq!(of(&[5, 2, 4]), whole);
         assert_ne!(of(&[1, 2]), whole);
+    }
+
+    #[test]
+    fn zero_is_shared_by_the_polynomial_whose_coefficients_come_from_the_rng() {
+        for (t, n) in [(2, 2), (2, 5), (3, 4), (5, 9), (33, 64)] {
+            let halves = share_zero(Threshold::new(t, n).unwrap(), &mut rng(2));
+            let mut same = rng(2);
+            let coefficients: Vec<_> = (1..t).map(|_| Scalar::random(&mut same)).collect();
+            let at = |x: u64| {
+                let high =
+                    coefficients.iter().rev().fold(Scalar::ZERO, |sum, next| sum * Scalar::from(x) + next);
+                high * Scalar::from(x)
+            };
+            let expected: Vec<_> = (1..=n as u64).map(|x| RistrettoPoint::mul_base(&at(x))).collect();
+            let doubled: Vec<_> = halves.iter().map(|half| half + half).collect();
+            assert_eq!(doubled, expected, "{t} of {n}");
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! checked by whoever receives it. Nothing here decides whether it may be opened.
 
 use super::{
-    dealing::VerifiedDealing,
     encoding::EncodingError,
     nonce,
     proven::{self, ProvenPoint},
+    record::VerifiedDealing,
 };
 use crate::{
     hex::Bytes,
@@ -97,7 +97,7 @@ pub fn open_share(
     if dealing.context().keys().key(index) != Some(pair.public()) {
         return Err(ShareError::OtherKey { index });
     }
-    let base = dealing.dealing().d();
+    let base = dealing.d();
     let k = Zeroizing::new(pair.x.expose() * base);
     let share = Zeroizing::new(place.hidden - *k);
     Ok(proven::prove(
@@ -132,7 +132,7 @@ impl UntrustedShare {
         let place = Place::of(dealing, index)?;
         let c = Zeroizing::new(place.challenge(request, &self.0.hashed()));
         let k = Zeroizing::new(place.hidden - self.0.point().expose());
-        if !self.0.holds(place.key, dealing.dealing().d(), &k, &c) {
+        if !self.0.holds(place.key, dealing.d(), &k, &c) {
             return Err(ShareError::Proof { index });
         }
         Ok(VerifiedShare { index, dealing: *dealing.id(), point: self.0.into_point() })
@@ -184,7 +184,7 @@ impl<'a> Place<'a> {
     fn of(dealing: &'a VerifiedDealing, index: u8) -> Result<Self, ShareError> {
         let absent = ShareError::NoSuchMember { index };
         let key = dealing.context().keys().point(index).ok_or(absent.clone())?;
-        let hidden = dealing.dealing().shares().get(usize::from(index) - 1).ok_or(absent)?;
+        let hidden = dealing.shares().get(usize::from(index) - 1).ok_or(absent)?;
         Ok(Self { dealing, index, key, hidden })
     }
 
@@ -192,14 +192,13 @@ impl<'a> Place<'a> {
     fn statement(&self, begun: Transcript, request: &Bytes<64>, share: &[u8]) -> Transcript {
         let context = self.dealing.context();
         let key = context.keys().key(self.index).expect("the index was checked");
-        let dealing = self.dealing.dealing();
         begun
             .part(request)
             .part(context.hash())
             .int(self.index.into())
             .part(key)
-            .part(dealing.part(0))
-            .part(dealing.part(self.index.into()))
+            .part(self.dealing.part(0))
+            .part(self.dealing.part(self.index.into()))
             .part(share)
     }
 
