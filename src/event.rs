@@ -6,7 +6,13 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod reshare;
 mod same;
+
+pub use reshare::{
+    DealingsDestroyed, GroupEpoch, MAX_CHUNK, RedealingRejected, Renewal, ReshareDone, ReshareOpening,
+    ResharedVersion, reshare_list_hash, reshare_request_hash,
+};
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
@@ -168,6 +174,8 @@ pub enum Event {
     CardEnrolled(Enrolment),
     /// A group of custodians; every member signed.
     GroupFormed(GroupStatement),
+    /// A group's next epoch; every member signed, and `t` as members of the one before.
+    GroupRenewed(Renewal),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
     /// One custodian took an admission back: the operator may not ask that group
@@ -323,6 +331,14 @@ pub enum Event {
     Reconciled(Reconciliation),
     /// It was checked whether what groups hold could be opened.
     RecoverabilityChecked(RecoverabilityCheck),
+    /// A quorum is asked to hand what its group holds to another; the ceremony is open.
+    ReshareOpened(ReshareOpening),
+    /// A contributor's re-dealing is bad.
+    RedealingRejected(RedealingRejected),
+    /// Versions are with the new group from now on.
+    Reshared(ReshareDone),
+    /// Dealings that others have replaced are destroyed in the same commit.
+    DealingsDestroyed(DealingsDestroyed),
     /// The gate is about to give codes that it made of an authenticator's seed.
     CodeGiven {
         /// The ceremony.
@@ -526,6 +542,9 @@ pub struct GroupStatement {
     pub slug: Slug,
     /// Which epoch of the group, from 1.
     pub epoch: u64,
+    /// From the second epoch on: the digest of the statement before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous: Option<Hash>,
     /// How many shares open.
     pub threshold: u64,
     /// Members; member `i` of `1..=n` stands at position `i − 1`.
@@ -544,12 +563,11 @@ impl GroupStatement {
             .int(self.epoch)
             .int(self.threshold)
             .int(self.members.len() as u64);
-        self.members
-            .iter()
-            .fold(counted, |t, m| {
-                t.part(m.pseudonym.as_str()).part(m.sign_key).part(m.share_key).part(m.possession)
-            })
-            .finish()
+        let listed = self.members.iter().fold(counted, |t, m| {
+            t.part(m.pseudonym.as_str()).part(m.sign_key).part(m.share_key).part(m.possession)
+        });
+        // The members are counted: this is none of them.
+        self.previous.iter().fold(listed, Transcript::part).finish()
     }
 
     /// What the twelve words stand for.
@@ -1460,6 +1478,7 @@ pub const KINDS: &[&str] = &[
     "account-standing-set",
     "card-enrolled",
     "group-formed",
+    "group-renewed",
     "operator-admitted",
     "admission-revoked",
     "bound",
@@ -1483,6 +1502,10 @@ pub const KINDS: &[&str] = &[
     "reconciled",
     "recoverability-checked",
     "code-given",
+    "reshare-opened",
+    "redealing-rejected",
+    "reshared",
+    "dealings-destroyed",
     "rotation-begun",
     "rotation-settled",
     "destroyed",
@@ -1503,6 +1526,11 @@ impl Event {
             Self::AccountStandingSet { .. } => "account-standing-set",
             Self::CardEnrolled(_) => "card-enrolled",
             Self::GroupFormed(_) => "group-formed",
+            Self::GroupRenewed(_) => "group-renewed",
+            Self::ReshareOpened(_) => "reshare-opened",
+            Self::RedealingRejected(_) => "redealing-rejected",
+            Self::Reshared(_) => "reshared",
+            Self::DealingsDestroyed(_) => "dealings-destroyed",
             Self::OperatorAdmitted(_) => "operator-admitted",
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
@@ -1538,6 +1566,9 @@ impl Event {
             Self::Opened(opening) => Some(&opening.ceremony),
             Self::Accepted(acceptance) => Some(&acceptance.ceremony),
             Self::RotationBegun(begun) => Some(&begun.ceremony),
+            Self::ReshareOpened(opening) => Some(&opening.ceremony),
+            Self::RedealingRejected(rejected) => Some(&rejected.ceremony),
+            Self::Reshared(done) => Some(&done.ceremony),
             Self::RotationSettled(settled) => Some(&settled.ceremony),
             Self::Targeted { ceremony, .. }
             | Self::Refused { ceremony, .. }
@@ -1557,6 +1588,8 @@ impl Event {
             | Self::AccountStandingSet { .. }
             | Self::CardEnrolled(_)
             | Self::GroupFormed(_)
+            | Self::GroupRenewed(_)
+            | Self::DealingsDestroyed(_)
             | Self::OperatorAdmitted(_)
             | Self::AdmissionRevoked { .. }
             | Self::Bound(_)

@@ -4,12 +4,14 @@
 //! the records lie is not known here.
 //!
 //! It shows that the shares of a version are consistent and encrypted for the
-//! members that its group's statement names. It does not show that those members
+//! members that its group's statement names. After a resharing it does not show that
+//! they share what the first dealing did: for that `t` custodians signed, and the log
+//! is valid only if they did. It does not show either that those members
 //! still have their keys, nor that what was sealed is right.
 
-use crate::event::{GroupStatement, Hash};
+use crate::event::{GroupEpoch, Hash};
 use crate::name::{AccountId, Factor, GroupId};
-use crate::pvss::{self, Dealing, DealingContext, GroupKeys};
+use crate::pvss::{self, DealingRecord, GroupKeys};
 use crate::seal::record::SealedPayload;
 use crate::state::{Held, Organisation};
 use rand_core::CryptoRng;
@@ -69,6 +71,9 @@ pub enum Fault {
 pub enum Label {
     /// The mathematics shows it to anybody.
     Proven,
+    /// The shares fit together; that they share the old secret `t` custodians signed,
+    /// who checked it when they reshared it.
+    Attested,
 }
 
 impl Label {
@@ -76,6 +81,7 @@ impl Label {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proven => "proven",
+            Self::Attested => "attested",
         }
     }
 }
@@ -85,6 +91,8 @@ impl Label {
 pub struct Findings {
     /// For each group that holds a current version: how many could be opened.
     pub good: BTreeMap<GroupId, u64>,
+    /// How many of those are attested and not proven.
+    pub attested: BTreeMap<GroupId, u64>,
     /// Versions that could not, in the order of the accounts.
     pub bad: Vec<Bad>,
 }
@@ -143,11 +151,9 @@ pub fn check<R: CryptoRng + Send>(
     rng: &mut dyn FnMut() -> R,
     progress: &mut dyn FnMut(u64),
 ) -> Findings {
-    let keys: BTreeMap<_, _> = state
-        .groups
-        .iter()
-        .filter_map(|(id, group)| Some((*id, (group, state.group_keys(group).ok()?))))
-        .collect();
+    let statements = state.statements();
+    let keys: BTreeMap<_, _> =
+        statements.filter_map(|group| Some((GroupEpoch::from(group), state.group_keys(group).ok()?))).collect();
     let mut findings = Findings::default();
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     thread::scope(|scope| {
@@ -178,8 +184,11 @@ pub fn check<R: CryptoRng + Send>(
         let threads: Vec<_> = workers.into_iter().map(|(_, thread)| thread).collect();
         drop(verdicts);
         for (good, bad) in collected {
-            for group in good {
+            for (group, label) in good {
                 *findings.good.entry(group).or_default() += 1;
+                if label == Label::Attested {
+                    *findings.attested.entry(group).or_default() += 1;
+                }
             }
             findings.bad.extend(bad);
         }
@@ -206,13 +215,11 @@ fn hand_over<'w, 's: 'w, 'a: 'w>(turn: &mut impl Iterator<Item = &'w Worker<'s, 
 fn read<'a>(
     credential: &'a Hash,
     held: &'a Held,
-    keys: &'a BTreeMap<GroupId, (&GroupStatement, GroupKeys)>,
+    keys: &'a BTreeMap<GroupEpoch, GroupKeys>,
     records: &dyn RecordSource,
 ) -> Result<Item<'a>, Fault> {
-    let (group, keys) = keys.get(&held.group).ok_or(Fault::Group)?;
-    if group.epoch != held.epoch {
-        return Err(Fault::Group);
-    }
+    let holder = GroupEpoch { group: held.group, epoch: held.epoch };
+    let keys = keys.get(&holder).ok_or(Fault::Group)?;
     let sealed = records.sealed(credential).map_err(|Unreadable| Fault::SealedUnreadable)?;
     let sealed = SealedPayload::from_bytes(&sealed.ok_or(Fault::SealedGone)?);
     if !sealed.is_ok_and(|sealed| sealed.payload_hash() == held.payload) {
@@ -222,30 +229,34 @@ fn read<'a>(
     Ok(Item { credential, held, keys, dealing: dealing.ok_or(Fault::DealingGone)? })
 }
 
-/// Groups of the good ones, and the bad ones.
-type Verified = (Vec<GroupId>, Vec<Bad>);
+/// Groups of the good ones with how far that reaches, and the bad ones.
+type Verified = (Vec<(GroupId, Label)>, Vec<Bad>);
 
 fn verify(chunk: Vec<Item<'_>>, rng: &mut impl CryptoRng) -> Verified {
     let mut bad = Vec::new();
     let (mut all, mut items) = (Vec::new(), Vec::new());
     for Item { credential, held, keys, dealing } in chunk {
-        let context = DealingContext::new(*credential, keys);
-        match Dealing::from_bytes(&dealing, keys.threshold().n()) {
+        let record = DealingRecord::from_bytes(&dealing, keys.threshold().n());
+        match record.and_then(|record| record.claim(*credential, keys)) {
             // What is not the entered dealing says nothing of that one.
-            Ok(dealing) if dealing.id(&context) == held.dealing => {
-                items.push((context, keys, dealing));
-                all.push(held);
+            Ok(claimed) if *claimed.id() == held.dealing => {
+                let label = match claimed.record() {
+                    DealingRecord::Dealt(_) => Label::Proven,
+                    DealingRecord::Reshared(_) => Label::Attested,
+                };
+                items.push(claimed);
+                all.push((held, label));
             }
             _ => bad.push(Bad::of(held, Fault::DealingChanged)),
         }
     }
-    let culprits = pvss::verify_batch(items, rng).err().unwrap_or_default();
+    let culprits = pvss::verify_claimed(&items, rng).err().unwrap_or_default();
     let mut good = Vec::with_capacity(all.len());
-    for (at, held) in all.into_iter().enumerate() {
+    for (at, (held, label)) in all.into_iter().enumerate() {
         if culprits.binary_search(&at).is_ok() {
             bad.push(Bad::of(held, Fault::DealingUnproven));
         } else {
-            good.push(held.group);
+            good.push((held.group, label));
         }
     }
     (good, bad)

@@ -10,8 +10,7 @@ use crate::log::policy::PolicyError;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::{GroupId, Pseudonym};
 use crate::pvss::{
-    self, Dealing, DealingContext, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing,
-    VerifiedShare,
+    self, DealingRecord, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
     card::Card,
@@ -219,7 +218,7 @@ impl<'a> Facts<'a> {
         if sealing.target(&target.credential) != *target {
             return Err(not("version"));
         }
-        let group = state.groups.get(&target.group).ok_or(not("group"))?;
+        let group = state.holder(sealing).ok_or(not("group"))?;
         let keys = state.group_keys(group).map_err(|_| not("group"))?;
         let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
         let credential = target.credential;
@@ -240,10 +239,9 @@ fn check_dealing(
     target: &Target,
     facts: &Facts<'_>,
 ) -> Result<VerifiedDealing, FinishError> {
-    let context = DealingContext::new(target.credential, &facts.keys);
-    Dealing::from_bytes(release.dealing.as_ref(), facts.keys.threshold().n())
+    DealingRecord::from_bytes(release.dealing.as_ref(), facts.keys.threshold().n())
+        .and_then(|record| record.claim(target.credential, &facts.keys)?.verify())
         .ok()
-        .and_then(|d| d.verify(&context, &facts.keys).ok())
         .filter(|d| *d.id() == target.dealing)
         .ok_or(FinishError::NotAsAsked("dealing"))
 }

@@ -206,6 +206,9 @@ pub enum Invalid {
         /// Who would be in both.
         shared: Vec<Pseudonym>,
     },
+    /// A group has nothing that could be reshared.
+    #[error("group '{0}' holds nothing that could be reshared")]
+    HoldsNothing(String),
     /// A ceremony for this cannot have that target.
     #[error("a ceremony to '{purpose}' cannot be for the {factor} of this account")]
     NotForThis {
@@ -274,6 +277,7 @@ impl Organisation {
             wrong_codes: BTreeMap::new(),
             drills: Drills::default(),
             unknown: BTreeMap::new(),
+            reshares: super::reshare::Reshares::default(),
             rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
             index: Index::default(),
@@ -296,7 +300,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         self.check_listing(line)?;
-        let listing = self.listing;
+        let mut listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -310,6 +314,10 @@ impl Organisation {
                 self.check_time(entry.time)?;
                 self.apply_event(entry, leaf, claims)?;
                 self.last = entry.time;
+                // What is to be reshared is listed by its hash: nothing of it is to come.
+                if let Event::ReshareOpened(opening) = &entry.event {
+                    listing = Some(opening.ceremony);
+                }
             }
         }
         self.size += 1;
@@ -377,6 +385,7 @@ impl Organisation {
             }
             Event::CardEnrolled(enrolment) => self.card_enrolled(actor, enrolment, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
+            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
             }
@@ -463,6 +472,10 @@ impl Organisation {
                 by_host(actor)?;
                 self.drill_policy_set(set, claims)
             }
+            Event::ReshareOpened(opening) => self.reshare_opened(actor, opening, entry.time, claims),
+            Event::RedealingRejected(rejected) => self.redealing_rejected(actor, rejected),
+            Event::Reshared(done) => self.reshared(actor, done, entry.time, claims),
+            Event::DealingsDestroyed(gone) => self.dealings_destroyed(actor, gone),
             Event::Reconciled(found) => self.reconciled(actor, found),
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
@@ -846,7 +859,7 @@ impl Organisation {
 
     /// What somebody signed that they saw is this log, up to there, and not long
     /// ago: whoever is shown another one is of no use in this.
-    fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
+    pub(super) fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
         let (who, now) = (who.to_string(), self.size);
         match self.root_at(size) {
             Some(here) if here == *root => Ok(()),
@@ -952,9 +965,10 @@ impl Organisation {
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
         let same_log = open.opened_size == acceptance.size;
+        // Who takes part in a resharing does so for all of it, and gives no share.
         let new = !open.accepted.contains_key(who)
             && !open.refused.contains_key(&message)
-            && !acceptance.targets.is_empty();
+            && acceptance.targets.is_empty() == open.reshare.is_some();
         let locked = self.locked_until(who, time).is_some();
         let counts = acceptance.shares.len() == acceptance.targets.len()
             && acceptance.ciphertexts.len() == acceptance.targets.len()
@@ -967,6 +981,11 @@ impl Organisation {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
         claims.take(self.cosigned(acceptance, &cosign_key)?)?;
+        if let Some(reshare) = &open.reshare {
+            let group = self.group(&reshare.from.group, reshare.from.epoch)?;
+            member_key(group, who)?;
+            check_admitted(open, group)?;
+        }
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
             let version =
@@ -1209,7 +1228,7 @@ impl Organisation {
         Ok(())
     }
 
-    fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
+    pub(super) fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
         let found = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState(what))?;
         if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
     }
@@ -1226,7 +1245,7 @@ impl Organisation {
 
     pub(super) fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
         let unknown = || Invalid::Unknown { what: "group", id: group.to_string() };
-        self.groups.get(group).filter(|g| g.epoch == epoch).ok_or_else(unknown)
+        self.statement(group, epoch).ok_or_else(unknown)
     }
 }
 

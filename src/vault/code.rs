@@ -75,7 +75,7 @@ impl Vault {
         }
         let state = &log.state;
         let sealing = state.versions.get(quorum.credential()).map(|version| &version.sealing);
-        let group = sealing.and_then(|sealing| state.groups.get(&sealing.group));
+        let group = sealing.and_then(|sealing| state.holder(sealing));
         let group = group.ok_or_else(|| VaultError::RecordGone(sealed_record(quorum.credential())))?;
         if found.still_admitted(group) {
             return Ok(());
@@ -100,7 +100,7 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.sealing(quorum.credential()).ok_or_else(gone)?;
-        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
+        let group = state.statement(&sealing.group, sealing.epoch).ok_or_else(gone)?;
         let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let given = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);

@@ -4,7 +4,7 @@
 
 use super::audit::pieces;
 use super::ceremony::records_of;
-use super::seal::records_of_version;
+use super::seal::{dealing_record, records_of_version};
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
@@ -339,6 +339,7 @@ fn commit_in_place(
             // caller saw: others may have contributed since.
             Event::Ended { ceremony, .. } => delete.extend(records_of(&log.state, ceremony)),
             Event::Destroyed(gone) => delete.extend(records_of_version(&log.state, &gone.credential)),
+            Event::DealingsDestroyed(gone) => delete.extend(gone.dealings.iter().map(dealing_record)),
             _ => {}
         }
         let (line, entry) = line_of(actor, event, now)?;

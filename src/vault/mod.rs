@@ -21,6 +21,7 @@ pub mod reconcile;
 pub mod recoverability;
 pub mod recovery;
 pub mod report;
+pub mod reshare;
 pub mod rotate;
 pub mod seal;
 pub mod status;

@@ -15,13 +15,15 @@ use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
 use crate::ceremony::recipient::is_theirs;
 use crate::ceremony::recovery::verify_dealing;
-use crate::event::{Event, Hash, Line, RootDealing, SaltedText, TextHash, record_hash};
+use crate::event::{
+    Event, GroupEpoch, Hash, Line, ReshareOpening, RootDealing, SaltedText, TextHash, record_hash,
+};
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
-use crate::message::{Contribution, Message, SignedRequest};
+use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
-use crate::pvss::{Dealing, DealingContext};
+use crate::pvss::DealingRecord;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
@@ -89,6 +91,8 @@ struct Check<'a> {
     records: u64,
     /// Reason and ticket of every request that opened a ceremony.
     requests: BTreeMap<Hash, [Option<TextHash>; 2]>,
+    /// Those among them that were to reshare.
+    reshares: BTreeSet<Hash>,
     /// Every name that an account ever had: an old one stays in its record.
     account_names: BTreeSet<TextHash>,
 }
@@ -150,6 +154,7 @@ impl PublicVault {
             findings: Vec::new(),
             records: 0,
             requests: BTreeMap::new(),
+            reshares: BTreeSet::new(),
             account_names: BTreeSet::new(),
         }
     }
@@ -168,11 +173,16 @@ impl Check<'_> {
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
         let (mut same, mut requests, mut account_names) = (None, BTreeMap::new(), BTreeSet::new());
+        let mut reshares = BTreeSet::new();
         let mut compare = |state: &State, line: &Line| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
             account_names.extend(account_name(line));
+            if let Some(opening) = reshare_opening(line) {
+                requests.insert(opening.ceremony, [Some(opening.reason), opening.ticket]);
+                reshares.insert(opening.ceremony);
+            }
             // Right after its opening each ceremony is the one that is being listed.
             if let State::Organisation(state) = state
                 && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
@@ -181,7 +191,7 @@ impl Check<'_> {
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
-        (self.requests, self.account_names) = (requests, account_names);
+        (self.requests, self.reshares, self.account_names) = (requests, reshares, account_names);
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -389,7 +399,14 @@ impl Check<'_> {
             let sealing = &version.sealing;
             let (credential, payload) = (*credential, sealing.payload);
             expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
-            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(credential));
+            let holder = GroupEpoch { group: sealing.group, epoch: sealing.epoch };
+            let dealing = Expected::Dealing { id: sealing.dealing, credential, holder };
+            expected.insert(dealing_record(&sealing.dealing), dealing);
+        }
+        // Until an entry says that they were destroyed.
+        for (id, replaced) in &state.reshares.replaced {
+            let (credential, holder) = (replaced.credential, replaced.from);
+            expected.insert(dealing_record(id), Expected::Dealing { id: *id, credential, holder });
         }
         for (who, enrolment) in &state.people {
             expected.insert(totp_record(who), Expected::Record(enrolment.totp));
@@ -398,12 +415,17 @@ impl Check<'_> {
         // Texts may have been erased; those that are there are named by an entry.
         let spoken = self.requests.values().flatten().flatten();
         let texts = texts(state, spoken.chain(&self.account_names));
-        let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
-        expected.extend(requests);
+        let request = |hash: &Hash| match self.reshares.contains(hash) {
+            true => Expected::ReshareRequest(*hash),
+            false => Expected::Request(*hash),
+        };
+        expected.extend(self.requests.keys().map(|hash| (request_record(hash), request(hash))));
         // At its end the rest is destroyed, in the same commit: nothing may be left.
         for (hash, ceremony) in &state.ceremonies {
             expected.insert(gate_key_record(hash), Expected::CeremonyKey);
-            expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            if ceremony.reshare.is_none() {
+                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            }
             let held = ceremony.accepted.keys();
             expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
@@ -425,7 +447,11 @@ impl Check<'_> {
             Expected::Sealed { payload, .. } => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
             }
-            Expected::Dealing(credential) => dealing_holds(state, &credential, bytes),
+            Expected::Dealing { id, credential, holder } => {
+                dealing_holds(state, &id, (&credential, holder), bytes)
+            }
+            Expected::ReshareRequest(ceremony) => SignedReshare::decode(bytes)
+                .is_ok_and(|s| s.request.hash() == ceremony && s.is_signed()),
             Expected::Record(hash) => record_hash(bytes) == hash,
             Expected::Text(hash) => {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
@@ -466,14 +492,23 @@ enum Expected {
         /// Its hash.
         payload: Hash,
     },
-    /// The dealing of this credential.
-    Dealing(Hash),
+    /// The dealing of this credential, or one that another has replaced.
+    Dealing {
+        /// Its id.
+        id: Hash,
+        /// Of which version.
+        credential: Hash,
+        /// Whose shares they are.
+        holder: GroupEpoch,
+    },
     /// Bytes with this record hash.
     Record(Hash),
     /// The text behind this hash.
     Text(TextHash),
     /// The request of this ceremony.
     Request(Hash),
+    /// The request of this resharing.
+    ReshareRequest(Hash),
     /// A contribution that this ceremony accepted, of the custodian in its name.
     Contribution(Hash),
     /// An encrypted key.
@@ -482,7 +517,9 @@ enum Expected {
 
 /// Of a version's record, the version in words.
 fn whose(state: &Organisation, expected: &Expected) -> Option<String> {
-    let (Expected::Sealed { credential, .. } | Expected::Dealing(credential)) = expected else { return None };
+    let (Expected::Sealed { credential, .. } | Expected::Dealing { credential, .. }) = expected else {
+        return None;
+    };
     let sealing = &state.versions.get(credential)?.sealing;
     Some(format!("{} version {}", state.address(&sealing.account), sealing.version))
 }
@@ -524,6 +561,11 @@ fn account_name(line: &Line) -> Option<TextHash> {
     }
 }
 
+fn reshare_opening(line: &Line) -> Option<&ReshareOpening> {
+    let Line::Known(entry) = line else { return None };
+    if let Event::ReshareOpened(opening) = &entry.event { Some(opening) } else { None }
+}
+
 /// Every text that an entry names, by its record; `others` are those of requests
 /// and accounts, of which the state has only some.
 fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
@@ -533,13 +575,13 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 
-fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {
-    let Some(version) = state.versions.get(credential) else { return false };
-    let group = state.groups.get(&version.sealing.group);
+/// Whether bytes are this dealing, of this credential, to this group in its epoch.
+fn dealing_holds(state: &Organisation, id: &Hash, (credential, holder): (&Hash, GroupEpoch), bytes: &[u8]) -> bool {
+    let group = state.statement(&holder.group, holder.epoch);
     let Some(keys) = group.and_then(|g| state.group_keys(g).ok()) else { return false };
-    let context = DealingContext::new(*credential, &keys);
-    let dealing = Dealing::from_bytes(bytes, keys.threshold().n()).ok();
-    dealing.and_then(|d| d.verify(&context, &keys).ok()).is_some_and(|d| *d.id() == version.sealing.dealing)
+    let record = DealingRecord::from_bytes(bytes, keys.threshold().n());
+    let verified = record.and_then(|record| record.claim(*credential, &keys)?.verify());
+    verified.is_ok_and(|dealing| dealing.id() == id)
 }
 
 /// A state in the form in which it is stored.

@@ -346,6 +346,7 @@ impl Scene {
             group,
             slug: slug(name),
             epoch: 1,
+            previous: None,
             threshold: 2,
             members,
             signatures: Vec::new(),
