@@ -4,14 +4,14 @@
 //! the records lie is not known here.
 //!
 //! It shows that the shares of a version are consistent and encrypted for the
-//! members that its group's statement names. After a resharing it does not show that
-//! they share what the first dealing did: for that `t` custodians signed, and the log
-//! is valid only if they did. It does not show either that those members
+//! members that its group's statement names; of a reshared one, that they share what
+//! was sealed, is not shown but signed by the contributors, whose signatures the
+//! replay of the log has checked. It does not show that those members
 //! still have their keys, nor that what was sealed is right.
 
 use crate::event::{GroupEpoch, Hash};
 use crate::name::{AccountId, Factor, GroupId};
-use crate::pvss::{self, DealingRecord, GroupKeys};
+use crate::pvss::{self, ClaimedDealing, GroupKeys};
 use crate::seal::record::SealedPayload;
 use crate::state::{Held, Organisation};
 use rand_core::CryptoRng;
@@ -71,8 +71,8 @@ pub enum Fault {
 pub enum Label {
     /// The mathematics shows it to anybody.
     Proven,
-    /// The shares fit together; that they share the old secret `t` custodians signed,
-    /// who checked it when they reshared it.
+    /// The mathematics shows to anybody that the shares fit together; that they share
+    /// what was sealed, the contributors of a resharing signed.
     Attested,
 }
 
@@ -91,10 +91,17 @@ impl Label {
 pub struct Findings {
     /// For each group that holds a current version: how many could be opened.
     pub good: BTreeMap<GroupId, u64>,
-    /// How many of those are attested and not proven.
+    /// How many of those were reshared, and are attested for the rest.
     pub attested: BTreeMap<GroupId, u64>,
     /// Versions that could not, in the order of the accounts.
     pub bad: Vec<Bad>,
+}
+
+impl Findings {
+    /// How far the good result of a group reaches: as far as that of each version.
+    pub fn label(&self, group: &GroupId) -> Label {
+        if self.attested.contains_key(group) { Label::Attested } else { Label::Proven }
+    }
 }
 
 /// One version that could not be opened.
@@ -229,33 +236,29 @@ fn read<'a>(
     Ok(Item { credential, held, keys, dealing: dealing.ok_or(Fault::DealingGone)? })
 }
 
-/// Groups of the good ones with how far that reaches, and the bad ones.
+/// Groups of the good ones, each with how far that reaches, and the bad ones.
 type Verified = (Vec<(GroupId, Label)>, Vec<Bad>);
 
 fn verify(chunk: Vec<Item<'_>>, rng: &mut impl CryptoRng) -> Verified {
     let mut bad = Vec::new();
     let (mut all, mut items) = (Vec::new(), Vec::new());
     for Item { credential, held, keys, dealing } in chunk {
-        let record = DealingRecord::from_bytes(&dealing, keys.threshold().n());
-        match record.and_then(|record| record.claim(*credential, keys)) {
+        match ClaimedDealing::read(&dealing, credential, keys) {
             // What is not the entered dealing says nothing of that one.
-            Ok(claimed) if *claimed.id() == held.dealing => {
-                let label = match claimed.record() {
-                    DealingRecord::Dealt(_) => Label::Proven,
-                    DealingRecord::Reshared(_) => Label::Attested,
-                };
-                items.push(claimed);
-                all.push((held, label));
+            Ok(dealing) if *dealing.id() == held.dealing => {
+                items.push(dealing);
+                all.push(held);
             }
             _ => bad.push(Bad::of(held, Fault::DealingChanged)),
         }
     }
     let culprits = pvss::verify_claimed(&items, rng).err().unwrap_or_default();
     let mut good = Vec::with_capacity(all.len());
-    for (at, (held, label)) in all.into_iter().enumerate() {
+    for (at, (held, dealing)) in all.into_iter().zip(&items).enumerate() {
         if culprits.binary_search(&at).is_ok() {
             bad.push(Bad::of(held, Fault::DealingUnproven));
         } else {
+            let label = if dealing.prev().is_some() { Label::Attested } else { Label::Proven };
             good.push((held.group, label));
         }
     }

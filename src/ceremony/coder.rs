@@ -7,7 +7,7 @@ use super::recipient::{Shares, is_theirs};
 use crate::event::{GroupStatement, Hash, Sealing};
 use crate::message::Contribution;
 use crate::name::Pseudonym;
-use crate::pvss::{Dealing, DealingContext, GroupKeys, Quorum, QuorumError};
+use crate::pvss::{ClaimedDealing, GroupKeys, Quorum, QuorumError};
 use crate::seal::contents::Contents;
 use crate::seal::hpke::HpkeSecret;
 use crate::seal::mfa::MfaSeed;
@@ -81,10 +81,9 @@ pub enum Put {
 /// ones and opens the record with the gate's own ingredient.
 pub fn open(held: &Held<'_>, key: &HpkeSecret, ingredient: &SecretPoint) -> Result<Put, CoderError> {
     let Held { ceremony, target, sealing, group, keys, contributions, .. } = *held;
-    let context = DealingContext::new(sealing.credential, keys);
-    let dealing = Dealing::from_bytes(held.dealing, keys.threshold().n())
+    let dealing = ClaimedDealing::read(held.dealing, &sealing.credential, keys)
+        .and_then(ClaimedDealing::verify)
         .ok()
-        .and_then(|dealing| dealing.verify(&context, keys).ok())
         .filter(|dealing| *dealing.id() == sealing.dealing)
         .ok_or(CoderError::NotAsLogged("dealing"))?;
     let sealed = SealedPayload::from_bytes(held.sealed)?;

@@ -12,7 +12,7 @@ use crate::log::{
 };
 use crate::message::{Contribution, Package, Request, Target};
 use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
-use crate::pvss::{self, DealingError, DealingRecord, ShareKeyPair, VerifiedDealing};
+use crate::pvss::{self, ClaimedDealing, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
@@ -414,12 +414,12 @@ fn check_target(
     let keys = state.group_keys(group).map_err(|_| other_group())?;
     let bad = |why| ReviewError::Dealing { target: index, why };
     let bytes = dealing.ok_or(ReviewError::NoDealing(index))?;
-    let record = DealingRecord::from_bytes(bytes.as_ref(), keys.threshold().n()).map_err(bad)?;
-    // After a resharing the id is all that the contributors signed: it comes first.
-    let claimed = record.claim(target.credential, &keys).map_err(bad)?;
-    let same = *claimed.id() == target.dealing;
+    let claimed = ClaimedDealing::read(bytes.as_ref(), &target.credential, &keys).map_err(bad)?;
     let verified = claimed.verify().map_err(bad)?;
-    if same { Ok(Some((share, verified))) } else { Err(not_current("dealing")) }
+    if *verified.id() != target.dealing {
+        return Err(not_current("dealing"));
+    }
+    Ok(Some((share, verified)))
 }
 
 fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<ShownTarget, ReviewError> {

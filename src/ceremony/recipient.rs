@@ -10,7 +10,7 @@ use crate::log::policy::PolicyError;
 use crate::message::{Contribution, Notice, Notices, Release, Showing, Target, operator_notice};
 use crate::name::{GroupId, Pseudonym};
 use crate::pvss::{
-    self, DealingRecord, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
+    self, ClaimedDealing, GateError, GroupKeys, Quorum, UntrustedShare, VerifiedDealing, VerifiedShare,
 };
 use crate::seal::{
     card::Card,
@@ -239,8 +239,8 @@ fn check_dealing(
     target: &Target,
     facts: &Facts<'_>,
 ) -> Result<VerifiedDealing, FinishError> {
-    DealingRecord::from_bytes(release.dealing.as_ref(), facts.keys.threshold().n())
-        .and_then(|record| record.claim(target.credential, &facts.keys)?.verify())
+    ClaimedDealing::read(release.dealing.as_ref(), &target.credential, &facts.keys)
+        .and_then(ClaimedDealing::verify)
         .ok()
         .filter(|d| *d.id() == target.dealing)
         .ok_or(FinishError::NotAsAsked("dealing"))

@@ -15,7 +15,7 @@ use crate::hex::{Bytes, HexBytes};
 use crate::message::{Contribution, Redealt, ResharePackage, ReshareRequest};
 use crate::name::{OrganisationId, Origin, Pseudonym};
 use crate::pvss::{
-    DealingError, DealingRecord, GroupKeys, LinkProof, Redealing, ReshareError, Resharing, ShareKeyPair,
+    ClaimedDealing, DealingError, GroupKeys, LinkProof, Redealing, ReshareError, Resharing, ShareKeyPair,
     reshared_digest, verify_redealings,
 };
 use crate::seal::{card::Card, hpke, sign, words};
@@ -392,8 +392,7 @@ impl ReshareReview {
         let of_list = self.left.iter().zip(records).take(MAX_CHUNK);
         let verified = of_list.map(|((place, credential, dealing), bytes)| {
             let bad = |why| ChunkError::Dealing { place: *place, why };
-            let record = DealingRecord::from_bytes(bytes, self.old.threshold().n()).map_err(bad)?;
-            let claimed = record.claim(*credential, &self.old).map_err(bad)?;
+            let claimed = ClaimedDealing::read(bytes, credential, &self.old).map_err(bad)?;
             if claimed.id() != dealing {
                 return Err(ChunkError::NotAsLogged(*place));
             }

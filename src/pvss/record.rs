@@ -86,6 +86,15 @@ pub struct ClaimedDealing {
 }
 
 impl ClaimedDealing {
+    /// Decodes a stored dealing and says for which credential and whose keys it must
+    /// be proven.
+    ///
+    /// # Errors
+    /// Those of [`DealingRecord::from_bytes`].
+    pub fn read(bytes: &[u8], cred: &Bytes<64>, keys: &GroupKeys) -> Result<Self, DealingError> {
+        DealingRecord::from_bytes(bytes, keys.threshold().n())?.claim(*cred, keys)
+    }
+
     /// The dealing id. Of a reshared dealing it is `ctx'`, which covers all that
     /// `D'` and `C'` come of.
     pub fn id(&self) -> &Bytes<64> {
@@ -95,6 +104,14 @@ impl ClaimedDealing {
     /// As it is stored.
     pub fn record(&self) -> &DealingRecord {
         &self.record
+    }
+
+    /// Of a reshared dealing the id of the one that it was reshared from.
+    pub fn prev(&self) -> Option<&Bytes<64>> {
+        match &self.record {
+            DealingRecord::Dealt(_) => None,
+            DealingRecord::Reshared(reshared) => Some(reshared.prev()),
+        }
     }
 
     /// `ctx`, or `ctx'` of a reshared dealing, with the keys.

@@ -46,7 +46,7 @@ impl Past {
             Event::CodeGiven { codes, .. } => ceremony.codes += codes,
             Event::RedealingRejected(rejected) => {
                 let aside = ceremony.reshare.as_mut().map(|reshare| &mut reshare.rejected);
-                aside.into_iter().for_each(|aside| drop(aside.insert(rejected.custodian.clone())));
+                aside.into_iter().for_each(|aside| aside.extend([rejected.custodian.clone()]));
             }
             Event::Reshared(done) => {
                 let reshare = ceremony.reshare.as_mut();

@@ -166,7 +166,7 @@ pub fn recoverability<R: CryptoRng + Send>(
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
             attested,
-            label: if attested > 0 { Label::Attested } else { Label::Proven },
+            label: found.label(&group.group),
             within_days: state.drills.every_days(&group.group),
             live,
             margin: live as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),

@@ -23,7 +23,7 @@ use crate::log::note::{Note, NoteError, VerifierKey};
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
 use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
-use crate::pvss::DealingRecord;
+use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
@@ -579,9 +579,8 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
 fn dealing_holds(state: &Organisation, id: &Hash, (credential, holder): (&Hash, GroupEpoch), bytes: &[u8]) -> bool {
     let group = state.statement(&holder.group, holder.epoch);
     let Some(keys) = group.and_then(|g| state.group_keys(g).ok()) else { return false };
-    let record = DealingRecord::from_bytes(bytes, keys.threshold().n());
-    let verified = record.and_then(|record| record.claim(*credential, &keys)?.verify());
-    verified.is_ok_and(|dealing| dealing.id() == id)
+    let dealing = ClaimedDealing::read(bytes, credential, &keys);
+    dealing.is_ok_and(|dealing| dealing.id() == id && dealing.verify().is_ok())
 }
 
 /// A state in the form in which it is stored.
