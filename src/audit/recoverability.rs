@@ -159,8 +159,9 @@ pub fn check<R: CryptoRng + Send>(
     progress: &mut dyn FnMut(u64),
 ) -> Findings {
     let statements = state.statements();
-    let keys: BTreeMap<_, _> =
-        statements.filter_map(|group| Some((GroupEpoch::from(group), state.group_keys(group).ok()?))).collect();
+    let keys: BTreeMap<_, _> = statements
+        .filter_map(|group| Some((GroupEpoch::from(group), state.group_keys(group).ok()?)))
+        .collect();
     let mut findings = Findings::default();
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     thread::scope(|scope| {

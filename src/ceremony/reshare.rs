@@ -8,9 +8,7 @@
 use super::custodian::{
     ContributeError, Replayed, ReviewError, Seen, TO_GATE, check_window, cosign_at, replay, text_among,
 };
-use crate::event::{
-    GroupEpoch, GroupStatement, Hash, MAX_CHUNK, ResharedVersion, Signed, TextHash,
-};
+use crate::event::{GroupEpoch, GroupStatement, Hash, MAX_CHUNK, ResharedVersion, Signed, TextHash};
 use crate::hex::{Bytes, HexBytes};
 use crate::message::{Contribution, Redealt, ResharePackage, ReshareRequest};
 use crate::name::{OrganisationId, Origin, Pseudonym};
@@ -114,7 +112,9 @@ pub fn review(
     let open = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
     let reshare = open.reshare.as_ref().ok_or(ReviewError::NoCeremony)?;
     let operator = state.people.get(&request.operator);
-    if operator.is_none_or(|operator| operator.sign_key != request.operator_key) || !package.signed.is_signed() {
+    if operator.is_none_or(|operator| operator.sign_key != request.operator_key)
+        || !package.signed.is_signed()
+    {
         return Err(ReviewError::RequestSignature(request.operator.clone()));
     }
     check_window(open, now)?;
@@ -341,6 +341,11 @@ impl ReshareReview {
         &self.request
     }
 
+    /// The ceremony.
+    pub fn ceremony(&self) -> &Hash {
+        &self.ceremony
+    }
+
     /// What the owner has now seen; to be kept before anything is answered.
     pub fn seen(&self) -> &Seen {
         &self.seen
@@ -366,8 +371,16 @@ impl ReshareReview {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Contribution, ContributeError> {
         let who = card.pseudonym();
-        let code = hpke::seal(&self.gate_key, label::HPKE_CODE, &self.ceremony, TO_GATE, who.as_str(), code.expose(), rng)
-            .map_err(|_| ContributeError::EncryptionKey)?;
+        let code = hpke::seal(
+            &self.gate_key,
+            label::HPKE_CODE,
+            &self.ceremony,
+            TO_GATE,
+            who.as_str(),
+            code.expose(),
+            rng,
+        )
+        .map_err(|_| ContributeError::EncryptionKey)?;
         let mut contribution = Contribution {
             ceremony: self.ceremony,
             custodian: who.clone(),
@@ -473,7 +486,12 @@ impl ReshareReview {
     }
 
     /// Signs a part that was checked, once what was signed is kept.
-    pub fn sign(&self, card: &Card, checked: &CheckedChunk, kept: &SignedLast) -> Result<Signed, SignRefusal> {
+    pub fn sign(
+        &self,
+        card: &Card,
+        checked: &CheckedChunk,
+        kept: &SignedLast,
+    ) -> Result<Signed, SignRefusal> {
         let (ceremony, last) = (self.ceremony, checked.digest());
         if checked.ceremony != ceremony || (kept.ceremony, kept.last) != (ceremony, last) {
             return Err(SignRefusal::NotKept);
@@ -529,7 +547,8 @@ impl Chunk {
         let verified = verify_redealings(items, rng)
             .map_err(|bad| CheckError::Culprits(self.named(&bad, by_index.values().map(|(who, _)| *who))))?;
         let contributors = by_index.values().map(|(who, _)| (*who).clone()).collect();
-        let mut of_version: Vec<Vec<_>> = self.resharings.iter().map(|_| Vec::with_capacity(needed)).collect();
+        let mut of_version: Vec<Vec<_>> =
+            self.resharings.iter().map(|_| Vec::with_capacity(needed)).collect();
         for (position, one) in verified.into_iter().enumerate() {
             of_version.get_mut(position % self.len()).into_iter().for_each(|of| of.push(one.clone()));
         }
@@ -542,7 +561,8 @@ impl Chunk {
         };
         for (resharing, of) in self.resharings.iter().zip(of_version) {
             let reshared = resharing.gather(of).map_err(CheckError::Sum)?;
-            let (credential, dealing, links) = (*resharing.context().cred(), *reshared.id(), *reshared.links());
+            let (credential, dealing, links) =
+                (*resharing.context().cred(), *reshared.id(), *reshared.links());
             checked.versions.push(ResharedVersion { credential, dealing, links });
             checked.records.push((dealing, reshared.record().to_bytes()));
         }

@@ -93,9 +93,8 @@ pub struct ReshareOpening {
 /// order of the credential ids.
 pub fn reshare_list_hash(list: &[(Hash, Hash)]) -> Hash {
     let counted = Transcript::new(label::RESHARE_LIST).int(list.len() as u64);
-    let each = |hashed: Transcript, (credential, dealing): &(Hash, Hash)| {
-        hashed.part(credential).part(dealing)
-    };
+    let each =
+        |hashed: Transcript, (credential, dealing): &(Hash, Hash)| hashed.part(credential).part(dealing);
     Bytes(list.iter().fold(counted, each).finish())
 }
 

@@ -1228,7 +1228,11 @@ impl Organisation {
         Ok(())
     }
 
-    pub(super) fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
+    pub(super) fn open_ceremony(
+        &mut self,
+        ceremony: &Hash,
+        what: &'static str,
+    ) -> Result<&mut Ceremony, Invalid> {
         let found = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState(what))?;
         if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
     }

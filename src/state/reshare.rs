@@ -68,8 +68,7 @@ impl Ceremony {
         size: u64,
         targets: Vec<Hash>,
     ) -> Self {
-        let reshare =
-            Reshare { from: opening.from, to: opening.to, rejected: BTreeSet::new(), done: 0 };
+        let reshare = Reshare { from: opening.from, to: opening.to, rejected: BTreeSet::new(), done: 0 };
         Self {
             opened: time,
             seen: opening.size,
@@ -178,26 +177,30 @@ impl Organisation {
 
     /// Why a resharing could not be opened, whoever signs it; else what it would be for.
     pub fn reshare_refused(&self, from: GroupEpoch, to: GroupEpoch) -> Result<Vec<(Hash, Hash)>, Invalid> {
-        let old = self.group(&from.group, from.epoch)?;
         let new = self.group(&to.group, to.epoch)?;
         let present = self.groups.get(&to.group).is_some_and(|group| group.epoch == to.epoch);
         if !present || from == to {
             return Err(Invalid::Mismatch("new group"));
         }
+        let list = self.reshare_free(from)?;
+        self.check_moved_apart(&from.group, new)?;
+        for held in list.iter().filter_map(|(credential, _)| self.versions.get(credential)) {
+            self.check_sealing_apart(&held.sealing.account, held.sealing.factor, new)?;
+        }
+        Ok(list)
+    }
+
+    /// What a group in an epoch holds, if that is anything and no ceremony is open for
+    /// any of it.
+    pub fn reshare_free(&self, from: GroupEpoch) -> Result<Vec<(Hash, Hash)>, Invalid> {
+        let old = self.group(&from.group, from.epoch)?;
         let list = self.reshare_list(from);
         if list.is_empty() {
             return Err(Invalid::HoldsNothing(old.slug.to_string()));
         }
         let listed: BTreeSet<_> = list.iter().map(|(credential, _)| credential).collect();
         let busy = |ceremony: &Ceremony| ceremony.targets.iter().any(|target| listed.contains(target));
-        if self.ceremonies.values().any(busy) {
-            return Err(Invalid::CeremonyBusy);
-        }
-        self.check_moved_apart(&from.group, new)?;
-        for held in list.iter().filter_map(|(credential, _)| self.versions.get(credential)) {
-            self.check_sealing_apart(&held.sealing.account, held.sealing.factor, new)?;
-        }
-        Ok(list)
+        if self.ceremonies.values().any(busy) { Err(Invalid::CeremonyBusy) } else { Ok(list) }
     }
 
     pub(super) fn reshare_opened(
@@ -212,7 +215,12 @@ impl Organisation {
         if reshare_request_hash((&self.vault, &self.id), &key, opening) != opening.ceremony {
             return Err(Invalid::Mismatch("request"));
         }
-        claims.take(claim(&opening.operator, &key, &request_digest(&opening.ceremony), &opening.signature))?;
+        claims.take(claim(
+            &opening.operator,
+            &key,
+            &request_digest(&opening.ceremony),
+            &opening.signature,
+        ))?;
         if self.ceremonies.contains_key(&opening.ceremony) || self.spent.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
@@ -320,7 +328,12 @@ impl Organisation {
                 return Err(Invalid::Mismatch("order of contributors"));
             }
             last = index;
-            claims.take(claim(who, &self.card(who, Role::Custodian)?.sign_key, &digest.0, &signed.signature))?;
+            claims.take(claim(
+                who,
+                &self.card(who, Role::Custodian)?.sign_key,
+                &digest.0,
+                &signed.signature,
+            ))?;
         }
         let (found, needed) = (done.contributors.len(), from.needed());
         if found == needed { Ok(()) } else { Err(Invalid::TooFewSignatures { found, needed }) }

@@ -81,7 +81,8 @@ pub(super) fn check_statement_of(
     epoch: (u64, Option<Hash>),
     claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
-    if (statement.epoch, statement.previous) != epoch || statement.signatures.len() != statement.members.len() {
+    if (statement.epoch, statement.previous) != epoch || statement.signatures.len() != statement.members.len()
+    {
         return Err(Invalid::Mismatch("group statement"));
     }
     let digest = statement.digest(&roll.id());

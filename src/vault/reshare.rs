@@ -80,14 +80,7 @@ pub fn plan(
     to: &GroupStatement,
     now: Time,
 ) -> Result<ResharePlan, VaultError> {
-    let list = state.reshare_refused(from.into(), to.into())?;
-    let version = |(credential, _): &(Hash, Hash)| {
-        let held = &state.versions.get(credential)?.sealing;
-        let address = state.address(&held.account);
-        Some(PlannedVersion { address, factor: held.factor, version: held.version })
-    };
-    let mut versions: Vec<_> = list.iter().filter_map(version).collect();
-    versions.sort_by(|a, b| (&a.address, a.factor, a.version).cmp(&(&b.address, b.factor, b.version)));
+    let versions = planned_versions(state, &state.reshare_refused(from.into(), to.into())?);
     let bound = state.bindings.iter().filter(|binding| binding.group == from.group);
     let bindings = bound.map(|binding| (state.scope_address(binding.scope), binding.factor)).collect();
     Ok(ResharePlan {
@@ -100,6 +93,18 @@ pub fn plan(
         operators: not_admitted(state, from, to, now),
         loses_witnesses: loses_witnesses(state, from, to),
     })
+}
+
+/// A list of what a group holds, in words and sorted by address.
+pub fn planned_versions(state: &Organisation, list: &[(Hash, Hash)]) -> Vec<PlannedVersion> {
+    let version = |(credential, _): &(Hash, Hash)| {
+        let held = &state.versions.get(credential)?.sealing;
+        let address = state.address(&held.account);
+        Some(PlannedVersion { address, factor: held.factor, version: held.version })
+    };
+    let mut versions: Vec<_> = list.iter().filter_map(version).collect();
+    versions.sort_by(|a, b| (&a.address, a.factor, a.version).cmp(&(&b.address, b.factor, b.version)));
+    versions
 }
 
 /// Operators who may ask one group and not the other: admissions do not move.
@@ -154,8 +159,10 @@ impl Vault {
         let (_, now) = self.expire_due(log, now)?;
         check_card(&log.state, operator, Role::Operator)?;
         let list = log.state.reshare_refused(ask.from, ask.to)?;
-        let unknown = |of: GroupEpoch| {
-            VaultError::NotFound { what: "group", name: of.group.to_string(), near: Vec::new() }
+        let unknown = |of: GroupEpoch| VaultError::NotFound {
+            what: "group",
+            name: of.group.to_string(),
+            near: Vec::new(),
         };
         let from = log.state.statement(&ask.from.group, ask.from.epoch).ok_or_else(|| unknown(ask.from))?;
         let to = log.state.statement(&ask.to.group, ask.to.epoch).ok_or_else(|| unknown(ask.to))?;
@@ -304,12 +311,7 @@ impl Vault {
 
     /// Old dealings whose successors are not in the store as the log names them, or do
     /// not verify.
-    fn not_durable(
-        &self,
-        log: &Log,
-        replaced: &[(Hash, Hash)],
-        rng: &mut impl CryptoRng,
-    ) -> BTreeSet<Hash> {
+    fn not_durable(&self, log: &Log, replaced: &[(Hash, Hash)], rng: &mut impl CryptoRng) -> BTreeSet<Hash> {
         let mut bad = BTreeSet::new();
         let (mut ids, mut claims) = (Vec::new(), Vec::new());
         let mut keys = BTreeMap::new();

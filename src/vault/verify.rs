@@ -450,8 +450,9 @@ impl Check<'_> {
             Expected::Dealing { id, credential, holder } => {
                 dealing_holds(state, &id, (&credential, holder), bytes)
             }
-            Expected::ReshareRequest(ceremony) => SignedReshare::decode(bytes)
-                .is_ok_and(|s| s.request.hash() == ceremony && s.is_signed()),
+            Expected::ReshareRequest(ceremony) => {
+                SignedReshare::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony && s.is_signed())
+            }
             Expected::Record(hash) => record_hash(bytes) == hash,
             Expected::Text(hash) => {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
@@ -576,7 +577,12 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
 }
 
 /// Whether bytes are this dealing, of this credential, to this group in its epoch.
-fn dealing_holds(state: &Organisation, id: &Hash, (credential, holder): (&Hash, GroupEpoch), bytes: &[u8]) -> bool {
+fn dealing_holds(
+    state: &Organisation,
+    id: &Hash,
+    (credential, holder): (&Hash, GroupEpoch),
+    bytes: &[u8],
+) -> bool {
     let group = state.statement(&holder.group, holder.epoch);
     let Some(keys) = group.and_then(|g| state.group_keys(g).ok()) else { return false };
     let dealing = ClaimedDealing::read(bytes, credential, &keys);
