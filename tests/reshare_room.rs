@@ -156,11 +156,15 @@ fn a_group_hands_over_to_a_larger_one_and_that_to_a_smaller() {
     let new = world.more_custodians(9);
     let nine: Vec<_> = new.iter().collect();
     world.form("nine", 5, &nine);
-    let to_nine = ["reshare", "acme/keepers", "--to", "acme/nine", "--reason", "more of us", "--ticket", "OPS-9"];
+    let to_nine =
+        ["reshare", "acme/keepers", "--to", "acme/nine", "--reason", "more of us", "--ticket", "OPS-9"];
 
     let plan = good(&world, &["reshare", "acme/keepers", "--to", "acme/nine", "--dry-run"]);
     assert_eq!(plan["versions"], json!([{ "address": ADDRESS, "factor": "password", "version": 1 }]));
-    assert_eq!((&plan["bindings"], &plan["operators"]), (&json!([["acme", "password"]]), &json!([world.operator.name])));
+    assert_eq!(
+        (&plan["bindings"], &plan["operators"]),
+        (&json!([["acme", "password"]]), &json!([world.operator.name]))
+    );
 
     let before = kinds(&world).len();
     let mut at = Terminal::run(&world, &[&["--json"], &to_nine[..]].concat());
@@ -179,10 +183,12 @@ fn a_group_hands_over_to_a_larger_one_and_that_to_a_smaller() {
     }
     at.ends(0);
     let report = at.json();
-    let expected = [("handed_over", json!(1)), ("remain", json!(0)), ("destroyed", json!(1)), ("margin", json!(-5))];
+    let expected =
+        [("handed_over", json!(1)), ("remain", json!(0)), ("destroyed", json!(1)), ("margin", json!(-5))];
     expected.iter().for_each(|(field, value)| assert_eq!(&report[*field], value, "{report}"));
     assert_eq!((&report["erased"], &report["operators"]), (&json!(true), &json!([world.operator.name])));
-    let expected = ["reshare-opened", "accepted", "accepted", "accepted", "reshared", "dealings-destroyed", "ended"];
+    let expected =
+        ["reshare-opened", "accepted", "accepted", "accepted", "reshared", "dealings-destroyed", "ended"];
     assert_eq!(kinds(&world)[before..], expected);
     whole(&world, "attested");
 

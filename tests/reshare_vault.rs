@@ -18,8 +18,8 @@ use warifu::ceremony::custodian::ReviewError;
 use warifu::ceremony::recipient::finish;
 use warifu::ceremony::reshare::{SignRefusal, review};
 use warifu::event::{
-    Actor, DealingsDestroyed, Ending, Event, GroupStatement, Hash, Mode, RedealingRejected, ReshareDone, Scope,
-    Signed,
+    Actor, DealingsDestroyed, Ending, Event, GroupStatement, Hash, Mode, RedealingRejected, ReshareDone,
+    Scope, Signed,
 };
 use warifu::hex::Bytes;
 use warifu::name::Factor;
@@ -260,8 +260,7 @@ fn the_old_quorum_opens_a_copy_from_before_and_nothing_of_one_from_after() {
 fn a_group_that_would_hold_password_and_codes_is_refused_before_anything_is_done() {
     let mut world = world();
     let codes = world.form("codes", 2, &[5, 6]);
-    let (mut bound, _) =
-        group::binding(&world.log.state, Scope::Organisation, Factor::Mfa, &codes);
+    let (mut bound, _) = group::binding(&world.log.state, Scope::Organisation, Factor::Mfa, &codes);
     let digest = bound.digest(&world.log.state.id, &world.log.state.g(&codes));
     let signers = [5, 6].map(|who| {
         group::sign_as_member(&world.log.state, &codes, &world.custodians[who].card, &digest).unwrap()
@@ -396,7 +395,8 @@ fn an_old_dealing_is_destroyed_only_once_another_is_in_its_place() {
     let old: Vec<_> = world.log.state.versions.values().map(|version| version.sealing.dealing).collect();
     let mut dealings = old.clone();
     dealings.sort();
-    let gone = |dealings: &[Hash]| Event::DealingsDestroyed(DealingsDestroyed { dealings: dealings.to_vec() });
+    let gone =
+        |dealings: &[Hash]| Event::DealingsDestroyed(DealingsDestroyed { dealings: dealings.to_vec() });
     let list = Some(Invalid::Mismatch("list of dealings"));
     assert_eq!(world.forge(Actor::Host, gone(&dealings)).err(), list);
     let next = world.forge(Actor::Host, Event::Reshared(good)).unwrap();
@@ -441,12 +441,15 @@ fn a_card_signs_one_outcome_for_each_old_dealing() {
     let credential = *world.log.state.versions.keys().next().unwrap();
     let custodian = world.custodians[2].name();
     let rejected = RedealingRejected { ceremony: held.ceremony, custodian, credential };
-    world.vault.commit_host(
-        &mut world.log,
-        world.now,
-        vec![Event::RedealingRejected(rejected)],
-        warifu::vault::Records::default(),
-    ).unwrap();
+    world
+        .vault
+        .commit_host(
+            &mut world.log,
+            world.now,
+            vec![Event::RedealingRejected(rejected)],
+            warifu::vault::Records::default(),
+        )
+        .unwrap();
     held.reviews.remove(&2);
     let stale = held.reviews[&0].to_keep(&other, held.kept.get(&0));
     assert!(stale.is_err(), "what it saw before does not show it");

@@ -47,7 +47,8 @@ impl Held {
         for one in who {
             let review = self.review(world, *one);
             let code = world.custodians[*one].code(world.now);
-            let answer = review.agree(&world.custodians[*one].card, &code, world.now, &mut world.rng).unwrap();
+            let answer =
+                review.agree(&world.custodians[*one].card, &code, world.now, &mut world.rng).unwrap();
             let event = world.accept(&answer).unwrap();
             assert!(matches!(event, Event::Accepted(_)), "{event:?}");
             self.reviews.insert(*one, review);
@@ -136,8 +137,9 @@ pub fn renewal(world: &mut World, before: &GroupStatement, members: &[usize]) ->
         draft.sign(&log.state, &mut custodians[*who].card).unwrap();
     }
     let threshold = usize::try_from(before.threshold).unwrap();
-    let agreed =
-        members[..threshold].iter().map(|who| draft.agree(&log.state, before, &custodians[*who].card).unwrap());
+    let agreed = members[..threshold]
+        .iter()
+        .map(|who| draft.agree(&log.state, before, &custodians[*who].card).unwrap());
     let agreed = agreed.collect();
     Renewal { statement: draft.finish(), agreed }
 }
