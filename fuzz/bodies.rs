@@ -24,7 +24,7 @@ use warifu::log::proof_file::ProofFile;
 use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
-use warifu::pvss::{Dealing, UntrustedShare};
+use warifu::pvss::{Dealing, DealingRecord, LinkProof, Reshared, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Organisation, VaultState};
@@ -47,6 +47,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("dealing", dealing),
     ("entry", entry),
     ("frontier", frontier),
+    ("link_proof", link_proof),
     ("note", note),
     ("notice", notice),
     ("package", package),
@@ -57,6 +58,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("recovery_request", recovery_request),
     ("release", release),
     ("request", request),
+    ("reshared", reshared),
     ("sealed_root", sealed_root),
     ("share", share),
     ("tile_path", tile_path),
@@ -132,6 +134,46 @@ pub fn dealing(bytes: &[u8]) -> bool {
         && first.is_some_and(|d| !d.is_identity());
     assert_eq!(read.is_ok(), well_formed, "accepted, or refused, against the rules");
     assert!(Dealing::from_bytes(bytes, n + 1).is_err(), "accepted for another number of members");
+    read.is_ok_and(|read| same(bytes, &read.to_bytes()))
+}
+
+/// The record of a reshared dealing, for as many members as its length says. What
+/// must be accepted is worked out apart from the library, as in [`dealing`].
+pub fn reshared(bytes: &[u8]) -> bool {
+    let (t, rest) = (bytes.get(1).map_or(0, |t| usize::from(*t)), bytes.get(67..).unwrap_or_default());
+    let each = rest.len().checked_div(t).unwrap_or(0);
+    let n = (each / 32).saturating_sub(4);
+    let read = Reshared::from_bytes(bytes, n);
+    let old_n = bytes.get(2).map_or(0, |n| usize::from(*n));
+    let one = |part: &[u8]| {
+        let Some((index, wire)) = part.split_first() else { return false };
+        let first = wire.get(..32).and_then(point);
+        (1..=old_n).contains(&usize::from(*index))
+            && points_and_scalar(wire)
+            && first.is_some_and(|d| !d.is_identity())
+    };
+    let well_formed = bytes.first() == Some(&1)
+        && (2..=old_n).contains(&t)
+        && old_n <= 64
+        && (2..=64).contains(&n)
+        && each == 1 + 32 * (n + 4)
+        && rest.len() == each * t
+        && rest.chunks(each).all(one)
+        && rest.chunks(each).map(|part| part.first()).is_sorted_by(|before, after| before < after);
+    assert_eq!(read.is_ok(), well_formed, "accepted, or refused, against the rules");
+    assert!(Reshared::from_bytes(bytes, n + 1).is_err(), "accepted for another number of members");
+    assert!(Dealing::from_bytes(bytes, n).is_err(), "a dealt dealing as well");
+    assert_eq!(DealingRecord::from_bytes(bytes, n).is_ok(), well_formed, "taken for something else");
+    read.is_ok_and(|read| same(bytes, &read.to_bytes()))
+}
+
+/// A link proof.
+pub fn link_proof(bytes: &[u8]) -> bool {
+    let read = LinkProof::from_bytes(bytes);
+    let well_formed = bytes.len() == 160
+        && bytes.get(..128).is_some_and(points_and_scalar)
+        && bytes.get(128..).is_some_and(points_and_scalar);
+    assert_eq!(read.is_ok(), well_formed, "accepted, or refused, against the rules");
     read.is_ok_and(|read| same(bytes, &read.to_bytes()))
 }
 

@@ -1,5 +1,6 @@
 //! The two rules of the layout, read off the sources: modules use only what
-//! stands above them in `lib.rs`, and everything above `store` is pure.
+//! stands above them in `lib.rs`, and everything above `store` is pure. And what
+//! must not be within the reach of a release or a resharing.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -96,4 +97,54 @@ fn released_needs_a_quorum_a_commit_and_its_witnesses() {
         }
         assert_eq!(text.matches(".ingredient(").count(), 1, "{file}");
     }
+}
+
+/// What puts a shared secret together, or makes keys of one.
+const OF_OPENING: [&str; 10] = [
+    "Quorum",
+    "quorum::",
+    "combine",
+    "open_share",
+    "VerifiedShare",
+    "SecretPoint",
+    "kdf",
+    "SealedPayload",
+    "GateKey",
+    "ngredient",
+];
+
+#[test]
+fn a_resharing_reaches_neither_combination_nor_key_derivation() {
+    // Files of resharing in every layer: they are named for it, or for the link proof.
+    let mut found = 0;
+    for (name, files) in modules() {
+        for (file, text) in files {
+            let stem = file.file_stem().unwrap().to_str().unwrap();
+            // What the ceremony and the commands of a resharing use is for them to say.
+            let of_resharing = name == "pvss" && (stem.starts_with("reshare") || stem == "link");
+            if !of_resharing {
+                continue;
+            }
+            found += 1;
+            for what in OF_OPENING {
+                assert!(!text.contains(what), "{} can reach {what}", file.display());
+            }
+            assert!(!text.contains("crate::seal"), "{} uses seal", file.display());
+            let of_sharing: Vec<_> = text.match_indices("shamir::").map(|(at, _)| &text[at..]).collect();
+            assert!(
+                of_sharing.iter().all(|rest| rest.starts_with("shamir::share_zero(")),
+                "{}",
+                file.display()
+            );
+        }
+    }
+    assert_eq!(found, 3, "reshare, reshared, link");
+    // The words are those of today: each is found where opening is done.
+    let opening: String = modules()
+        .into_iter()
+        .filter(|(name, _)| ["pvss", "seal", "transcript", "vault", "ceremony"].contains(&name.as_str()))
+        .flat_map(|(_, files)| files)
+        .map(|(_, text)| text)
+        .collect();
+    assert!(OF_OPENING.iter().all(|what| opening.contains(what)));
 }

@@ -10,6 +10,8 @@
 mod accept;
 #[path = "vectors/reject.rs"]
 mod reject;
+#[path = "vectors/reshare.rs"]
+mod reshare;
 #[path = "vectors/rng.rs"]
 mod rng;
 

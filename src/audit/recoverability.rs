@@ -247,19 +247,19 @@ fn verify(chunk: Vec<Item<'_>>, rng: &mut impl CryptoRng) -> Verified {
         match ClaimedDealing::read(&dealing, credential, keys) {
             // What is not the entered dealing says nothing of that one.
             Ok(dealing) if *dealing.id() == held.dealing => {
+                let label = if dealing.prev().is_some() { Label::Attested } else { Label::Proven };
+                all.push((held, label));
                 items.push(dealing);
-                all.push(held);
             }
             _ => bad.push(Bad::of(held, Fault::DealingChanged)),
         }
     }
-    let culprits = pvss::verify_claimed(&items, rng).err().unwrap_or_default();
+    let culprits = pvss::verify_claimed(items, rng).err().unwrap_or_default();
     let mut good = Vec::with_capacity(all.len());
-    for (at, (held, dealing)) in all.into_iter().zip(&items).enumerate() {
+    for (at, (held, label)) in all.into_iter().enumerate() {
         if culprits.binary_search(&at).is_ok() {
             bad.push(Bad::of(held, Fault::DealingUnproven));
         } else {
-            let label = if dealing.prev().is_some() { Label::Attested } else { Label::Proven };
             good.push((held.group, label));
         }
     }

@@ -42,16 +42,16 @@ pub fn verify_batch(
     Ok(items.into_iter().map(|(context, _, dealing)| VerifiedDealing::dealt(dealing, &context)).collect())
 }
 
-/// Checks many stored dealings at once, dealt and reshared ones together; the
-/// ascending positions of all that are bad.
+/// Checks many stored dealings at once, dealt and reshared ones together; they come
+/// back in order, or the ascending positions of all that are bad.
 ///
 /// As [`verify_batch`], each re-dealing of a reshared one being checked like a
-/// dealing; and its `D'` must not be the identity. `(D', C')` itself is not needed: it
-/// follows from what the id covers.
+/// dealing; and its `D'` must not be the identity. `(D', C')` itself is not needed for
+/// it, as it follows from what the id covers.
 pub fn verify_claimed(
-    items: &[ClaimedDealing],
+    items: Vec<ClaimedDealing>,
     rng: &mut (impl CryptoRng + ?Sized),
-) -> Result<(), Vec<usize>> {
+) -> Result<Vec<VerifiedDealing>, Vec<usize>> {
     let mut accused = Accused::default();
     let mut entries = Vec::with_capacity(items.len());
     for (position, item) in items.iter().enumerate() {
@@ -61,7 +61,9 @@ pub fn verify_claimed(
         }
     }
     accused.search(&entries, 0..entries.len(), rng);
-    accused.verdict()
+    drop(entries);
+    accused.verdict()?;
+    Ok(items.into_iter().map(ClaimedDealing::vouched).collect())
 }
 
 /// One entry of a dealt dealing, `t` of a reshared one; `None` if it is bad without
@@ -76,11 +78,9 @@ fn entries_of(position: usize, item: &ClaimedDealing) -> Option<Vec<Entry<'_>>> 
         DealingRecord::Reshared(reshared) => {
             reshared.demand_sum().ok()?;
             let context = reshared.redealing_context(*item.context().cred(), keys);
-            let entry = |one: &'_ Redealing| one.own(&context).ok();
-            let entries = reshared
-                .redealings()
-                .iter()
-                .map(|one| Some(Entry { position, equation: entry(one)?, dealing: one.dealing(), keys }));
+            let entries = reshared.redealings().iter().map(|one| {
+                Some(Entry { position, equation: one.own(&context).ok()?, dealing: one.dealing(), keys })
+            });
             entries.collect()
         }
     }
@@ -261,21 +261,21 @@ impl<'a> Sums<'a> {
         self.of_keys.entry(keys).or_insert_with(|| vec![Scalar::ZERO; keys.points().len()])
     }
 
-    fn is_identity(mut self) -> bool {
+    fn add_up(mut self) -> RistrettoPoint {
         self.scalars.push(self.of_base);
         self.points.push(&RISTRETTO_BASEPOINT_POINT);
         for (keys, sums) in self.of_keys {
             self.scalars.extend(sums);
             self.points.extend(keys.points());
         }
-        RistrettoPoint::vartime_multiscalar_mul(&self.scalars, self.points).is_identity()
+        RistrettoPoint::vartime_multiscalar_mul(&self.scalars, self.points)
     }
 }
 
 fn all_hold<'a, C: Checkable<'a>>(entries: &[C], rng: &mut (impl CryptoRng + ?Sized)) -> bool {
     let mut sums = Sums::default();
     entries.iter().for_each(|entry| entry.add_to(&mut sums, rng));
-    sums.is_identity()
+    sums.add_up().is_identity()
 }
 
 /// A uniformly random weight of 128 bits that is not zero.

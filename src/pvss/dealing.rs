@@ -145,11 +145,16 @@ impl Dealing {
     /// Checks the proof for exactly this context: `z·B = R1 + c·D` and
     /// `z·U = R2 + c·V`. Variable time; everything in it is public.
     pub fn verify(self, context: &DealingContext, keys: &GroupKeys) -> Result<VerifiedDealing, DealingError> {
-        let equation = Equation::of(&self, context, keys)?;
-        if !equation.holds(&self, keys) {
-            return Err(DealingError::Proof);
-        }
+        self.demand_proof(context, keys)?;
         Ok(VerifiedDealing::dealt(self, context))
+    }
+
+    pub(super) fn demand_proof(
+        &self,
+        context: &DealingContext,
+        keys: &GroupKeys,
+    ) -> Result<(), DealingError> {
+        if Equation::of(self, context, keys)?.holds(self, keys) { Ok(()) } else { Err(DealingError::Proof) }
     }
 
     /// Number of shares.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::hex::Bytes;
 use curve25519_dalek::RistrettoPoint;
+use std::sync::OnceLock;
 
 /// What lies beside the log under a dealing's id: decoded, and not yet checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -114,6 +115,14 @@ impl ClaimedDealing {
         }
     }
 
+    /// Only for callers that have just checked every proof.
+    pub(super) fn vouched(self) -> VerifiedDealing {
+        match self.record {
+            DealingRecord::Dealt(dealing) => VerifiedDealing::dealt(dealing, &self.context),
+            DealingRecord::Reshared(reshared) => VerifiedDealing::reshared(reshared, self.context),
+        }
+    }
+
     /// `ctx`, or `ctx'` of a reshared dealing, with the keys.
     pub(super) fn context(&self) -> &DealingContext {
         &self.context
@@ -125,16 +134,11 @@ impl ClaimedDealing {
     /// # Errors
     /// [`DealingError::Proof`], [`DealingError::Reshared`].
     pub fn verify(self) -> Result<VerifiedDealing, DealingError> {
-        match self.record {
-            DealingRecord::Dealt(dealing) => {
-                let keys = self.context.keys().clone();
-                dealing.verify(&self.context, &keys)
-            }
-            DealingRecord::Reshared(reshared) => {
-                reshared.verify(&self.context)?;
-                Ok(VerifiedDealing::reshared(reshared, self.context))
-            }
+        match &self.record {
+            DealingRecord::Dealt(dealing) => dealing.demand_proof(&self.context, self.context.keys())?,
+            DealingRecord::Reshared(reshared) => reshared.verify(&self.context)?,
         }
+        Ok(self.vouched())
     }
 }
 
@@ -149,7 +153,8 @@ pub struct VerifiedDealing {
 #[derive(Clone, Debug)]
 enum Origin {
     Dealt(Dealing),
-    Reshared(Reshared, Sum),
+    /// Added up when it is first needed: to check it, it is not.
+    Reshared(Reshared, OnceLock<Sum>),
 }
 
 impl VerifiedDealing {
@@ -163,8 +168,7 @@ impl VerifiedDealing {
     /// the identity. `context` has `ctx'` and the new keys.
     pub(super) fn reshared(reshared: Reshared, context: DealingContext) -> Self {
         let id = *context.hash();
-        let sum = reshared.sum();
-        Self { origin: Origin::Reshared(reshared, sum), context, id }
+        Self { origin: Origin::Reshared(reshared, OnceLock::new()), context, id }
     }
 
     /// The dealing id.
@@ -197,7 +201,7 @@ impl VerifiedDealing {
     pub(super) fn d(&self) -> &RistrettoPoint {
         match &self.origin {
             Origin::Dealt(dealing) => dealing.d(),
-            Origin::Reshared(_, sum) => sum.points.first().expect("D comes first"),
+            Origin::Reshared(reshared, sum) => sum_of(reshared, sum).points.first().expect("D comes first"),
         }
     }
 
@@ -205,7 +209,9 @@ impl VerifiedDealing {
     pub(super) fn shares(&self) -> &[RistrettoPoint] {
         match &self.origin {
             Origin::Dealt(dealing) => dealing.shares(),
-            Origin::Reshared(_, sum) => sum.points.get(1..).expect("the shares follow D"),
+            Origin::Reshared(reshared, sum) => {
+                sum_of(reshared, sum).points.get(1..).expect("the shares follow D")
+            }
         }
     }
 
@@ -213,7 +219,11 @@ impl VerifiedDealing {
     pub(super) fn part(&self, index: usize) -> &[u8] {
         match &self.origin {
             Origin::Dealt(dealing) => dealing.part(index),
-            Origin::Reshared(_, sum) => encoding::part(&sum.wire, index),
+            Origin::Reshared(reshared, sum) => encoding::part(&sum_of(reshared, sum).wire, index),
         }
     }
+}
+
+fn sum_of<'a>(reshared: &Reshared, sum: &'a OnceLock<Sum>) -> &'a Sum {
+    sum.get_or_init(|| reshared.sum())
 }

@@ -93,7 +93,7 @@ pub enum ReshareError {
     },
     /// The re-dealings add up to `D' = 0`, so that the `C'` would be the shares themselves.
     #[error("the re-dealings add up to a dealing whose D is the identity")]
-    Identity,
+    SumIdentity,
 }
 
 impl ReshareError {
@@ -313,7 +313,7 @@ impl Resharing {
     ///
     /// # Errors
     /// [`ReshareError::Count`], [`ReshareError::Order`], [`ReshareError::OtherContext`],
-    /// [`ReshareError::Identity`].
+    /// [`ReshareError::SumIdentity`].
     pub fn gather(&self, verified: Vec<VerifiedRedealing>) -> Result<ResharedDealing, ReshareError> {
         let (redealings, links): (Vec<_>, Vec<_>) =
             verified.into_iter().map(|one| ((one.context, one.redealing), one.link)).unzip();

@@ -155,7 +155,7 @@ impl Reshared {
             Some(ratios) => small_sum(&ratios, points()).is_identity(),
             None => RistrettoPoint::vartime_multiscalar_mul(lagrange(&indices), points()).is_identity(),
         };
-        if vanishes { Err(ReshareError::Identity) } else { Ok(()) }
+        if vanishes { Err(ReshareError::SumIdentity) } else { Ok(()) }
     }
 
     /// `D' = Σ λ_i·D_i` and `C'_j = Σ λ_i·C_ij`. Variable time; everything in it is public.
@@ -250,7 +250,7 @@ impl ResharedDealing {
     /// `redealings` in the record were verified for `context`, `links` with them.
     ///
     /// # Errors
-    /// [`ReshareError::Identity`].
+    /// [`ReshareError::SumIdentity`].
     pub(super) fn new(
         reshared: Reshared,
         context: &ReshareContext,
@@ -282,5 +282,84 @@ impl ResharedDealing {
     /// again. Computed here and not before, because a resharing itself does not need it.
     pub fn verified(&self) -> VerifiedDealing {
         VerifiedDealing::reshared(self.reshared.clone(), self.context.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::rng;
+    use super::*;
+
+    /// The integers are as the coefficients, and add points up likewise.
+    fn agree(indices: &[u8]) {
+        let ratios = ratios(indices).unwrap();
+        let coefficients = lagrange(indices);
+        let points: Vec<_> = indices.iter().map(|_| RistrettoPoint::random(&mut rng(1))).collect();
+        let signed = |number: &i128| {
+            let size = Scalar::from(number.unsigned_abs());
+            if number.is_negative() { -size } else { size }
+        };
+        let scalars: Vec<_> = ratios.iter().map(signed).collect();
+        let factor = scalars[0] * coefficients[0].invert();
+        assert_ne!(factor, Scalar::ZERO);
+        for (small, exact) in scalars.iter().zip(&coefficients) {
+            assert_eq!(*small, factor * exact, "{indices:?}");
+        }
+        let exact = RistrettoPoint::vartime_multiscalar_mul(&scalars, &points);
+        assert_eq!(small_sum(&ratios, points.iter()), exact);
+    }
+
+    #[test]
+    fn coefficients_interpolate_at_zero() {
+        for indices in [[1, 2, 3], [1, 3, 5], [2, 40, 64]] {
+            let value = |x: u8| {
+                Scalar::from(7u8) + Scalar::from(x) * Scalar::from(5u8) - Scalar::from(x) * Scalar::from(x)
+            };
+            let sum: Scalar = lagrange(&indices).iter().zip(indices).map(|(one, x)| one * value(x)).sum();
+            assert_eq!(sum, Scalar::from(7u8));
+        }
+    }
+
+    #[test]
+    fn small_integers_are_in_the_ratio_of_the_coefficients() {
+        agree(&[1, 2]);
+        agree(&[63, 64]);
+        agree(&[1, 3, 5]);
+        agree(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        agree(&[2, 17, 33, 48, 64]);
+    }
+
+    #[test]
+    fn where_the_integers_do_not_fit_there_are_none() {
+        let all: Vec<u8> = (1..=64).collect();
+        assert_eq!(ratios(&all), None);
+        assert_eq!(lagrange(&all).len(), 64);
+    }
+
+    #[test]
+    fn a_sum_that_is_nothing_is_found_among_few_and_among_many() {
+        use super::super::{deal, tests::group};
+        for t in [2u8, 5, 40] {
+            let rng = &mut rng(t.into());
+            let (keys, _, context) = group(2, 2, rng);
+            let (dealt, _) = deal(&context, &keys, rng).unwrap();
+            let indices: Vec<u8> = (1..=t).collect();
+            let coefficients = lagrange(&indices);
+            let d: Vec<_> = indices.iter().map(|_| Scalar::random(rng)).collect();
+            let rest: Scalar = coefficients.iter().zip(&d).skip(1).map(|(one, d)| one * d).sum();
+            let cancelling = -(rest * coefficients[0].invert());
+            let with = |first: Scalar| {
+                let wires =
+                    std::iter::once(&first).chain(d.iter().skip(1)).zip(&indices).map(|(d, index)| {
+                        let mut wire = dealt.to_bytes();
+                        wire[..32].copy_from_slice(RistrettoPoint::mul_base(d).compress().as_bytes());
+                        Redealing::from_bytes(*index, &wire, 2).unwrap()
+                    });
+                let from = Threshold::new(t.into(), t.into()).unwrap();
+                Reshared::new(Bytes([0; 64]), from, wires.collect()).unwrap().demand_sum()
+            };
+            assert_eq!(with(cancelling), Err(ReshareError::SumIdentity), "{t}");
+            assert_eq!(with(d[0]), Ok(()), "{t}");
+        }
     }
 }

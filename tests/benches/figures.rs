@@ -16,11 +16,15 @@ use warifu::{
     hex::Bytes,
     name::{OrganisationId, Threshold},
     pvss::{
-        Dealing, DealingContext, GateKey, GroupKeys, Quorum, ShareKeyPair, UntrustedShare, VerifiedDealing,
-        deal, draft, open_share, verify_batch, verify_ingredient,
+        ClaimedDealing, Dealing, DealingContext, GateKey, GroupKeys, LinkProof, Quorum, Redealing, Resharing,
+        ShareKeyPair, UntrustedShare, VerifiedDealing, deal, draft, open_share, reshared_digest,
+        verify_batch, verify_claimed, verify_ingredient, verify_redealings,
     },
     secret::SecretKey,
 };
+
+#[path = "reshare.rs"]
+mod reshare;
 
 const T: usize = 3;
 const N: usize = 5;
@@ -30,19 +34,22 @@ struct Effort {
     singles: usize,
     batches: usize,
     batch: usize,
+    /// Versions in a chunk of a resharing.
+    chunk: usize,
 }
 
 fn main() {
     let effort = if std::env::args().any(|argument| argument == "--bench") {
-        Effort { singles: 1001, batches: 7, batch: 10_000 }
+        Effort { singles: 1001, batches: 7, batch: 10_000, chunk: 500 }
     } else {
-        Effort { singles: 1, batches: 1, batch: 20 }
+        Effort { singles: 1, batches: 1, batch: 20, chunk: 4 }
     };
     let bench = Bench::new(&mut StdRng::seed_from_u64(1));
     println!("{T}-of-{N}; medians, each figure in turns with its unit\n");
     println!("{:<44} {:>9} {:<28} {:>9} {:>7} {:>6}", "figure", "µs", "unit", "µs", "ratio", "bound");
     bench.singles(&effort);
     bench.batch(&effort);
+    reshare::figures(&bench, &effort);
 }
 
 /// Prints the medians of `figure` and `unit`, and their ratio. Each is given the
@@ -152,25 +159,25 @@ impl Bench {
         })
     }
 
+    /// A credential of each number.
+    fn cred(number: usize) -> Bytes<64> {
+        let mut cred = [0; 64];
+        cred[..8].copy_from_slice(&number.to_be_bytes());
+        Bytes(cred)
+    }
+
     /// Per dealing, each under a credential of its own; the unit is `n+3` times a
     /// decompression and one point of a multiscalar multiplication of that size.
     fn batch(&self, effort: &Effort) {
         let rng = &mut StdRng::seed_from_u64(3);
-        let cred = |number: usize| {
-            let mut cred = [0; 64];
-            cred[..8].copy_from_slice(&number.to_be_bytes());
-            Bytes(cred)
-        };
+        let cred = Self::cred;
         let stored: Vec<_> = (0..effort.batch)
             .map(|number| {
                 let context = DealingContext::new(cred(number), &self.keys);
                 draft(&context, &self.keys, rng).unwrap().0.to_bytes()
             })
             .collect();
-        let size = effort.batch * (N + 3);
-        let points: Vec<_> = (0..size).map(|_| RistrettoPoint::random(rng)).collect();
-        let scalars: Vec<_> = (0..size).map(|_| Scalar::random(rng)).collect();
-        let encoded: Vec<_> = points.iter().map(RistrettoPoint::compress).collect();
+        let unit = Points::new(effort.batch * (N + 3), rng);
 
         let batch = |_| {
             let whole = span(|| {
@@ -182,13 +189,35 @@ impl Bench {
             });
             whole / effort.batch as f64
         };
-        let unit = |_| {
-            let decoded =
-                span(|| encoded.iter().for_each(|one| _ = black_box(CompressedRistretto::decompress(one))));
-            let summed = span(|| RistrettoPoint::vartime_multiscalar_mul(&scalars, &points));
-            (decoded + summed) / effort.batch as f64
-        };
+        let unit = |_| unit.span() / effort.batch as f64;
         let names = ("one of a batch, from bytes", "(n+3)·(decompression + point)");
         row(names, Some(1.25), effort.batches, batch, unit);
+    }
+}
+
+/// Points to be decoded and multiplied at once.
+struct Points {
+    points: Vec<RistrettoPoint>,
+    scalars: Vec<Scalar>,
+    encoded: Vec<CompressedRistretto>,
+}
+
+impl Points {
+    fn new(size: usize, rng: &mut StdRng) -> Self {
+        let points: Vec<_> = (0..size).map(|_| RistrettoPoint::random(rng)).collect();
+        let scalars = (0..size).map(|_| Scalar::random(rng)).collect();
+        let encoded = points.iter().map(RistrettoPoint::compress).collect();
+        Self { points, scalars, encoded }
+    }
+
+    /// Microseconds for all of them.
+    fn span(&self) -> f64 {
+        let decode = |one| _ = black_box(CompressedRistretto::decompress(one));
+        span(|| self.encoded.iter().for_each(decode)) + self.summed(self.points.len())
+    }
+
+    /// Microseconds for multiplying and adding up the first `count`.
+    fn summed(&self, count: usize) -> f64 {
+        span(|| RistrettoPoint::vartime_multiscalar_mul(&self.scalars[..count], &self.points[..count]))
     }
 }

@@ -17,6 +17,8 @@ use warifu::log::proof_file::ProofFile;
 use warifu::log::tile;
 use warifu::log::witness::{AddCheckpoint, Answer};
 use warifu::message::Message;
+use warifu::name::Threshold;
+use warifu::pvss::{self, DealingContext, GroupKeys, Resharing, ShareKeyPair};
 use warifu::seal::card_file::UnlockedCard;
 use warifu::seal::passphrase::KdfParams;
 use warifu::secret::SecretBytes;
@@ -38,6 +40,7 @@ pub fn all() -> Vec<Seed> {
     seeds.entries(&story);
     seeds.messages(&story);
     seeds.points(&story);
+    seeds.resharing();
     seeds.records(&story);
     seeds.sealed_roots(&story);
     seeds.lists();
@@ -191,6 +194,81 @@ impl Seeds {
                 ("bad-extra-field-inside", with("\"body\":{", "\"body\":{\"extra\":1,")),
                 ("bad-trailing-newline", [&good[..], b"\n"].concat()),
                 ("bad-cut-short", good.get(..good.len() / 2).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    /// What a resharing from 2 of 3 to 2 of 2 leaves, and one link proof of it.
+    fn resharing(&mut self) {
+        let rng = &mut StdRng::seed_from_u64(21);
+        let mut group = |g: u8, n: usize| {
+            let pairs: Vec<_> = (0..n).map(|_| ShareKeyPair::random(rng)).collect();
+            let keys: Vec<_> = pairs.iter().map(|pair| *pair.public()).collect();
+            let threshold = Threshold::new(2, n).expect("2 of a few");
+            (pairs, GroupKeys::new(Bytes([g; 64]), threshold, &keys).expect("random keys"))
+        };
+        let ((pairs, old), (_, new)) = (group(1, 3), group(2, 2));
+        let context = DealingContext::new(Bytes([3; 64]), &old);
+        let (dealing, _) = pvss::deal(&context, &old, rng).expect("the context's keys");
+        let resharing = Resharing::new(dealing, &new);
+        let verified: Vec<_> = (1u8..)
+            .zip(&pairs)
+            .take(2)
+            .map(|(index, pair)| {
+                let (redealing, link) = resharing.redeal(index, pair, rng).expect("a member's key");
+                if index == 1 {
+                    self.link_proofs(&link.to_bytes());
+                }
+                resharing.verify(redealing, link).expect("an honest member")
+            })
+            .collect();
+        let good = resharing.gather(verified).expect("two of three").record().to_bytes();
+        self.add("reshared", "ok-from-two-of-three", good.clone());
+        let set = |at: usize, bytes: &[u8]| {
+            let mut changed = good.clone();
+            changed.get_mut(at..at + bytes.len()).expect("inside").copy_from_slice(bytes);
+            changed
+        };
+        let second = 67 + 1 + 32 * 6;
+        self.many(
+            "reshared",
+            [
+                ("bad-empty", Vec::new()),
+                ("bad-later-version", set(0, &[3])),
+                ("bad-even-version", set(0, &[2])),
+                ("bad-threshold", set(2, &[1])),
+                ("bad-group-of-65", set(2, &[65])),
+                ("bad-higher-threshold", set(1, &[3])),
+                ("bad-index-zero", set(67, &[0])),
+                ("bad-index-beyond", set(second, &[4])),
+                ("bad-repeated-index", set(second, &[1])),
+                ("bad-descending-index", set(67, &[3])),
+                ("bad-identity", set(68, &[0; 32])),
+                ("bad-point", set(100, &[0xff; 32])),
+                ("bad-scalar", set(good.len() - 32, &[0xff; 32])),
+                ("bad-trailing-byte", [&good[..], &[0]].concat()),
+                ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
+                ("bad-one-missing", good.get(..second).expect("shorter").to_vec()),
+            ],
+        );
+    }
+
+    fn link_proofs(&mut self, good: &[u8]) {
+        self.add("link_proof", "ok-of-one", good);
+        let fill = |at: usize| {
+            let mut bytes = good.to_vec();
+            bytes.get_mut(at..at + 32).expect("a part").fill(0xff);
+            bytes
+        };
+        self.many(
+            "link_proof",
+            [
+                ("bad-empty", Vec::new()),
+                ("bad-point", fill(64)),
+                ("bad-first-scalar", fill(96)),
+                ("bad-second-scalar", fill(128)),
+                ("bad-trailing-byte", [good, &[0]].concat()),
+                ("bad-cut-short", good.get(..159).expect("shorter").to_vec()),
             ],
         );
     }

@@ -21,6 +21,7 @@ pub fn all() -> Vec<File> {
         ("identifiers".to_owned(), identifiers()),
         ("possession".to_owned(), possession()),
     ];
+    files.extend(super::reshare::accept());
     for (t, n) in [(2, 2), (2, 3), (3, 3), (3, 5), (5, 9)] {
         files.push((
             format!("dealing-{t}-of-{n}"),
@@ -34,7 +35,7 @@ pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     HEXLOWER.encode(bytes.as_ref())
 }
 
-fn scalar(rng: &mut VectorRng) -> Scalar {
+pub fn scalar(rng: &mut VectorRng) -> Scalar {
     Scalar::from_bytes_mod_order_wide(&rng.bytes())
 }
 

@@ -19,13 +19,13 @@ use warifu::{
     transcript::{Transcript, label},
 };
 
-const NOT_A_POINT: [u8; 32] = [0xff; 32];
+pub const NOT_A_POINT: [u8; 32] = [0xff; 32];
 /// ℓ itself: congruent to zero, and not canonical.
-const ORDER: [u8; 32] = [
+pub const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
 ];
-const IDENTITY: [u8; 32] = [0; 32];
+pub const IDENTITY: [u8; 32] = [0; 32];
 
 /// The name of the variant with which the operation refuses, or `None` if it accepts.
 pub fn refusal(operation: &str, input: &Value) -> Option<String> {
@@ -48,7 +48,7 @@ pub fn refusal(operation: &str, input: &Value) -> Option<String> {
             &bytes(input, "origin"),
             &bytes(input, "request"),
         )),
-        other => panic!("no operation {other}"),
+        other => super::reshare::refusal(other, input).unwrap_or_else(|| panic!("no operation {other}")),
     }
 }
 
@@ -58,11 +58,11 @@ fn named<T, E: Debug>(outcome: Result<T, E>) -> Option<String> {
     inner.split(|c: char| !c.is_alphanumeric()).next().map(str::to_owned)
 }
 
-fn bytes<const N: usize>(input: &Value, field: &str) -> Bytes<N> {
+pub fn bytes<const N: usize>(input: &Value, field: &str) -> Bytes<N> {
     Bytes::parse(input[field].as_str().unwrap()).unwrap()
 }
 
-fn blob(value: &Value) -> Vec<u8> {
+pub fn blob(value: &Value) -> Vec<u8> {
     data_encoding::HEXLOWER.decode(value.as_str().unwrap().as_bytes()).unwrap()
 }
 
@@ -70,7 +70,7 @@ fn index(value: &Value) -> u8 {
     value["index"].as_u64().unwrap().try_into().unwrap()
 }
 
-fn group_keys(input: &Value) -> Result<GroupKeys, impl Debug> {
+pub fn group_keys(input: &Value) -> Result<GroupKeys, impl Debug> {
     let keys: Vec<_> =
         input["keys"].as_array().unwrap().iter().map(|key| Bytes(blob(key).try_into().unwrap())).collect();
     let number = |field: &str| input[field].as_u64().unwrap() as usize;
@@ -113,22 +113,21 @@ fn quorum(input: &Value) -> Result<Quorum, impl Debug + use<>> {
 }
 
 /// A vector that is accepted, and the ways in which it is then broken.
-struct Breaches {
+pub struct Breaches {
     operation: &'static str,
     good: Value,
-    files: Vec<File>,
+    pub files: Vec<File>,
 }
 
 impl Breaches {
-    fn of(operation: &'static str, good: Value) -> Self {
+    pub fn of(operation: &'static str, good: Value) -> Self {
         assert_eq!(refusal(operation, &good), None, "{operation}: the unbroken vector has to be accepted");
         Self { operation, good, files: Vec::new() }
     }
 
     /// The good input with `fields` replaced has to be refused with `error`.
-    fn breach(&mut self, name: &str, error: &str, fields: Value) {
-        let mut input: Map<_, _> = self.good.as_object().unwrap().clone();
-        input.extend(fields.as_object().unwrap().clone());
+    pub fn breach(&mut self, name: &str, error: &str, fields: Value) {
+        let input = self.with(&fields);
         let vector = json!({
             "breach": name.replace('-', " "),
             "operation": self.operation,
@@ -138,8 +137,15 @@ impl Breaches {
         self.files.push((name.to_owned(), vector));
     }
 
+    /// The good input with `fields` replaced.
+    pub fn with(&self, fields: &Value) -> Value {
+        let mut input: Map<_, _> = self.good.as_object().unwrap().clone();
+        input.extend(fields.as_object().unwrap().clone());
+        Value::Object(input)
+    }
+
     /// Every way in which the 32-byte parts of `field` can be wrong.
-    fn parts(&mut self, field: &str, points: &[&str], scalar: &str) {
+    pub fn parts(&mut self, field: &str, points: &[&str], scalar: &str) {
         let wire = blob(&self.good[field]);
         let of = self.operation;
         for (at, part) in points.iter().enumerate() {
@@ -169,7 +175,12 @@ impl Breaches {
     }
 
     /// Every length next to the right one, and none.
-    fn lengths(&mut self, field: &str) {
+    pub fn lengths(&mut self, field: &str) {
+        self.lengths_of(self.operation, field);
+    }
+
+    /// The same, of a field that the operation is not called after.
+    pub fn lengths_of(&mut self, name_of: &str, field: &str) {
         let wire = blob(&self.good[field]);
         let longer = |more: &[u8]| hex([&wire, more].concat());
         for (name, text) in [
@@ -179,20 +190,20 @@ impl Breaches {
             ("one-trailing-part", longer(&[0; 32])),
             ("empty", String::new()),
         ] {
-            self.breach(&format!("{}-{name}", self.operation), "Length", json!({field: text}));
+            self.breach(&format!("{name_of}-{name}"), "Length", json!({field: text}));
         }
     }
 }
 
 /// `wire` with part `at` replaced.
-fn put(wire: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
+pub fn put(wire: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
     let mut changed = wire.to_vec();
     changed[at * 32..at * 32 + 32].copy_from_slice(part);
     changed
 }
 
 /// `wire` with the base point added to the point at `at`.
-fn moved(wire: &[u8], at: usize) -> Vec<u8> {
+pub fn moved(wire: &[u8], at: usize) -> Vec<u8> {
     let point = CompressedRistretto::from_slice(&wire[at * 32..at * 32 + 32]).unwrap().decompress().unwrap();
     put(wire, at, (point + RistrettoPoint::mul_base(&Scalar::ONE)).compress().as_bytes())
 }
@@ -214,10 +225,11 @@ pub fn all() -> Vec<File> {
     files.extend(of_shares(&mut estate, &dealing));
     files.extend(of_quorums(&mut estate, &dealing));
     files.extend(of_ingredients(&mut estate, dealing.id()));
+    files.extend(super::reshare::reject());
     files
 }
 
-fn group_fields(keys: &GroupKeys) -> Value {
+pub fn group_fields(keys: &GroupKeys) -> Value {
     let threshold = keys.threshold();
     json!({"g": keys.g(), "t": threshold.t(), "n": threshold.n(), "keys": keys.keys()})
 }
