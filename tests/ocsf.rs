@@ -205,10 +205,11 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert!(!bare.to_string().contains(REASON));
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
-    // Of the second ceremony: opened, targeted, released, code-given, ended.
+    // Of the second ceremony: opened, targeted, released, code-given, ended. Of two
+    // resharings: opened, rejected and ended; opened, reshared and ended.
     assert_eq!(
         commented,
-        8 + 5,
+        8 + 5 + 6,
         "opened, targeted, released, share-rejected, revealed, rotation-begun, rotation-settled, ended"
     );
 }

@@ -24,6 +24,7 @@ use warifu::event::{
 use warifu::hex::Bytes;
 use warifu::name::Factor;
 use warifu::state::Invalid;
+use warifu::store::Store;
 use warifu::time::Span;
 use warifu::vault::ceremony::requester_secret;
 use warifu::vault::seal::{dealing_record, sealed_record};
@@ -339,7 +340,7 @@ fn a_host_cannot_say_that_versions_were_handed_over() {
     assert_eq!(forged(&|done| done.versions[0].dealing.0[0] ^= 1), signature);
     assert_eq!(forged(&|done| done.versions[0].links.0[0] ^= 1), signature);
     assert_eq!(forged(&|done| done.versions.swap(0, 1)), signature);
-    assert_eq!(forged(&|done| drop(done.versions.pop())), signature);
+    assert_eq!(forged(&|done| done.versions.truncate(2)), signature);
     assert_eq!(
         forged(&|done| drop(done.contributors.pop())),
         Some(Invalid::TooFewSignatures { found: 2, needed: 3 })
@@ -555,4 +556,54 @@ fn recover_all(world: &World, count: u64) {
     let found =
         world.vault.recoverability(&world.log, None, world.now, &mut || StdRng::seed_from_u64(5), &|_, _| {});
     assert_eq!((found.versions, found.good), (count, count), "{:?}", found.failed);
+}
+
+/// What somebody can do to what lies beside the log, a row each.
+#[test]
+fn records_of_a_resharing_that_were_altered_are_found() {
+    let mut world = world();
+    let (root, new) = (world.group(), world.form("new", 2, &[5, 6, 7]));
+    let (credential, version) =
+        world.log.state.versions.iter().next().map(|(id, version)| (*id, version.clone())).unwrap();
+    let old = (dealing_record(&version.sealing.dealing), record_of(&world, &credential));
+    hand_over(&mut world, &root, &new, &[0, 1, 2]);
+    let name = dealing_record(&world.log.state.versions[&credential].sealing.dealing);
+    let good = record_of(&world, &credential);
+    let request = world.vault.store().record_names(&world.log.state.id).unwrap();
+    let request = request.into_iter().find(|name| name.starts_with("request/")).unwrap();
+    let asked = world.vault.record(&world.log.state.id, &request).unwrap();
+    let found = |name: &str, bytes: Vec<u8>, says: &str| {
+        let world = &world;
+        world.force(Vec::new(), vec![(name.to_owned(), bytes)]);
+        let findings = world.vault.verify(None).unwrap().findings;
+        assert!(findings.iter().any(|found| found.what.contains(says)), "{name}: {findings:?}");
+    };
+    // Prefix, an index, a point of a re-dealing, its proof, the length.
+    for at in [0, 1, 40, 67, 100, good.len() - 1] {
+        let mut changed = good.clone();
+        changed[at] ^= 1;
+        found(&name, changed, "is not what its entry says");
+    }
+    found(&name, good[..good.len() - 1].to_vec(), "is not what its entry says");
+    found(&name, old.1.clone(), "is not what its entry says");
+    world.force(Vec::new(), vec![(name, good)]);
+    verifies(&world);
+    let text = String::from_utf8(asked.clone()).unwrap();
+    let count = text.replace("\"count\":3", "\"count\":2");
+    assert_ne!(count, text);
+    found(&request, count.into_bytes(), "is not what its entry says");
+    world.force(Vec::new(), vec![(request, asked)]);
+    verifies(&world);
+    // The old quorum would open it.
+    found(&old.0, old.1.clone(), "belongs to no entry");
+}
+
+/// Whoever reads an exported copy finds what the host did, by the signatures alone.
+#[test]
+fn an_entry_of_a_resharing_that_was_altered_breaks_the_replay() {
+    let (world, _, _, good) = signed();
+    let mut other = good.clone();
+    other.versions[0].dealing = other.versions[1].dealing;
+    let refused = world.forge(Actor::Host, Event::Reshared(other)).err();
+    assert!(matches!(refused, Some(Invalid::Signature { .. })), "{refused:?}");
 }

@@ -14,7 +14,7 @@ use crate::message::{Contribution, Redealt, ResharePackage, ReshareRequest};
 use crate::name::{OrganisationId, Origin, Pseudonym};
 use crate::pvss::{
     ClaimedDealing, DealingError, GroupKeys, LinkProof, Redealing, ReshareError, Resharing, ShareKeyPair,
-    reshared_digest, verify_redealings,
+    reshared_digest, verify_claimed, verify_redealings,
 };
 use crate::seal::{card::Card, hpke, sign, words};
 use crate::secret::SecretBytes;
@@ -401,17 +401,26 @@ impl ReshareReview {
     /// Verifies old dealings, which are those of the first [`MAX_CHUNK`] versions of
     /// [`ReshareReview::left`] or fewer, in order: on any other a contributor would be
     /// a Diffie–Hellman oracle.
-    pub fn chunk(&self, records: &[Vec<u8>]) -> Result<Chunk, ChunkError> {
-        let of_list = self.left.iter().zip(records).take(MAX_CHUNK);
-        let verified = of_list.map(|((place, credential, dealing), bytes)| {
-            let bad = |why| ChunkError::Dealing { place: *place, why };
-            let claimed = ClaimedDealing::read(bytes, credential, &self.old).map_err(bad)?;
+    pub fn chunk(
+        &self,
+        records: &[Vec<u8>],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Chunk, ChunkError> {
+        let (mut places, mut claims) = (Vec::new(), Vec::new());
+        for ((place, credential, dealing), bytes) in self.left.iter().zip(records).take(MAX_CHUNK) {
+            let claimed = ClaimedDealing::read(bytes, credential, &self.old);
+            let claimed = claimed.map_err(|why| ChunkError::Dealing { place: *place, why })?;
             if claimed.id() != dealing {
                 return Err(ChunkError::NotAsLogged(*place));
             }
-            Ok((*place, Resharing::new(claimed.verify().map_err(bad)?, &self.new)))
-        });
-        let (places, resharings) = verified.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+            places.push(*place);
+            claims.push(claimed);
+        }
+        let verified = verify_claimed(claims, rng).map_err(|bad| {
+            let place = bad.first().and_then(|at| places.get(*at)).copied().unwrap_or(0);
+            ChunkError::Dealing { place, why: DealingError::Proof }
+        })?;
+        let resharings = verified.into_iter().map(|old| Resharing::new(old, &self.new)).collect();
         Ok(Chunk { ceremony: self.ceremony, places, resharings })
     }
 

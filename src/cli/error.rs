@@ -836,6 +836,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
+        VaultError::Reshares(_) => {
+            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
+        }
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
         VaultError::TooFewWitnesses { .. } => {
@@ -1203,6 +1206,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Card(_) => Exit::Denied,
         VaultError::CeremonyBusy { .. }
         | VaultError::NoQuorum { .. }
+        | VaultError::Reshares(_)
         | VaultError::CeremonyEnded(_)
         | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,
         VaultError::WitnessPolicy(_) => Exit::Tampered,

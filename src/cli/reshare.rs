@@ -242,7 +242,7 @@ fn part(
 ) -> Result<Part, CliError> {
     let Some(first) = present.first() else { return Ok(Part::Rejected(Vec::new())) };
     let records = vault.next_dealings(log, first.review.left())?;
-    let chunk = first.review.chunk(&records)?;
+    let chunk = first.review.chunk(&records, &mut app.rng)?;
     let mut offers = Vec::with_capacity(present.len());
     for one in present.iter() {
         offers.push(one.review.redeal(one.open.card.card(), &chunk, &mut app.rng)?);

@@ -314,17 +314,16 @@ impl Vault {
     fn not_durable(&self, log: &Log, replaced: &[(Hash, Hash)], rng: &mut impl CryptoRng) -> BTreeSet<Hash> {
         let mut bad = BTreeSet::new();
         let (mut ids, mut claims) = (Vec::new(), Vec::new());
-        let mut keys = BTreeMap::new();
+        let statements = log.state.statements();
+        let keys: BTreeMap<_, _> = statements
+            .filter_map(|group| Some((GroupEpoch::from(group), log.state.group_keys(group).ok()?)))
+            .collect();
         for (id, credential) in replaced {
             let claim = log.state.versions.get(credential).and_then(|version| {
                 let held = &version.sealing;
-                let holder = log.state.holder(held)?;
-                let known = (held.group, held.epoch);
-                if !keys.contains_key(&known) {
-                    keys.insert(known, log.state.group_keys(holder).ok()?);
-                }
+                let keys = keys.get(&GroupEpoch { group: held.group, epoch: held.epoch })?;
                 let bytes = self.record(&log.state.id, &dealing_record(&held.dealing)).ok()?;
-                let claim = ClaimedDealing::read(&bytes, credential, keys.get(&known)?).ok()?;
+                let claim = ClaimedDealing::read(&bytes, credential, keys).ok()?;
                 (*claim.id() == held.dealing).then_some(claim)
             });
             match claim {
@@ -332,10 +331,10 @@ impl Vault {
                     ids.push(*id);
                     claims.push(claim);
                 }
-                None => drop(bad.insert(*id)),
+                None => bad.extend([*id]),
             }
         }
-        let culprits = verify_claimed(&claims, rng).err().unwrap_or_default();
+        let culprits = verify_claimed(claims, rng).err().unwrap_or_default();
         bad.extend(culprits.iter().filter_map(|at| ids.get(*at).copied()));
         bad
     }

@@ -799,7 +799,7 @@ impl Scene {
 
         let (ceremony, package, reviews) = self.take_part(&before, &next, 2);
         let first = reviews.first().expect("two contributors");
-        let chunk = first.chunk(&[held.to_bytes()]).expect("the dealing that the log names");
+        let chunk = first.chunk(&[held.to_bytes()], &mut self.rng).expect("the dealing that the log names");
         let both = reviews.iter().zip(&self.custodians);
         let offers: Vec<_> = both
             .map(|(review, card)| review.redeal(card, &chunk, &mut self.rng).expect("a member's key"))

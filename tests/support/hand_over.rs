@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use super::support::World;
+use rand::{SeedableRng, rngs::StdRng};
 use std::collections::BTreeMap;
 use warifu::ceremony::reshare::{CheckError, CheckedChunk, Chunk, ReshareReview, SignedLast, review};
 use warifu::event::{Ending, Event, GroupStatement, Hash, Renewal, Signed};
@@ -62,7 +63,7 @@ impl Held {
     /// The next part of what is left.
     pub fn chunk(&self, world: &World) -> Chunk {
         let records = world.vault.next_dealings(&world.log, self.first().left()).unwrap();
-        self.first().chunk(&records).unwrap()
+        self.first().chunk(&records, &mut StdRng::seed_from_u64(1)).unwrap()
     }
 
     pub fn redealt(&self, world: &mut World, chunk: &Chunk) -> Vec<Redealt> {

@@ -44,7 +44,7 @@ pub fn next_epoch(
         "For new keys each of the {all} members of {address} gives their card in turn; {threshold} of them then hand over what the group holds."
     ));
     let mut draft = Draft::next(&state, before);
-    let mut rng = app.rng.clone();
+    let mut rng = app.rng;
     let none = CardsArgs { cards: Vec::new(), passphrase_files: Vec::new(), passphrase_fds: Vec::new() };
     let mut open = cards::unlock_several(app, (&*vault, &*log), &none, all, "member", &mut |open| {
         let card = open.card.card();
