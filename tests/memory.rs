@@ -362,7 +362,6 @@ fn reshared(keeping: bool) -> BTreeSet<String> {
     };
     let people = world.custodians.iter().take(3).chain([&world.operator]);
     for (who, person) in ["c1", "c2", "c3", "operator"].into_iter().zip(people) {
-        fs::copy(&person.card, dir.join(format!("{who}.card"))).ok();
         fs::write(dir.join(format!("{who}.passphrase")), &person.passphrase).unwrap();
         fs::write(dir.join(format!("{who}.seed")), &person.seed).unwrap();
         needle(&format!("passphrase-{who}"), person.passphrase.as_bytes());
