@@ -13,6 +13,8 @@ use room::{ADDRESS, PASSWORD, Person, World};
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 use std::time::Duration;
+use warifu::event::Renewal;
+use warifu::vault::group::Draft;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_warifu");
 
@@ -330,4 +332,34 @@ fn what_cannot_be_handed_over_is_refused_before_anybody_is_called() {
     let (code, said) = reshare("acme/keepers", "acme/both");
     assert!(code == 3 && said.contains("would share") && said.contains(&second[0].name), "{code} {said}");
     assert!(!kinds(&world).contains(&"reshare-opened".to_owned()));
+}
+
+/// Killed after everybody has signed, before the log says it: two of the cards remember.
+#[test]
+fn a_refresh_that_was_killed_while_cards_were_written_goes_on_with_what_all_signed() {
+    let world = World::new();
+    let (vault, log) = world.open();
+    let before = log.state.group_by_slug(&room::slug("keepers")).unwrap().clone();
+    let mut cards: Vec<_> = world.custodians.iter().map(Person::unlock).collect();
+    let mut draft = Draft::next(&log.state, &before);
+    cards.iter().for_each(|card| draft.join(&log.state, card.card(), &mut room::rng()).unwrap());
+    cards.iter_mut().for_each(|card| draft.sign(&log.state, card.card_mut()).unwrap());
+    let agreed = cards[..3].iter().map(|card| draft.agree(&log.state, &before, card.card()).unwrap());
+    let agreed = agreed.collect();
+    vault.keep_renewal(&Renewal { statement: draft.finish(), agreed }).unwrap();
+    for (person, card) in world.custodians.iter().zip(&cards).take(2) {
+        std::fs::write(&person.card, card.armour(&mut room::rng())).unwrap();
+    }
+    drop(vault);
+    let mut at = Terminal::run(&world, &["refresh", "acme/keepers", "--reason", "yearly"]);
+    at.sees("All members have signed epoch 2 of acme/keepers before; it was entered now.");
+    at.gives_card(&world.operator);
+    for person in &world.custodians[1..4] {
+        at.takes_part(person, 1);
+    }
+    at.sees("1 version handed over to acme/keepers, epoch 2");
+    at.ends(0);
+    whole(&world, "attested");
+    let left = std::fs::read_dir(&world.vault).unwrap();
+    assert!(!left.map(|entry| entry.unwrap().file_name()).any(|n| n.to_string_lossy().ends_with(".renewal")));
 }

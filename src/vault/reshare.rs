@@ -9,7 +9,7 @@ use super::ceremony::{gate_key_record, request_record};
 use super::hierarchy::{keep_text, text_record};
 use super::people::check_card;
 use super::seal::dealing_record;
-use super::{Log, Records, Vault, VaultError};
+use super::{Log, Records, Vault, VaultError, file};
 use crate::ceremony::reshare::{CheckedChunk, Culprit, loses_witnesses};
 use crate::event::{
     Actor, DealingsDestroyed, Event, GroupEpoch, GroupStatement, Hash, MAX_CHUNK, Mode, RedealingRejected,
@@ -26,6 +26,8 @@ use crate::time::{Span, Time};
 use rand_core::CryptoRng;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// What an operator asks for.
 pub struct ReshareAsk<'a> {
@@ -139,10 +141,44 @@ pub struct Cleared {
 }
 
 impl Vault {
-    /// Enters a group's next epoch, which every member signed.
+    /// Enters a group's next epoch, which every member signed. What was kept of it goes.
     pub fn renew_group(&mut self, log: &mut Log, renewal: Renewal, now: Time) -> Result<(), VaultError> {
+        let path = self.renewal_file(&renewal.statement);
         self.commit_host(log, now, vec![Event::GroupRenewed(renewal)], Records::default())?;
-        Ok(())
+        match std::fs::remove_file(&path) {
+            Err(why) if why.kind() != ErrorKind::NotFound => Err(VaultError::File { path, why }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps a next epoch that every member signed, before the cards remember that they
+    /// did: they sign no other for it, so it must not be lost before it is entered.
+    pub fn keep_renewal(&self, renewal: &Renewal) -> Result<(), VaultError> {
+        let bytes = serde_json::to_vec_pretty(renewal).expect("a statement is strings and numbers");
+        let path = self.renewal_file(&renewal.statement);
+        file::replace(&path, &bytes).map_err(|why| VaultError::File { path, why })
+    }
+
+    /// The next epoch of a group that was kept and not entered.
+    pub fn kept_renewal(
+        &self,
+        state: &Organisation,
+        before: &GroupStatement,
+    ) -> Result<Option<Renewal>, VaultError> {
+        let path = self.renewal_file(before);
+        let renewal: Renewal = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|_| VaultError::RecordGone(path.display().to_string()))?,
+            Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(why) => return Err(VaultError::File { path, why }),
+        };
+        // One that was entered is left behind where its removal failed.
+        let follows = renewal.statement.previous == Some(Bytes(before.digest(&state.id)));
+        Ok(Some(renewal).filter(|_| follows))
+    }
+
+    fn renewal_file(&self, group: &GroupStatement) -> PathBuf {
+        self.dir().join(format!("{}.renewal", group.group))
     }
 
     /// Opens a ceremony: the operator's card signs, the entry is durable, and the

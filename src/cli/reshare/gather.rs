@@ -12,7 +12,9 @@ use super::tell;
 use crate::ceremony::custodian::{ReviewError, cosigner};
 use crate::ceremony::judge;
 use crate::ceremony::reshare::{ReshareReview, SignedLast, review};
-use crate::event::{Event, Hash, Refusal};
+use crate::event::{Event, GroupEpoch, Hash, Refusal};
+use crate::hex::Bytes;
+use crate::seal::sign;
 use crate::time::Time;
 use crate::vault::{Log, Vault, VaultError};
 use std::path::{Path, PathBuf};
@@ -84,7 +86,7 @@ fn one(
     expires: Time,
 ) -> Result<Option<Contributor>, CliError> {
     let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
-    let open = match next {
+    let mut open = match next {
         Some(open) => open,
         None => cards::unlock(app, &none, who, Some(expires))?,
     };
@@ -99,6 +101,9 @@ fn one(
         return Err(CliError::SetAside(custodian));
     }
     let accepted = found.accepted.contains_key(&custodian);
+    if let Some(reshare) = &found.reshare {
+        remember_epoch(app, log, reshare.to, &mut open)?;
+    }
     let reviewed = reviewed(app, (&*vault, &*log), ceremony, &open)?;
     agree(app, &reviewed, &open, expires)?;
     check_clock(app, log, Some(expires))?;
@@ -107,6 +112,22 @@ fn one(
         return Ok(None);
     }
     Ok(Some(Contributor { open, review: reviewed }))
+}
+
+/// A refresh that ended early may have left a card that does not remember the epoch that
+/// it signed. The statement in the log has its own signature: it signs no other.
+fn remember_epoch(app: &mut App<'_>, log: &Log, to: GroupEpoch, open: &mut OpenCard) -> Result<(), CliError> {
+    let card = open.card.card();
+    let known = card.statement(to.group, to.epoch).is_some();
+    let Some(group) = log.state.statement(&to.group, to.epoch).filter(|_| !known) else { return Ok(()) };
+    let digest = group.digest(&log.state.id);
+    let index = group.index_of(card.pseudonym()).map(|index| usize::from(index) - 1);
+    let Some(own) = index.and_then(|index| group.signatures.get(index)) else { return Ok(()) };
+    if sign::verify(&card.signing_key().public(), &digest, own) {
+        open.card.card_mut().remember_statement(to.group, to.epoch, Bytes(digest))?;
+        cards::save(app, open)?;
+    }
+    Ok(())
 }
 
 /// The card's machine checks all that it can check. What was seen is kept before

@@ -39,6 +39,15 @@ pub fn next_epoch(
     before: &GroupStatement,
 ) -> Result<(GroupStatement, Vec<OpenCard>), CliError> {
     let (state, address) = (log.state.clone(), log.state.group_address(before));
+    if let Some(renewal) = vault.kept_renewal(&state, before)? {
+        let (statement, now) = (renewal.statement.clone(), app.now());
+        vault.renew_group(log, renewal, now)?;
+        app.ui.note(&format!(
+            "All members have signed epoch {} of {address} before; it was entered now.",
+            statement.epoch
+        ));
+        return Ok((statement, Vec::new()));
+    }
     let (threshold, all) = (before.threshold, before.members.len());
     app.ui.note(&format!(
         "For new keys each of the {all} members of {address} gives their card in turn; {threshold} of them then hand over what the group holds."
@@ -66,13 +75,16 @@ pub fn next_epoch(
     }
     let agreed = open.iter().take(before.needed()).map(|one| draft.agree(&state, before, one.card.card()));
     let agreed = agreed.collect::<Result<Vec<_>, _>>()?;
-    // As when a group is formed: cards remember what they signed before the log does.
+    // Cards remember what they signed before the log does. They sign no other statement
+    // for this epoch, so this one is kept before.
+    let statement = draft.finish();
+    let renewal = Renewal { statement: statement.clone(), agreed };
+    vault.keep_renewal(&renewal)?;
     for card in &open {
         cards::save(app, card)?;
     }
-    let statement = draft.finish();
     let now = app.now();
-    vault.renew_group(log, Renewal { statement: statement.clone(), agreed }, now)?;
+    vault.renew_group(log, renewal, now)?;
     open.iter().for_each(|one| cards::remember(app, (&*vault, &*log), &one.path));
     Ok((statement, open))
 }
