@@ -9,20 +9,22 @@ mod gather;
 mod renew;
 mod tell;
 
-use super::App;
 use super::args::{RefreshArgs, ReshareArgs, ReshareAskArgs};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::progress::Progress;
 use super::room;
-use crate::ceremony::reshare::{CheckError, CheckedChunk, SignRefusal};
+use super::{App, Rng};
+use crate::ceremony::reshare::{CheckError, CheckedChunk, Chunk, SignRefusal};
 use crate::event::{Ending, GroupEpoch, GroupStatement, Hash, Signed};
+use crate::message::Redealt;
 use crate::name::Pseudonym;
 use crate::state::{Invalid, Organisation};
 use crate::time::{Span, Time};
 use crate::vault::reshare::{Cleared, ReshareAsk, oldest_held, plan};
 use crate::vault::{Log, Vault, VaultError, group};
 use gather::Contributor;
+use std::{panic, thread};
 
 /// How long a resharing stays open, unless another time is asked for: whoever comes
 /// reads twelve words, and all versions have to be done within it.
@@ -243,10 +245,7 @@ fn part(
     let Some(first) = present.first() else { return Ok(Part::Rejected(Vec::new())) };
     let records = vault.next_dealings(log, first.review.left())?;
     let chunk = first.review.chunk(&records, &mut app.rng)?;
-    let mut offers = Vec::with_capacity(present.len());
-    for one in present.iter() {
-        offers.push(one.review.redeal(one.open.card.card(), &chunk, &mut app.rng)?);
-    }
+    let offers = dealt_again(present, &chunk, app.rng)?;
     // On one machine one check serves everybody; none signs without it.
     let checked = match first.review.check(&chunk, &offers, &mut app.rng) {
         Ok(checked) => checked,
@@ -272,6 +271,20 @@ fn part(
     present.iter_mut().for_each(|one| one.review.advance(&checked));
     let cleared = vault.clear_replaced(log, app.now(), &mut app.rng)?;
     Ok(Part::Done(checked.versions().len() as u64, cleared))
+}
+
+/// What each contributor's card deals again, each on a core of its own.
+fn dealt_again(present: &[Contributor], chunk: &Chunk, rng: Rng) -> Result<Vec<Redealt>, CliError> {
+    let dealt = thread::scope(|scope| {
+        let deal = |one: &Contributor| {
+            let (mut rng, card) = (rng, one.open.card.card());
+            one.review.redeal(card, chunk, &mut rng)
+        };
+        let workers: Vec<_> = present.iter().map(|one| scope.spawn(move || deal(one))).collect();
+        let ended = workers.into_iter().map(|worker| worker.join());
+        ended.map(|dealt| dealt.unwrap_or_else(|payload| panic::resume_unwind(payload))).collect::<Vec<_>>()
+    });
+    Ok(dealt.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// Everybody signs what was checked, in the order of their share indices. What a card
