@@ -205,6 +205,10 @@ impl Seeds {
         let (asked, answered) = &story.recovery_messages;
         self.message("recovery_request", "ok-story", asked, "request");
         self.message("recovery_contribution", "ok-story", answered, "contribution");
+        let (given, dealt) = &story.reshare;
+        self.message("reshare_request", "ok-story", &given.signed, "request");
+        self.message("reshare_package", "ok-story", given, "package");
+        self.message("redealings", "ok-story", dealt, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;
