@@ -262,8 +262,7 @@ fn reshared(keeping: bool) -> BTreeSet<String> {
     world.form("new", 2, &[&world.custodians[3], &world.custodians[4]]);
     let mut needles = Vec::new();
     let mut needle = |label: &str, bytes: &[u8]| {
-        let masked: Vec<u8> = bytes.iter().map(|byte| byte ^ MASK).collect();
-        needles.push(format!("{label} {}", data_encoding::HEXLOWER.encode(&masked)));
+        needles.push(masked(label, bytes));
     };
     let people = world.custodians.iter().take(3).chain([&world.operator]);
     for (who, person) in ["c1", "c2", "c3", "operator"].into_iter().zip(people) {

@@ -7,10 +7,11 @@ use warifu::ceremony::{custodian, judge, recipient, reshare};
 use warifu::event::{
     Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
     BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
-    CheckedGroup, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line,
-    Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck, Refusal, RootDealing,
-    RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText,
-    Scope, Sealing, Shown, Signed, Unopenable, WitnessPolicy, record_hash,
+    CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
+    GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
+    RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding, RootRecords, RootUse,
+    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
+    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -91,10 +92,9 @@ pub fn tell() -> Story {
     scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
     scene.drill(&group);
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
-    let card = scene.codes(account);
-    scene.next_epoch();
     let (card, held) = scene.codes(account);
     let reshare = scene.refresh(&held);
+    scene.next_epoch();
     let lines = [scene.vault_lines, scene.log].concat();
     Story {
         lines,
@@ -790,6 +790,7 @@ impl Scene {
         let (until, shown) = (self.now + Span::seconds(45), Shown::Screen);
         self.by_host(Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown });
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        self.lose(&before);
         (before.swap_remove(0), dealing)
     }
 
