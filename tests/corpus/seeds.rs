@@ -374,7 +374,7 @@ impl Seeds {
                 ("bad-version-0", version(0)),
                 ("bad-version-3", version(3)),
                 ("bad-version-1", version(1)),
-                ("ok-version-1", [&version(1)[..57], &good[57..57 + 48]].concat()),
+                ("ok-version-1", version(1).get(..57 + 48).expect("longer").to_vec()),
                 ("bad-trailing-byte", [&good[..], &[0]].concat()),
                 ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
             ],
