@@ -158,10 +158,15 @@ fn who_is_not_at_baseline_is_listed_and_counted() {
     assert_eq!(names, ["acme/lab/one", PROD, SPARE]);
     assert_eq!(list("acme/lab").json()[0]["missing"].as_array().unwrap().len(), 6);
     assert_eq!(list("acme/lab").json().as_array().unwrap().len(), 1);
-    let status = world.host(&["--json", "status", "acme"]).good().json();
+    let status = world.host(&["--json", "status", "--replay", "acme"]).good().json();
     let below = &status["organisations"][0]["not_at_baseline"];
     assert_eq!((&below["accounts"], below["first"].as_array().unwrap().len()), (&3.into(), 3));
+    // What lies in records the overview does not say.
+    let unread = world.host(&["--json", "status", "acme"]).good().json();
+    assert!(unread["organisations"][0]["not_at_baseline"].is_null());
     let said = world.host(&["status", "acme"]).good().out;
+    assert!(said.contains("baselines were not looked at"), "{said}");
+    let said = world.host(&["status", "--replay", "acme"]).good().out;
     assert!(said.contains("3 accounts not at baseline: acme/lab/one"), "{said}");
     let text = world.host(&["account", "baseline", "acme"]).refused(9, &["3 accounts not at baseline"]);
     assert!(text.out.contains("password, second-factor, no-access-keys"), "{}", text.out);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 use warifu::time::Time;
 use warifu::vault::PublicVault;
+use warifu::vault::overview::Reading;
 
 const LISTS: [&[&str]; 8] = [
     &["status"],
@@ -342,12 +343,15 @@ fn status_works_with_a_clock_that_is_behind_and_warns() {
     let before = Time::parse_lenient("2026-01-01").unwrap();
     let only = "acme".parse().unwrap();
     for only in [None, Some(&only)] {
-        let status = vault.status(only, before).unwrap();
+        let status = vault.status(only, before, Reading::Overview).unwrap();
         assert!(status.warnings[0].contains("clock says 2026-01-01 00:00:00Z"), "{:?}", status.warnings);
         assert_eq!(status.organisations[0].groups[0].operators.len(), 1);
     }
     let after = Time::parse_lenient("2100-01-01").unwrap();
-    assert!(vault.status(Some(&only), after).unwrap().warnings.is_empty());
+    // What concerns the whole vault is said of each organisation too.
+    let warnings = |only| vault.status(only, after, Reading::Overview).unwrap().warnings;
+    assert!(!warnings(None).is_empty());
+    assert_eq!(warnings(Some(&only)), warnings(None));
 }
 
 #[test]

@@ -164,6 +164,19 @@ fn a_sign_in_outside_of_ceremonies_is_an_alarm_and_one_inside_names_its_ceremony
     assert_eq!(entry["findings"][1]["at"], "2026-03-01T13:00:00.000Z");
     assert_eq!(entry["period"]["from"], "2026-03-01T08:00:00.000Z");
     story.run(&["audit", "verify"]).ends(0);
+    // `status` says it too, as long as it is news.
+    let status = story.run(&["--json", "status", "acme"]).ends(0).json();
+    let found = &status["organisations"][0];
+    assert_eq!(
+        (&found["reconciliation"]["unexplained"], &found["reconciliation"]["pending"]),
+        (&2.into(), &0.into())
+    );
+    assert!(found["warnings"].to_string().contains("found 2 uses of root users that nothing explains"));
+    story.run(&["status"]).ends(0).says(&[
+        "  ! the reconciliation of ",
+        "last reconciled ",
+        "2 unexplained, 0 pending",
+    ]);
     let text = story.cloudtrail(&[file]).ends(9);
     let text = text.says(&[
         "ALARM: 2 unexplained uses",

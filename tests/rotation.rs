@@ -23,8 +23,9 @@ use warifu::state::rotation::Place;
 use warifu::store::{RecordKey, Store};
 use warifu::time::Span;
 use warifu::vault::ceremony::{List, MAX_TARGETS, check_list};
-use warifu::vault::due::{Reason, due};
+use warifu::vault::due::{Item, Reason, due};
 use warifu::vault::group::sign_as_member;
+use warifu::vault::overview::Reading;
 use warifu::vault::rotate::{self, Wanted};
 use warifu::vault::seal::{Provenance, dealing_record, sealed_record};
 use warifu::vault::{Vault, VaultError};
@@ -477,7 +478,11 @@ fn what_is_overdue_comes_first_and_says_why() {
     let names =
         |found: Vec<(String, Vec<Reason>, bool)>| -> Vec<_> { found.into_iter().map(|f| f.0).collect() };
     assert_eq!(names(look(&world, Span::hours(1))), [&*prod], "in a month");
-    let all = world.vault.due(Some(&slug("acme")), now + Span::days(40), week).unwrap();
+    let list = |wanted| world.vault.due(Some(&slug("acme")), now + Span::days(40), week, wanted).unwrap();
+    let (stored, replayed) = (list(Reading::Overview), list(Reading::Entries));
+    assert_eq!((stored.read_from, replayed.read_from), (Reading::Overview, Reading::Entries));
+    assert_eq!(stored.items, replayed.items);
+    let all: Vec<_> = stored.items.into_iter().map(|Item::Renewal(due)| due).collect();
     assert_eq!(all.iter().map(|d| &*d.address).collect::<Vec<_>>(), ["acme/shop/prod", "acme/shop/aged"]);
     assert!(all.iter().all(|d| d.overdue));
     assert_eq!(all[1].why, [Reason::Age, Reason::NeverRotated]);

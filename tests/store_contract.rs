@@ -63,6 +63,7 @@ contract!(
     entries_outside_the_log_are_refused,
     entries_are_found_by_what_they_contain,
     records_are_put_replaced_and_destroyed,
+    rows_are_put_replaced_cleared_and_read_by_ranges,
     names_and_lengths_are_bounded,
     writers_queue_and_every_append_lands_once,
     a_receipt_states_what_became_durable,
@@ -199,12 +200,14 @@ fn a_batch_is_refused_whole(backend: &impl Backend) {
         put_records: vec![(key(A, "new"), vec![2])],
         delete_records: vec![key(A, "kept")],
         projections: vec![(key(A, "shown"), vec![3])],
+        put_rows: vec![(key(A, "row"), vec![4])],
         ..Batch::default()
     };
     let unchanged = |store: &dyn Store| {
         assert_eq!((store.size(&A), store.logs()), (Ok(1), Ok(vec![A])));
         assert_eq!(store.record_names(&A), Ok(vec!["kept".to_owned()]));
         assert_eq!(store.projection_names(&A), Ok(vec![]));
+        assert_eq!(store.rows(&A, "".."~", 9), Ok(vec![]));
     };
     let conflict = StoreError::Conflict { log: B, expected: 9, found: 0 };
     assert_eq!(store.commit(batch.clone()), Err(conflict));
@@ -294,6 +297,48 @@ fn records_are_put_replaced_and_destroyed(backend: &impl Backend) {
     assert_eq!(store.projection_names(&A), Ok(vec!["state".to_owned()]));
 }
 
+fn rows_are_put_replaced_cleared_and_read_by_ranges(backend: &impl Backend) {
+    let (mut store, other) = (backend.handle(), backend.handle());
+    let rows = |log, names: &[&str]| -> Vec<_> {
+        names.iter().map(|name| (key(log, name), name.as_bytes().to_vec())).collect()
+    };
+    // With the append that makes the log.
+    let first = append(&store, A, 1);
+    let put_rows = rows(A, &["b/1", "a", "b/2", "b0", "b/10"]);
+    let _ = store.commit(Batch { appends: vec![first], put_rows, ..Batch::default() }).unwrap();
+    grown(&mut store, B, 1);
+    let _ = store.commit(Batch { put_rows: rows(B, &["b/1"]), ..Batch::default() }).unwrap();
+    let names = |log: &OrganisationId, start: &str, end: &str, most| {
+        let found = other.rows(log, start..end, most).unwrap();
+        assert!(found.iter().all(|(name, bytes)| name.as_bytes() == bytes));
+        found.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&A, "", "~", 9), ["a", "b/1", "b/10", "b/2", "b0"], "in the order of bytes");
+    assert_eq!(names(&A, "b/", "b0", 9), ["b/1", "b/10", "b/2"]);
+    assert_eq!(names(&A, "b/1", "b/2", 9), ["b/1", "b/10"]);
+    assert_eq!(names(&A, "", "~", 2), ["a", "b/1"]);
+    assert_eq!(names(&A, "b", "a", 9), [""; 0]);
+    assert_eq!(names(&B, "", "~", 9), ["b/1"]);
+    assert_eq!(names(&OrganisationId(Bytes([0xc; 32])), "", "~", 9), [""; 0]);
+    assert_eq!(other.row(&key(A, "b/2")), Ok(Some(b"b/2".to_vec())));
+    assert_eq!(other.row(&key(B, "b/2")), Ok(None));
+    // Removed first, then put; that one is absent is no error.
+    let delete_rows = vec![key(A, "a"), key(A, "b/1"), key(A, "absent")];
+    let put_rows = vec![(key(A, "b/1"), vec![7]), (key(A, "b/2"), vec![8])];
+    let _ = store.commit(Batch { delete_rows, put_rows, ..Batch::default() }).unwrap();
+    let all: Vec<_> = other.rows(&A, "".."~", 9).unwrap().into_iter().map(|(_, bytes)| bytes).collect();
+    assert_eq!(all, [&[7][..], b"b/10", &[8], b"b0"]);
+    let put_rows = rows(A, &["new"]);
+    let _ = store.commit(Batch { clear_rows: vec![A], put_rows, ..Batch::default() }).unwrap();
+    assert_eq!(
+        (names(&A, "", "~", 9), names(&B, "", "~", 9)),
+        (vec!["new".to_owned()], vec!["b/1".to_owned()])
+    );
+    let nobodys = Batch { put_rows: rows(OrganisationId(Bytes([0xc; 32])), &["x"]), ..Batch::default() };
+    let log = OrganisationId(Bytes([0xc; 32]));
+    assert_eq!(store.commit(nobodys), Err(StoreError::NoSuchLog { log }));
+}
+
 fn names_and_lengths_are_bounded(backend: &impl Backend) {
     let mut store = backend.handle();
     grown(&mut store, A, 1);
@@ -303,8 +348,10 @@ fn names_and_lengths_are_bounded(backend: &impl Backend) {
         let put = vec![(key(A, name), vec![])];
         let batches = [
             Batch { put_records: put.clone(), ..Batch::default() },
-            Batch { projections: put, ..Batch::default() },
+            Batch { projections: put.clone(), ..Batch::default() },
+            Batch { put_rows: put, ..Batch::default() },
             Batch { delete_records: vec![key(A, name)], ..Batch::default() },
+            Batch { delete_rows: vec![key(A, name)], ..Batch::default() },
         ];
         for batch in batches {
             assert_eq!(store.commit(batch), Err(refused()));

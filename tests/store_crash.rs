@@ -37,6 +37,10 @@ fn record(size: u64) -> RecordKey {
     RecordKey { log: LOG, name: format!("sealed/{size}") }
 }
 
+fn row() -> RecordKey {
+    RecordKey { log: LOG, name: "head".to_owned() }
+}
+
 fn next(store: &SqliteStore) -> Batch {
     let mut frontier = store.head(&LOG).unwrap().map(|head| head.frontier).unwrap_or_default();
     let size = frontier.size();
@@ -50,6 +54,7 @@ fn next(store: &SqliteStore) -> Batch {
         appends: vec![Append { log: LOG, expected_size: size, entries, checkpoint }],
         put_records: vec![(record(size + EACH), vec![7; 5000])],
         delete_records: vec![record(size)],
+        put_rows: vec![(row(), (size + EACH).to_le_bytes().to_vec())],
         ..Batch::default()
     }
 }
@@ -83,6 +88,7 @@ fn check(dir: &Path, durable: u64) {
     assert!(size >= durable, "{durable} were durable, {size} are there");
     assert_eq!(size % EACH, 0, "a batch is whole");
     assert_eq!(store.record_names(&LOG), Ok(vec![record(size).name]));
+    assert_eq!(store.row(&row()), Ok(Some(size.to_le_bytes().to_vec())), "rows are of the batch");
     let entries = store.entries(&LOG, 0..size).unwrap();
     let leaves: Vec<_> = entries.iter().map(EntryBytes::leaf_hash).collect();
     let head = store.head(&LOG).unwrap().unwrap();

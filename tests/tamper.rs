@@ -634,10 +634,11 @@ fn vault_rows_under_numbers_of_no_log() {
             format!("INSERT INTO entry SELECT ({number} << 40) + 9, leaf, bytes FROM entry LIMIT 1"),
             format!("INSERT INTO record SELECT {number}, 'hoard', length, body FROM record LIMIT 1"),
             format!("INSERT INTO projection SELECT {number}, 'hoard', bytes FROM projection LIMIT 1"),
+            format!("INSERT INTO row SELECT {number}, 'hoard', bytes FROM row LIMIT 1"),
         ]
     };
     for number in [0, -1, 7, -(1 << 23), (1 << 23) - 1] {
-        for (sql, what) in hidden(number).iter().zip(["entries", "records", "projections"]) {
+        for (sql, what) in hidden(number).iter().zip(["entries", "records", "projections", "rows"]) {
             let world = World::new();
             let database = world.database();
             database.pragma_update(None, "foreign_keys", false).unwrap();
@@ -661,6 +662,7 @@ fn vault_log_moved_to_the_number_0() {
         format!("UPDATE log SET number = 0 WHERE number = {number}"),
         format!("UPDATE record SET log = 0 WHERE log = {number}"),
         format!("UPDATE projection SET log = 0 WHERE log = {number}"),
+        format!("UPDATE row SET log = 0 WHERE log = {number}"),
         format!("UPDATE entry SET position = position & ((1 << 40) - 1) WHERE position >> 40 = {number}"),
         "INSERT INTO entry SELECT -9, leaf, bytes FROM entry LIMIT 1".to_owned(),
     ] {
@@ -677,6 +679,77 @@ fn vault_projection_inserted() {
         "INSERT INTO projection SELECT log, 'hoard', bytes FROM projection WHERE log = {acme}",
         &["WRONG acme", "belongs to nothing"],
     );
+}
+
+/// What `status` and `due` would be told by a row that somebody has changed.
+#[test]
+fn vault_overview_row_changed() {
+    for (row, from, to) in [
+        ("account/", "111122223333", "999922223333"),
+        ("account/", r#""version":1"#, r#""version":9"#),
+        ("project/", r#""sealed":1"#, r#""sealed":9"#),
+        ("group/", r#""holds":1"#, r#""holds":9"#),
+        ("card/", r#""vouched":true"#, r#""vouched":false"#),
+        ("head", r#""projects":"#, r#""projects":9"#),
+    ] {
+        let sql = format!(
+            "UPDATE row SET bytes = CAST(replace(CAST(bytes AS TEXT), '{from}', '{to}') AS BLOB)
+             WHERE name LIKE '{row}%' AND instr(bytes, '{from}') AND log = {{acme}}"
+        );
+        altered(
+            &sql,
+            &["WRONG acme", &format!("row {row}"), "of the overview is not what the entries add up to"],
+        );
+    }
+}
+
+#[test]
+fn vault_overview_row_missing() {
+    for row in ["account/", "project/", "group/", "card/", "head"] {
+        altered(
+            &format!("DELETE FROM row WHERE name LIKE '{row}%' AND log = {{acme}}"),
+            &["WRONG acme", &format!("row {row}"), "of the overview is missing"],
+        );
+    }
+}
+
+#[test]
+fn vault_overview_row_inserted() {
+    for name in ["a", "aged/7", "urgent/7", "zzz"] {
+        altered(
+            &format!(
+                "INSERT INTO row SELECT log, '{name}', bytes FROM row WHERE name = 'head' AND log = {{acme}}"
+            ),
+            &["WRONG acme", &format!("row {name} of the overview belongs to nothing")],
+        );
+    }
+    // Where no name of a row can be.
+    altered(
+        "INSERT INTO row SELECT log, char(1114111) || 'hoard', bytes FROM row WHERE name = 'head' AND log = {acme}",
+        &["WRONG acme", "the overview has rows that belong to nothing"],
+    );
+}
+
+#[test]
+fn vault_overview_of_an_earlier_moment() {
+    let world = World::new();
+    let database = world.database();
+    let rows = "CREATE TEMP TABLE kept AS SELECT * FROM row";
+    database.execute(rows, params![]).unwrap();
+    world.host(&["account", "add", "acme/web/late", "--id", "111122226666"]).good();
+    database.execute("DELETE FROM row", params![]).unwrap();
+    database.execute("INSERT INTO row SELECT * FROM kept", params![]).unwrap();
+    drop(database);
+    // Of another size than the log: it is not believed.
+    let status = world.host(&["--json", "status"]).good().json();
+    assert_eq!(status["organisations"][0]["read_from"], "entries");
+    assert!(status["organisations"][0]["accounts"].to_string().contains("acme/web/late"));
+    found_in(&world, &[], &["WRONG acme", "row head of the overview", "is missing"]);
+    // The next commit makes it anew.
+    world.host(&["account", "add", "acme/web/later", "--id", "111122227777"]).good();
+    world.verified();
+    let status = world.host(&["--json", "status"]).good().json();
+    assert_eq!(status["organisations"][0]["read_from"], "overview");
 }
 
 #[test]

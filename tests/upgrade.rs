@@ -9,9 +9,10 @@ mod cli;
 use cli::World;
 use rusqlite::Connection;
 use std::path::Path;
-use warifu::vault::upgrade::OLD_STATE;
+use warifu::store::sqlite::SqliteStore;
+use warifu::vault::upgrade::{NO_ROWS, OLD_STATE};
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The vault's own, and two organisations'.
 const LOGS: i64 = 3;
 
@@ -30,15 +31,16 @@ fn older(world: &World) {
     let database = world.database();
     let longer = r#"UPDATE projection SET bytes = CAST(replace(CAST(bytes AS TEXT), '"size":', '"more":[],"size":') AS BLOB) WHERE name = 'state'"#;
     assert_eq!(database.execute(longer, []).unwrap(), LOGS as usize);
+    database.execute("DROP TABLE row", []).unwrap();
     database.pragma_update(None, "user_version", 1).unwrap();
 }
 
 fn up_to_date(world: &World) {
     let database = world.database();
-    assert_eq!(
-        (format(&database), states(&database, "state"), states(&database, OLD_STATE)),
-        (FORMAT, LOGS, 0)
-    );
+    let marks = [OLD_STATE, NO_ROWS].map(|mark| states(&database, mark));
+    assert_eq!((format(&database), states(&database, "state"), marks), (FORMAT, LOGS, [0, 0]));
+    let heads = "SELECT count(*) FROM row WHERE name = 'head'";
+    assert_eq!(database.query_row(heads, [], |row| row.get::<_, i64>(0)).unwrap(), LOGS - 1);
     drop(database);
     world.verified();
 }
@@ -73,11 +75,26 @@ fn an_upgrade_that_was_interrupted_goes_on() {
     let world = World::new();
     older(&world);
     let database = world.database();
-    // The store's own step is one transaction; the states are written after it.
-    database.execute("UPDATE projection SET name = ?1 WHERE name = 'state'", [OLD_STATE]).unwrap();
-    database.pragma_update(None, "user_version", FORMAT).unwrap();
+    drop(database);
+    // The store's own steps are one transaction; states and rows are written after it.
+    drop(SqliteStore::open(Path::new(&world.vault())).unwrap());
+    let database = world.database();
+    let marks = [OLD_STATE, NO_ROWS].map(|mark| states(&database, mark));
+    assert_eq!((format(&database), states(&database, "state"), marks), (FORMAT, 0, [LOGS; 2]));
     drop(database);
     up_to_date_after(&world, &["audit", "verify"]);
+}
+
+#[test]
+fn a_vault_of_the_second_format_is_given_its_overview() {
+    for command in [&["status"][..], &["due"], &["audit", "verify"], &["project", "add", "acme/more"]] {
+        let world = World::new();
+        let database = world.database();
+        database.execute("DROP TABLE row", []).unwrap();
+        database.pragma_update(None, "user_version", 2).unwrap();
+        drop(database);
+        up_to_date_after(&world, command);
+    }
 }
 
 fn up_to_date_after(world: &World, command: &[&str]) {

@@ -126,18 +126,12 @@ impl Bad {
     }
 }
 
-/// The newest version of each factor of each account, by credential id; of one
-/// group alone if it is given.
+/// The current version of each factor of each account, by credential id; of one
+/// group alone if it is given. A version that waits in a rotation is not yet what
+/// the provider has, and one that was discarded never was.
 pub fn current<'a>(state: &'a Organisation, only: Option<&GroupId>) -> Vec<(&'a Hash, &'a Held)> {
-    let mut newest: BTreeMap<(AccountId, Factor), (&Hash, &Held)> = BTreeMap::new();
-    for (credential, version) in &state.versions {
-        let held = &*version.sealing;
-        let place = newest.entry((held.account, held.factor)).or_insert((credential, held));
-        if place.1.version < held.version {
-            *place = (credential, held);
-        }
-    }
-    newest.into_values().filter(|(_, held)| only.is_none_or(|group| held.group == *group)).collect()
+    let all = state.all_current().map(|(_, _, credential, version)| (credential, &*version.sealing));
+    all.filter(|(_, held)| only.is_none_or(|group| held.group == *group)).collect()
 }
 
 /// A version with what lies beside the log, whose record is the entered one.

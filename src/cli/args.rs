@@ -928,6 +928,9 @@ Examples:
 pub struct StatusArgs {
     /// One organisation alone
     pub organisation: Option<Slug>,
+    /// Replay the log instead of reading the overview that is kept beside it
+    #[arg(long)]
+    pub replay: bool,
 }
 
 /// `rehearse`.

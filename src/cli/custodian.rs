@@ -244,7 +244,7 @@ fn tell(
 
 fn alarm(group: &Remaining) -> String {
     let Remaining { group: address, threshold, usable, left, versions, .. } = group;
-    let versions = counted(*versions, "version");
+    let versions = counted(usize::try_from(*versions).unwrap_or(usize::MAX), "version");
     if (*left as u64) < *threshold {
         return format!(
             "ALARM {address}: {} left, and {threshold} must come: nobody can open its {versions} any more.",

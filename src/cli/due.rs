@@ -6,16 +6,22 @@ use super::error::CliError;
 use super::table::{Column, counted, table};
 use crate::name::Factor;
 use crate::time::Time;
-use crate::vault::due::{Due, Reason};
+use crate::vault::due::{Due, DueList, Item, Reason};
+use crate::vault::overview::Reading;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
     let (vault, now) = (app.read_vault()?, app.now());
-    let found = vault.due(args.organisation.as_ref(), now, args.within)?;
-    let value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
+    let DueList { items: found, read_from } =
+        vault.due(args.organisation.as_ref(), now, args.within, reading(args.replay))?;
+    let mut value = serde_json::to_value(&found).expect("a list has only strings, numbers and lists");
+    for item in value.as_array_mut().into_iter().flatten().filter_map(|item| item.as_object_mut()) {
+        item.insert("read_from".to_owned(), json!(read_from));
+    }
     let room = app.ui.columns();
-    let overdue = found.iter().filter(|due| due.overdue).map(|due| due.address.clone());
+    let overdue = found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned());
     let overdue: Vec<_> = overdue.collect::<BTreeSet<_>>().into_iter().collect();
     app.emit_red(value, &overdue, || {
         if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
@@ -30,8 +36,14 @@ fn nothing(within: crate::time::Span) -> String {
     format!("Nothing is to be renewed within {within}.")
 }
 
-fn list(found: &[Due], now: Time, room: Option<usize>) -> String {
-    let row = |due: &Due| {
+/// What an answer is wanted from.
+pub fn reading(replay: bool) -> Reading {
+    if replay { Reading::Entries } else { Reading::Overview }
+}
+
+fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
+    let row = |item: &Item| {
+        let Item::Renewal(due) = item;
         let when = match due.due {
             Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
             Some(time) => format!("in {}, by {}", time - now, time.to_minute()),

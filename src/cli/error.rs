@@ -846,7 +846,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::CeremonyOpen { .. } => {
             "Finish or abort it ('warifu ceremony list ORG' lists it), and run the command again; nothing was changed."
         }
-        VaultError::StandsSo { .. } | VaultError::NotStated { .. } => "Nothing need be done.",
+        VaultError::NotStated { .. } => "Nothing need be done.",
         VaultError::Unbound(_) => {
             "Bind a group first: warifu bind ORG[/PROJECT[/ACCOUNT]] --factor password --group ORG/GROUP."
         }
@@ -1361,7 +1361,6 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NotFound { .. }
         | VaultError::TextTooLong { .. }
         | VaultError::NotInUse { .. }
-        | VaultError::StandsSo { .. }
         | VaultError::NotStated { .. }
         | VaultError::Unbound(_)
         | VaultError::UnboundFactor { .. }

@@ -210,10 +210,11 @@ pub fn account(app: &mut App<'_>, command: AccountCommand) -> Result<(), CliErro
         }
         AccountCommand::Standing { address, standing } => {
             let (mut vault, mut log) = app.open_log(&address.organisation)?;
-            vault.set_standing(&mut log, &address, standing, app.now())?;
-            let value = json!({ "address": address.to_string(), "standing": standing });
-            app.emit(value, || {
-                format!("Account {address} is {standing} from now on, by the word of this host.")
+            let said = vault.set_standing(&mut log, &address, standing, app.now())?;
+            let value = json!({ "address": address.to_string(), "standing": standing, "changed": said });
+            app.emit(value, || match said {
+                true => format!("Account {address} is {standing} from now on, by the word of this host."),
+                false => format!("Account {address} is {standing} already: nothing was entered."),
             });
             Ok(())
         }
@@ -270,7 +271,7 @@ fn accounts(app: &mut App<'_>, scope: &ScopeAddress) -> Result<Vec<AccountStatus
     let wanted = log.state.accounts.iter().filter(|(_, a)| project.is_none_or(|p| a.project == p));
     let wanted = wanted.filter(|(_, a)| scope.account.as_ref().is_none_or(|slug| a.slug == *slug));
     let mut rows: Vec<_> = wanted.map(|(id, a)| vault.account_status(&log.state, (id, a), now)).collect();
-    rows.sort_by(|a, b| (!a.overdue, &a.address).cmp(&(!b.overdue, &b.address)));
+    rows.sort_by(|a, b| (a.urgency(), &a.address).cmp(&(b.urgency(), &b.address)));
     Ok(rows)
 }
 

@@ -315,8 +315,9 @@ impl<'a> App<'a> {
             return self.emit(value, text);
         }
         let text = table::fit(&text(), self.ui.columns());
+        let addresses: BTreeSet<_> = addresses.iter().map(String::as_str).collect();
         for line in text.split('\n') {
-            match line.split(' ').any(|word| addresses.iter().any(|address| address == word)) {
+            match line.split(' ').any(|word| addresses.contains(word)) {
                 true => self.ui.say_as(Look::Overdue, line),
                 false => self.ui.say(line),
             }

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::args::StatusArgs;
+use super::due::reading;
 use super::error::CliError;
 use super::hierarchy::{account_table, overdue};
 use super::table::{Column, counted, table};
@@ -11,7 +12,7 @@ use std::fmt::Write;
 /// `status`.
 pub fn status(app: &mut App<'_>, args: StatusArgs) -> Result<(), CliError> {
     let vault = app.read_vault()?;
-    let status = vault.status(args.organisation.as_ref(), app.now())?;
+    let status = vault.status(args.organisation.as_ref(), app.now(), reading(args.replay))?;
     let value = serde_json::to_value(&status).expect("a status has only strings, numbers and lists");
     let room = app.ui.columns();
     let overdue: Vec<_> = status.organisations.iter().flat_map(|o| overdue(&o.accounts)).collect();
@@ -37,29 +38,55 @@ fn words(status: &Status, room: Option<usize>) -> String {
     text.trim_end().to_owned()
 }
 
+/// For words alone.
+fn large(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<usize>) {
     let _ = writeln!(
         text,
         "\n{}: {}, {}, {}, {}, {}, {} log {}",
         o.organisation,
-        counted(o.projects, "project"),
-        counted(o.accounts.len(), "account"),
+        counted(large(o.projects), "project"),
+        counted(large(o.accounts_total), "account"),
         counted(o.custodians, "custodian"),
         counted(o.operators, "operator"),
         counted(o.officers, "officer"),
         o.entries,
         if o.entries == 1 { "entry" } else { "entries" }
     );
-    let count = |state: AccountState| o.accounts.iter().filter(|a| a.state == state).count();
-    let there = AccountState::ALL.into_iter().filter(|state| count(*state) > 0);
-    let states: Vec<_> = there.map(|state| format!("{} {}", count(state), state.as_str())).collect();
+    for warning in &o.warnings {
+        let _ = writeln!(text, "  ! {warning}");
+    }
+    let there =
+        AccountState::ALL.into_iter().filter_map(|state| Some((state, o.counts.get(state.as_str())?)));
+    let states: Vec<_> = there.map(|(state, count)| format!("{count} {}", state.as_str())).collect();
     if !states.is_empty() {
         let _ = writeln!(text, "  {}", states.join(", "));
     }
     if !o.accounts.is_empty() {
         let mut accounts = o.accounts.clone();
-        accounts.sort_by_key(|a| (!a.overdue, a.state));
+        accounts.sort_by_key(|a| (a.urgency(), a.state));
         let _ = writeln!(text, "\n{}", account_table(&accounts, room));
+    }
+    if (o.accounts.len() as u64) < o.accounts_total {
+        let (shown, all) = (o.accounts.len(), o.accounts_total);
+        let overdue = o.overdue;
+        let _ = writeln!(
+            text,
+            "\n  {shown} of {all} accounts are listed, the most urgent ones; {overdue} overdue. All: warifu account list {}",
+            o.organisation
+        );
+    }
+    if let Some(last) = &o.reconciliation {
+        let _ = writeln!(
+            text,
+            "\n  last reconciled {}: {} unexplained, {} pending",
+            last.at.to_minute(),
+            last.unexplained,
+            last.pending
+        );
     }
     if !o.groups.is_empty() {
         let _ = writeln!(text, "\n{}", group_table(&o.groups, room));
@@ -82,8 +109,20 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
             c.expires.to_minute()
         );
     }
-    if let Some(line) = super::baseline::status_line(&o.organisation, &o.not_at_baseline) {
-        let _ = writeln!(text, "\n  {line}");
+    match &o.not_at_baseline {
+        Some(found) => {
+            if let Some(line) = super::baseline::status_line(&o.organisation, found) {
+                let _ = writeln!(text, "\n  {line}");
+            }
+        }
+        None if o.accounts_total > 0 => {
+            let _ = writeln!(
+                text,
+                "\n  baselines were not looked at: warifu account baseline {}, or status --replay",
+                o.organisation
+            );
+        }
+        None => {}
     }
     if !o.host_alone.is_empty() {
         let _ = writeln!(text, "\n  On the host's word alone:");

@@ -13,8 +13,8 @@ use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
 use super::{
-    AHEAD, Account, Begun, Cards, Ceremony, Held, LOCKOUT, Organisation, Project, RECENT, ROOM_AGE, STEP,
-    Spent, Standing, Version,
+    AHEAD, Account, Begun, Cards, Ceremony, Held, LOCKOUT, LastReconciled, Organisation, Project, RECENT,
+    ROOM_AGE, STEP, Spent, Standing, Version,
 };
 use crate::event::{
     Acceptance, AccountStanding, Actor, Admission, Binding, Ending, Enrolment, Entry, Event, GateEpoch,
@@ -299,6 +299,7 @@ impl Organisation {
             rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
             baselines: Baselines::default(),
+            last_reconciled: None,
             index: Index::default(),
             roots,
         })
@@ -1175,6 +1176,7 @@ impl Organisation {
             return Err(Invalid::Duplicate(format!("reconciliation {}", found.facts.short())));
         }
         self.note_report(found, time);
+        self.last_reconciled = Some(LastReconciled::and(self.last_reconciled, time, found));
         Ok(())
     }
 

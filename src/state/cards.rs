@@ -11,7 +11,7 @@ use crate::event::{
 use crate::name::{GroupId, Pseudonym};
 use crate::seal::card::Role;
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of cards; of one that nothing was entered about there is nothing.
@@ -49,7 +49,8 @@ pub struct Revoked {
 }
 
 /// Why a card counts for nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Barred {
     /// Until the others resume it.
     Suspended,

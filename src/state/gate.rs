@@ -57,6 +57,7 @@ impl Organisation {
         }
         check_succession(&self.id, self.gate(), next, claims)?;
         self.gates.push(next.gate.clone());
+        self.index.gate_entries.push(self.size);
         Ok(())
     }
 
@@ -70,6 +71,11 @@ impl Organisation {
         }
         self.cards.authenticators.insert(who.clone(), totp);
         Ok(())
+    }
+
+    /// Indices of the entries with which the gate's later epochs began, in order.
+    pub fn gate_entries(&self) -> &[u64] {
+        &self.index.gate_entries
     }
 
     /// How many versions need a root of the gate's epoch: those whose record is there.

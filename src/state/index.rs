@@ -45,6 +45,8 @@ pub(super) struct Index {
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
     /// Which versions there are.
     pub(super) versions: BTreeMap<(AccountId, Factor), Numbers>,
+    /// Entries with which later epochs of the gate began.
+    pub(super) gate_entries: Vec<u64>,
 }
 
 /// Numbers of versions, of which their ids follow: an id would be longer.

@@ -30,7 +30,7 @@ pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
     AccountStanding, Admission, Binding, Enrolment, GateEpoch, GroupStatement, Hash, Made, Mode, Purpose,
-    Refusal, Scope, Sealing, Shown, TextHash, WitnessPolicy,
+    Reconciliation, Refusal, Scope, Sealing, Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::log::note::{KeyType, NoteError, VerifierKey};
@@ -45,7 +45,7 @@ use crate::name::{
 };
 use crate::pvss;
 use crate::time::{Span, Time};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Wrong codes within [`LOCKOUT`] that lock a custodian out of contributing.
@@ -132,6 +132,10 @@ pub struct Organisation {
     /// Groups' earlier epochs, and dealings that resharings have replaced.
     #[serde(skip_serializing_if = "reshare::Reshares::is_empty")]
     pub reshares: reshare::Reshares,
+    /// When records of the provider were held against the ceremonies last. The stored
+    /// state is as it was before this was kept.
+    #[serde(skip)]
+    pub last_reconciled: Option<LastReconciled>,
     /// What is current, what was destroyed, and when what is renewed.
     #[serde(skip_serializing_if = "rotation::Rotations::is_empty")]
     pub rotations: rotation::Rotations,
@@ -172,6 +176,43 @@ pub struct Account {
     /// Whether there is a root user to sign in as.
     #[serde(skip_serializing_if = "AccountStanding::in_use")]
     pub standing: AccountStanding,
+}
+
+/// What the last reconciliation found that no earlier one had; what one run enters
+/// bears one time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastReconciled {
+    /// When.
+    pub at: Time,
+    /// Uses of root users that nothing explains.
+    pub unexplained: u64,
+    /// Uses that were too fresh to judge.
+    pub pending: u64,
+    /// The last run with a use that nothing explains, and how many it found.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alarm: Option<Alarm>,
+}
+
+/// A reconciliation that found uses which nothing explains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarm {
+    /// When.
+    pub at: Time,
+    /// How many.
+    pub unexplained: u64,
+}
+
+impl LastReconciled {
+    /// With one more entry, which may be of the same run.
+    fn and(before: Option<Self>, at: Time, found: &Reconciliation) -> Self {
+        let same = before.filter(|last| last.at == at);
+        let unexplained = same.map_or(0, |last| last.unexplained).saturating_add(found.unexplained);
+        let pending = same.map_or(0, |last| last.pending).saturating_add(found.pending);
+        let alarm = (unexplained > 0).then_some(Alarm { at, unexplained });
+        Self { at, unexplained, pending, alarm: alarm.or(before.and_then(|last| last.alarm)) }
+    }
 }
 
 /// A request that was answered.
@@ -412,6 +453,11 @@ impl Organisation {
         self.narrowest([Scope::Project(*project), Scope::Organisation].into_iter(), factor)
     }
 
+    /// The binding that was made for just this scope.
+    pub fn binding_at(&self, scope: Scope, factor: Factor) -> Effective<'_> {
+        self.narrowest([scope].into_iter(), factor)
+    }
+
     /// The binding of the first of these scopes that has one.
     fn narrowest(&self, mut scopes: impl Iterator<Item = Scope>, factor: Factor) -> Effective<'_> {
         let bound = scopes.find_map(|scope| {
@@ -522,11 +568,7 @@ impl Organisation {
 
     /// Until when a custodian is locked out, if it is.
     pub fn locked_until(&self, custodian: &Pseudonym, now: Time) -> Option<Time> {
-        let wrong = self.wrong_codes.get(custodian)?;
-        let last = *wrong.last()?;
-        let recent = wrong.iter().filter(|at| last - **at <= LOCKOUT).count();
-        let until = last + LOCKOUT;
-        (recent >= ATTEMPTS && now < until).then_some(until)
+        locked_out(self.wrong_codes.get(custodian)?, now)
     }
 
     /// The policy that a release of what a group holds must satisfy, if there is one.
@@ -570,6 +612,14 @@ impl Organisation {
     pub fn gate_epoch(&self, epoch: u64) -> Option<&GateEpoch> {
         self.gates.iter().find(|g| g.epoch == epoch)
     }
+}
+
+/// Until when wrong codes of these times lock their custodian out, if they do.
+pub fn locked_out(wrong: &[Time], now: Time) -> Option<Time> {
+    let last = *wrong.last()?;
+    let recent = wrong.iter().filter(|at| last - **at <= LOCKOUT).count();
+    let until = last + LOCKOUT;
+    (recent >= ATTEMPTS && now < until).then_some(until)
 }
 
 impl Ceremony {

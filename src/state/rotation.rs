@@ -135,10 +135,24 @@ impl RotationRules {
     /// When a version is to be renewed, and whether that is for its exposure:
     /// the earlier of what age and release demand; `None` if neither does.
     pub fn due(&self, version: &Version) -> Option<Time> {
+        self.due_of(version.sealed, version.known_since())
+    }
+
+    /// The same of a version that was sealed, and known to somebody, at these times.
+    pub fn due_of(&self, sealed: Time, exposed: Option<Time>) -> Option<Time> {
         let hours = |hours: u64| Span::hours(i64::try_from(hours).unwrap_or(i64::MAX / 3_600_000));
-        let exposed = version.known_since().zip(self.exposed_hours).map(|(since, most)| since + hours(most));
-        let aged = self.every_days.map(|days| version.sealed + hours(days * 24));
+        let exposed = exposed.zip(self.exposed_hours).map(|(since, most)| since + hours(most));
+        let aged = self.every_days.map(|days| sealed + hours(days * 24));
         [exposed, aged].into_iter().flatten().min()
+    }
+}
+
+/// Hours after its release within which a version is to be renewed where no policy
+/// says so.
+pub fn exposed_hours(factor: Factor) -> Option<u64> {
+    match factor {
+        Factor::Password | Factor::RecoveryCodes => Some(EXPOSED_HOURS),
+        Factor::Mfa | Factor::File | Factor::Device => None,
     }
 }
 
@@ -223,10 +237,7 @@ impl Organisation {
         let first = |of: &dyn Fn(&RotationPolicy) -> Option<u64>| set.iter().find_map(|policy| of(policy));
         RotationRules {
             every_days: first(&|p| p.every_days).filter(|days| *days > 0),
-            exposed_hours: first(&|p| p.exposed_hours).or(match factor {
-                Factor::Password | Factor::RecoveryCodes => Some(EXPOSED_HOURS),
-                Factor::Mfa | Factor::File | Factor::Device => None,
-            }),
+            exposed_hours: first(&|p| p.exposed_hours).or(exposed_hours(factor)),
             length: first(&|p| p.length),
             alphabet: set.iter().find_map(|p| p.alphabet).unwrap_or(Alphabet::Full),
         }

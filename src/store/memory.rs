@@ -33,6 +33,7 @@ struct Contents {
     logs: BTreeMap<OrganisationId, Log>,
     records: BTreeMap<RecordKey, Vec<u8>>,
     projections: BTreeMap<RecordKey, Vec<u8>>,
+    rows: BTreeMap<RecordKey, Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -102,6 +103,25 @@ impl Store for MemoryStore {
         Ok(names(&self.contents().projections, log))
     }
 
+    fn rows(
+        &self,
+        log: &OrganisationId,
+        range: Range<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        if range.start >= range.end {
+            return Ok(Vec::new());
+        }
+        let end = |name: &str| RecordKey { log: *log, name: name.to_owned() };
+        let contents = self.contents();
+        let rows = contents.rows.range(end(range.start)..end(range.end)).take(most);
+        Ok(rows.map(|(key, bytes)| (key.name.clone(), bytes.clone())).collect())
+    }
+
+    fn row(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.contents().rows.get(key).cloned())
+    }
+
     fn commit(&mut self, batch: Batch) -> Result<Receipt, StoreError> {
         let fault = self.faults.remove(&self.commits);
         self.commits += 1;
@@ -136,7 +156,8 @@ impl Contents {
         let frontiers: Result<Vec<Frontier>, _> =
             batch.appends.iter().map(|append| extend(self.frontier(&append.log), append)).collect();
         let frontiers = frontiers?;
-        let puts = batch.put_records.iter().chain(&batch.projections).map(|(key, _)| key.log);
+        let puts = batch.put_records.iter().chain(&batch.projections).chain(&batch.put_rows);
+        let puts = puts.map(|(key, _)| key.log);
         for log in puts {
             if !self.logs.contains_key(&log) && !batch.appends.iter().any(|append| append.log == log) {
                 return Err(StoreError::NoSuchLog { log });
@@ -160,6 +181,11 @@ impl Contents {
             self.projections.remove(key);
         }
         self.projections.extend(batch.projections);
+        self.rows.retain(|key, _| !batch.clear_rows.contains(&key.log));
+        for key in &batch.delete_rows {
+            self.rows.remove(key);
+        }
+        self.rows.extend(batch.put_rows);
         Ok(receipt)
     }
 

@@ -1,5 +1,7 @@
 //! Where a vault lies: logs with their checkpoints, erasable records beside
-//! them, and projections. This file is the contract; each backend is a file.
+//! them, and projections: whole ones, and those that are read in parts, as rows.
+//! This file is the contract; each backend is a file. Long, because the contract
+//! is read together.
 //!
 //! What entries and records mean is not known here, no signature is verified,
 //! and gate keys never come here. The only thing checked is that a checkpoint
@@ -40,7 +42,7 @@ pub struct Append {
     pub checkpoint: String,
 }
 
-/// Name of a record or projection, for example `sealed/<hex>`.
+/// Name of a record, projection or row, for example `sealed/<hex>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordKey {
     /// The log it lies beside.
@@ -50,7 +52,8 @@ pub struct RecordKey {
 }
 
 /// What one commit writes, all or nothing. Appends come first, at most one a
-/// log; then records are deleted, then put; then projections likewise.
+/// log; then records are deleted, then put; then projections likewise; then rows
+/// are cleared, deleted, and put.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Batch {
     /// Entries.
@@ -66,6 +69,13 @@ pub struct Batch {
     /// Projections to write or replace. They must hold nothing that has to be
     /// erased: their old bytes are not hunted down.
     pub projections: Vec<(RecordKey, Vec<u8>)>,
+    /// Logs of which every row is removed first.
+    pub clear_rows: Vec<OrganisationId>,
+    /// Rows to remove. That one is absent is no error.
+    pub delete_rows: Vec<RecordKey>,
+    /// Rows to write or replace. As projections, they must hold nothing that has
+    /// to be erased.
+    pub put_rows: Vec<(RecordKey, Vec<u8>)>,
     /// What it was made from. Unless all of it is still so, the batch is refused.
     pub made_from: Vec<Found>,
 }
@@ -195,7 +205,7 @@ impl std::fmt::Display for Damage {
 /// things there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stray {
-    /// Entries, records or projections under the number of no log.
+    /// Entries, records, projections or rows under the number of no log.
     Rows {
         /// What they are.
         what: &'static str,
@@ -465,6 +475,19 @@ pub trait Store {
     /// Names of a log's projections, sorted.
     fn projection_names(&self, log: &OrganisationId) -> Result<Vec<String>, StoreError>;
 
+    /// Rows of a log's projection whose names lie in a range, in the order of the
+    /// names' bytes, at most `most` of them. It costs what it gives, however many
+    /// rows there are.
+    fn rows(
+        &self,
+        log: &OrganisationId,
+        range: Range<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// One row; `None` if there is none of that name.
+    fn row(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// Writes a batch, atomically, and durably when it returns.
     fn commit(&mut self, batch: Batch) -> Result<Receipt, StoreError>;
 
@@ -480,8 +503,9 @@ fn check_batch(batch: &Batch) -> Result<(), StoreError> {
             return Err(StoreError::LogTwice { log: append.log });
         }
     }
-    batch.delete_records.iter().chain(&batch.delete_projections).try_for_each(check_name)?;
-    for (key, bytes) in batch.put_records.iter().chain(&batch.projections) {
+    let gone = batch.delete_records.iter().chain(&batch.delete_projections).chain(&batch.delete_rows);
+    gone.into_iter().try_for_each(check_name)?;
+    for (key, bytes) in batch.put_records.iter().chain(&batch.projections).chain(&batch.put_rows) {
         check_name(key)?;
         if bytes.len() > MAX_RECORD {
             return Err(StoreError::RecordTooLong { name: key.name.clone(), length: bytes.len() });

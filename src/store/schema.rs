@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i32 = 0x7772_6675;
 /// in SQLite's `user_version`, which belongs to the same transaction as the
 /// tables, and can be read before any table is known. Never edit a published
 /// one: add the next.
-pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2];
+pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3];
 
 /// Entries: `position` = log number · 2⁴⁰ + index, so that a log's entries lie
 /// together in order in one tree, and an append goes to its end. The frontier
@@ -59,6 +59,19 @@ const FORMAT_1: &str = "
 /// until [`crate::vault`] has written them anew from the entries, which it can
 /// finish after a crash.
 const FORMAT_2: &str = "UPDATE projection SET name = 'state-of-format-1' WHERE name = 'state'";
+
+/// Rows of projections that are read in parts, by ranges of their names. Every
+/// log is marked as one whose rows are still to be made from its entries, which
+/// [`crate::vault`] does, and can finish after a crash.
+const FORMAT_3: &str = "
+    CREATE TABLE row (
+        log INTEGER NOT NULL REFERENCES log (number),
+        name TEXT NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (log, name)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO projection (log, name, bytes) SELECT number, 'rows-to-be-made', x'' FROM log;
+";
 
 /// What kind of file it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,7 @@
 //! The default backend: one SQLite database, `vault.db`, in the vault's
 //! directory. Needs no set-up; several processes may use it at once. No
-//! network file systems: SQLite's locks and its shared memory need a local one.
+//! network file systems: SQLite's locks and its shared memory need a local one. Long,
+//! because every statement that is run on the database stands here.
 //!
 //! Write-ahead log, synced at each commit. Beside `vault.db` there are
 //! `vault.db-wal` and `vault.db-shm` while a process has it open; the last one
@@ -154,6 +155,7 @@ impl SqliteStore {
         batch.appends.iter().try_for_each(|append| writing.append(append))?;
         let destroyed = writing.records(batch)?;
         writing.projections(batch)?;
+        writing.rows(batch)?;
         // The commit point. Until the last page of the transaction, which carries
         // the mark that it is whole, is synced to the write-ahead log, a crash
         // leaves the vault as it was before the batch: at the next opening pages
@@ -206,6 +208,7 @@ impl SqliteStore {
             ("entries", "entry", "position >> 40"),
             ("records", "record", "log"),
             ("projections", "projection", "log"),
+            ("rows", "row", "log"),
         ] {
             let sql = format!(
                 "SELECT {log}, count(*) FROM {table} WHERE {log} NOT IN (SELECT number FROM log) GROUP BY 1"
@@ -234,6 +237,12 @@ impl SqliteStore {
         let Some((length, body)) = row else { return Ok(None) };
         let damaged = || StoreError::Damaged { what: Damage::Record(key.log, key.name.clone()) };
         erasable::unwrap(body, length as usize).map(Some).ok_or_else(damaged)
+    }
+
+    /// How many rows of projections a log has, whatever their names are.
+    pub fn count_rows(&self, log: &OrganisationId) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM row WHERE log = (SELECT number FROM log WHERE id = ?1)";
+        self.count(sql, [log.as_ref()])
     }
 
     fn count(&self, sql: &str, params: impl Params) -> Result<u64, StoreError> {
@@ -269,6 +278,10 @@ const DELETE_PROJECTION: &str =
     "DELETE FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
 const PUT_PROJECTION: &str =
     "INSERT INTO projection (log, name, bytes) SELECT number, ?2, ?3 FROM log WHERE id = ?1
+     ON CONFLICT (log, name) DO UPDATE SET bytes = excluded.bytes";
+const CLEAR_ROWS: &str = "DELETE FROM row WHERE log = (SELECT number FROM log WHERE id = ?1)";
+const DELETE_ROW: &str = "DELETE FROM row WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
+const PUT_ROW: &str = "INSERT INTO row (log, name, bytes) SELECT number, ?2, ?3 FROM log WHERE id = ?1
      ON CONFLICT (log, name) DO UPDATE SET bytes = excluded.bytes";
 
 impl Store for SqliteStore {
@@ -337,6 +350,25 @@ impl Store for SqliteStore {
         let sql =
             "SELECT name FROM projection WHERE log = (SELECT number FROM log WHERE id = ?1) ORDER BY name";
         self.all(sql, [log.as_ref()], |row| row.get(0))
+    }
+
+    fn rows(
+        &self,
+        log: &OrganisationId,
+        range: Range<&str>,
+        most: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let sql = "SELECT name, bytes FROM row WHERE log = (SELECT number FROM log WHERE id = ?1)
+             AND name >= ?2 AND name < ?3 ORDER BY name LIMIT ?4";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.all(sql, params![log.as_ref(), range.start, range.end, most], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+    }
+
+    fn row(&self, key: &RecordKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT bytes FROM row WHERE log = (SELECT number FROM log WHERE id = ?1) AND name = ?2";
+        self.one(sql, params![key.log.as_ref(), key.name], |row| row.get(0))
     }
 
     fn commit(&mut self, batch: Batch) -> Result<Receipt, StoreError> {
@@ -467,6 +499,21 @@ impl Writing<'_> {
         }
         for (key, bytes) in &batch.projections {
             if self.run(PUT_PROJECTION, params![key.log.as_ref(), key.name, bytes])? == 0 {
+                return Err(StoreError::NoSuchLog { log: key.log });
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, batch: &Batch) -> Result<(), StoreError> {
+        for log in &batch.clear_rows {
+            self.run(CLEAR_ROWS, [log.as_ref()])?;
+        }
+        for key in &batch.delete_rows {
+            self.run(DELETE_ROW, params![key.log.as_ref(), key.name])?;
+        }
+        for (key, bytes) in &batch.put_rows {
+            if self.run(PUT_ROW, params![key.log.as_ref(), key.name, bytes])? == 0 {
                 return Err(StoreError::NoSuchLog { log: key.log });
             }
         }

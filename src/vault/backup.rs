@@ -4,6 +4,7 @@
 
 use super::audit::pieces;
 use super::commit::{destroyed_by, keyed, projection};
+use super::overview;
 use super::report::{Finding, Report};
 use super::seal::{PINS_FILE, dealing_record, sealed_record};
 use super::verify::StoredLog;
@@ -337,6 +338,8 @@ fn merge(
     if let State::Organisation(state) = &whole {
         // The one that the vault's own log says was begun.
         vault.check_organisation(state).map_err(VaultError::from)?;
+        batch.clear_rows = vec![id];
+        batch.put_rows = keyed(id, overview::all(state).into_iter().collect());
         let gone = destroyed(store, &id, &entries)?;
         batch.put_records = keyed(id, new_records(store, state, further.records, &gone)?);
         batch.delete_records = gone.into_iter().map(|name| RecordKey { log: id, name }).collect();

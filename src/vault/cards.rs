@@ -36,7 +36,7 @@ pub struct Remaining {
     /// Of the usable members those who proved in drills that their key is there.
     pub live: usize,
     /// Versions that can be opened by this group alone.
-    pub versions: usize,
+    pub versions: u64,
 }
 
 /// What the groups of a card are left with, in the order of their names.
@@ -54,16 +54,16 @@ fn of_group(state: &Organisation, group: &GroupStatement, now: Time) -> Remainin
         members: group.members.len(),
         usable,
         left: state.left(group),
-        margin: margin(usable, group),
+        margin: margin(usable, group.threshold),
         live: state.live(&group.group, now),
         versions: super::status::holds(state, group),
     }
 }
 
 /// Members less the threshold of a group.
-pub fn margin(members: usize, group: &GroupStatement) -> i64 {
+pub fn margin(members: usize, threshold: u64) -> i64 {
     let of = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    of(members as u64) - of(group.threshold)
+    of(members as u64) - of(threshold)
 }
 
 /// A custodian's card about which something can be entered.

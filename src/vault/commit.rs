@@ -4,6 +4,7 @@
 
 use super::audit::pieces;
 use super::ceremony::records_of;
+use super::overview::{self, Changes};
 use super::seal::{dealing_record, records_of_version};
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
@@ -17,8 +18,9 @@ use crate::log::merkle::Frontier;
 use crate::log::note::{LogSigner, Note};
 use crate::name::{OrganisationId, Origin, Slug};
 use crate::state::{Invalid, Organisation, VaultState};
-use crate::store::{Append, Batch, Erasure, Found, Receipt, RecordKey, Store, StoreError};
+use crate::store::{Append, Batch, Erasure, Found, MAX_RECORD, Receipt, RecordKey, Store, StoreError};
 use crate::time::{Span, Time};
+use sha2::{Digest as _, Sha256};
 use std::ops::Range;
 
 /// Name of the projection that holds the whole state as JSON.
@@ -326,6 +328,7 @@ fn commit_in_place(
     records: Records,
 ) -> Result<Committed, VaultError> {
     let id = log.state.id;
+    let (before, mut changes) = ((log.state.size, log.root()), Changes::default());
     // Its checkpoint would be of a key that the log did not announce.
     if log.state.gate() != &gate.announce(&id, gate.epoch())? {
         return Err(VaultError::BadEntry { log: id, index: 0, why: EntryFault::AnotherGate });
@@ -344,6 +347,7 @@ fn commit_in_place(
             // caller saw: others may have contributed since.
             event => delete.extend(destroyed_by(&log.state, event)),
         }
+        changes.note(&event, &log.state);
         let (line, entry) = line_of(actor, event, now)?;
         let leaf = entry.leaf_hash();
         log.state.apply(&line, &leaf)?;
@@ -352,16 +356,20 @@ fn commit_in_place(
     }
     let checkpoint = sign(gate, gate.epoch(), &id, &log.state.origin, &log.tree)?;
     log.checkpoint.clone_from(&checkpoint);
+    let rows = changes.rows(store, &log.state, before)?;
     // A crash before this call leaves the log as it was; a crash after it
-    // leaves entries, checkpoint, records and projection whole.
+    // leaves entries, checkpoint, records and projections whole.
     let due = state_is_due(expected_size, log.state.size).then(|| projection(&id, &log.state));
     let receipt = store.commit(Batch {
         appends: vec![Append { log: id, expected_size, entries, checkpoint: checkpoint.clone() }],
         put_records: keyed(id, records.put),
         delete_records: delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
-        delete_projections: Vec::new(),
         projections: keyed(id, records.projections).into_iter().chain(due).collect(),
+        clear_rows: rows.clear.then_some(id).into_iter().collect(),
+        delete_rows: rows.delete.into_iter().map(|name| RecordKey { log: id, name }).collect(),
+        put_rows: keyed(id, rows.put),
         made_from: records.made_from,
+        ..Batch::default()
     })?;
     Ok(Committed { log: id, released, checkpoint, receipt: Some(receipt) })
 }
@@ -465,6 +473,7 @@ impl Vault {
             appends,
             put_records: keyed(id, records.put),
             projections: vec![projection(&vault_id, &next), projection(&id, &state)],
+            put_rows: keyed(id, overview::all(&state).into_iter().collect()),
             ..Batch::default()
         })?;
         self.public.state = next;
@@ -520,7 +529,7 @@ pub(super) fn sign_at(
 }
 
 /// The whole state as JSON, for `audit verify` to compare with a replay.
-pub(super) fn projection(id: &OrganisationId, state: &impl serde::Serialize) -> (RecordKey, Vec<u8>) {
+pub(super) fn projection(id: &OrganisationId, state: &impl StateOfLog) -> (RecordKey, Vec<u8>) {
     (state_key(id), state_bytes(state))
 }
 
@@ -543,9 +552,35 @@ pub(super) fn state_key(log: &OrganisationId) -> RecordKey {
     RecordKey { log: *log, name: STATE.to_owned() }
 }
 
-/// A state in the one form in which it is kept, so that bytes can be compared.
-pub(super) fn state_bytes(state: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(state).expect("state holds only strings, numbers, lists and maps with string keys")
+/// A state in the one form in which it is kept, so that bytes can be compared. What
+/// is longer than a projection may be is kept as its size and hash: as much for a
+/// comparison.
+pub(super) fn state_bytes(state: &impl StateOfLog) -> Vec<u8> {
+    let whole = serde_json::to_vec(state)
+        .expect("state holds only strings, numbers, lists and maps with string keys");
+    if whole.len() <= MAX_RECORD {
+        return whole;
+    }
+    let hash = Bytes::<32>(Sha256::digest(&whole).into());
+    format!(r#"{{"size":{},"sha256":"{hash}"}}"#, state.size()).into_bytes()
+}
+
+/// What a log adds up to, as it is kept beside it.
+pub(super) trait StateOfLog: serde::Serialize {
+    /// Entries.
+    fn size(&self) -> u64;
+}
+
+impl StateOfLog for Organisation {
+    fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl StateOfLog for VaultState {
+    fn size(&self) -> u64 {
+        self.size
+    }
 }
 
 #[cfg(test)]

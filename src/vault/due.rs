@@ -1,14 +1,17 @@
-//! What is to be renewed, and why. One look at each account's current version:
-//! the cost is that of the accounts, not of their versions or of the log.
+//! What is to be done by some time, and why: versions that are to be renewed. Only
+//! what is due is read, from the overview: the cost is that of the list, and not of
+//! the accounts, their versions or the log.
 
 use super::hierarchy::no_organisation;
+use super::overview::{Current, Overview, Reading, Unusable};
 use super::{PublicVault, VaultError};
-use crate::event::{Hash, Scope, Shown};
-use crate::name::{AccountId, Factor, Slug};
-use crate::state::{Organisation, Version};
+use crate::event::Shown;
+use crate::name::{Factor, Slug};
+use crate::state::Organisation;
+use crate::state::rotation::RotationRules;
 use crate::time::{Span, Time};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Why something is listed; the most urgent comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,87 +75,151 @@ pub struct Due {
     pub pending: Option<u64>,
 }
 
+/// One thing that is listed. A kind of thing that is due otherwise than by renewing a
+/// version is a variant of its own, and comes from a function beside [`renewals`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Item {
+    /// A version is to be renewed.
+    Renewal(Due),
+}
+
+impl Item {
+    /// What it is about, as an address.
+    pub fn address(&self) -> &str {
+        match self {
+            Self::Renewal(due) => &due.address,
+        }
+    }
+
+    /// Whether its time is over.
+    pub fn overdue(&self) -> bool {
+        match self {
+            Self::Renewal(due) => due.overdue,
+        }
+    }
+
+    /// Overdue exposures first, then what else is overdue, the longest first; then
+    /// what is exposed; then by time.
+    fn urgency(&self) -> (bool, bool, bool, bool, Option<Time>) {
+        let (exposed, due) = match self {
+            Self::Renewal(due) => (due.exposed.is_some(), due.due),
+        };
+        (!(self.overdue() && exposed), !self.overdue(), !exposed, due.is_none(), due)
+    }
+}
+
+/// What is due, and what that was read from.
+#[derive(Debug)]
+pub struct DueList {
+    /// The most urgent first.
+    pub items: Vec<Item>,
+    /// The entries, if those of one organisation at least were replayed.
+    pub read_from: Reading,
+}
+
 impl PublicVault {
-    /// What is to be renewed now or within `ahead`, in every organisation or one of
-    /// them: what is overdue first, the oldest first; then what is exposed.
-    pub fn due(&self, only: Option<&Slug>, now: Time, ahead: Span) -> Result<Vec<Due>, VaultError> {
-        let slugs = self.state().organisations.values().filter(|slug| only.is_none_or(|o| o == *slug));
-        let (mut found, mut known) = (Vec::new(), false);
-        for slug in slugs {
+    /// What is due now or within `ahead`, in every organisation or one of them; from
+    /// the overview if it is wanted and to be believed.
+    pub fn due(
+        &self,
+        only: Option<&Slug>,
+        now: Time,
+        ahead: Span,
+        wanted: Reading,
+    ) -> Result<DueList, VaultError> {
+        // Others may write meanwhile: all that is read is of one moment.
+        let _moment = self.store().moment()?;
+        let ids = self.state().organisations.iter().filter(|(_, slug)| only.is_none_or(|o| o == *slug));
+        let (mut items, mut read_from, mut known) = (Vec::new(), Reading::Overview, false);
+        for (id, _) in ids {
             known = true;
-            let log = self.log(slug)?;
-            // By a clock that is behind, nothing would have run out yet.
-            found.extend(due(&log.state, now.max(log.state.last), ahead));
+            let mut opened = self.overview(id, wanted)?;
+            items.extend(self.ask(id, &mut opened, |overview| gathered(overview, now, ahead))?);
+            if opened.read_from == Reading::Entries {
+                read_from = Reading::Entries;
+            }
         }
         match only {
             Some(slug) if !known => Err(no_organisation(slug)),
-            _ => Ok(sorted(found)),
+            _ => Ok(DueList { items: sorted(items), read_from }),
         }
     }
 }
 
-/// Overdue first, and of those the longest; then exposed; then by time and name.
-fn sorted(mut found: Vec<Due>) -> Vec<Due> {
-    let key = |d: &Due| (!d.overdue, !d.overdue && d.exposed.is_none(), d.due.is_none(), d.due);
-    found.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.address.cmp(&b.address)));
+fn sorted(mut found: Vec<Item>) -> Vec<Item> {
+    found.sort_by(|a, b| a.urgency().cmp(&b.urgency()).then_with(|| a.address().cmp(b.address())));
     found
 }
 
-/// What of an organisation is to be renewed, in no order.
-pub fn due(state: &Organisation, now: Time, ahead: Span) -> Vec<Due> {
-    let running = state.rotations.running.iter();
-    let pending: BTreeMap<_, _> = running.map(|(new, r)| ((r.account, r.factor), new)).collect();
-    let horizon = now + ahead;
-    let one = |(account, factor, credential, version): (&AccountId, Factor, &Hash, &Version)| {
-        let pending = pending.get(&(*account, factor)).copied();
-        look(state, (account, factor), (credential, version), pending, (now, horizon))
-    };
-    // Nothing is renewed where nobody can sign in.
-    let renewed = |(account, factor, ..): &(&AccountId, Factor, &Hash, &Version)| {
-        let in_use = state.accounts.get(*account).is_some_and(|found| found.standing.in_use());
-        in_use || pending.contains_key(&(**account, *factor))
-    };
-    state.all_current().filter(renewed).filter_map(one).collect()
+/// Everything of an organisation that is due, of each kind, in no order.
+fn gathered(overview: &Overview<'_>, now: Time, ahead: Span) -> Result<Vec<Item>, Unusable> {
+    // By a clock that is behind, nothing would have run out yet.
+    let now = now.max(overview.head.last);
+    Ok(renewals(overview, now, ahead)?.into_iter().map(Item::Renewal).collect())
 }
 
-fn look(
-    state: &Organisation,
-    (account, factor): (&AccountId, Factor),
-    (credential, version): (&Hash, &Version),
-    pending: Option<&Hash>,
+/// What of an organisation is to be renewed, in no order, by its replayed state.
+pub fn due(state: &Organisation, now: Time, ahead: Span) -> Vec<Due> {
+    renewals(&Overview::of(state), now, ahead).expect("rows that were just made can be read")
+}
+
+/// Current versions of any factor, of accounts that somebody can sign in to.
+fn renewals(overview: &Overview<'_>, now: Time, ahead: Span) -> Result<Vec<Due>, Unusable> {
+    let (projects, horizon) = (overview.projects()?, now + ahead);
+    let mut accounts = BTreeSet::new();
+    for factor in Factor::ALL {
+        accounts.extend(overview.aged(&projects, factor, horizon + Span(1))?);
+        accounts.extend(overview.urgent(factor)?);
+    }
+    let mut found = Vec::new();
+    for id in &accounts {
+        let row = overview.account(id)?;
+        let project = projects.get(&row.project).ok_or_else(|| Unusable::Row(row.project.to_string()))?;
+        let address = overview.address(project, &row);
+        found.extend(row.current.iter().filter_map(|(factor, current)| {
+            let rules = overview.rules(*factor, project, &row.rules);
+            let renewed = row.standing.in_use() || current.pending.is_some();
+            renewed.then(|| renewal(&address, *factor, current, &rules, (now, horizon)))?
+        }));
+    }
+    Ok(found)
+}
+
+/// Why a current version is listed, if it is.
+fn renewal(
+    address: &str,
+    factor: Factor,
+    current: &Current,
+    rules: &RotationRules,
     (now, horizon): (Time, Time),
 ) -> Option<Due> {
-    let rules = state.renewal_rules(&Scope::Account(*account), factor);
-    let due = rules.due(version);
-    let weakened = state.weakened(credential);
+    let due = rules.due_of(current.sealed, current.known_since());
     let near = due.is_some_and(|due| due <= horizon);
-    if pending.is_none() && version.known_since().is_none() && weakened == 0 && !near {
+    if current.pending.is_none() && current.known_since().is_none() && current.weakened == 0 && !near {
         return None;
     }
-    let aged = rules.every_days.is_some_and(|days| {
-        version.sealed + Span::days(i64::try_from(days).unwrap_or(i64::MAX / 86_400_000)) <= horizon
-    });
-    let handled = version.sealing.shown == Shown::Screen;
+    let aged = rules.due_of(current.sealed, None).is_some_and(|due| due <= horizon);
     let reasons = [
-        (pending.is_some(), Reason::NotSettled),
-        (version.exposed.is_some(), Reason::Exposed),
-        (version.exposed_to_host.is_some(), Reason::ExposedToHost),
-        (weakened > 0, Reason::Weakened),
+        (current.pending.is_some(), Reason::NotSettled),
+        (current.exposed.is_some(), Reason::Exposed),
+        (current.exposed_to_host.is_some(), Reason::ExposedToHost),
+        (current.weakened > 0, Reason::Weakened),
         (aged, Reason::Age),
-        (version.sealing.version == 1, Reason::NeverRotated),
-        (handled, Reason::Handled),
+        (current.version == 1, Reason::NeverRotated),
+        (current.shown == Shown::Screen, Reason::Handled),
     ];
     Some(Due {
-        address: state.address(account),
+        address: address.to_owned(),
         factor,
-        version: version.sealing.version,
+        version: current.version,
         why: reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect(),
         due,
         overdue: due.is_some_and(|due| due < now),
-        sealed: version.sealed,
-        exposed: version.exposed,
-        exposed_to_host: version.exposed_to_host,
-        weakened,
-        pending: pending.and_then(|new| state.begun(new)).map(|begun| begun.version),
+        sealed: current.sealed,
+        exposed: current.exposed,
+        exposed_to_host: current.exposed_to_host,
+        weakened: current.weakened,
+        pending: current.pending,
     })
 }

@@ -1,7 +1,7 @@
 //! Organisations, projects and accounts.
 
 use super::{Log, PublicVault, Records, Vault, VaultError, commit};
-use crate::event::{AccountStanding, Entry, EntryError, Event, Line, SaltedText, TextHash};
+use crate::event::{AccountStanding, Actor, Entry, EntryError, Event, Line, SaltedText, TextHash};
 use crate::hex::Bytes;
 use crate::name::{
     AccountAddress, AccountId, DisplayName, MemberAddress, OrganisationId, Origin, ProjectId, Provider, Slug,
@@ -199,21 +199,24 @@ impl Vault {
         Ok(())
     }
 
-    /// Says whether an account has a root user to sign in as.
+    /// Says whether an account has a root user to sign in as; gives whether that was
+    /// news. Otherwise nothing is entered.
     pub fn set_standing(
         &mut self,
         log: &mut Log,
         address: &AccountAddress,
         standing: AccountStanding,
         now: Time,
-    ) -> Result<(), VaultError> {
-        let (id, found) = account(&log.state, address)?;
-        if found.standing == standing {
-            return Err(VaultError::StandsSo { address: address.to_string(), standing });
-        }
-        let event = Event::AccountStandingSet { account: id, standing };
-        self.commit_host(log, now, vec![event], Records::default())?;
-        Ok(())
+    ) -> Result<bool, VaultError> {
+        self.at_present(log, now, |vault, log, now| {
+            let (id, found) = account(&log.state, address)?;
+            if found.standing == standing {
+                return Ok(false);
+            }
+            let event = (Actor::Host, Event::AccountStandingSet { account: id, standing });
+            vault.commit_once(log, now, vec![event], Records::default())?;
+            Ok(true)
+        })
     }
 }
 

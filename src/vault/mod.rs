@@ -18,6 +18,7 @@ pub mod gate_file;
 pub mod group;
 pub mod hierarchy;
 pub mod import;
+pub mod overview;
 mod own;
 pub mod own_log;
 pub mod people;
@@ -158,14 +159,6 @@ pub enum VaultError {
         organisation: String,
         /// Which ceremony.
         ceremony: Hash,
-    },
-    /// The account stands so already.
-    #[error("{address} is {standing} already")]
-    StandsSo {
-        /// Which.
-        address: String,
-        /// How it stands.
-        standing: AccountStanding,
     },
     /// Nothing is to be taken back.
     #[error("nobody has stated '{fact}' of {address}, or it was withdrawn already")]
@@ -454,7 +447,7 @@ impl Vault {
     pub fn open(dir: &Path, passphrase: &mut dyn FnMut() -> Option<SecretBytes>) -> Result<Self, VaultError> {
         let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
-        upgrade::states(&mut store, &state)?;
+        upgrade::logs(&mut store, &state)?;
         let file = dir.join(GATE_FILE);
         let (roots, protected) = gate_file::read(&file, passphrase)?;
         let gate = RootGate::with(roots, state.gate().epoch);
@@ -528,7 +521,7 @@ impl PublicVault {
     fn open_to_write(dir: &Path) -> Result<Self, VaultError> {
         let mut store = SqliteStore::open(dir)?;
         let state = commit::load_vault(&store)?;
-        upgrade::states(&mut store, &state)?;
+        upgrade::logs(&mut store, &state)?;
         Ok(Self { dir: dir.to_owned(), store, state })
     }
 

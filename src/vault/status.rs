@@ -1,19 +1,30 @@
-//! A first look: what there is, and what needs somebody's attention.
+//! A first look: what there is, and what needs somebody's attention. Long, because
+//! everything that is shown at once is put together here.
 
 use super::baseline::BaselineStatus;
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
+use super::overview::{
+    AccountRow, CardRow, CeremonyRow, GroupRow, Opened, Overview, ProjectRow, Reading, Tally, Unusable,
+    rules_alone,
+};
 use super::recovery::REQUEST_KEY;
 use super::recovery::RecoveryStatus;
-use super::{GATE_FILE, Log, PublicVault, VaultError};
-use crate::event::{AccountStanding, GroupStatement, Hash, Made};
-use crate::name::{AccountId, Factor, Pseudonym, Slug};
+use super::{GATE_FILE, PublicVault, VaultError};
+use crate::event::{AccountStanding, GroupStatement};
+use crate::name::{AccountId, Factor, OrganisationId, ProjectId, Pseudonym, Slug};
 use crate::seal::card::Role;
-use crate::state::rotation::Place;
-use crate::state::{Account, Barred, Effective, Organisation};
-use crate::time::Time;
+use crate::state::{Account, Barred, Effective, LastReconciled, Organisation, locked_out};
+use crate::time::{Span, Time};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Accounts that are listed at most; of more, those that somebody should look at.
+pub const LISTED: u64 = 1000;
+
+/// For how long a use of a root user that nothing explained is a warning.
+pub const ALARM: Span = Span::days(90);
 
 /// The whole vault.
 #[derive(Debug, Serialize)]
@@ -35,11 +46,22 @@ pub struct Status {
 pub struct OrganisationStatus {
     /// Its name in addresses.
     pub organisation: String,
+    /// What this was read from.
+    pub read_from: Reading,
+    /// What of it needs somebody's attention beside what is listed.
+    pub warnings: Vec<String>,
     /// Entries in its log.
     pub entries: u64,
     /// How many projects.
-    pub projects: usize,
-    /// Accounts with their state.
+    pub projects: u64,
+    /// How many accounts.
+    pub accounts_total: u64,
+    /// How many of them should have been renewed by now.
+    pub overdue: u64,
+    /// How many stand how; those that none stands as are left out.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Accounts with their state; where there are more than [`LISTED`] in all, the
+    /// most urgent of those that somebody should look at.
     pub accounts: Vec<AccountStatus>,
     /// Groups.
     pub groups: Vec<GroupStatus>,
@@ -53,8 +75,11 @@ pub struct OrganisationStatus {
     pub locked: Vec<LockedOut>,
     /// Open ceremonies.
     pub ceremonies: Vec<CeremonyStatus>,
-    /// Accounts that are not at baseline.
-    pub not_at_baseline: BaselineStatus,
+    /// Accounts that are not at baseline, where the entries were replayed: the overview
+    /// does not say, because what decides lies in records too.
+    pub not_at_baseline: Option<BaselineStatus>,
+    /// When the provider's records were held against the ceremonies last.
+    pub reconciliation: Option<LastReconciled>,
     /// What the host's administration did with nobody's signature but its own.
     pub host_alone: Vec<String>,
 }
@@ -168,7 +193,7 @@ pub struct GroupStatus {
     /// Members.
     pub members: Vec<String>,
     /// Versions that it holds.
-    pub holds: usize,
+    pub holds: u64,
     /// Operators admitted now.
     pub operators: Vec<String>,
     /// Members whose card is suspended.
@@ -207,18 +232,33 @@ pub struct CeremonyStatus {
 }
 
 impl PublicVault {
-    /// A look at everything, or at one organisation.
-    pub fn status(&self, only: Option<&Slug>, now: Time) -> Result<Status, VaultError> {
-        let mut warnings = if only.is_some() { Vec::new() } else { self.gate_warnings() };
-        let mut last = self.state().last;
-        let slugs = self.state().organisations.values().filter(|slug| only.is_none_or(|o| o == *slug));
-        let mut organisations = Vec::new();
-        for slug in slugs {
-            let log = self.log(slug)?;
-            last = last.max(log.state.last);
-            // By a clock that is behind, nothing would have run out yet.
-            organisations.push(self.organisation_status(&log, now.max(log.state.last)));
+    /// A look at everything, or at one organisation; from the overview if it is
+    /// wanted and to be believed.
+    pub fn status(&self, only: Option<&Slug>, now: Time, wanted: Reading) -> Result<Status, VaultError> {
+        // Others may write meanwhile: all that is read is of one moment.
+        let _moment = self.store().moment()?;
+        let ids = self.state().organisations.iter();
+        let ids: Vec<_> = ids.filter(|(_, slug)| only.is_none_or(|o| o == *slug)).map(|(id, _)| id).collect();
+        if let (Some(slug), true) = (only, ids.is_empty()) {
+            return Err(no_organisation(slug));
         }
+        let mut looks = Vec::new();
+        let mut last = self.state().last;
+        for id in ids {
+            let mut opened = self.overview(id, wanted)?;
+            let found = self.ask(id, &mut opened, |overview| Look::at(overview, now))?;
+            last = last.max(found.last);
+            looks.push((id, found, opened));
+        }
+        let total = looks.iter().map(|(_, found, _)| found.tally.accounts).sum::<u64>();
+        let mut organisations = Vec::new();
+        for (id, found, mut opened) in looks {
+            let few = total <= LISTED;
+            let listed = self.ask(id, &mut opened, |overview| found.listed(overview, few))?;
+            organisations.push(self.organisation_status(id, found, listed, opened));
+        }
+        organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
+        let mut warnings = self.gate_warnings();
         if now < last {
             let (now, last) = (now.to_minute(), last.to_minute());
             warnings.insert(
@@ -228,10 +268,6 @@ impl PublicVault {
                 ),
             );
         }
-        if let (Some(slug), true) = (only, organisations.is_empty()) {
-            return Err(no_organisation(slug));
-        }
-        organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let (vault, origin) = (self.dir().display().to_string(), self.state().origin.to_string());
         let recovery = RecoveryStatus::of(self.state());
         Ok(Status { vault, origin, warnings, recovery, organisations })
@@ -266,27 +302,39 @@ impl PublicVault {
         [lost.map(str::to_owned), file].into_iter().flatten().chain(left).collect()
     }
 
-    fn organisation_status(&self, log: &Log, now: Time) -> OrganisationStatus {
-        let state = &log.state;
-        let mut accounts: Vec<_> =
-            state.accounts.iter().map(|(id, a)| self.account_status(state, (id, a), now)).collect();
-        accounts.sort_by(|a, b| (!a.overdue, &a.address).cmp(&(!b.overdue, &b.address)));
-        let mut groups: Vec<_> = state.groups.values().map(|g| group_status(state, g, now)).collect();
+    fn organisation_status(
+        &self,
+        id: &OrganisationId,
+        look: Look,
+        listed: Vec<(AccountRow, AccountStatus)>,
+        Opened { read_from, log, .. }: Opened<'_>,
+    ) -> OrganisationStatus {
+        let named = |(row, status): (AccountRow, AccountStatus)| {
+            let name = row.name.and_then(|hash| self.text(id, &hash));
+            AccountStatus { name, ..status }
+        };
+        let mut groups = look.groups;
         groups.sort_by(|a, b| a.group.cmp(&b.group));
-        let count = |role| state.people.values().filter(|p| p.role == role).count();
+        let role = |role| look.cards.iter().filter(|(_, card)| card.role == role).count();
         OrganisationStatus {
-            organisation: state.slug.to_string(),
-            entries: state.size,
-            projects: state.projects.len(),
-            accounts,
+            organisation: look.slug.to_string(),
+            read_from,
+            warnings: look.reconciled.and_then(|last| unexplained(last, look.now)).into_iter().collect(),
+            entries: look.entries,
+            projects: look.projects,
+            accounts_total: look.tally.accounts,
+            overdue: look.overdue.len() as u64,
+            counts: look.counts,
+            accounts: listed.into_iter().map(named).collect(),
             groups,
-            custodians: count(Role::Custodian),
-            operators: count(Role::Operator),
-            officers: count(Role::Officer),
-            locked: locked(state, now),
-            ceremonies: ceremonies(state, now),
-            not_at_baseline: self.baseline_status(log),
-            host_alone: host_alone(state),
+            custodians: role(Role::Custodian),
+            operators: role(Role::Operator),
+            officers: role(Role::Officer),
+            locked: locked(&look.cards, look.now),
+            ceremonies: ceremonies(look.ceremonies, look.now),
+            not_at_baseline: log.as_ref().map(|log| self.baseline_status(log)),
+            reconciliation: look.reconciled,
+            host_alone: host_alone(&look.tally, &look.cards, look.rules_alone),
         }
     }
 
@@ -317,55 +365,220 @@ impl PublicVault {
         Some(FactorStatus { factor, group, version, state: standing, exposed_to_host, handled_by })
     }
 
-    /// How one account stands. Long, because each field is found out once, here.
+    /// How one account stands.
     pub fn account_status(
         &self,
         state: &Organisation,
         (id, account): (&AccountId, &Account),
         now: Time,
     ) -> AccountStatus {
-        let factor = Factor::Password;
-        let versions = state.versions_of(id, factor);
-        let newest = state.current_of(id, factor);
-        let weakened = newest.map_or(0, |(credential, _)| state.weakened(credential));
-        let exposed = newest.and_then(|(_, v)| v.exposed);
-        // Where nobody can sign in nothing is renewed.
-        let renewed = newest.filter(|_| account.standing.in_use());
-        let rotate_by = renewed.and_then(|(_, version)| state.rotation_rules(id).due(version));
-        let running = state.rotations.running_for(id, factor);
-        let handled = newest.and_then(|(credential, _)| state.rotations.handled.get(credential));
-        let group = match state.binding_of(id, factor) {
-            Effective::Bound(_, group) => Some(state.group_address(group)),
+        let status = AccountStatus::of(state, id, now);
+        AccountStatus { name: account.name.and_then(|hash| self.text(&state.id, &hash)), ..status }
+    }
+}
+
+impl AccountStatus {
+    /// Of a state, without the name, which lies beside the log.
+    fn of(state: &Organisation, id: &AccountId, now: Time) -> Self {
+        let row = AccountRow::of(state, id).expect("the account is one of the state's");
+        let project = ProjectRow::of(state, &row.project, Tally::default());
+        let project = project.expect("an account is in a project of the state");
+        let (org, rules) = (state.slug.as_str(), state.rotation_rules(id));
+        let group = match state.binding_of(id, Factor::Password) {
+            Effective::Bound(_, group) => Some(&group.slug),
             Effective::Unbound => None,
         };
-        let standing = match (&newest, &group) {
+        let due = row.due(&rules);
+        Self::new(
+            &row,
+            format!("{org}/{}/{}", project.slug, row.slug),
+            group.map(|g| format!("{org}/{g}")),
+            (due, now),
+        )
+    }
+
+    fn new(
+        row: &AccountRow,
+        address: String,
+        group: Option<String>,
+        (due, now): (Option<Time>, Time),
+    ) -> Self {
+        let current = row.password();
+        let exposed = current.and_then(|version| version.exposed);
+        let weakened = current.map_or(0, |version| version.weakened);
+        let state = match (current, &group) {
             (Some(_), _) if exposed.is_some() => AccountState::Exposed,
             (Some(_), _) if weakened > 0 => AccountState::Weakened,
             (Some(_), _) => AccountState::Sealed,
-            (None, _) if account.standing == AccountStanding::CredentialLess => AccountState::CredentialLess,
-            (None, _) if account.standing == AccountStanding::Closed => AccountState::Closed,
+            (None, _) if row.standing == AccountStanding::CredentialLess => AccountState::CredentialLess,
+            (None, _) if row.standing == AccountStanding::Closed => AccountState::Closed,
             (None, None) => AccountState::Unbound,
             (None, Some(_)) => AccountState::Unsealed,
         };
-        let left = |credential: &Hash| state.place_of(credential) != Some(Place::Destroyed);
-        let other = |credential: &Hash| newest.is_none_or(|(current, _)| current != credential);
-        let older = versions.iter().rev().filter(|(c, v)| v.exposed.is_some() && other(c) && left(c));
-        AccountStatus {
-            address: state.address(id),
-            name: account.name.and_then(|hash| self.text(&state.id, &hash)),
-            provider: account.provider.to_string(),
-            external_id: account.external_id.clone(),
+        Self {
+            address,
+            name: None,
+            provider: row.provider.to_string(),
+            external_id: row.external_id.clone(),
             group,
-            version: newest.map(|(_, v)| v.sealing.version),
-            state: standing,
+            version: current.map(|version| version.version),
+            state,
             weakened,
             exposed,
-            rotate_by,
-            overdue: rotate_by.is_some_and(|by| by < now),
-            pending: running.and_then(|(new, _)| state.begun(new)).map(|begun| begun.version),
-            handled_by: handled.map(ToString::to_string),
-            older_exposed: older.map(|(_, v)| v.sealing.version).collect(),
-            standing: account.standing,
+            rotate_by: due,
+            overdue: due.is_some_and(|by| by < now),
+            pending: current.and_then(|version| version.pending),
+            handled_by: current.and_then(|version| version.handled_by.as_ref()).map(ToString::to_string),
+            older_exposed: row.older_exposed.clone(),
+            standing: row.standing,
+        }
+    }
+
+    /// What has been exposed for too long heads every list, then what is overdue for
+    /// another reason.
+    pub fn urgency(&self) -> (bool, bool) {
+        (!(self.overdue && self.exposed.is_some()), !self.overdue)
+    }
+}
+
+/// What is read of one organisation before it is known which accounts are listed.
+struct Look {
+    slug: Slug,
+    last: Time,
+    /// By a clock that is behind, nothing would have run out yet.
+    now: Time,
+    entries: u64,
+    projects: u64,
+    of_projects: BTreeMap<ProjectId, ProjectRow>,
+    tally: Tally,
+    counts: BTreeMap<&'static str, u64>,
+    overdue: BTreeSet<AccountId>,
+    urgent: Vec<AccountId>,
+    groups: Vec<GroupStatus>,
+    cards: Vec<(String, CardRow)>,
+    ceremonies: Vec<(String, CeremonyRow)>,
+    reconciled: Option<LastReconciled>,
+    rules_alone: u64,
+}
+
+impl Look {
+    fn at(overview: &Overview<'_>, now: Time) -> Result<Self, Unusable> {
+        let head = &overview.head;
+        let now = now.max(head.last);
+        let (of_projects, cards) = (overview.projects()?, overview.cards()?);
+        let factor = Factor::Password;
+        let urgent = overview.urgent(factor)?;
+        let mut overdue: BTreeSet<_> = overview.aged(&of_projects, factor, now)?.into_iter().collect();
+        let (mut tally, mut counts) = (Tally::default(), BTreeMap::new());
+        let mut alone = rules_alone(&head.rules);
+        for project in of_projects.values() {
+            count(&mut counts, &project.tally, project.group.is_some() || head.group.is_some());
+            tally = tally.and(&project.tally);
+            alone += rules_alone(&project.rules);
+        }
+        for id in &urgent {
+            let row = overview.account(id)?;
+            let project =
+                of_projects.get(&row.project).ok_or_else(|| Unusable::Row(row.project.to_string()))?;
+            if row.due(&overview.rules(factor, project, &row.rules)).is_some_and(|due| due < now) {
+                overdue.insert(*id);
+            }
+        }
+        let groups = overview.groups()?;
+        Ok(Self {
+            slug: head.slug.clone(),
+            last: head.last,
+            now,
+            entries: head.size,
+            projects: head.projects,
+            groups: groups
+                .into_iter()
+                .map(|group| GroupStatus::new(&head.slug, group, &cards, now))
+                .collect(),
+            of_projects,
+            rules_alone: alone + tally.rules_alone,
+            tally,
+            counts,
+            overdue,
+            urgent,
+            cards,
+            ceremonies: overview.ceremonies()?,
+            reconciled: head.reconciled,
+        })
+    }
+
+    /// All accounts if they are few; else the most urgent of those to look at.
+    fn listed(
+        &self,
+        overview: &Overview<'_>,
+        few: bool,
+    ) -> Result<Vec<(AccountRow, AccountStatus)>, Unusable> {
+        let most = usize::try_from(LISTED).unwrap_or(usize::MAX);
+        let rows = if few {
+            overview.accounts(usize::MAX)?
+        } else {
+            let exposed: BTreeSet<_> = self.urgent.iter().collect();
+            let others = self.overdue.iter().filter(|id| !exposed.contains(id)).take(most);
+            self.urgent.iter().chain(others).map(|id| overview.account(id)).collect::<Result<_, _>>()?
+        };
+        let mut listed = Vec::new();
+        for row in rows {
+            let project = self.of_projects.get(&row.project);
+            let project = project.ok_or_else(|| Unusable::Row(row.project.to_string()))?;
+            let group = row.group.as_ref().or(project.group.as_ref()).or(overview.head.group.as_ref());
+            let group = group.map(|group| format!("{}/{group}", self.slug));
+            let due = row.due(&overview.rules(Factor::Password, project, &row.rules));
+            let status = AccountStatus::new(&row, overview.address(project, &row), group, (due, self.now));
+            listed.push((row, status));
+        }
+        let key = |status: &AccountStatus| (status.urgency(), !few && status.exposed.is_none());
+        listed.sort_by(|(_, a), (_, b)| key(a).cmp(&key(b)).then_with(|| a.address.cmp(&b.address)));
+        if !few {
+            listed.truncate(most);
+        }
+        Ok(listed)
+    }
+}
+
+/// Adds a project's accounts; `bound`: whether those without a binding of their own
+/// would be held by a group.
+fn count(counts: &mut BTreeMap<&'static str, u64>, tally: &Tally, bound: bool) {
+    let (unsealed, unbound) = if bound { (tally.open, 0) } else { (0, tally.open) };
+    let numbers = [
+        (AccountState::Exposed, tally.exposed),
+        (AccountState::Weakened, tally.weakened),
+        (AccountState::Sealed, tally.sealed),
+        (AccountState::Unsealed, tally.bound + unsealed),
+        (AccountState::Unbound, unbound),
+        (AccountState::CredentialLess, tally.credential_less),
+        (AccountState::Closed, tally.closed),
+    ];
+    for (state, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
+        *counts.entry(state.as_str()).or_default() += number;
+    }
+}
+
+impl GroupStatus {
+    fn new(organisation: &Slug, group: GroupRow, cards: &[(String, CardRow)], now: Time) -> Self {
+        let how = |who: &Pseudonym| {
+            cards.iter().find(|(card, _)| card == who.as_str()).and_then(|(_, card)| card.barred)
+        };
+        let barred = |wanted| {
+            let found = group.members.iter().filter(|who| how(who) == Some(wanted));
+            found.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let (suspended, revoked) = (barred(Barred::Suspended), barred(Barred::Revoked));
+        let usable = group.members.len() - suspended.len() - revoked.len();
+        let admitted = |card: &CardRow| card.admitted.get(&group.slug).is_some_and(|until| *until > now);
+        Self {
+            group: format!("{organisation}/{}", group.slug),
+            threshold: group.threshold,
+            members: group.members.iter().map(ToString::to_string).collect(),
+            holds: group.holds,
+            operators: cards.iter().filter(|(_, card)| admitted(card)).map(|(who, _)| who.clone()).collect(),
+            margin: super::cards::margin(usable, group.threshold),
+            suspended,
+            revoked,
         }
     }
 }
@@ -388,82 +601,62 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
         operators,
         suspended: barred(Barred::Suspended),
         revoked: barred(Barred::Revoked),
-        margin: super::cards::margin(state.usable(group), group),
+        margin: super::cards::margin(state.usable(group), group.threshold),
     }
 }
 
 /// Versions of a group that can still be opened.
-pub(super) fn holds(state: &Organisation, group: &GroupStatement) -> usize {
+pub(super) fn holds(state: &Organisation, group: &GroupStatement) -> u64 {
     let gone = &state.rotations.destroyed;
     let held = state.versions.iter().filter(|(credential, _)| !gone.contains_key(*credential));
-    held.filter(|(_, v)| v.sealing.group == group.group).count()
+    held.filter(|(_, v)| v.sealing.group == group.group).count() as u64
 }
 
-fn locked(state: &Organisation, now: Time) -> Vec<LockedOut> {
-    let until = |who: &Pseudonym| state.locked_until(who, now).map(|until| (who.to_string(), until));
-    state.people.keys().filter_map(until).map(|(custodian, until)| LockedOut { custodian, until }).collect()
+fn locked(cards: &[(String, CardRow)], now: Time) -> Vec<LockedOut> {
+    let locked = cards.iter().filter_map(|(who, card)| Some((who, locked_out(&card.wrong, now)?)));
+    locked.map(|(who, until)| LockedOut { custodian: who.clone(), until }).collect()
 }
 
-fn ceremonies(state: &Organisation, now: Time) -> Vec<CeremonyStatus> {
-    let open = state.ceremonies.iter().filter(|(_, c)| c.expires >= now);
-    open.map(|(hash, c)| CeremonyStatus {
-        ceremony: hash.to_string(),
-        operator: c.operator.to_string(),
-        targets: c
-            .targets
-            .iter()
-            .filter_map(|credential| state.versions.get(credential))
-            .map(|v| {
-                let (address, sealing) = (state.address(&v.sealing.account), &v.sealing);
-                match sealing.factor {
-                    Factor::Password => format!("{address} (version {})", sealing.version),
-                    factor => format!("{address} ({factor} version {})", sealing.version),
-                }
-            })
-            .collect(),
-        accepted: c.accepted.len(),
-        expires: c.expires,
+fn ceremonies(open: Vec<(String, CeremonyRow)>, now: Time) -> Vec<CeremonyStatus> {
+    let open = open.into_iter().filter(|(_, row)| row.expires >= now);
+    open.map(|(ceremony, CeremonyRow { operator, targets, accepted, expires })| CeremonyStatus {
+        ceremony,
+        operator: operator.to_string(),
+        targets,
+        accepted,
+        expires,
     })
     .collect()
 }
 
+/// A use of a root user that nothing explains, as long as it is news.
+fn unexplained(last: LastReconciled, now: Time) -> Option<String> {
+    let alarm = last.alarm.filter(|alarm| now - alarm.at <= ALARM)?;
+    let (uses, at) = (alarm.unexplained, alarm.at.to_minute());
+    let uses =
+        if uses == 1 { "1 use of a root user".to_owned() } else { format!("{uses} uses of root users") };
+    Some(format!("the reconciliation of {at} found {uses} that nothing explains"))
+}
+
 /// Facts that rest on the host's word alone.
-fn host_alone(state: &Organisation) -> Vec<String> {
-    let in_groups = |who: &Pseudonym| state.groups.values().any(|g| g.index_of(who).is_some());
-    let admitted = |who: &Pseudonym| state.admissions.values().any(|a| a.operator == *who);
-    let count = |role, vouched: &dyn Fn(&Pseudonym) -> bool| {
-        state.people.values().filter(|p| p.role == role && !vouched(&p.pseudonym)).count()
-    };
-    let made = |how: &[Made]| state.versions.values().filter(|v| how.contains(&v.sealing.made)).count();
-    let standing = |wanted| state.accounts.values().filter(|a| a.standing == wanted).count();
+fn host_alone(tally: &Tally, cards: &[(String, CardRow)], rules_alone: u64) -> Vec<String> {
+    let alone = |role| cards.iter().filter(|(_, card)| card.role == role && !card.vouched).count() as u64;
     let facts = [
-        (count(Role::Custodian, &in_groups), "enrolled as custodian, in no group yet"),
-        (count(Role::Operator, &admitted), "enrolled as operator, admitted by no group yet"),
+        (alone(Role::Custodian), "enrolled as custodian, in no group yet"),
+        (alone(Role::Operator), "enrolled as operator, admitted by no group yet"),
         (
-            state.accounts.len(),
+            tally.accounts,
             "added as account: name and external id are the host's word until a custodian reads them",
         ),
+        (rules_alone, "set as rotation policy before anything was sealed in its scope"),
         (
-            state.rotations.policies.values().filter(|set| set.agreed.is_empty()).count(),
-            "set as rotation policy before anything was sealed in its scope",
-        ),
-        (
-            standing(AccountStanding::CredentialLess),
+            tally.said_credential_less,
             "said to be credential-less: nobody here can see whether root can be signed in as",
         ),
-        (standing(AccountStanding::Closed), "said to be closed or suspended at the provider"),
-        (
-            made(&[Made::Typed, Made::Imported]),
-            "sealed as typed or given on this host: whoever administers it could read along",
-        ),
-        (
-            state.versions.values().filter(|v| v.exposed_to_host.is_some()).count(),
-            "used for codes: whoever administers this host could have kept the MFA seed",
-        ),
-        (
-            made(&[Made::Generated]),
-            "generated and sealed on this host: whoever administers it could read along",
-        ),
+        (tally.said_closed, "said to be closed or suspended at the provider"),
+        (tally.given, "sealed as typed or given on this host: whoever administers it could read along"),
+        (tally.exposed_to_host, "used for codes: whoever administers this host could have kept the MFA seed"),
+        (tally.generated, "generated and sealed on this host: whoever administers it could read along"),
     ];
     facts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect()
 }

@@ -1,9 +1,10 @@
-//! What an older version left in another form than this one writes, brought up to
-//! date when the vault is opened for writing. The tables themselves are the
-//! store's matter.
+//! What an older version left in another form than this one writes, or did not have
+//! at all, made anew from the entries when the vault is opened for writing. The
+//! tables themselves are the store's matter.
 
 use super::VaultError;
-use super::commit::{self, projection};
+use super::commit::{self, keyed, projection};
+use super::overview;
 use crate::name::OrganisationId;
 use crate::state::VaultState;
 use crate::store::sqlite::SqliteStore;
@@ -13,35 +14,46 @@ use crate::store::{Batch, RecordKey, Store};
 /// nothing but a comparison ever reads.
 pub const OLD_STATE: &str = "state-of-format-1";
 
+/// How the store has marked a log whose overview is still to be made.
+pub const NO_ROWS: &str = "rows-to-be-made";
+
+/// Marks of what is to be brought up to date.
+const MARKS: [&str; 2] = [OLD_STATE, NO_ROWS];
+
 /// Whether there is something to bring up to date.
 pub(super) fn pending(store: &SqliteStore) -> Result<bool, VaultError> {
     for id in store.logs()? {
-        if is_old(store, &id)? {
+        if is_marked(store, &id)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// Writes states of the form of before anew, from the entries. A log that cannot
-/// be replayed keeps its old one: `audit verify` says what is wrong with it.
-pub(super) fn states(store: &mut SqliteStore, vault: &VaultState) -> Result<(), VaultError> {
+/// Writes states of the form of before and overviews anew, from the entries: of each
+/// log in one transaction, with which its marks go. A log that cannot be replayed
+/// keeps them: `audit verify` says what is wrong with it.
+pub(super) fn logs(store: &mut SqliteStore, vault: &VaultState) -> Result<(), VaultError> {
     for id in store.logs()? {
-        if !is_old(store, &id)? {
+        if !is_marked(store, &id)? {
             continue;
         }
         // Others may append meanwhile, and write a newer state than this one: it is
         // good when nobody has.
         loop {
-            let (state, size) = if id == vault.vault.into() {
+            let marks = MARKS.map(|name| RecordKey { log: id, name: name.to_owned() });
+            let mut batch = Batch { delete_projections: marks.to_vec(), ..Batch::default() };
+            let size = if id == vault.vault.into() {
                 let state = commit::load_vault(store)?;
-                (projection(&id, &state), state.size)
+                batch.projections = vec![projection(&id, &state)];
+                state.size
             } else {
                 let Ok(log) = commit::load(store, &id) else { break };
-                (projection(&id, &log.state), log.state.size)
+                batch.projections = vec![projection(&id, &log.state)];
+                (batch.clear_rows, batch.put_rows) =
+                    (vec![id], keyed(id, overview::all(&log.state).into_iter().collect()));
+                log.state.size
             };
-            let old = RecordKey { log: id, name: OLD_STATE.to_owned() };
-            let batch = Batch { delete_projections: vec![old], projections: vec![state], ..Batch::default() };
             let _durable = store.commit(batch)?;
             if store.size(&id)? == size {
                 break;
@@ -51,6 +63,6 @@ pub(super) fn states(store: &mut SqliteStore, vault: &VaultState) -> Result<(), 
     Ok(())
 }
 
-fn is_old(store: &SqliteStore, id: &OrganisationId) -> Result<bool, VaultError> {
-    Ok(store.projection_names(id)?.iter().any(|name| name == OLD_STATE))
+fn is_marked(store: &SqliteStore, id: &OrganisationId) -> Result<bool, VaultError> {
+    Ok(store.projection_names(id)?.iter().any(|name| MARKS.contains(&name.as_str())))
 }

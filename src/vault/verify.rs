@@ -5,6 +5,7 @@
 use super::ceremony::{contribution_record, gate_key_record, request_record, requester_key_record};
 use super::commit::{STATE, state_bytes, state_is_due, state_key};
 use super::hierarchy::text_record;
+use super::overview;
 use super::people::totp_record;
 use super::reconcile::facts_record;
 use super::recovery::root_record;
@@ -270,6 +271,7 @@ impl Check<'_> {
             self.found(state.size.checked_sub(1), "the last ceremony's list of targets is not complete");
         }
         self.cosignatures(state);
+        self.overview(state);
         self.all_records(state);
     }
 
@@ -393,6 +395,25 @@ impl Check<'_> {
                     self.found(None, format!("the cosignature of {who} on {what} is wrong"));
                 }
             }
+        }
+    }
+
+    /// The overview's rows are those that the entries make. Of a log that is bad
+    /// itself nobody can say what they would be.
+    fn overview(&mut self, state: &Organisation) {
+        let store = self.vault.store();
+        if store.size(&self.id).ok() != Some(state.size) {
+            return;
+        }
+        let made = overview::all(state);
+        let there = store.count_rows(&self.id);
+        match overview::differences(store, state.id, &made) {
+            Ok(found) => found.iter().for_each(|found| self.found(None, found.to_string())),
+            Err(why) => self.found(None, format!("the overview cannot be read: {why}")),
+        }
+        let read = made.len() as u64;
+        if there.is_ok_and(|there| there > read) {
+            self.found(None, "the overview has rows that belong to nothing");
         }
     }
 
@@ -598,8 +619,8 @@ fn dealing_holds(
 /// A state in the form in which it is stored.
 fn bytes_of(state: &State) -> Vec<u8> {
     match state {
-        State::Organisation(state) => state_bytes(state),
-        State::Vault(state) => state_bytes(state),
+        State::Organisation(state) => state_bytes(&**state),
+        State::Vault(state) => state_bytes(&**state),
     }
 }
 

@@ -11,6 +11,7 @@ use warifu::log::note::LogSigner;
 use warifu::name::OrganisationId;
 use warifu::secret::SecretKey;
 use warifu::store::{Append, Batch, Store, sqlite};
+use warifu::vault::overview::Reading;
 use warifu::vault::{PublicVault, Records, Vault, VaultError, commit};
 
 /// A checkpoint under a gate's own log key.
@@ -67,7 +68,7 @@ fn an_organisations_log_replaced_as_a_whole_is_neither_read_nor_written() {
     };
     let public = PublicVault::open(world.vault.dir()).unwrap();
     refused(public.log(&slug("acme")).err().unwrap());
-    refused(public.status(None, world.now).err().unwrap());
+    refused(public.status(None, world.now, Reading::Overview).err().unwrap());
     let findings = public.verify(None).unwrap().findings;
     let other = "the log begins otherwise than the one that the vault's own log names for this organisation";
     let found = findings.iter().find(|finding| finding.what.contains(other)).unwrap();

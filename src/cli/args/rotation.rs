@@ -62,6 +62,9 @@ pub struct DueArgs {
     /// List also what is to be renewed within this time, like 30d
     #[arg(long, value_name = "SPAN", default_value = "7d", value_parser = ahead)]
     pub within: Span,
+    /// Replay the log instead of reading the overview that is kept beside it
+    #[arg(long)]
+    pub replay: bool,
 }
 
 /// `destroy`.

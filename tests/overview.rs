@@ -1,0 +1,321 @@
+//! The overview: the rows from which `status` and `due` are answered are those that
+//! the entries make, after every kind of entry and in every batch; a commit writes
+//! few of them; and what cannot be believed is not.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "../fuzz/bodies.rs"]
+#[allow(dead_code, reason = "the story uses a key of it")]
+mod bodies;
+#[path = "corpus/story.rs"]
+#[allow(dead_code, reason = "of the story only its log is wanted")]
+mod story;
+#[path = "support/mod.rs"]
+#[allow(dead_code, reason = "a part of it is used")]
+mod support;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use support::{World, slug};
+use warifu::cli::system_rng;
+use warifu::event::{AccountStanding, Ending, Entry, Line, Scope};
+use warifu::import::csv;
+use warifu::log::entry::EntryBytes;
+use warifu::log::merkle::Frontier;
+use warifu::log::note::LogSigner;
+use warifu::log::{Checkpoint, checkpoint};
+use warifu::secret::{SecretBytes, SecretKey};
+use warifu::state::Organisation;
+use warifu::store::memory::MemoryStore;
+use warifu::store::{Append, Batch, RecordKey, Store, sqlite::SqliteStore};
+use warifu::time::Span;
+use warifu::vault::overview::{Changes, HEAD, Reading, Rows, all};
+use warifu::vault::rotate::{self, Wanted};
+
+/// Every row of a log.
+fn stored(store: &dyn Store, state: &Organisation) -> Rows {
+    store.rows(&state.id, "".."~", usize::MAX).unwrap().into_iter().collect()
+}
+
+fn read(line: &EntryBytes) -> Line {
+    Entry::from_line(line).unwrap()
+}
+
+/// Commits the story's organisation, so many entries at a time; the rows must be
+/// right after each. Gives how often all rows were made anew.
+fn played(each: usize) -> usize {
+    let lines = story::tell().lines;
+    let begins = |line: &EntryBytes| line.as_str().contains("\"organisation-created\"");
+    let lines = &lines[lines.iter().position(begins).unwrap()..];
+    let mut store = MemoryStore::new();
+    let mut state = Organisation::begin(&read(&lines[0]), &lines[0].leaf_hash()).unwrap();
+    let mut tree = Frontier::new();
+    let signer = LogSigner::new(state.origin.as_str(), SecretKey::from_slice(&[9; 32]).unwrap()).unwrap();
+    let mut commit = |store: &mut MemoryStore, entries: &[EntryBytes], rows: Batch, state: &Organisation| {
+        let expected_size = tree.size();
+        entries.iter().for_each(|entry| tree.push(entry.leaf_hash()));
+        let body = Checkpoint { origin: state.origin.to_string(), size: tree.size(), root: tree.root() };
+        let checkpoint = checkpoint::sign(&body, &signer).unwrap().to_string();
+        let append = Append { log: state.id, expected_size, entries: entries.to_vec(), checkpoint };
+        let _ = store.commit(Batch { appends: vec![append], ..rows }).unwrap();
+    };
+    let keyed = |rows: Vec<(String, Vec<u8>)>, log| {
+        rows.into_iter().map(|(name, bytes)| (RecordKey { log, name }, bytes)).collect()
+    };
+    let put_rows = keyed(all(&state).into_iter().collect(), state.id);
+    commit(&mut store, &lines[..1], Batch { put_rows, ..Batch::default() }, &state);
+    let mut anew = 0;
+    for batch in lines[1..].chunks(each) {
+        let (mut changes, before) = (Changes::default(), (state.size, state.root_at(state.size).unwrap()));
+        for line in batch {
+            if let Line::Known(entry) = read(line) {
+                changes.note(&entry.event, &state);
+            }
+            state.apply(&read(line), &line.leaf_hash()).unwrap();
+        }
+        let rows = changes.rows(&store, &state, before).unwrap();
+        anew += usize::from(rows.clear);
+        let batch_of_rows = Batch {
+            clear_rows: rows.clear.then_some(state.id).into_iter().collect(),
+            delete_rows: rows.delete.into_iter().map(|name| RecordKey { log: state.id, name }).collect(),
+            put_rows: keyed(rows.put, state.id),
+            ..Batch::default()
+        };
+        commit(&mut store, batch, batch_of_rows, &state);
+        let last = batch.last().unwrap().as_str();
+        assert_eq!(texts(&stored(&store, &state)), texts(&all(&state)), "after {last}");
+    }
+    anew
+}
+
+fn texts(rows: &Rows) -> BTreeMap<&str, &str> {
+    rows.iter().map(|(name, bytes)| (name.as_str(), std::str::from_utf8(bytes).unwrap())).collect()
+}
+
+#[test]
+fn after_every_kind_of_entry_the_rows_are_those_that_the_entries_make() {
+    assert_eq!(played(1), 0, "no kind of the story has all rows made anew");
+}
+
+#[test]
+fn after_every_batch_the_rows_are_those_that_the_entries_make() {
+    for each in [2, 3, 7, 1000] {
+        played(each);
+    }
+}
+
+/// What `status` and `due` say from the overview is what they say from the entries.
+#[track_caller]
+fn agrees(world: &World) -> Value {
+    let read = |wanted| {
+        let status = world.vault.status(None, world.now, wanted).unwrap();
+        assert_eq!(status.organisations[0].read_from, wanted);
+        let due = world.vault.due(None, world.now + Span::days(20), Span::days(7), wanted).unwrap();
+        assert_eq!(due.read_from, wanted);
+        let mut status = serde_json::to_value(status).unwrap();
+        let organisation = status["organisations"][0].as_object_mut().unwrap();
+        organisation.remove("read_from");
+        // What lies in records only a replay looks at.
+        let below = organisation.remove("not_at_baseline").unwrap();
+        assert_eq!(below.is_null(), wanted == Reading::Overview);
+        (status, due.items)
+    };
+    let (stored, replayed) = (read(Reading::Overview), read(Reading::Entries));
+    assert_eq!(stored, replayed);
+    assert_eq!(world.vault.verify(None).unwrap().findings, []);
+    let status = &stored.0["organisations"][0];
+    // Each account's row alone says the same.
+    let state = &world.log.state;
+    for (id, account) in &state.accounts {
+        let one = serde_json::to_value(world.vault.account_status(state, (id, account), world.now)).unwrap();
+        assert!(status["accounts"].as_array().unwrap().contains(&one), "{one}");
+    }
+    status.clone()
+}
+
+#[test]
+fn the_overview_says_what_the_entries_say_through_the_life_of_an_account() {
+    let mut world = World::people(1);
+    assert_eq!(agrees(&world)["counts"]["unbound"], 1);
+    let group = world.form("root", 3, &[0, 1, 2, 3, 4]);
+    world.admit(&group, support::ADMITTED);
+    let project = *world.log.state.projects.keys().next().unwrap();
+    world.bind(&group, Scope::Project(project), &[0, 1, 2]);
+    assert_eq!(agrees(&world)["counts"]["unsealed"], 1);
+    let other = world.account("acme/shop/other", "210987654321");
+    let (id, _) = warifu::vault::hierarchy::account(&world.log.state, &other).unwrap();
+    world.bind(&group, Scope::Account(id), &[0, 1, 2]);
+    // The host alone sets rules before anything is sealed there, of each scope.
+    for (scope, every_days) in
+        [(Scope::Organisation, 90), (Scope::Project(project), 30), (Scope::Account(id), 10)]
+    {
+        let wanted = Wanted { every_days: Some(every_days), ..Wanted::default() };
+        let (set, _) = rotate::rotation_policy(&world.log.state, scope, wanted).unwrap();
+        world.vault.set_rotation_policy(&mut world.log, set, world.now).unwrap();
+        agrees(&world);
+    }
+    world.pin(&group);
+    world.seal();
+    world.seal_at(&other);
+    assert_eq!(agrees(&world)["counts"]["sealed"], 2);
+    // One ceremony comes to nothing, with a wrong code and a share for nothing; the
+    // next releases.
+    let ceremony = world.open();
+    assert_eq!(agrees(&world)["ceremonies"].as_array().unwrap().len(), 1);
+    let wrong = world.answer_with(&ceremony, 1, &SecretBytes::new(b"000000".to_vec()), world.now);
+    world.accept(&wrong).unwrap();
+    world.contribute(&ceremony, 0);
+    assert_eq!(agrees(&world)["ceremonies"][0]["accepted"], 1);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    assert_eq!(agrees(&world)["counts"]["weakened"], 1);
+    world.pass(Span::minutes(5));
+    let ceremony = world.open();
+    (0..3).for_each(|who| world.contribute(&ceremony, who));
+    world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng).unwrap();
+    assert_eq!(agrees(&world)["counts"]["exposed"], 1);
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
+    world.pass(Span::hours(30));
+    assert_eq!(agrees(&world)["overdue"], 1);
+    world.seal();
+    assert_eq!(agrees(&world)["accounts"][1]["older_exposed"], serde_json::json!([1]));
+    world.pass(Span::days(11));
+    let status = agrees(&world);
+    assert_eq!(
+        (&status["overdue"], &status["accounts"][0]["address"]),
+        (&1.into(), &"acme/shop/other".into())
+    );
+    let closed = AccountStanding::Closed;
+    assert!(world.vault.set_standing(&mut world.log, &other, closed, world.now).unwrap());
+    let size = world.log.state.size;
+    assert!(!world.vault.set_standing(&mut world.log, &other, closed, world.now).unwrap(), "said already");
+    assert_eq!((world.log.state.size, &agrees(&world)["overdue"]), (size, &0.into()));
+}
+
+/// A world with so many accounts that nothing is sealed for.
+fn estate(count: usize) -> World {
+    let mut world = World::new();
+    let mut text = "external_id,name\n".to_owned();
+    (0..count).for_each(|n| writeln!(text, "{n:012},Account {n}").unwrap());
+    let list = csv::read(&SecretBytes::new(text.into_bytes())).unwrap();
+    let plan = world.vault.plan_import(&world.log.state, &"acme/shop".parse().unwrap(), &list).unwrap();
+    let now = world.now;
+    world.vault.apply_import(&mut world.log, &plan, &|| now, &system_rng, &mut |_| true).unwrap();
+    world
+}
+
+#[test]
+fn a_commit_writes_the_rows_of_what_it_changes_and_no_others() {
+    let mut world = estate(300);
+    let rows = |world: &World| stored(world.vault.store(), &world.log.state);
+    let mut before = rows(&world);
+    let mut changed = |world: &World| {
+        let after = rows(world);
+        let names = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
+        let kinds = names.map(|name| name.split('/').next().unwrap().to_owned()).collect::<BTreeSet<_>>();
+        let count = before.keys().chain(after.keys()).collect::<BTreeSet<_>>();
+        let count = count.into_iter().filter(|name| before.get(*name) != after.get(*name)).count();
+        before = after;
+        (count, kinds.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    // A binding for the whole organisation, and a drill's rule.
+    let group = world.group();
+    world.bind(&group, Scope::Organisation, &[0, 1, 2]);
+    assert_eq!(changed(&world), (1, "head".to_owned()));
+    let address = "acme/shop/account-7".parse().unwrap();
+    world.seal_at(&address);
+    assert_eq!(changed(&world), (5, "account aged group head project".to_owned()));
+    let ceremony = world.open();
+    assert_eq!(changed(&world), (2, "ceremony head".to_owned()));
+    world.contribute(&ceremony, 0);
+    assert_eq!(changed(&world), (2, "ceremony head".to_owned()));
+    world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
+    assert_eq!(changed(&world), (5, "account ceremony head project urgent".to_owned()));
+}
+
+#[test]
+fn of_many_accounts_status_counts_all_and_lists_those_to_look_at() {
+    let mut world = estate(1001);
+    let ceremony = world.open();
+    (0..3).for_each(|who| world.contribute(&ceremony, who));
+    world.vault.release(&mut world.log, &ceremony, 0, world.now, &mut world.rng).unwrap();
+    for wanted in [Reading::Overview, Reading::Entries] {
+        let status = world.vault.status(None, world.now + Span::days(2), wanted).unwrap();
+        let found = &status.organisations[0];
+        assert_eq!((found.accounts_total, found.overdue), (1002, 1));
+        assert_eq!(found.counts, BTreeMap::from([("exposed", 1), ("unsealed", 1001)]));
+        let listed: Vec<_> = found.accounts.iter().map(|account| account.address.as_str()).collect();
+        assert_eq!(listed, ["acme/shop/prod"]);
+    }
+}
+
+/// Does something to the rows behind the vault's back: the answer must be right all
+/// the same, and of the entries.
+fn not_believed(spoil: impl Fn(&mut SqliteStore, &World)) {
+    let mut world = World::new();
+    world.account("acme/shop/other", "210987654321");
+    let right = serde_json::to_value(world.vault.status(None, world.now, Reading::Entries).unwrap()).unwrap();
+    spoil(&mut SqliteStore::open(world.vault.dir()).unwrap(), &world);
+    let status = world.vault.status(None, world.now, Reading::Overview).unwrap();
+    assert_eq!(serde_json::to_value(status).unwrap(), right);
+    let due = world.vault.due(None, world.now, Span::days(7), Reading::Overview).unwrap();
+    assert_eq!(due.read_from, Reading::Entries);
+    // The next commit makes the rows anew.
+    world.account("acme/shop/third", "310987654321");
+    agrees(&world);
+}
+
+fn head(world: &World) -> RecordKey {
+    RecordKey { log: world.log.state.id, name: HEAD.to_owned() }
+}
+
+#[test]
+fn an_absent_overview_is_no_answer() {
+    not_believed(|store, world| {
+        let clear_rows = vec![world.log.state.id];
+        let _ = store.commit(Batch { clear_rows, ..Batch::default() }).unwrap();
+    });
+}
+
+#[test]
+fn an_overview_of_another_size_or_root_is_no_answer() {
+    for (from, to) in [("\"size\":", "\"size\":1"), ("\"root\":\"", "\"root\":\"0")] {
+        not_believed(|store, world| {
+            let key = head(world);
+            let text = String::from_utf8(store.row(&key).unwrap().unwrap()).unwrap();
+            let mut text = text.replace(from, to);
+            if from.contains("root") {
+                // As long as before.
+                let at = text.find("\"root\":\"").unwrap() + 8 + 64;
+                text.remove(at);
+            }
+            let _ =
+                store.commit(Batch { put_rows: vec![(key, text.into_bytes())], ..Batch::default() }).unwrap();
+        });
+    }
+}
+
+#[test]
+fn rows_that_are_none_are_no_answer() {
+    not_believed(|store, world| {
+        let rows = store.rows(&world.log.state.id, "project/".."project0", 9).unwrap();
+        let spoilt = rows.into_iter().map(|(name, _)| (RecordKey { log: world.log.state.id, name }, vec![7]));
+        let (put_rows, delete_rows) = (spoilt.collect(), vec![head(world)]);
+        let _ = store.commit(Batch { delete_rows, put_rows, ..Batch::default() }).unwrap();
+    });
+}
+
+#[test]
+fn under_a_checkpoint_that_the_log_did_not_sign_no_overview_is_believed() {
+    let world = World::new();
+    let state = &world.log.state;
+    let signer = LogSigner::new(state.origin.as_str(), SecretKey::from_slice(&[9; 32]).unwrap()).unwrap();
+    let root = state.root_at(state.size).unwrap();
+    let body = Checkpoint { origin: state.origin.to_string(), size: state.size, root };
+    let checkpoint = checkpoint::sign(&body, &signer).unwrap().to_string();
+    let append = Append { log: state.id, expected_size: state.size, entries: Vec::new(), checkpoint };
+    let mut store = SqliteStore::open(world.vault.dir()).unwrap();
+    let _ = store.commit(Batch { appends: vec![append], ..Batch::default() }).unwrap();
+    let status = world.vault.status(Some(&slug("acme")), world.now, Reading::Overview);
+    assert!(status.is_err(), "as by a replay");
+}
