@@ -23,7 +23,9 @@ use warifu::log::policy::Policy;
 use warifu::log::proof_file::ProofFile;
 use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
-use warifu::message::{Contribution, Message, Notices, Package, Release, SignedRequest};
+use warifu::message::{
+    Contribution, Message, Notices, Package, Redealt, Release, ResharePackage, SignedRequest, SignedReshare,
+};
 use warifu::pvss::{Dealing, DealingRecord, LinkProof, Reshared, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
 use warifu::secret::{SecretBytes, SecretKey};
@@ -58,8 +60,11 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("record", record),
     ("recovery_contribution", recovery_contribution),
     ("recovery_request", recovery_request),
+    ("redealings", redealings),
     ("release", release),
     ("request", request),
+    ("reshare_package", reshare_package),
+    ("reshare_request", reshare_request),
     ("reshared", reshared),
     ("sealed_root", sealed_root),
     ("share", share),
@@ -194,6 +199,27 @@ pub fn share(bytes: &[u8]) -> bool {
 pub fn request(bytes: &[u8]) -> bool {
     let Some(read) = message::<SignedRequest>(bytes) else { return false };
     let _ = (read.request.signed_digest(), read.request.targets_hash());
+    true
+}
+
+/// A signed request to reshare.
+pub fn reshare_request(bytes: &[u8]) -> bool {
+    let Some(read) = message::<SignedReshare>(bytes) else { return false };
+    let _ = (read.request.hash(), read.is_signed());
+    true
+}
+
+/// What contributors of a resharing are given; its log is replayed as their machines do.
+pub fn reshare_package(bytes: &[u8]) -> bool {
+    let Some(read) = message::<ResharePackage>(bytes) else { return false };
+    let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// What a contributor dealt again.
+pub fn redealings(bytes: &[u8]) -> bool {
+    let Some(read) = message::<Redealt>(bytes) else { return false };
+    let _ = read.digest();
     true
 }
 

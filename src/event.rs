@@ -7,13 +7,16 @@
 //! hash ([`TextHash`]) of an erasable record.
 
 mod baseline;
-
 mod cards;
+mod reshare;
 mod same;
 
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
-
 pub use cards::{AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension};
+pub use reshare::{
+    DealingsDestroyed, GroupEpoch, MAX_CHUNK, RedealingRejected, Renewal, ReshareDone, ReshareOpening,
+    ResharedVersion, reshare_list_hash, reshare_request_hash,
+};
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
@@ -200,6 +203,8 @@ pub enum Event {
     AuthenticatorReplaced(AuthenticatorReplacement),
     /// A group of custodians; every member signed.
     GroupFormed(GroupStatement),
+    /// A group's next epoch; every member signed, and `t` as members of the one before.
+    GroupRenewed(Renewal),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
     /// One custodian took an admission back: the operator may not ask that group
@@ -364,6 +369,14 @@ pub enum Event {
     },
     /// It was checked whether what groups hold could be opened.
     RecoverabilityChecked(RecoverabilityCheck),
+    /// A quorum is asked to hand what its group holds to another; the ceremony is open.
+    ReshareOpened(ReshareOpening),
+    /// A contributor's re-dealing is bad.
+    RedealingRejected(RedealingRejected),
+    /// Versions are with the new group from now on.
+    Reshared(ReshareDone),
+    /// Dealings that others have replaced are destroyed in the same commit.
+    DealingsDestroyed(DealingsDestroyed),
     /// The gate is about to give codes that it made of an authenticator's seed.
     CodeGiven {
         /// The ceremony.
@@ -591,6 +604,9 @@ pub struct GroupStatement {
     pub slug: Slug,
     /// Which epoch of the group, from 1.
     pub epoch: u64,
+    /// From the second epoch on: the digest of the statement before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous: Option<Hash>,
     /// How many shares open.
     pub threshold: u64,
     /// Members; member `i` of `1..=n` stands at position `i − 1`.
@@ -609,12 +625,11 @@ impl GroupStatement {
             .int(self.epoch)
             .int(self.threshold)
             .int(self.members.len() as u64);
-        self.members
-            .iter()
-            .fold(counted, |t, m| {
-                t.part(m.pseudonym.as_str()).part(m.sign_key).part(m.share_key).part(m.possession)
-            })
-            .finish()
+        let listed = self.members.iter().fold(counted, |t, m| {
+            t.part(m.pseudonym.as_str()).part(m.sign_key).part(m.share_key).part(m.possession)
+        });
+        // The members are counted: this is none of them.
+        self.previous.iter().fold(listed, Transcript::part).finish()
     }
 
     /// What the twelve words stand for.
@@ -1544,6 +1559,7 @@ pub const KINDS: &[&str] = &[
     "card-revoked",
     "authenticator-replaced",
     "group-formed",
+    "group-renewed",
     "operator-admitted",
     "admission-revoked",
     "bound",
@@ -1569,6 +1585,10 @@ pub const KINDS: &[&str] = &[
     "authenticator-resealed",
     "recoverability-checked",
     "code-given",
+    "reshare-opened",
+    "redealing-rejected",
+    "reshared",
+    "dealings-destroyed",
     "rotation-begun",
     "rotation-settled",
     "destroyed",
@@ -1594,6 +1614,11 @@ impl Event {
             Self::CardRevoked(_) => "card-revoked",
             Self::AuthenticatorReplaced(_) => "authenticator-replaced",
             Self::GroupFormed(_) => "group-formed",
+            Self::GroupRenewed(_) => "group-renewed",
+            Self::ReshareOpened(_) => "reshare-opened",
+            Self::RedealingRejected(_) => "redealing-rejected",
+            Self::Reshared(_) => "reshared",
+            Self::DealingsDestroyed(_) => "dealings-destroyed",
             Self::OperatorAdmitted(_) => "operator-admitted",
             Self::AdmissionRevoked { .. } => "admission-revoked",
             Self::Bound(_) => "bound",
@@ -1631,6 +1656,9 @@ impl Event {
             Self::Opened(opening) => Some(&opening.ceremony),
             Self::Accepted(acceptance) => Some(&acceptance.ceremony),
             Self::RotationBegun(begun) => Some(&begun.ceremony),
+            Self::ReshareOpened(opening) => Some(&opening.ceremony),
+            Self::RedealingRejected(rejected) => Some(&rejected.ceremony),
+            Self::Reshared(done) => Some(&done.ceremony),
             Self::RotationSettled(settled) => Some(&settled.ceremony),
             Self::Targeted { ceremony, .. }
             | Self::Refused { ceremony, .. }
@@ -1655,6 +1683,8 @@ impl Event {
             | Self::CardRevoked(_)
             | Self::AuthenticatorReplaced(_)
             | Self::GroupFormed(_)
+            | Self::GroupRenewed(_)
+            | Self::DealingsDestroyed(_)
             | Self::OperatorAdmitted(_)
             | Self::AdmissionRevoked { .. }
             | Self::Bound(_)
@@ -1703,7 +1733,15 @@ impl Event {
             Self::Accepted(acceptance) => vec![&acceptance.custodian],
             Self::CustodianProved { answer, .. } => vec![&answer.custodian],
             Self::BaselineStated(said) => vec![&said.by],
+            Self::GroupRenewed(renewal) => {
+                let members = renewal.statement.members.iter().map(|member| &member.pseudonym);
+                members.chain(of(&renewal.agreed)).collect()
+            }
+            Self::Reshared(done) => of(&done.contributors).collect(),
             Self::CardResumed(_)
+            | Self::ReshareOpened(_)
+            | Self::RedealingRejected(_)
+            | Self::DealingsDestroyed(_)
             | Self::GateEpochBegun(_)
             | Self::AuthenticatorResealed { .. }
             | Self::Refused { .. }

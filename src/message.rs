@@ -7,6 +7,10 @@
 //! ceremony and what is signed of them stand in one place; those by which keepers
 //! bring the gate's root back are in [`crate::ceremony::recovery`].
 
+mod reshare;
+
+pub use reshare::{Redealt, ResharePackage, ReshareRequest, SignedReshare};
+
 use crate::event::{
     Hash, Mode, Opening, Purpose, SaltedText, Shown, Signed, TextHash, ciphertext_hash, printable,
 };

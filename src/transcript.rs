@@ -35,6 +35,14 @@ pub mod label {
         GROUP_STATEMENT = "group-statement";
         /// The twelve words that stand for a group statement.
         GROUP_FINGERPRINT = "group-fingerprint";
+        /// Members of a group agree to its next epoch.
+        GROUP_RENEWAL = "group-renewal";
+        /// Hash of a request to reshare.
+        RESHARE_REQUEST = "reshare-request";
+        /// Hash of what is to be reshared.
+        RESHARE_LIST = "reshare-list";
+        /// What a contributor signs with re-dealings.
+        REDEALING_SIGNATURE = "redealing-signature";
         /// Admission of an operator to a group.
         ADMISSION = "admission";
         /// One custodian takes an admission back.

@@ -14,10 +14,14 @@ mod factors;
 mod forged_log;
 #[path = "insider/gate.rs"]
 mod gate;
+#[path = "support/hand_over.rs"]
+mod hand_over;
 #[path = "insider/packages.rs"]
 mod packages;
 #[path = "insider/releases.rs"]
 mod releases;
+#[path = "insider/reshares.rs"]
+mod reshares;
 mod support;
 #[path = "insider/witnesses.rs"]
 mod witnesses;

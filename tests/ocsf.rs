@@ -125,6 +125,11 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("card-revoked", 300_106),
         ("authenticator-replaced", 300_110),
         ("group-formed", 300_401),
+        ("group-renewed", 300_403),
+        ("reshare-opened", 300_401),
+        ("redealing-rejected", 300_403),
+        ("reshared", 300_403),
+        ("dealings-destroyed", 300_404),
         ("operator-admitted", 300_406),
         ("admission-revoked", 300_407),
         ("bound", 300_403),
@@ -207,10 +212,11 @@ fn a_reason_stands_in_the_comment_alone_and_not_once_it_is_erased() {
         assert!(!bare.to_string().contains(REASON));
         assert_eq!(bare, later, "an erased reason changes nothing else");
     }
-    // Of the second ceremony: opened, targeted, released, code-given, ended.
+    // Of the second ceremony: opened, targeted, released, code-given, ended. Of two
+    // resharings: opened, rejected and ended; opened, reshared and ended.
     assert_eq!(
         commented,
-        8 + 5,
+        8 + 5 + 6,
         "opened, targeted, released, share-rejected, revealed, rotation-begun, rotation-settled, ended"
     );
 }

@@ -9,7 +9,7 @@
 //! replay of the log has checked. It does not show that those members
 //! still have their keys, nor that what was sealed is right.
 
-use crate::event::{GroupStatement, Hash};
+use crate::event::{GroupEpoch, Hash};
 use crate::name::{AccountId, Factor, GroupId};
 use crate::pvss::{self, ClaimedDealing, GroupKeys};
 use crate::seal::record::SealedPayload;
@@ -152,10 +152,9 @@ pub fn check<R: CryptoRng + Send>(
     rng: &mut dyn FnMut() -> R,
     progress: &mut dyn FnMut(u64),
 ) -> Findings {
-    let keys: BTreeMap<_, _> = state
-        .groups
-        .iter()
-        .filter_map(|(id, group)| Some((*id, (group, state.group_keys(group).ok()?))))
+    let statements = state.statements();
+    let keys: BTreeMap<_, _> = statements
+        .filter_map(|group| Some((GroupEpoch::from(group), state.group_keys(group).ok()?)))
         .collect();
     let mut findings = Findings::default();
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -218,13 +217,11 @@ fn hand_over<'w, 's: 'w, 'a: 'w>(turn: &mut impl Iterator<Item = &'w Worker<'s, 
 fn read<'a>(
     credential: &'a Hash,
     held: &'a Held,
-    keys: &'a BTreeMap<GroupId, (&GroupStatement, GroupKeys)>,
+    keys: &'a BTreeMap<GroupEpoch, GroupKeys>,
     records: &dyn RecordSource,
 ) -> Result<Item<'a>, Fault> {
-    let (group, keys) = keys.get(&held.group).ok_or(Fault::Group)?;
-    if group.epoch != held.epoch {
-        return Err(Fault::Group);
-    }
+    let holder = GroupEpoch { group: held.group, epoch: held.epoch };
+    let keys = keys.get(&holder).ok_or(Fault::Group)?;
     let sealed = records.sealed(credential).map_err(|Unreadable| Fault::SealedUnreadable)?;
     let sealed = SealedPayload::from_bytes(&sealed.ok_or(Fault::SealedGone)?);
     if !sealed.is_ok_and(|sealed| sealed.payload_hash() == held.payload) {

@@ -2,7 +2,7 @@
 //! has been checked, from the package and the card alone. Long, because all of
 //! these checks stand together, in the order in which they are made.
 
-use crate::event::{Entry, EntryError, GateEpoch, Hash, TextHash, cosigner_name};
+use crate::event::{Entry, EntryError, GateEpoch, Hash, SaltedText, TextHash, cosigner_name};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::{
     Checkpoint, Cosignature, checkpoint,
@@ -374,7 +374,7 @@ fn check_ceremony<'a>(
 ) -> Result<&'a Ceremony, ReviewError> {
     let request = &package.signed.request;
     let listed = state.listing != Some(*hash);
-    let found = state.ceremonies.get(hash).filter(|_| listed);
+    let found = state.ceremonies.get(hash).filter(|found| listed && found.reshare.is_none());
     let found = found.ok_or(ReviewError::NoCeremony)?;
     let signed = state.people.get(&request.operator).is_some_and(|operator| {
         operator.sign_key == request.operator_key
@@ -383,13 +383,19 @@ fn check_ceremony<'a>(
     if !signed {
         return Err(ReviewError::RequestSignature(request.operator.clone()));
     }
+    check_window(found, now)?;
+    Ok(found)
+}
+
+/// By this machine's clock the ceremony is open.
+pub(super) fn check_window(found: &Ceremony, now: Time) -> Result<(), ReviewError> {
     if now > found.expires {
         return Err(ReviewError::Expired { expired: found.expires, now });
     }
     if now < found.opened {
         return Err(ReviewError::TooEarly { opened: found.opened, now });
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Verifies one target; gives the card's share index and the verified dealing
@@ -411,7 +417,7 @@ fn check_target(
     if state.place_of(&target.credential) == Some(Place::Destroyed) {
         return Ok(None);
     }
-    let group = state.groups.get(&target.group).filter(|g| g.epoch == target.epoch);
+    let group = state.statement(&target.group, target.epoch);
     let group = group.ok_or(not_current("group"))?;
     // By this machine's clock too: host and operator may agree on an old date.
     let admitted = |at| state.admission_of(&request.operator, group, at).is_some();
@@ -456,7 +462,12 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
 }
 
 fn text_of(package: &Package, hash: &TextHash) -> Option<String> {
-    package.texts.iter().find(|t| t.hash() == *hash).map(|t| t.text.clone())
+    text_among(&package.texts, hash)
+}
+
+/// A text that was sent along, by its hash.
+pub(super) fn text_among(texts: &[SaltedText], hash: &TextHash) -> Option<String> {
+    texts.iter().find(|t| t.hash() == *hash).map(|t| t.text.clone())
 }
 
 fn ticket_of(package: &Package, request: &Request) -> Result<Option<String>, ReviewError> {
@@ -527,13 +538,7 @@ impl Review {
     /// Cosigns the checkpoint that was checked: the one just after the opening,
     /// the same for all contributors.
     fn cosign(&self, card: &Card, at: Time) -> Result<Bytes<72>, ContributeError> {
-        let (size, root) = self.checked;
-        let failed = |_| ContributeError::Cosignature;
-        let checkpoint = Checkpoint { origin: self.origin.to_string(), size, root };
-        let text = checkpoint.text().map_err(|_| ContributeError::Cosignature)?;
-        let cosigner = self.cosigner(card)?;
-        let line = cosigner.cosign(&text, at.unix_seconds()).map_err(failed)?;
-        Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)?.to_bytes())
+        cosign_at(card, &self.origin, self.checked, at)
     }
 
     /// Whose key a target's share is encrypted for: its factor alone says it. For
@@ -585,6 +590,21 @@ impl Review {
         contribution.signature = card.signing_key().sign(&contribution.digest());
         Ok(contribution)
     }
+}
+
+/// A card's cosignature of a log's checkpoint with a size and root, at a time.
+pub(super) fn cosign_at(
+    card: &Card,
+    origin: &Origin,
+    (size, root): (u64, Bytes<32>),
+    at: Time,
+) -> Result<Bytes<72>, ContributeError> {
+    let failed = |_| ContributeError::Cosignature;
+    let checkpoint = Checkpoint { origin: origin.to_string(), size, root };
+    let text = checkpoint.text().map_err(|_| ContributeError::Cosignature)?;
+    let cosigner = cosigner(card, origin).map_err(failed)?;
+    let line = cosigner.cosign(&text, at.unix_seconds()).map_err(failed)?;
+    Ok(Cosignature::verify(cosigner.verifier(), &text, &line).map_err(failed)?.to_bytes())
 }
 
 /// A card's key for cosigning checkpoints of a log. It is wiped when dropped.

@@ -138,11 +138,19 @@ impl Attempt<'_> {
     /// each once, each with a share.
     fn holds_all(&self, state: &Organisation) -> bool {
         let Self { contribution, ceremony } = self;
+        if let Some(reshare) = &ceremony.reshare {
+            // Who takes part does so for all of it, and gives no share.
+            let group = state.statement(&reshare.from.group, reshare.from.epoch);
+            let none = contribution.targets.is_empty()
+                && contribution.shares.is_empty()
+                && contribution.ciphertexts.is_empty();
+            return none && group.is_some_and(|g| g.index_of(&contribution.custodian).is_some());
+        }
         let counts = [contribution.shares.len(), contribution.ciphertexts.len()];
         let holds = |index: &u64| {
             let credential = usize::try_from(*index).ok().and_then(|i| ceremony.targets.get(i));
             let version = credential.and_then(|c| state.versions.get(c));
-            let group = version.and_then(|v| state.groups.get(&v.sealing.group));
+            let group = version.and_then(|v| state.holder(&v.sealing));
             group.is_some_and(|g| g.index_of(&contribution.custodian).is_some())
         };
         !contribution.targets.is_empty()
@@ -237,7 +245,7 @@ pub fn tries_left(state: &Organisation, who: &Pseudonym, now: Time) -> usize {
 pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usize, usize) {
     let credential = usize::try_from(target).ok().and_then(|t| ceremony.targets.get(t));
     let version = credential.and_then(|c| state.versions.get(c));
-    let group = version.and_then(|v| state.groups.get(&v.sealing.group));
+    let group = version.and_then(|v| state.holder(&v.sealing));
     let needed = group.and_then(|g| usize::try_from(g.threshold).ok()).unwrap_or(usize::MAX);
     (contributors(ceremony, target).len(), needed)
 }
@@ -247,6 +255,11 @@ pub fn progress(state: &Organisation, ceremony: &Ceremony, target: u64) -> (usiz
 /// What was opened already lacks nothing, and what is more than one of several
 /// groups needs does not stand in for what another lacks.
 pub fn overall(state: &Organisation, ceremony: &Ceremony) -> (usize, usize) {
+    if let Some(reshare) = &ceremony.reshare {
+        let group = state.statement(&reshare.from.group, reshare.from.epoch);
+        let there = ceremony.accepted.keys().filter(|who| !reshare.rejected.contains(*who));
+        return (there.count(), group.map_or(usize::MAX, |group| group.needed()));
+    }
     let mut groups = BTreeMap::<Option<GroupId>, (usize, usize)>::new();
     for (target, credential) in (0u64..).zip(&ceremony.targets) {
         let (there, needed) = progress(state, ceremony, target);
@@ -281,7 +294,7 @@ pub fn quorum(state: &Organisation, ceremony: &Hash, target: u64) -> Option<Quor
     let found = state.ceremonies.get(ceremony)?;
     let credential = *found.targets.get(usize::try_from(target).ok()?)?;
     let version = state.versions.get(&credential)?;
-    let group = state.groups.get(&version.sealing.group)?;
+    let group = state.holder(&version.sealing)?;
     let (there, needed) = progress(state, found, target);
     if there < needed || !found.still_admitted(group) {
         return None;

@@ -11,3 +11,4 @@ pub mod custodian;
 pub mod judge;
 pub mod recipient;
 pub mod recovery;
+pub mod reshare;

@@ -223,7 +223,7 @@ impl<'a> Facts<'a> {
         if sealing.target(&target.credential) != *target {
             return Err(not("version"));
         }
-        let group = state.groups.get(&target.group).ok_or(not("group"))?;
+        let group = state.holder(sealing).ok_or(not("group"))?;
         let keys = state.group_keys(group).map_err(|_| not("group"))?;
         let gamma = state.gate_epoch(sealing.gate_epoch).ok_or(not("gate epoch"))?.gamma;
         let credential = target.credential;

@@ -1,6 +1,6 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `gate`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s, `report`'s, `witness`'s and rotation's.
+//! `reconcile`'s, `recovery`'s, `report`'s, `reshare`'s, `witness`'s and rotation's.
 
 mod audit;
 mod baseline;
@@ -12,6 +12,7 @@ mod import;
 mod reconcile;
 mod recovery;
 mod report;
+mod reshare;
 mod rotation;
 mod witness;
 
@@ -28,6 +29,7 @@ pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use report::{ReportCommand, StatementArgs};
+pub use reshare::{RefreshArgs, ReshareArgs, ReshareAskArgs};
 pub use rotation::{
     Destroy, DrillPolicyCommand, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetDrill,
     SetRotation,
@@ -190,6 +192,18 @@ Examples:
   warifu drill acme/keepers
   warifu drill acme/keepers --card mine.card")]
     Drill(DrillArgs),
+    /// Hand all that a group holds to another with a quorum, in one room; nothing is opened
+    #[command(after_help = "\
+Examples:
+  warifu reshare acme/keepers --to acme/new-keepers --dry-run
+  warifu reshare acme/keepers --to acme/new-keepers --reason 'one leaves' --ticket OPS-9")]
+    Reshare(ReshareArgs),
+    /// Give a group's members new share keys, in one room; nothing is opened
+    #[command(after_help = "\
+Examples:
+  warifu refresh acme/keepers --dry-run
+  warifu refresh acme/keepers --reason 'yearly' --card op.card")]
+    Refresh(RefreshArgs),
     /// Read and verify the log
     Audit(Sub<AuditCommand>),
     /// Hold the provider's records of root users against the ceremonies

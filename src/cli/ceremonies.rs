@@ -2,11 +2,12 @@
 
 use super::App;
 use super::error::CliError;
-use super::table::{Column, table};
+use super::table::{Column, counted, table};
 use crate::ceremony::judge;
-use crate::event::{Ending, Event};
+use crate::event::{Ending, Event, GroupEpoch};
 use crate::name::{Factor, Slug};
-use crate::state::{Past, Standing, Version};
+use crate::state::reshare::Reshare;
+use crate::state::{Ceremony, Organisation, Past, Standing, Version};
 use crate::time::Time;
 use crate::vault::{Log, PublicVault, VaultError};
 use serde_json::json;
@@ -26,10 +27,17 @@ pub fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), Cli
                 Factor::Password => state.address(&v.sealing.account),
                 factor => format!("{} ({factor})", state.address(&v.sealing.account)),
             };
-            let targets: Vec<_> = versions.map(named).collect();
+            let targets: Vec<_> = match &c.reshare {
+                Some(reshare) => vec![handed_over(state, c, reshare)],
+                None => versions.map(named).collect(),
+            };
+            let purpose = match &c.reshare {
+                Some(_) => json!("reshare"),
+                None => json!(c.purpose),
+            };
             let (there, needed) = judge::overall(state, c);
             json!({
-                "ceremony": hash, "opened": c.opened, "operator": c.operator, "purpose": c.purpose,
+                "ceremony": hash, "opened": c.opened, "operator": c.operator, "purpose": purpose,
                 "targets": targets,
                 "accepted": there, "needed": needed, "expires": c.expires, "state": standing_word(c.standing),
             })
@@ -47,10 +55,20 @@ pub fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), Cli
     Ok(())
 }
 
+/// What a resharing is for, in words.
+fn handed_over(state: &Organisation, ceremony: &Ceremony, reshare: &Reshare) -> String {
+    let named = |of: &GroupEpoch| {
+        let group = state.statement(&of.group, of.epoch).map(|group| state.group_address(group));
+        format!("{} epoch {}", group.unwrap_or_default(), of.epoch)
+    };
+    let count = counted(usize::try_from(ceremony.count).unwrap_or(usize::MAX), "version");
+    format!("{count} from {} to {}, {} done", named(&reshare.from), named(&reshare.to), reshare.done)
+}
+
 /// Whether the log tells of any ceremony.
 fn ever_opened(vault: &PublicVault, log: &Log) -> Result<bool, VaultError> {
     for entry in vault.walk(&log.state.id, 0..log.state.size) {
-        if matches!(entry?.event, Some(Event::Opened(_))) {
+        if matches!(entry?.event, Some(Event::Opened(_) | Event::ReshareOpened(_))) {
             return Ok(true);
         }
     }

@@ -10,6 +10,7 @@ use crate::ceremony::custodian::{ContributeError, ReviewError};
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::RecoveryError;
+use crate::ceremony::reshare::{CheckError, ChunkError, SignRefusal};
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
@@ -293,6 +294,18 @@ pub enum CliError {
     /// Somebody whose contribution is accepted came again; nothing was entered.
     #[error("{0} has contributed already; nothing was entered for this")]
     ContributedAlready(Pseudonym),
+    /// A custodian whose re-dealing was bad came again.
+    #[error("{0} was set aside in this ceremony")]
+    SetAside(Pseudonym),
+    /// What lies beside the log cannot be reshared.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    /// What contributors dealt again is of no use together.
+    #[error(transparent)]
+    Redealt(#[from] CheckError),
+    /// A card does not sign what was dealt again.
+    #[error(transparent)]
+    NotSigned(#[from] SignRefusal),
     /// A cursor of `audit export` that cannot be gone on from.
     #[error("{} cannot be gone on from: {why}", path.display())]
     Cursor {
@@ -537,7 +550,14 @@ impl CliError {
             }
             Self::DrillRefused { why: Refusal::Twice, .. } => "Nothing more is needed in this drill.",
             Self::Refused { why, .. } | Self::DrillRefused { why, .. } => refusal_remedy(*why),
-            Self::ContributedAlready(_) => "Call another custodian.",
+            Self::ContributedAlready(_) | Self::SetAside(_) => "Call another custodian.",
+            Self::Chunk(_) => "Run 'warifu audit verify'; restore what is wrong from a backup.",
+            Self::Redealt(_) => {
+                "Nothing of this part was entered; run the command again with other custodians."
+            }
+            Self::NotSigned(_) => {
+                "The ceremony was aborted. Run the command again: in a new one what was signed before is of no use any more."
+            }
             Self::Policy { .. } => "Correct that line; 'warifu audit policy set --help' shows an example.",
             Self::Witness(error) => keep_remedy(error),
             Self::Listen { .. } => "Choose another address and port with --listen.",
@@ -640,6 +660,7 @@ impl CliError {
             | Self::Card { .. }
             | Self::Statement(_)
             | Self::ContributedAlready(_)
+            | Self::SetAside(_)
             | Self::Refused { .. }
             | Self::DrillRefused { .. } => Exit::Denied,
             Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
@@ -654,6 +675,9 @@ impl CliError {
             Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
                 Exit::Tampered
             }
+            Self::Chunk(_) => Exit::Tampered,
+            Self::NotSigned(_) => Exit::Ceremony,
+            Self::Redealt(_) => Exit::Failed,
             Self::OnlyAPart { .. } => Exit::Part,
             Self::Alarm { .. }
             | Self::NotShown
@@ -886,6 +910,9 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
+        VaultError::Reshares(_) => {
+            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
+        }
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
         VaultError::TooFewWitnesses { .. } => {
@@ -1222,6 +1249,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
             "Bind another group, of cards that count: whatever was sealed for this one could never be opened."
         }
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
+        Invalid::HoldsNothing(_) => {
+            "Nothing need be done; 'warifu group list ORG' shows what each group holds."
+        }
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {
             "Let a quorum of the group admit the operator anew."
@@ -1310,6 +1340,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Card(_) => Exit::Denied,
         VaultError::CeremonyBusy { .. }
         | VaultError::NoQuorum { .. }
+        | VaultError::Reshares(_)
         | VaultError::CeremonyEnded(_)
         | VaultError::CeremonyOpen { .. }
         | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,

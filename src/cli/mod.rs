@@ -29,6 +29,7 @@ mod people;
 mod policy;
 mod progress;
 mod reconcile;
+mod reshare;
 mod recovery;
 mod rehearse;
 mod report;
@@ -199,6 +200,8 @@ impl<'a> App<'a> {
             Command::SignIn(args) => code::code(self, args, Purpose::SignIn),
             Command::Ceremony(args) => ceremony::ceremony(self, args.command),
             Command::Drill(args) => drill::drill(self, &args),
+            Command::Reshare(args) => reshare::reshare(self, &args),
+            Command::Refresh(args) => reshare::refresh(self, &args),
             Command::Audit(args) => audit::audit(self, args.command),
             Command::Reconcile(args) => reconcile::reconcile(self, args.command),
             Command::Report(args) => report::report(self, args.command),

@@ -291,6 +291,13 @@ pub struct Present {
     seen: Seen,
 }
 
+impl Present {
+    /// Somebody who took part, by the key that cosigns.
+    pub fn new(who: Pseudonym, cosigner: Cosigner, path: PathBuf, seen: Seen) -> Self {
+        Self { who, cosigner, path, seen }
+    }
+}
+
 /// Each contributor's card cosigns the log as it is now, after the ceremony,
 /// where it extends what the card saw. What it cosigns it has then seen.
 fn cosign_the_end(

@@ -12,8 +12,8 @@
 
 use crate::event::{
     Accepts, Actor, Admission, BaselineWord, Because, CheckedGroup, DrillAnswer, Ending, Entry, EntryError,
-    Event, Hash, Line, Mode, Opening, Reconciliation, RecoverabilityCheck, Refusal, RotationPolicy, Scope,
-    Sealing, TextHash, printable,
+    Event, GroupEpoch, Hash, Line, Mode, Opening, Reconciliation, RecoverabilityCheck, Refusal, Renewal,
+    ReshareOpening, RotationPolicy, Scope, Sealing, TextHash, printable,
 };
 use crate::log::entry::EntryBytes;
 use crate::name::{AccountId, Factor, GroupId, Pseudonym, Recipient};
@@ -466,6 +466,49 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 )
             }
         }
+        Event::GroupRenewed(renewal) => renewed(source, renewal),
+        Event::ReshareOpened(opening) => reshare_opened(source, opening),
+        Event::RedealingRejected(rejected) => {
+            let (_, name) = source.version(&rejected.credential);
+            let who = &rejected.custodian;
+            Mapped {
+                taken: &["ceremony", "custodian"],
+                status: Status::Failure,
+                detail: Some("redealing-rejected"),
+                ceremony: Some(rejected.ceremony),
+                ..entity(
+                    Activity::Update,
+                    Severity::High,
+                    format!("What {who} dealt again of {name} does not prove itself"),
+                    json!({ "type": "Re-dealing", "type_id": 99, "name": who, "data": { "of": name } }),
+                )
+            }
+        }
+        Event::Reshared(done) => {
+            let names: Vec<_> = done.versions.iter().map(|one| source.version(&one.credential).1).collect();
+            let mut of = ceremony_entity(&done.ceremony);
+            of.insert("data".to_owned(), json!({ "versions": names }));
+            let (count, by) = (names.len(), done.contributors.len());
+            Mapped {
+                taken: &["ceremony"],
+                ceremony: Some(done.ceremony),
+                ..entity(
+                    Activity::Update,
+                    Severity::Low,
+                    format!("{count} sealed versions were handed to another group by {by} custodians"),
+                    Value::Object(of),
+                )
+            }
+        }
+        Event::DealingsDestroyed(gone) => Mapped {
+            taken: &["dealings"],
+            ..entity(
+                Activity::Delete,
+                Severity::Informational,
+                format!("{} dealings that others have replaced were destroyed", gone.dealings.len()),
+                json!({ "type": "Dealing", "type_id": 99, "data": { "dealings": gone.dealings } }),
+            )
+        },
         Event::OperatorAdmitted(admission) => {
             let group = source.group(&admission.group);
             let digest = source.admission(admission);
@@ -852,6 +895,54 @@ fn ended(ceremony: &Hash, how: Ending) -> Mapped {
             severity,
             format!("The ceremony is over: {word}"),
             Value::Object(ceremony_entity(ceremony)),
+        )
+    }
+}
+
+/// A group's next epoch.
+fn renewed(source: &Source<'_>, renewal: &Renewal) -> Mapped {
+    let next = &renewal.statement;
+    let name = source.group(&next.group).unwrap_or_else(|| next.slug.to_string());
+    Mapped {
+        taken: &[],
+        ..entity(
+            Activity::Update,
+            Severity::Low,
+            format!("Group {name} has new share keys: epoch {}", next.epoch),
+            json!({
+                "type": "Group", "type_id": 3, "uid": next.group, "name": name,
+                "version": next.epoch.to_string(), "group": { "name": name, "uid": next.group },
+            }),
+        )
+    }
+}
+
+/// A quorum is asked to hand over what its group holds.
+fn reshare_opened(source: &Source<'_>, opening: &ReshareOpening) -> Mapped {
+    let named = |of: &GroupEpoch| {
+        let group = source.group(&of.group).unwrap_or_else(|| of.group.0.short());
+        format!("{group} epoch {}", of.epoch)
+    };
+    let (from, to) = (named(&opening.from), named(&opening.to));
+    let mut of = ceremony_entity(&opening.ceremony);
+    let data = json!({
+        "mode": opening.mode, "versions": opening.count, "expires": opening.expires,
+        "from": from, "to": to, "has_ticket": opening.ticket.is_some(),
+    });
+    of.insert("data".to_owned(), data);
+    Mapped {
+        taken: &["ceremony", "operator", "count", "expires", "mode"],
+        ceremony: Some(opening.ceremony),
+        ..entity(
+            Activity::Create,
+            Severity::Medium,
+            format!(
+                "Operator {} asked {from} to hand {} sealed versions to {to}, until {}",
+                opening.operator,
+                opening.count,
+                opening.expires.to_minute()
+            ),
+            Value::Object(of),
         )
     }
 }

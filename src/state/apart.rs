@@ -1,6 +1,6 @@
 //! Whoever holds an account's password must not hold the seed of its
 //! authenticator: the two groups share no pseudonym. Checked where a scope is
-//! bound and where a version is sealed.
+//! bound, where a version is sealed, and where a group hands over what it holds.
 //!
 //! A person with two cards is not found by this: only the roster would tell.
 
@@ -51,6 +51,27 @@ impl Organisation {
             Some(holder) => self.check_apart(group, holder, place),
             None => Ok(()),
         }
+    }
+
+    /// Whether password and authenticator stay apart when all that is bound to one
+    /// group is bound to another in its place.
+    pub(super) fn check_moved_apart(&self, from: &GroupId, to: &GroupStatement) -> Result<(), Invalid> {
+        for factor in Factor::ALL {
+            let Some(other) = factor.kept_from() else { continue };
+            let (own, others) = (Bound::after(self, factor, None), Bound::after(self, other, None));
+            let moved = |place: Scope| own.decides(place, self).is_some_and(|scope| own.is(&scope, from));
+            for place in own.places(&others).into_iter().filter(|place| moved(*place)) {
+                if let Some(there) = others.group(place, self) {
+                    self.check_apart(to, there, || self.scope_address(place))?;
+                }
+            }
+            for (account, holder) in self.newest_holders(other) {
+                if moved(Scope::Account(account)) {
+                    self.check_apart(to, holder, || self.address(&account))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_apart(
@@ -119,6 +140,10 @@ impl Bound {
         };
         let around = [Some(place), project.map(Scope::Project), Some(Scope::Organisation)];
         around.into_iter().flatten().find(|scope| self.0.contains_key(scope))
+    }
+
+    fn is(&self, scope: &Scope, group: &GroupId) -> bool {
+        self.0.get(scope) == Some(group)
     }
 
     fn group<'a>(&self, place: Scope, state: &'a Organisation) -> Option<&'a GroupStatement> {

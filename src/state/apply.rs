@@ -223,6 +223,9 @@ pub enum Invalid {
         /// Who would be in both.
         shared: Vec<Pseudonym>,
     },
+    /// A group has nothing that could be reshared.
+    #[error("group '{0}' holds nothing that could be reshared")]
+    HoldsNothing(String),
     /// A ceremony for this cannot have that target.
     #[error("a ceremony to '{purpose}' cannot be for the {factor} of this account")]
     NotForThis {
@@ -292,6 +295,7 @@ impl Organisation {
             wrong_codes: BTreeMap::new(),
             drills: Drills::default(),
             unknown: BTreeMap::new(),
+            reshares: super::reshare::Reshares::default(),
             rotations: Rotations::default(),
             reconciled: BTreeSet::new(),
             baselines: Baselines::default(),
@@ -316,7 +320,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         self.check_listing(line)?;
-        let listing = self.listing;
+        let mut listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
                 self.check_time(*time)?;
@@ -330,6 +334,10 @@ impl Organisation {
                 self.check_time(entry.time)?;
                 self.apply_event(entry, leaf, claims)?;
                 self.last = entry.time;
+                // What is to be reshared is listed by its hash: nothing of it is to come.
+                if let Event::ReshareOpened(opening) = &entry.event {
+                    listing = Some(opening.ceremony);
+                }
             }
         }
         self.size += 1;
@@ -403,6 +411,7 @@ impl Organisation {
             Event::CardRevoked(entered) => self.card_revoked(actor, entered, entry.time, claims),
             Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
+            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
             }
@@ -498,6 +507,10 @@ impl Organisation {
                 self.authenticator_resealed(pseudonym, *totp)
             }
             Event::Reconciled(found) => self.reconciled(actor, found, entry.time),
+            Event::ReshareOpened(opening) => self.reshare_opened(actor, opening, entry.time, claims),
+            Event::RedealingRejected(rejected) => self.redealing_rejected(actor, rejected),
+            Event::Reshared(done) => self.reshared(actor, done, entry.time, claims),
+            Event::DealingsDestroyed(gone) => self.dealings_destroyed(actor, gone),
             Event::RecoverabilityChecked(found) => self.recoverability_checked(actor, found, entry.time),
             Event::RotationBegun(begun) => self.rotation_begun(actor, begun, entry.time, claims),
             Event::RotationSettled(settled) => self.rotation_settled(actor, settled, entry.time, claims),
@@ -792,6 +805,11 @@ impl Organisation {
     /// Nothing is sealed for a group that could never open it.
     fn check_openable(&self, account: &AccountId, factor: Factor) -> Result<(), Invalid> {
         let super::Effective::Bound(_, group) = self.binding_of(account, factor) else { return Ok(()) };
+        self.check_left(group)
+    }
+
+    /// Of a group's cards not so many are revoked that it could never open anything.
+    pub(super) fn check_left(&self, group: &GroupStatement) -> Result<(), Invalid> {
         let (left, needed) = (self.left(group), group.needed());
         if self.cards.is_empty() || left >= needed {
             return Ok(());
@@ -891,8 +909,8 @@ impl Organisation {
 
     /// What somebody signed that they saw is this log, up to there, and not long
     /// ago: whoever is shown another one is of no use in this.
-    fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
-        let now = self.size;
+    pub(super) fn check_seen(&self, who: &Pseudonym, size: u64, root: &Bytes<32>) -> Result<(), Invalid> {
+        let (who, now) = (who.to_string(), self.size);
         match self.root_at(size) {
             Some(here) if here == *root => Ok(()),
             None if size <= now => Err(Invalid::NotRecent { who: who.to_string(), size, now }),
@@ -996,9 +1014,10 @@ impl Organisation {
         let fresh = open.mode == Mode::Files || time - acceptance.at <= ROOM_AGE;
         let in_time = time <= open.expires && open.opened <= acceptance.at && acceptance.at <= time + AHEAD;
         let same_log = open.opened_size == acceptance.size;
+        // Who takes part in a resharing does so for all of it, and gives no share.
         let new = !open.accepted.contains_key(who)
             && !open.refused.contains_key(&message)
-            && !acceptance.targets.is_empty();
+            && acceptance.targets.is_empty() == open.reshare.is_some();
         let locked = self.locked_until(who, time).is_some();
         let counts = acceptance.shares.len() == acceptance.targets.len()
             && acceptance.ciphertexts.len() == acceptance.targets.len()
@@ -1011,6 +1030,11 @@ impl Organisation {
             return Err(Invalid::OtherLog { who: who.to_string(), size: acceptance.size });
         }
         claims.take(self.cosigned(acceptance, &cosign_key)?)?;
+        if let Some(reshare) = &open.reshare {
+            let group = self.group(&reshare.from.group, reshare.from.epoch)?;
+            member_key(group, who)?;
+            check_admitted(open, group)?;
+        }
         for target in &acceptance.targets {
             let credential = usize::try_from(*target).ok().and_then(|t| open.targets.get(t));
             let version =
@@ -1255,7 +1279,11 @@ impl Organisation {
         Ok(())
     }
 
-    fn open_ceremony(&mut self, ceremony: &Hash, what: &'static str) -> Result<&mut Ceremony, Invalid> {
+    pub(super) fn open_ceremony(
+        &mut self,
+        ceremony: &Hash,
+        what: &'static str,
+    ) -> Result<&mut Ceremony, Invalid> {
         let found = self.ceremonies.get_mut(ceremony).ok_or(Invalid::CeremonyState(what))?;
         if found.standing == Standing::Open { Ok(found) } else { Err(Invalid::CeremonyState(what)) }
     }
@@ -1272,7 +1300,7 @@ impl Organisation {
 
     pub(super) fn group(&self, group: &GroupId, epoch: u64) -> Result<&GroupStatement, Invalid> {
         let unknown = || Invalid::Unknown { what: "group", id: group.to_string() };
-        self.groups.get(group).filter(|g| g.epoch == epoch).ok_or_else(unknown)
+        self.statement(group, epoch).ok_or_else(unknown)
     }
 }
 

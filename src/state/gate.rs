@@ -66,8 +66,10 @@ impl Organisation {
         who: &Pseudonym,
         totp: crate::event::Hash,
     ) -> Result<(), Invalid> {
-        let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
-        self.people.get_mut(who).ok_or_else(unknown)?.totp = totp;
+        if !self.people.contains_key(who) {
+            return Err(Invalid::Unknown { what: "card", id: who.to_string() });
+        }
+        self.cards.authenticators.insert(who.clone(), totp);
         Ok(())
     }
 

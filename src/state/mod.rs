@@ -14,6 +14,7 @@ mod drill;
 mod gate;
 mod index;
 mod past;
+pub mod reshare;
 mod roll;
 pub mod rotation;
 mod vault;
@@ -128,6 +129,9 @@ pub struct Organisation {
     /// What reconciliations found, by the hash of its record.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub reconciled: BTreeSet<Hash>,
+    /// Groups' earlier epochs, and dealings that resharings have replaced.
+    #[serde(skip_serializing_if = "reshare::Reshares::is_empty")]
+    pub reshares: reshare::Reshares,
     /// When records of the provider were held against the ceremonies last. The stored
     /// state is as it was before this was kept.
     #[serde(skip)]
@@ -311,7 +315,7 @@ pub struct Ceremony {
     pub purpose: Purpose,
     /// Room or files.
     pub mode: Mode,
-    /// HPKE key of the requester.
+    /// HPKE key of the requester; nothing but zeros where nobody gets anything.
     pub requester_key: Bytes<32>,
     /// HPKE key of the gate.
     pub gate_key: Bytes<32>,
@@ -346,6 +350,9 @@ pub struct Ceremony {
     /// Codes that the gate gave.
     #[serde(skip_serializing_if = "no_codes")]
     pub codes: u64,
+    /// Of a resharing: who hands what to whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reshare: Option<reshare::Reshare>,
     /// Groups that took the operator's admission back while it was open: it
     /// stays stopped for them, whatever they admit later.
     pub stopped: BTreeSet<GroupId>,

@@ -19,6 +19,11 @@ impl Past {
         if let Event::Opened(opening) = event {
             self.0.insert(opening.ceremony, Ceremony::opened(opening, time, index + 1));
         }
+        // Which versions it was for the entry does not list.
+        if let Event::ReshareOpened(opening) = event {
+            let ceremony = Ceremony::reshare_opened(opening, time, index + 1, Vec::new());
+            self.0.insert(opening.ceremony, ceremony);
+        }
         let Some(ceremony) = event.ceremony().and_then(|hash| self.0.get_mut(hash)) else { return };
         match event {
             Event::Targeted { first, credentials, .. } => {
@@ -39,6 +44,14 @@ impl Past {
                 ceremony.revealed.insert(*target);
             }
             Event::CodeGiven { codes, .. } => ceremony.codes += codes,
+            Event::RedealingRejected(rejected) => {
+                let aside = ceremony.reshare.as_mut().map(|reshare| &mut reshare.rejected);
+                aside.into_iter().for_each(|aside| aside.extend([rejected.custodian.clone()]));
+            }
+            Event::Reshared(done) => {
+                let reshare = ceremony.reshare.as_mut();
+                reshare.into_iter().for_each(|reshare| reshare.done += done.versions.len() as u64);
+            }
             Event::Ended { how, .. } => ceremony.standing = Standing::Ended(*how),
             // Other kinds say nothing more of a ceremony.
             _ => {}
@@ -88,6 +101,7 @@ impl Ceremony {
             released: BTreeSet::new(),
             revealed: BTreeSet::new(),
             codes: 0,
+            reshare: None,
             stopped: BTreeSet::new(),
             standing: Standing::Open,
         }

@@ -63,14 +63,26 @@ impl Roll for Organisation {
     }
 }
 
-/// A group's first statement: its keys are acceptable, every member is enrolled
-/// once and with its key, knows its share key's secret, and has signed.
+/// A group's first statement.
 pub(super) fn check_statement(
     roll: &impl Roll,
     statement: &GroupStatement,
     claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
-    if statement.epoch != 1 || statement.signatures.len() != statement.members.len() {
+    check_statement_of(roll, statement, (1, None), claims)
+}
+
+/// A group's statement of an epoch, which names the one before by its digest: its
+/// keys are acceptable, every member is enrolled once and with its key, knows its
+/// share key's secret, and has signed.
+pub(super) fn check_statement_of(
+    roll: &impl Roll,
+    statement: &GroupStatement,
+    epoch: (u64, Option<Hash>),
+    claims: &mut dyn Claims,
+) -> Result<(), Invalid> {
+    if (statement.epoch, statement.previous) != epoch || statement.signatures.len() != statement.members.len()
+    {
         return Err(Invalid::Mismatch("group statement"));
     }
     let digest = statement.digest(&roll.id());

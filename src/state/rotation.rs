@@ -479,6 +479,7 @@ impl Organisation {
             return Err(Invalid::Mismatch("reason"));
         }
         self.rotations.handled.remove(&gone.credential);
+        self.reshares.replaced.retain(|_, replaced| replaced.credential != gone.credential);
         self.rotations.destroyed.insert(gone.credential, Gone { at: time, why: gone.why });
         Ok(())
     }

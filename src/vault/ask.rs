@@ -130,7 +130,7 @@ pub(super) fn targets_for(
 ) -> Result<Vec<Target>, VaultError> {
     let one = |((credential, version), (address, ..)): ((&Hash, &Version), &(&AccountAddress, _, _))| {
         let target = version.sealing.target(credential);
-        let group = log.state.groups.get(&target.group);
+        let group = log.state.statement(&target.group, target.epoch);
         let group = group.ok_or_else(|| VaultError::Unbound(address.to_string()))?;
         if log.state.admission_of(operator.pseudonym(), group, now).is_none() {
             let (operator, group) =

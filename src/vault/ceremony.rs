@@ -120,6 +120,9 @@ impl Vault {
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
         }
+        if found.reshare.is_some() {
+            return Err(VaultError::Reshares(*ceremony));
+        }
         let signed = self.signed_request(log, ceremony)?;
         let texts = [Some(found.reason), found.ticket].into_iter().flatten();
         let texts = texts.filter_map(|hash| {
@@ -252,6 +255,9 @@ impl Vault {
         let found = self.known(log, ceremony)?;
         if let Standing::Ended(how) = found.standing {
             return Err(VaultError::CeremonyEnded(ending(how)));
+        }
+        if found.reshare.is_some() {
+            return Err(VaultError::Reshares(*ceremony));
         }
         let named = usize::try_from(target).ok().and_then(|t| found.targets.get(t));
         if let Some(version) = named.and_then(|credential| log.state.versions.get(credential))

@@ -132,7 +132,7 @@ impl Vault {
     pub(super) fn stopped(&self, log: &Log, ceremony: &Hash, target: u64) -> Option<VaultError> {
         let (state, found) = (&log.state, self.known(log, ceremony).ok()?);
         let credential = found.targets.get(usize::try_from(target).ok()?)?;
-        let group = state.groups.get(&state.versions.get(credential)?.sealing.group)?;
+        let group = state.holder(&state.versions.get(credential)?.sealing)?;
         let group = (!found.still_admitted(group)).then_some(group)?;
         let (operator, group) = (found.operator.to_string(), state.group_address(group));
         Some(VaultError::Stopped { operator, group })
@@ -154,7 +154,7 @@ impl Vault {
         }
         let gone = || VaultError::RecordGone(sealed_record(quorum.credential()));
         let sealing = &state.sealing(quorum.credential()).ok_or_else(gone)?;
-        let group = state.groups.get(&sealing.group).ok_or_else(gone)?;
+        let group = state.statement(&sealing.group, sealing.epoch).ok_or_else(gone)?;
         let epoch = state.gate_epoch(sealing.gate_epoch).ok_or_else(gone)?;
         let gate = self.gate().key(&state.id, sealing.gate_epoch)?;
         let given = gate.ingredient(&sealing.credential, &sealing.origin, ceremony, rng);

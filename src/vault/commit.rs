@@ -5,7 +5,7 @@
 use super::audit::pieces;
 use super::ceremony::records_of;
 use super::overview::{self, Changes};
-use super::seal::records_of_version;
+use super::seal::{dealing_record, records_of_version};
 use super::verify::StoredLog;
 use super::{Vault, VaultError};
 use crate::audit::{self, Options, State};
@@ -379,6 +379,7 @@ pub(super) fn destroyed_by(state: &Organisation, event: &Event) -> Vec<String> {
     match event {
         Event::Ended { ceremony, .. } => records_of(state, ceremony),
         Event::Destroyed(gone) => records_of_version(state, &gone.credential),
+        Event::DealingsDestroyed(gone) => gone.dealings.iter().map(dealing_record).collect(),
         _ => Vec::new(),
     }
 }

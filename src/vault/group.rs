@@ -4,7 +4,8 @@
 use super::hierarchy::some;
 use super::{Log, Records, Vault, VaultError, people::check_card};
 use crate::event::{
-    Actor, Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Scope, Signed, WitnessPolicy,
+    Actor, Admission, Binding, Event, GivenUp, GroupStatement, Hash, Member, Renewal, Scope, Signed,
+    WitnessPolicy,
 };
 use crate::hex::Bytes;
 use crate::name::{Factor, GroupId, Pseudonym, Slug, Threshold};
@@ -66,6 +67,7 @@ impl Draft {
             group: GroupId::random(rng),
             slug: slug.clone(),
             epoch: 1,
+            previous: None,
             threshold: threshold as u64,
             members: Vec::new(),
             signatures: Vec::new(),
@@ -101,6 +103,30 @@ impl Draft {
                 self.wanted.iter().filter_map(|who| self.joined.get(who).cloned()).collect();
         }
         Ok(())
+    }
+
+    /// Begins the next epoch of a group: the same custodians, with new share keys.
+    pub fn next(state: &Organisation, before: &GroupStatement) -> Self {
+        let statement = GroupStatement {
+            epoch: before.epoch + 1,
+            previous: Some(Bytes(before.digest(&state.id))),
+            members: Vec::new(),
+            signatures: Vec::new(),
+            ..before.clone()
+        };
+        let wanted = before.members.iter().map(|member| member.pseudonym.clone()).collect();
+        Self { statement, wanted, joined: BTreeMap::new(), signed: BTreeMap::new() }
+    }
+
+    /// Signs as a member of the epoch before that the group goes on to this one.
+    pub fn agree(
+        &self,
+        state: &Organisation,
+        before: &GroupStatement,
+        card: &Card,
+    ) -> Result<Signed, VaultError> {
+        let digest = Renewal::digest(&before.digest(&state.id), &self.statement.digest(&state.id));
+        sign_as_member(state, before, card, &digest)
     }
 
     /// The twelve words, once everyone has joined.

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod recoverability;
 pub mod recovery;
 pub mod report;
+pub mod reshare;
 pub mod rotate;
 pub mod seal;
 pub mod statement;
@@ -339,6 +340,9 @@ pub enum VaultError {
     /// A message that is no attempt.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
+    /// A ceremony hands versions over: it opens nothing.
+    #[error("ceremony {} hands versions over, and opens nothing", .0.short())]
+    Reshares(Hash),
     /// The ceremony lacks contributions.
     #[error("{there} of {needed} shares accepted")]
     NoQuorum {

@@ -104,6 +104,13 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
             let targets = state.ceremonies.get(ceremony).into_iter().flat_map(|open| &open.targets);
             targets.filter_map(account).chain([Row::Ceremony(*ceremony)]).collect()
         }
+        Event::ReshareOpened(opening) => vec![Row::Ceremony(opening.ceremony)],
+        Event::RedealingRejected(rejected) => vec![Row::Ceremony(rejected.ceremony)],
+        // With the first part the bindings move too, which can be those of any account.
+        Event::Reshared(done) if is_under_way(state, &done.ceremony) => {
+            let versions = done.versions.iter().filter_map(|version| account(&version.credential));
+            versions.chain([Row::Ceremony(done.ceremony)]).collect()
+        }
         Event::RotationBegun(begun) => account(&begun.old).into_iter().collect(),
         Event::RotationSettled(settled) => account(&settled.credential).into_iter().collect(),
         Event::Destroyed(gone) => account(&gone.credential).into_iter().collect(),
@@ -120,9 +127,16 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::BaselineStated(_)
         | Event::GateEpochBegun(_)
         | Event::AuthenticatorResealed { .. }
+        | Event::DealingsDestroyed(_)
         | Event::CodeGiven { .. } => Vec::new(),
         _ => return None,
     })
+}
+
+/// Whether some part of what a ceremony is to reshare was handed over already.
+fn is_under_way(state: &Organisation, ceremony: &Hash) -> bool {
+    let open = state.ceremonies.get(ceremony).and_then(|open| open.reshare.as_ref());
+    open.is_some_and(|reshare| reshare.done > 0)
 }
 
 /// What a batch of events changes, noted while they are applied.

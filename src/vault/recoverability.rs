@@ -87,7 +87,9 @@ pub struct GroupRecoverability {
     pub good: u64,
     /// Current versions of it that could not.
     pub failed: u64,
-    /// How far the good result reaches: as far as that of each of them.
+    /// How many of the good ones were reshared: the old secret is attested there.
+    pub attested: u64,
+    /// How far the good result reaches, of the version where it reaches least.
     pub label: Label,
     /// For how many days a member's proof counts.
     pub within_days: u64,
@@ -155,6 +157,7 @@ pub fn recoverability<R: CryptoRng + Send>(
     };
     let groups = state.groups.values().filter(shown).map(|group| {
         let live = state.live(&group.group, now);
+        let attested = found.attested.get(&group.group).copied().unwrap_or(0);
         GroupRecoverability {
             id: group.group,
             group: state.group_address(group),
@@ -162,6 +165,7 @@ pub fn recoverability<R: CryptoRng + Send>(
             members: group.members.len(),
             good: found.good.get(&group.group).copied().unwrap_or(0),
             failed: found.bad.iter().filter(|bad| bad.group == group.group).count() as u64,
+            attested,
             label: found.label(&group.group),
             within_days: state.drills.every_days(&group.group),
             live,

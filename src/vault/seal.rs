@@ -52,7 +52,9 @@ pub fn dealing_record(dealing: &Hash) -> String {
 /// Names of the records of a version, which its destruction destroys.
 pub(super) fn records_of_version(state: &Organisation, credential: &Hash) -> Vec<String> {
     let dealing = state.versions.get(credential).map(|v| dealing_record(&v.sealing.dealing));
-    [sealed_record(credential)].into_iter().chain(dealing).collect()
+    let of_it = state.reshares.replaced.iter().filter(|(_, replaced)| replaced.credential == *credential);
+    let replaced = of_it.map(|(id, _)| dealing_record(id));
+    [sealed_record(credential)].into_iter().chain(dealing).chain(replaced).collect()
 }
 
 /// An error if a version's record was destroyed.

@@ -16,11 +16,13 @@ use super::{PublicVault, VaultError};
 use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
 use crate::ceremony::recipient::is_theirs;
 use crate::ceremony::recovery::verify_dealing;
-use crate::event::{Event, Hash, Line, RootDealing, SaltedText, TextHash, record_hash};
+use crate::event::{
+    Event, GroupEpoch, Hash, Line, ReshareOpening, RootDealing, SaltedText, TextHash, record_hash,
+};
 use crate::log::cosignature::Cosignature;
 use crate::log::note::{Note, NoteError, VerifierKey};
 use crate::log::{Checkpoint, EntryBytes, Hash as LeafHash, checkpoint};
-use crate::message::{Contribution, Message, SignedRequest};
+use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
@@ -93,6 +95,8 @@ struct Check<'a> {
     /// Every name that an account ever had, and why cards were barred: an old text
     /// stays in its record.
     own_texts: BTreeSet<TextHash>,
+    /// Those requests that were to reshare.
+    reshares: BTreeSet<Hash>,
 }
 
 impl PublicVault {
@@ -153,6 +157,7 @@ impl PublicVault {
             records: 0,
             requests: BTreeMap::new(),
             own_texts: BTreeSet::new(),
+            reshares: BTreeSet::new(),
         }
     }
 }
@@ -170,11 +175,16 @@ impl Check<'_> {
         // The stored state is of the size that it states.
         let stored_size = stored.as_ref().ok().and_then(|s| s.as_ref()).and_then(|s| size_of_state(s));
         let (mut same, mut requests, mut own_texts) = (None, BTreeMap::new(), BTreeSet::new());
+        let mut reshares = BTreeSet::new();
         let mut compare = |state: &State, line: &Line| {
             if Some(state.size()) == stored_size {
                 same = Some(stored.as_ref().is_ok_and(|s| s.as_ref() == Some(&bytes_of(state))));
             }
             own_texts.extend(own_text(line));
+            if let Some(opening) = reshare_opening(line) {
+                requests.insert(opening.ceremony, [Some(opening.reason), opening.ticket]);
+                reshares.insert(opening.ceremony);
+            }
             // Right after its opening each ceremony is the one that is being listed.
             if let State::Organisation(state) = state
                 && let Some((hash, opened)) = state.listing.and_then(|h| state.ceremonies.get_key_value(&h))
@@ -183,7 +193,7 @@ impl Check<'_> {
             }
         };
         let verdict = audit::verify(&StoredLog::new(store, self.id), options, &mut compare);
-        (self.requests, self.own_texts) = (requests, own_texts);
+        (self.requests, self.reshares, self.own_texts) = (requests, reshares, own_texts);
         self.findings.extend(verdict.findings.iter().map(|found| Finding::of_log(&self.log, found)));
         if let Err(why) = &stored {
             self.found(None, format!("the stored state cannot be read: {why}"));
@@ -414,7 +424,14 @@ impl Check<'_> {
             let sealing = &version.sealing;
             let (credential, payload) = (*credential, sealing.payload);
             expected.insert(sealed_record(&credential), Expected::Sealed { credential, payload });
-            expected.insert(dealing_record(&sealing.dealing), Expected::Dealing(credential));
+            let holder = GroupEpoch { group: sealing.group, epoch: sealing.epoch };
+            let dealing = Expected::Dealing { id: sealing.dealing, credential, holder };
+            expected.insert(dealing_record(&sealing.dealing), dealing);
+        }
+        // Until an entry says that they were destroyed.
+        for (id, replaced) in &state.reshares.replaced {
+            let (credential, holder) = (replaced.credential, replaced.from);
+            expected.insert(dealing_record(id), Expected::Dealing { id: *id, credential, holder });
         }
         let authenticators = state.people.keys().filter_map(|who| Some((who, state.authenticator(who)?)));
         expected.extend(authenticators.map(|(who, hash)| (totp_record(who), Expected::Record(hash))));
@@ -422,12 +439,17 @@ impl Check<'_> {
         // Texts may have been erased; those that are there are named by an entry.
         let spoken = self.requests.values().flatten().flatten();
         let texts = texts(state, spoken.chain(&self.own_texts));
-        let requests = self.requests.keys().map(|hash| (request_record(hash), Expected::Request(*hash)));
-        expected.extend(requests);
+        let request = |hash: &Hash| match self.reshares.contains(hash) {
+            true => Expected::ReshareRequest(*hash),
+            false => Expected::Request(*hash),
+        };
+        expected.extend(self.requests.keys().map(|hash| (request_record(hash), request(hash))));
         // At its end the rest is destroyed, in the same commit: nothing may be left.
         for (hash, ceremony) in &state.ceremonies {
             expected.insert(gate_key_record(hash), Expected::CeremonyKey);
-            expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            if ceremony.reshare.is_none() {
+                expected.insert(requester_key_record(hash), Expected::CeremonyKey);
+            }
             let held = ceremony.accepted.keys();
             expected.extend(held.map(|who| (contribution_record(hash, who), Expected::Contribution(*hash))));
         }
@@ -449,7 +471,12 @@ impl Check<'_> {
             Expected::Sealed { payload, .. } => {
                 SealedPayload::from_bytes(bytes).is_ok_and(|s| s.payload_hash() == payload)
             }
-            Expected::Dealing(credential) => dealing_holds(state, &credential, bytes),
+            Expected::Dealing { id, credential, holder } => {
+                dealing_holds(state, &id, (&credential, holder), bytes)
+            }
+            Expected::ReshareRequest(ceremony) => {
+                SignedReshare::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony && s.is_signed())
+            }
             Expected::Record(hash) => record_hash(bytes) == hash,
             Expected::Text(hash) => {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
@@ -490,14 +517,23 @@ enum Expected {
         /// Its hash.
         payload: Hash,
     },
-    /// The dealing of this credential.
-    Dealing(Hash),
+    /// The dealing of this credential, or one that another has replaced.
+    Dealing {
+        /// Its id.
+        id: Hash,
+        /// Of which version.
+        credential: Hash,
+        /// Whose shares they are.
+        holder: GroupEpoch,
+    },
     /// Bytes with this record hash.
     Record(Hash),
     /// The text behind this hash.
     Text(TextHash),
     /// The request of this ceremony.
     Request(Hash),
+    /// The request of this resharing.
+    ReshareRequest(Hash),
     /// A contribution that this ceremony accepted, of the custodian in its name.
     Contribution(Hash),
     /// An encrypted key.
@@ -506,7 +542,9 @@ enum Expected {
 
 /// Of a version's record, the version in words.
 fn whose(state: &Organisation, expected: &Expected) -> Option<String> {
-    let (Expected::Sealed { credential, .. } | Expected::Dealing(credential)) = expected else { return None };
+    let (Expected::Sealed { credential, .. } | Expected::Dealing { credential, .. }) = expected else {
+        return None;
+    };
     let sealing = &state.versions.get(credential)?.sealing;
     Some(format!("{} version {}", state.address(&sealing.account), sealing.version))
 }
@@ -551,6 +589,11 @@ fn own_text(line: &Line) -> Option<TextHash> {
     }
 }
 
+fn reshare_opening(line: &Line) -> Option<&ReshareOpening> {
+    let Line::Known(entry) = line else { return None };
+    if let Event::ReshareOpened(opening) = &entry.event { Some(opening) } else { None }
+}
+
 /// Every text that an entry names, by its record; `others` are those of requests
 /// and accounts, of which the state has only some.
 fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -> BTreeMap<String, Expected> {
@@ -560,12 +603,17 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
 }
 
-fn dealing_holds(state: &Organisation, credential: &Hash, bytes: &[u8]) -> bool {
-    let Some(version) = state.versions.get(credential) else { return false };
-    let group = state.groups.get(&version.sealing.group);
+/// Whether bytes are this dealing, of this credential, to this group in its epoch.
+fn dealing_holds(
+    state: &Organisation,
+    id: &Hash,
+    (credential, holder): (&Hash, GroupEpoch),
+    bytes: &[u8],
+) -> bool {
+    let group = state.statement(&holder.group, holder.epoch);
     let Some(keys) = group.and_then(|g| state.group_keys(g).ok()) else { return false };
     let dealing = ClaimedDealing::read(bytes, credential, &keys);
-    dealing.is_ok_and(|d| *d.id() == version.sealing.dealing && d.verify().is_ok())
+    dealing.is_ok_and(|dealing| dealing.id() == id && dealing.verify().is_ok())
 }
 
 /// A state in the form in which it is stored.

@@ -205,6 +205,10 @@ impl Seeds {
         let (asked, answered) = &story.recovery_messages;
         self.message("recovery_request", "ok-story", asked, "request");
         self.message("recovery_contribution", "ok-story", answered, "contribution");
+        let (given, dealt) = &story.reshare;
+        self.message("reshare_request", "ok-story", &given.signed, "request");
+        self.message("reshare_package", "ok-story", given, "package");
+        self.message("redealings", "ok-story", dealt, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;
@@ -368,7 +372,9 @@ impl Seeds {
                 ("ok-story", good.clone()),
                 ("bad-empty", Vec::new()),
                 ("bad-version-0", version(0)),
-                ("bad-version-2", version(2)),
+                ("bad-version-3", version(3)),
+                ("bad-version-1", version(1)),
+                ("ok-version-1", version(1).get(..57 + 48).expect("longer").to_vec()),
                 ("bad-trailing-byte", [&good[..], &[0]].concat()),
                 ("bad-cut-short", good.get(..good.len() - 1).expect("shorter").to_vec()),
             ],

@@ -3,20 +3,24 @@
 
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
-use warifu::ceremony::{custodian, judge, recipient};
+use warifu::ceremony::{custodian, judge, recipient, reshare};
 use warifu::event::{
     Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
     BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
-    CheckedGroup, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event, GroupStatement, Keeper, Line,
-    Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck, Refusal, RootDealing,
-    RootFinding, RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText,
-    Scope, Sealing, Shown, Signed, Unopenable, WitnessPolicy, record_hash,
+    CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
+    GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
+    RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding, RootRecords, RootUse,
+    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
+    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
-use warifu::message::{Contribution, Notices, Package, Release, Request, Showing, SignedRequest, Target};
+use warifu::message::{
+    Contribution, Notices, Package, Redealt, Release, Request, ResharePackage, ReshareRequest, Showing,
+    SignedRequest, SignedReshare, Target, request_digest,
+};
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
@@ -63,6 +67,8 @@ pub struct Story {
     pub release: Release,
     /// What the operator said of it.
     pub notices: Notices,
+    /// What contributors of a resharing were given, and what one of them dealt again.
+    pub reshare: (ResharePackage, Redealt),
 }
 
 /// Tells the story; the same each time.
@@ -86,7 +92,8 @@ pub fn tell() -> Story {
     scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
     scene.drill(&group);
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
-    let card = scene.codes(account);
+    let (card, held) = scene.codes(account);
+    let reshare = scene.refresh(&held);
     scene.next_epoch();
     let lines = [scene.vault_lines, scene.log].concat();
     Story {
@@ -103,6 +110,7 @@ pub fn tell() -> Story {
         contributions,
         release,
         notices,
+        reshare,
     }
 }
 
@@ -353,6 +361,7 @@ impl Scene {
             group,
             slug: slug(name),
             epoch: 1,
+            previous: None,
             threshold: 2,
             members,
             signatures: Vec::new(),
@@ -737,8 +746,8 @@ impl Scene {
     }
 
     /// Two other custodians hold the account's authenticator, and the gate gives codes
-    /// of it. Gives a card of the first ones.
-    fn codes(&mut self, account: AccountId) -> Card {
+    /// of it. Gives a card of the first ones, and the dealing.
+    fn codes(&mut self, account: AccountId) -> (Card, VerifiedDealing) {
         let first_entry = self.operator.first_entry();
         let names = ["frosty-gate-pine", "silver-moth-desk"];
         let cards = names.map(|name| {
@@ -782,7 +791,103 @@ impl Scene {
         self.by_host(Event::CodeGiven { ceremony, target: 0, codes: 2, until, shown });
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
         self.lose(&before);
-        before.swap_remove(0)
+        (before.swap_remove(0), dealing)
+    }
+
+    /// The second group's next epoch, to which it hands over what it holds: in a first
+    /// ceremony a contributor is set aside, in the next all goes well.
+    fn refresh(&mut self, held: &VerifiedDealing) -> (ResharePackage, Redealt) {
+        let before = self.state.group_by_slug(&slug("second")).expect("it was formed").clone();
+        let mut draft = vault::group::Draft::next(&self.state, &before);
+        for card in &self.custodians {
+            draft.join(&self.state, card, &mut self.rng).expect("a member");
+        }
+        for card in &mut self.custodians {
+            draft.sign(&self.state, card).expect("the second statement");
+        }
+        let agree = |card| draft.agree(&self.state, &before, card).expect("a member");
+        let agreed = self.custodians.iter().map(agree).collect();
+        let next = draft.finish();
+        self.by_host(Event::GroupRenewed(Renewal { statement: next.clone(), agreed }));
+        let (ceremony, ..) = self.take_part(&before, &next, 1);
+        let custodian = self.custodians.first().expect("two custodians").pseudonym().clone();
+        let credential = *held.context().cred();
+        self.by_host(Event::RedealingRejected(RedealingRejected { ceremony, custodian, credential }));
+        self.by_host(Event::Ended { ceremony, how: Ending::Aborted });
+
+        let (ceremony, package, reviews) = self.take_part(&before, &next, 2);
+        let first = reviews.first().expect("two contributors");
+        let chunk = first.chunk(&[held.to_bytes()], &mut self.rng).expect("the dealing that the log names");
+        let both = reviews.iter().zip(&self.custodians);
+        let offers: Vec<_> = both
+            .map(|(review, card)| review.redeal(card, &chunk, &mut self.rng).expect("a member's key"))
+            .collect();
+        let checked = first.check(&chunk, &offers, &mut self.rng).expect("honest contributors");
+        let both = reviews.iter().zip(&self.custodians);
+        let sign = |(review, card): (&reshare::ReshareReview, &Card)| {
+            let kept = review.to_keep(&checked, None).expect("nothing was signed before");
+            review.sign(card, &checked, &kept).expect("it is kept")
+        };
+        let contributors = both.map(sign).collect();
+        let versions = checked.versions().to_vec();
+        self.by_host(Event::Reshared(ReshareDone { ceremony, versions, contributors }));
+        self.by_host(Event::DealingsDestroyed(DealingsDestroyed { dealings: vec![*held.id()] }));
+        self.by_host(Event::Ended { ceremony, how: Ending::Closed });
+        (package, offers.into_iter().next().expect("two contributors"))
+    }
+
+    /// A ceremony in which the first custodians take part.
+    fn take_part(
+        &mut self,
+        from: &GroupStatement,
+        to: &GroupStatement,
+        count: usize,
+    ) -> (Bytes<64>, ResharePackage, Vec<reshare::ReshareReview>) {
+        // The codes of the ceremony before are used up.
+        self.now = self.now + Span::minutes(2);
+        let list = self.state.reshare_list(from.into());
+        let request = ReshareRequest {
+            vault: self.vault,
+            organisation: self.organisation,
+            nonce: Bytes([u8::try_from(count).expect("a few"); 32]),
+            mode: Mode::Room,
+            operator: self.operator.pseudonym().clone(),
+            operator_key: self.operator.signing_key().public(),
+            from: from.into(),
+            to: to.into(),
+            statement: Bytes(to.digest(&self.organisation)),
+            list: reshare_list_hash(&list),
+            count: list.len() as u64,
+            reason: self.reason.hash(),
+            ticket: Some(self.ticket.hash()),
+            size: self.tree.size(),
+            root: self.tree.root(),
+            asked: self.now,
+            expires: self.now + Span::hours(1),
+        };
+        let ceremony = request.hash();
+        let signature = self.operator.signing_key().sign(&request_digest(&ceremony));
+        self.by_operator(Event::ReshareOpened(request.opening(self.gate_secret.public(), signature)));
+        let package = ResharePackage {
+            signed: SignedReshare { request, signature },
+            texts: vec![self.reason.clone(), self.ticket.clone()],
+            checkpoint: self.checkpoint(),
+            entries: custodian::lines(&self.log),
+        };
+        let (at, mut reviews) = (self.now, Vec::new());
+        for who in 0..count {
+            let card = self.custodians.get(who).expect("two custodians");
+            let code = self.totp.code_at(step_of(at.unix_seconds()));
+            let review = reshare::review(&package, card, None, at).expect("a current package");
+            let answer = review.agree(card, &code, at, &mut self.rng).expect("good keys");
+            let attempt = judge::attempt(&self.state, &answer).expect("a custodian's message");
+            let event = attempt.judge(&self.state, &self.totp, Some(&code), at);
+            assert!(matches!(event, Event::Accepted(_)), "{event:?}");
+            let actor = Actor::Card(card.pseudonym().clone());
+            self.append(actor, event);
+            reviews.push(review);
+        }
+        (ceremony, package, reviews)
     }
 
     /// One of the first three has a new phone; then their card is missing, found, and

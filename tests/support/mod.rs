@@ -105,6 +105,16 @@ impl World {
         world
     }
 
+    /// More custodians, after those that there are.
+    pub fn enrol_more(&mut self, count: usize) {
+        for _ in 0..count {
+            let pending = people::new_person(&self.log.state, Role::Custodian, &mut self.rng);
+            let code = pending.totp.code_at(step_of(self.now.unix_seconds()));
+            self.vault.enrol(&mut self.log, &pending, &code, self.now, &mut self.rng).unwrap();
+            self.custodians.push(Person { card: pending.card, totp: pending.totp });
+        }
+    }
+
     pub fn account(&mut self, address: &str, id: &str) -> AccountAddress {
         let address = address.parse().unwrap();
         let now = self.now;

@@ -239,6 +239,41 @@ impl World {
     pub fn open(&self) -> (Vault, Log) {
         open(&self.vault)
     }
+
+    /// So many more custodians.
+    pub fn more_custodians(&self, count: usize) -> Vec<Person> {
+        let (mut vault, mut log) = self.open();
+        let card = |n: usize| self.dir.path().join(format!("n{n}.card"));
+        let enrolled = (1..=count).map(|n| enrol(&mut vault, &mut log, Role::Custodian, card(n)));
+        enrolled.map(keep).collect()
+    }
+
+    /// Forms a group of these people, whose cards remember it.
+    pub fn form(&self, name: &str, threshold: usize, people: &[&Person]) {
+        let (mut vault, mut log) = self.open();
+        let mut cards: Vec<_> = people.iter().map(|person| person.unlock()).collect();
+        let members: Vec<_> = cards.iter().map(|card| card.card().pseudonym().clone()).collect();
+        let mut draft = Draft::new(&log.state, &slug(name), threshold, &members, &mut rng()).unwrap();
+        cards.iter().for_each(|card| draft.join(&log.state, card.card(), &mut rng()).unwrap());
+        cards.iter_mut().for_each(|card| draft.sign(&log.state, card.card_mut()).unwrap());
+        vault.form_group(&mut log, draft.finish(), now()).unwrap();
+        for (person, card) in people.iter().zip(&cards) {
+            std::fs::write(&person.card, card.armour(&mut rng())).unwrap();
+        }
+    }
+
+    /// These members of a group admit the operator to it.
+    pub fn admit(&self, name: &str, people: &[&Person]) {
+        let (mut vault, mut log) = self.open();
+        let state = log.state.clone();
+        let found = group(&state, &slug(name)).unwrap();
+        let operator = self.operator.name.parse().unwrap();
+        let mut admitted = admission(&state, found, &operator, now() + Span::days(9)).unwrap();
+        let digest = admitted.digest(&state.g(found));
+        let sign = |person: &&Person| sign_as_member(&state, found, person.unlock().card(), &digest).unwrap();
+        admitted.signatures = people.iter().map(sign).collect();
+        vault.admit(&mut log, admitted, now()).unwrap();
+    }
 }
 
 pub fn open(vault: &Path) -> (Vault, Log) {

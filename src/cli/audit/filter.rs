@@ -85,6 +85,10 @@ impl<'a> Filter<'a> {
             Event::Destroyed(gone) => {
                 self.state.begun(&gone.credential).is_some_and(|begun| begun.account == *id)
             }
+            Event::Reshared(done) => {
+                let of = |credential: &Hash| self.state.begun(credential).is_some_and(|b| b.account == *id);
+                done.versions.iter().any(|version| of(&version.credential))
+            }
             Event::Bound(binding) => within(&binding.scope),
             Event::RotationPolicySet(set) => within(&set.scope),
             Event::Reconciled(found) => found.findings.iter().any(|one| one.account == *id),

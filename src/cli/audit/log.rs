@@ -155,6 +155,14 @@ fn summary(
                 group.members.len()
             )
         }
+        Event::GroupRenewed(renewal) => super::reshare::renewed(state, renewal),
+        Event::ReshareOpened(opening) => super::reshare::opened(vault, state, opening),
+        Event::RedealingRejected(rejected) => {
+            let (ceremony, who) = (rejected.ceremony.short(), &rejected.custodian);
+            format!("ceremony {ceremony}: the host says that what {who} dealt again does not prove itself")
+        }
+        Event::Reshared(done) => super::reshare::reshared(done, past.get(&done.ceremony)),
+        Event::DealingsDestroyed(gone) => super::reshare::destroyed(gone),
         Event::OperatorAdmitted(admission) => {
             format!(
                 "{} until {}, {} signed",

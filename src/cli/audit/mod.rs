@@ -10,6 +10,7 @@ mod log;
 mod policy;
 mod proof;
 mod recoverability;
+mod reshare;
 mod siem;
 mod timeline;
 mod verify;

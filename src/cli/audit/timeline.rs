@@ -4,8 +4,9 @@ use super::filter::Filter;
 use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
-use crate::event::{Ending, Event, Hash};
+use crate::event::{Ending, Event, GroupEpoch, Hash};
 use crate::name::{Factor, Recipient};
+use crate::state::reshare::Reshare;
 use crate::state::{Ceremony, Organisation, Past, Standing};
 use crate::time::Time;
 use crate::vault::PublicVault;
@@ -98,6 +99,18 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         "bad_shares": ceremony.rejected.len(), "exposed": released_to(Recipient::Requester),
         "exposed_to_host": released_to(Recipient::Gate), "codes": ceremony.codes,
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
+        "reshare": ceremony.reshare.as_ref().map(|reshare| handed_over(state, ceremony, reshare)),
+    })
+}
+
+/// From whom to whom, and how far it came.
+fn handed_over(state: &Organisation, ceremony: &Ceremony, reshare: &Reshare) -> Value {
+    let named =
+        |of: &GroupEpoch| state.statement(&of.group, of.epoch).map(|group| state.group_address(group));
+    json!({
+        "from": named(&reshare.from), "epoch": reshare.from.epoch, "to": named(&reshare.to),
+        "to_epoch": reshare.to.epoch, "versions": ceremony.count, "handed_over": reshare.done,
+        "rejected": reshare.rejected,
     })
 }
 
@@ -110,12 +123,17 @@ pub fn cells(row: &Value) -> Vec<String> {
     vec![
         text("ceremony").chars().take(8).collect(),
         opened,
-        targets(&row["targets"]),
+        if row["reshare"].is_object() { groups(&row["reshare"]) } else { targets(&row["targets"]) },
         text("operator"),
         format!("{}{so_far}", crate::time::Span::seconds(seconds)),
         text("outcome"),
         marks(row).join(", "),
     ]
+}
+
+fn groups(reshare: &Value) -> String {
+    let text = |key: &str| crate::cli::hierarchy::text(&reshare[key]);
+    format!("{} to {}: {} of {}", text("from"), text("to"), text("handed_over"), text("versions"))
 }
 
 fn targets(list: &Value) -> String {
@@ -145,7 +163,8 @@ fn marks(row: &Value) -> Vec<String> {
         (count("codes") > 0).then(|| format!("codes given: {}", count("codes"))),
         to_host.then(|| "the host could know the seed".to_owned()),
         // Shares were given, and nothing came of it.
-        (over && !exposed && !to_host && accepted > 0).then(|| format!("weakened by {accepted}")),
+        (over && !exposed && !to_host && accepted > 0 && !row["reshare"].is_object())
+            .then(|| format!("weakened by {accepted}")),
         (refused > 0).then(|| format!("{refused} refused")),
         (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),
         (row["ticket"] == false).then(|| "no ticket".to_owned()),
