@@ -109,6 +109,9 @@ pub fn review(
     if !state.unknown.is_empty() {
         return Err(ReviewError::UnknownKinds(state.unknown.keys().take(3).cloned().collect()));
     }
+    if let Some(how) = state.cards.barred(card.pseudonym()) {
+        return Err(ReviewError::Barred { who: card.pseudonym().clone(), how: how.as_str() });
+    }
     let open = state.ceremonies.get(&ceremony).ok_or(ReviewError::NoCeremony)?;
     let reshare = open.reshare.as_ref().ok_or(ReviewError::NoCeremony)?;
     let operator = state.people.get(&request.operator);

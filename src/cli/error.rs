@@ -149,6 +149,9 @@ pub enum CliError {
     /// What a card's owner saw last cannot be read.
     #[error("{} is damaged", .0.display())]
     SeenDamaged(PathBuf),
+    /// The file of what a card signed in resharings cannot be read.
+    #[error("{} is damaged", .0.display())]
+    SignedDamaged(PathBuf),
     /// Nothing tells where the vault is.
     #[error("there is no place for a vault on this system")]
     NoVaultPlace,
@@ -519,6 +522,9 @@ impl CliError {
             Self::NotTheSame => "Type the same twice.",
             Self::File { why, .. } => file_remedy(why),
             Self::FileExists(_) => "Name another file; nothing is overwritten.",
+            Self::SignedDamaged(_) => {
+                "Bring it back from a copy, or let another custodian contribute. Without it nothing keeps this card from signing two outcomes of one resharing: remove it only if the card has taken part in none that was interrupted."
+            }
             Self::SeenDamaged(_) => {
                 "Restore it from a copy; only if there is none, remove it: then nothing tells whether the log was rolled back."
             }
@@ -663,7 +669,9 @@ impl CliError {
             | Self::SetAside(_)
             | Self::Refused { .. }
             | Self::DrillRefused { .. } => Exit::Denied,
-            Self::File { .. } | Self::SeenDamaged(_) | Self::Passphrase(_) => Exit::Storage,
+            Self::File { .. } | Self::SeenDamaged(_) | Self::SignedDamaged(_) | Self::Passphrase(_) => {
+                Exit::Storage
+            }
             Self::Cursor { .. } => Exit::Input,
             Self::Export(error) => export_exit(error),
             Self::Source { .. } => Exit::Storage,

@@ -7,11 +7,11 @@ use super::commit::{destroyed_by, keyed, projection};
 use super::overview;
 use super::report::{Finding, Report};
 use super::seal::{PINS_FILE, dealing_record, sealed_record};
-use super::verify::StoredLog;
+use super::verify::{StoredLog, dealing_holds};
 use super::{PublicVault, VaultError, commit, file};
 use crate::audit::recoverability::RecordSource;
 use crate::audit::{self, Lack, Options, Source, SourceError, State};
-use crate::event::{Entry, Line};
+use crate::event::{Entry, GroupEpoch, Line};
 use crate::log::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::log::entry::{EntryBytes, EntryError};
 use crate::log::{Hash as LeafHash, VerifierKey};
@@ -421,8 +421,10 @@ fn new_records(
             found.push((sealed, bytes));
         }
         let dealing = dealing_record(&held.dealing);
+        let holder = GroupEpoch { group: held.group, epoch: held.epoch };
         if lacks(&dealing)
             && let Ok(Some(bytes)) = records.dealing(&held.dealing)
+            && dealing_holds(state, &held.dealing, (credential, holder), &bytes)
         {
             found.push((dealing, bytes));
         }

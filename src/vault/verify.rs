@@ -604,7 +604,7 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
 }
 
 /// Whether bytes are this dealing, of this credential, to this group in its epoch.
-fn dealing_holds(
+pub(super) fn dealing_holds(
     state: &Organisation,
     id: &Hash,
     (credential, holder): (&Hash, GroupEpoch),

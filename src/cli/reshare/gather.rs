@@ -249,7 +249,7 @@ pub fn read_signed(card: &Path) -> Result<Option<SignedLast>, CliError> {
         return Ok(None);
     }
     let bytes = files::read_capped(&path, SIGNED_CAP)?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SeenDamaged(path))
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SignedDamaged(path))
 }
 
 /// Keeps what a card is about to sign.
