@@ -84,6 +84,8 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
             let members = formed.members.iter().map(|member| Row::Card(member.pseudonym.clone()));
             members.chain([Row::Group(formed.group)]).collect()
         }
+        // Name, threshold and members stay.
+        Event::GroupRenewed(renewal) => vec![Row::Group(renewal.statement.group)],
         Event::OperatorAdmitted(admission) => vec![Row::Card(admission.operator.clone())],
         Event::AdmissionRevoked { admission, .. } => {
             let operator = state.admissions.get(admission).map(|given| given.operator.clone());
