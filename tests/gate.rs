@@ -182,3 +182,49 @@ fn keepers_bring_back_every_root_that_is_needed() {
     ran.good();
     cli::run(&world.host_dir(), &["--vault", "restored", "audit", "verify"]).good();
 }
+
+/// The file must have the root that the logs announce, whoever came first.
+#[test]
+fn of_two_that_rotate_at_once_one_waits_its_turn() {
+    let world = World::new();
+    let dir = world.vault();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut vault = vault(&dir);
+                let now = vault.log(&"acme".parse().unwrap()).unwrap().state.last;
+                match vault.rotate_gate(None, now, &mut rand::rng()) {
+                    Ok(_) => {}
+                    // It was too late: its gate was of the epoch before.
+                    Err(VaultError::Rotating | VaultError::Gate(_)) => {}
+                    Err(why) => panic!("{why}"),
+                }
+            });
+        }
+    });
+    assert!(epochs(&world).len() > 1);
+    seal(&world);
+    world.host(&["audit", "verify"]).good();
+}
+
+#[test]
+fn an_authenticator_is_encrypted_anew_with_an_epoch_alone() {
+    let world = World::new();
+    let mut vault = vault(&world.vault());
+    let mut log = vault.log(&"acme".parse().unwrap()).unwrap();
+    let pseudonym = world.custodians[0].name.parse().unwrap();
+    let totp = warifu::event::record_hash(b"another secret");
+    let events = vec![Event::AuthenticatorResealed { pseudonym, totp }];
+    let now = log.state.last;
+    let refused = vault.commit_host(&mut log, now, events, Records::default());
+    assert!(matches!(refused, Err(VaultError::Invalid(_))), "{refused:?}");
+}
+
+#[test]
+fn a_record_that_is_lost_does_not_keep_an_epoch_from_beginning() {
+    let world = World::new();
+    let lost = format!("totp/{}", world.custodians[2].name);
+    world.database().execute("DELETE FROM record WHERE name = ?1", [lost]).unwrap();
+    world.host(&["gate", "rotate"]).good();
+    assert_eq!(epochs(&world).len(), 2);
+}

@@ -851,6 +851,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotInUse { .. } => {
             "If it has a root password after all, set its standing to in-use first."
         }
+        VaultError::Rotating => "Wait for it; then 'warifu gate show'.",
         VaultError::CeremonyOpen { .. } => {
             "Finish or abort it ('warifu ceremony list ORG' lists it), and run the command again; nothing was changed."
         }
@@ -1350,6 +1351,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::NoQuorum { .. }
         | VaultError::Reshares(_)
         | VaultError::CeremonyEnded(_)
+        | VaultError::Rotating
         | VaultError::CeremonyOpen { .. }
         | VaultError::TooFewWitnesses { .. } => Exit::Ceremony,
         VaultError::WitnessPolicy(_) => Exit::Tampered,

@@ -20,6 +20,10 @@ pub fn gate(app: &mut App<'_>, command: GateCommand) -> Result<(), CliError> {
 fn rotate(app: &mut App<'_>, args: &GateRotate) -> Result<(), CliError> {
     let mut vault = app.open_vault()?;
     app.check_ahead(vault.state().last, IDLE, None)?;
+    // Ceremonies whose window is over do not stand in the way.
+    for organisation in vault.state().organisations.values().cloned().collect::<Vec<_>>() {
+        (vault, _) = app.prepare(vault, &organisation)?;
+    }
     let before = vault.state().gate().epoch;
     app.ui.note(&format!(
         "Epoch {} of the gate begins: the logs get new keys, and what is sealed from now on needs the new root. What was sealed before needs the old one until it is rotated.",

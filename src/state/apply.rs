@@ -276,6 +276,7 @@ impl Organisation {
             name: *name,
             first_entry: *leaf,
             gates: vec![gate.clone()],
+            resealing: BTreeSet::new(),
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),
             people: BTreeMap::new(),
@@ -377,6 +378,9 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         let actor = &entry.actor;
         self.check_signers(&entry.event)?;
+        if !matches!(entry.event, Event::AuthenticatorResealed { .. }) {
+            self.resealing.clear();
+        }
         match &entry.event {
             Event::VaultCreated { .. }
             | Event::OrganisationAdded { .. }

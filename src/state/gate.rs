@@ -3,7 +3,7 @@
 use super::apply::check_gate_epoch;
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::{Invalid, Organisation};
-use crate::event::{Event, GateEpoch, GateSuccession, Line};
+use crate::event::{Event, GateEpoch, GateSuccession, Hash, Line};
 use crate::name::{OrganisationId, Pseudonym};
 
 /// Checks that the next epoch of the gate has fresh keys, and that the key of before
@@ -57,17 +57,16 @@ impl Organisation {
         }
         check_succession(&self.id, self.gate(), next, claims)?;
         self.gates.push(next.gate.clone());
+        self.resealing = self.people.keys().cloned().collect();
         self.index.gate_entries.push(self.size);
         Ok(())
     }
 
-    pub(super) fn authenticator_resealed(
-        &mut self,
-        who: &Pseudonym,
-        totp: crate::event::Hash,
-    ) -> Result<(), Invalid> {
-        if !self.people.contains_key(who) {
-            return Err(Invalid::Unknown { what: "card", id: who.to_string() });
+    /// Right after an epoch began, once for each person: else it would be another
+    /// authenticator without anybody's leave, under a harmless name.
+    pub(super) fn authenticator_resealed(&mut self, who: &Pseudonym, totp: Hash) -> Result<(), Invalid> {
+        if !self.resealing.remove(who) {
+            return Err(Invalid::Mismatch("authenticator to be encrypted anew"));
         }
         self.cards.authenticators.insert(who.clone(), totp);
         Ok(())

@@ -80,6 +80,10 @@ pub struct Organisation {
     pub first_entry: Bytes<32>,
     /// The gate's epochs, in order.
     pub gates: Vec<GateEpoch>,
+    /// Right after an epoch began: whose authenticators are still encrypted under the
+    /// one before.
+    #[serde(skip)]
+    pub resealing: BTreeSet<Pseudonym>,
     /// Projects.
     pub projects: BTreeMap<ProjectId, Project>,
     /// Accounts. Boxed, as versions are: nodes of the map are seldom full.

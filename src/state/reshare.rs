@@ -323,7 +323,8 @@ impl Organisation {
             let who = &signed.pseudonym;
             let not = |what| Invalid::NotA { who: who.to_string(), what };
             let index = from.index_of(who).ok_or_else(|| not("a member of the group"))?;
-            if !open.accepted.contains_key(who) || reshare.rejected.contains(who) {
+            let out = reshare.rejected.contains(who) || open.barred.contains(who);
+            if !open.accepted.contains_key(who) || out {
                 return Err(not("a contributor of this ceremony"));
             }
             if index <= last {

@@ -19,8 +19,11 @@ use crate::state::VaultState;
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
 use rand_core::CryptoRng;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fs::File;
 
 /// One epoch of the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,6 +75,10 @@ impl Vault {
         now: Time,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<u64, VaultError> {
+        // Of two that write the gate's file at once the logs could announce the root that
+        // the other one's file lacks.
+        let _alone = self.alone()?;
+        self.public.state = super::commit::load_vault(self.store())?;
         let epoch = self.state().gate().epoch + 1;
         // Before anything is written; and again when the epoch begins.
         self.every_log()?.iter().try_for_each(no_ceremony)?;
@@ -93,6 +100,17 @@ impl Vault {
         }
         self.gate.begin(epoch)?;
         Ok(epoch)
+    }
+
+    /// Held until it is dropped: no other process rotates the gate meanwhile.
+    fn alone(&self) -> Result<File, VaultError> {
+        let dir = || self.dir().to_owned();
+        let file = File::open(self.dir()).map_err(|why| VaultError::File { path: dir(), why })?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|why| match why {
+            Errno::WOULDBLOCK => VaultError::Rotating,
+            why => VaultError::File { path: dir(), why: why.into() },
+        })?;
+        Ok(file)
     }
 
     /// The present root and the new one, and those of before under which versions
@@ -149,7 +167,11 @@ impl Vault {
         let mut events = vec![Event::GateEpochBegun(self.gate.succession(&id, epoch)?)];
         let mut records = Vec::new();
         for who in log.state.people.keys() {
-            let totp = self.totp_of(log, who)?;
+            // Whose record is lost has to get another one in any case.
+            let totp = match self.totp_of(log, who) {
+                Err(VaultError::RecordGone(_)) => continue,
+                totp => totp?,
+            };
             let associated = totp_associated(&log.state, who);
             let sealed = aead::seal_at_rest(&key, &associated, totp.as_bytes().expose(), rng);
             events.push(Event::AuthenticatorResealed { pseudonym: who.clone(), totp: record_hash(&sealed) });

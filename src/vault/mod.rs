@@ -152,6 +152,9 @@ pub enum VaultError {
         /// How it stands.
         standing: AccountStanding,
     },
+    /// Another process begins an epoch of the gate.
+    #[error("another 'gate rotate' is running on this vault")]
+    Rotating,
     /// A ceremony is open, whose keys are of the gate's present epoch.
     #[error("ceremony {} of {organisation} is open", ceremony.short())]
     CeremonyOpen {
