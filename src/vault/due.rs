@@ -76,7 +76,7 @@ pub struct Due {
 }
 
 /// One thing that is listed. A kind of thing that is due otherwise than by renewing a
-/// version is a variant of its own, and comes from a function beside [`renewals`].
+/// version is a variant of its own, and comes from a function beside `renewals`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Item {
