@@ -506,7 +506,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 Activity::Delete,
                 Severity::Informational,
                 format!("{} dealings that others have replaced were destroyed", gone.dealings.len()),
-                json!({ "type": "Dealing", "type_id": 99, "data": { "dealings": gone.dealings } }),
+                json!({ "type": "Dealing", "type_id": 99, "name": "replaced dealings", "data": { "dealings": gone.dealings } }),
             )
         },
         Event::OperatorAdmitted(admission) => {
