@@ -62,6 +62,29 @@ fn what_was_sealed_before_and_after_opens_with_both_roots() {
 }
 
 #[test]
+fn a_checkpoint_that_was_cosigned_before_is_good_after() {
+    let world = World::new();
+    open(&world);
+    let cosigned = || world.host(&["--json", "audit", "checkpoint", "acme", "--cosigned"]).good().json();
+    let before = cosigned();
+    let first = world.host(&["audit", "key", "acme"]).good().out;
+    assert_eq!(before["key"], first.trim());
+    fs::write(world.host_dir().join("early"), before["checkpoint"].as_str().unwrap()).unwrap();
+    world.host(&["gate", "rotate"]).good();
+    world.host(&["audit", "verify"]).good();
+    assert_eq!(cosigned(), before, "with the key that signed it");
+    world.host(&["backup", "copy"]).good();
+    let again = |args: &[&str]| cli::run(&world.host_dir(), &[&["--vault", "again"], args].concat()).good();
+    again(&["restore", "copy", "--against", "early"]);
+    again(&["audit", "verify"]);
+    // The next ceremony's custodians cosign under the new key.
+    open(&world);
+    let second = world.host(&["audit", "key", "acme"]).good().out;
+    assert_eq!(cosigned()["key"], second.trim());
+    world.host(&["audit", "verify"]).good();
+}
+
+#[test]
 fn a_root_under_which_nothing_remains_goes_with_the_next_epoch() {
     let world = World::new();
     world.host(&["gate", "rotate"]).good();

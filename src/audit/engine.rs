@@ -10,7 +10,7 @@ use super::diagnosis::{self, Evidence};
 use super::{BATCH, Finding, Lack, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Entry, EntryError, Line};
 use crate::log::checkpoint::{self, CheckpointError};
-use crate::log::note::{KeyType, NoteError};
+use crate::log::note::NoteError;
 use crate::log::{Checkpoint, EntryBytes, Frontier, Note, VerifierKey};
 use crate::state::{Claim, Invalid};
 use crate::time::Time;
@@ -308,11 +308,7 @@ impl Walk {
     /// state, each of which handed over to the next, if the pinned one is among them;
     /// else the pinned one.
     fn keys(&self, options: &Options<'_>) -> Result<Vec<VerifierKey>, NoteError> {
-        let stated = self.state.iter();
-        let stated: Vec<_> = stated
-            .flat_map(|state| state.gates().iter().map(|gate| (state.origin(), gate.log_key)))
-            .map(|(origin, key)| VerifierKey::new(origin.as_str(), KeyType::Ed25519, &key))
-            .collect::<Result<_, _>>()?;
+        let stated = self.state.as_ref().map(State::log_keys).transpose()?.unwrap_or_default();
         Ok(match options.key {
             Some(pinned) if !stated.contains(pinned) => vec![pinned.clone()],
             _ => stated,
@@ -420,16 +416,13 @@ fn unreadable_older(why: &CheckpointError) -> Finding {
 /// The older checkpoint must be signed by a key of this log, present or past.
 fn older(note: &[u8], old: &Checkpoint, walk: &Walk, options: &Options<'_>) -> Result<(), Finding> {
     let keys = walk.keys(options).unwrap_or_default();
-    let opened: Vec<_> = keys.iter().map(|key| checkpoint::open(note, key)).collect();
-    if opened.iter().any(Result::is_ok) {
-        return Ok(());
-    }
+    let Err(why) = checkpoint::open_by_any(note, &keys) else { return Ok(()) };
     let origin = keys.last().map_or("", VerifierKey::name);
     if old.origin != origin {
         let what = format!("the older checkpoint is of another log: {}", old.origin);
         return Err(Finding::new(None, &[], what));
     }
-    if let Some(Err(CheckpointError::Note(NoteError::BadSignature { .. }))) = opened.last() {
+    if let CheckpointError::Note(NoteError::BadSignature { .. }) = why {
         let what = "the older checkpoint's own signature is wrong: nothing can be held against it";
         return Err(Finding::new(None, &[], what));
     }

@@ -3,8 +3,10 @@
 
 use crate::event::{Event, GateEpoch, Line};
 use crate::hex::Bytes;
+use crate::log::VerifierKey;
+use crate::log::note::NoteError;
 use crate::name::Origin;
-use crate::state::{Claims, Invalid, Organisation, VaultState};
+use crate::state::{Claims, Invalid, Organisation, VaultState, log_keys};
 
 /// State of an organisation's log, or of the vault's own.
 #[derive(Clone, Debug)]
@@ -46,15 +48,20 @@ impl State {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Organisation(state) => state.origin.clone(),
-            Self::Vault(state) => Origin::of_log(&state.origin, &state.vault.into()),
+            Self::Vault(state) => state.log_origin(),
         }
     }
 
-    /// The gate's epochs: the keys that sign checkpoints, the present one last.
+    /// The gate's epochs, the present one last.
     pub fn gates(&self) -> &[GateEpoch] {
         match self {
             Self::Organisation(state) => &state.gates,
             Self::Vault(state) => &state.gates,
         }
+    }
+
+    /// The keys that have signed this log's checkpoints, the present one last.
+    pub fn log_keys(&self) -> Result<Vec<VerifierKey>, NoteError> {
+        log_keys(&self.origin(), self.gates())
     }
 }

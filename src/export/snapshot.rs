@@ -2,12 +2,11 @@
 //! checkpoint are read once, and what lies below a size never changes.
 
 use super::ExportError;
-use crate::event::{Entry, GateEpoch, Line};
+use crate::event::{Entry, Line};
 use crate::log::checkpoint::{self, CheckpointError};
-use crate::log::note::KeyType;
 use crate::log::{EntryBytes, Hash, VerifierKey};
-use crate::name::{LogName, OrganisationId, Origin, Slug};
-use crate::state::{Organisation, gate_epochs};
+use crate::name::{LogName, OrganisationId, Slug};
+use crate::state::{Organisation, gate_epochs, log_keys};
 use crate::store::Store;
 use crate::time::Time;
 use crate::vault::hierarchy::no_organisation;
@@ -33,7 +32,7 @@ impl<'a> Snapshot<'a> {
             LogName::Organisation(slug) => Self::of_organisation(vault, slug),
             LogName::Vault => {
                 let (state, id) = (vault.state(), vault.state().vault.into());
-                let keys = keys(Origin::of_log(&state.origin, &id).as_str(), &state.gates)?;
+                let keys = log_keys(&state.log_origin(), &state.gates).map_err(CheckpointError::from)?;
                 Self::of_keys(vault.store(), id, keys)
             }
         }
@@ -55,7 +54,8 @@ impl<'a> Snapshot<'a> {
             let entries = vault.store().entries_with(&id, "\"gate-epoch-begun\":{")?;
             lines.extend(entries.iter().filter_map(|(_, entry)| Entry::from_line(entry).ok()));
         }
-        let keys = keys(begun.origin.as_str(), &gate_epochs(&id, begun.gate(), lines))?;
+        let gates = gate_epochs(&id, begun.gate(), lines);
+        let keys = log_keys(&begun.origin, &gates).map_err(CheckpointError::from)?;
         Self::of_keys(vault.store(), id, keys)
     }
 
@@ -157,9 +157,4 @@ impl<'a> Snapshot<'a> {
             Line::Unknown { time, .. } => Ok(time),
         }
     }
-}
-
-fn keys(origin: &str, gates: &[GateEpoch]) -> Result<Vec<VerifierKey>, ExportError> {
-    let key = |gate: &GateEpoch| VerifierKey::new(origin, KeyType::Ed25519, &gate.log_key);
-    Ok(gates.iter().map(key).collect::<Result<_, _>>().map_err(CheckpointError::from)?)
 }

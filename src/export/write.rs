@@ -432,11 +432,8 @@ fn earlier(log: &Snapshot<'_>, dir: &Path) -> Result<Option<(u64, Hash)>, Export
     if stated.origin != log.key().name() {
         return Err(other(&stated.origin));
     }
-    let keys = log.former_keys().iter().chain([log.key()]);
-    let opened = keys.map(|key| checkpoint::open(&note, key));
-    // The present key's refusal is the one to tell.
-    let signed =
-        opened.reduce(|before, one| before.or(one)).expect("there is a present key").map_err(damaged)?;
+    let keys: Vec<_> = log.former_keys().iter().chain([log.key()]).cloned().collect();
+    let signed = checkpoint::open_by_any(&note, &keys).map_err(damaged)?;
     if signed.size > log.size() {
         let (origin, there, here) = (signed.origin, signed.size, log.size());
         return Err(ExportError::Longer { dir: dir.to_owned(), origin, there, here });

@@ -119,6 +119,14 @@ pub fn open(note: &[u8], log: &VerifierKey) -> Result<Checkpoint, CheckpointErro
     open_cosigned(note, log, &[]).map(|(checkpoint, _)| checkpoint)
 }
 
+/// As [`open`], by any of the keys that a log has had. The refusal of the last one,
+/// the present, is the one to tell.
+pub fn open_by_any(note: &[u8], keys: &[VerifierKey]) -> Result<Checkpoint, CheckpointError> {
+    let origin = Checkpoint::unverified(note)?.origin;
+    let nobodys = Err(CheckpointError::NotSignedByLog { origin });
+    keys.iter().fold(nobodys, |before, key| before.or_else(|_| open(note, key)))
+}
+
 /// Whether a note is the checkpoint of just this tree, signed by the key that
 /// the log itself names. Gives it with the log's own signature line alone.
 pub fn covers(

@@ -4,7 +4,9 @@ use super::apply::check_gate_epoch;
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::{Invalid, Organisation};
 use crate::event::{Event, GateEpoch, GateSuccession, Hash, Line};
-use crate::name::{OrganisationId, Pseudonym};
+use crate::log::VerifierKey;
+use crate::log::note::{KeyType, NoteError};
+use crate::name::{OrganisationId, Origin, Pseudonym};
 
 /// Checks that the next epoch of the gate has fresh keys, and that the key of before
 /// hands over to them.
@@ -42,6 +44,17 @@ pub fn gate_epochs(
         }
     }
     gates
+}
+
+/// The keys that have signed a log's checkpoints, one for each epoch of the gate, the
+/// present one last.
+pub fn log_keys(origin: &Origin, gates: &[GateEpoch]) -> Result<Vec<VerifierKey>, NoteError> {
+    gates.iter().map(|gate| log_key(origin, gate)).collect()
+}
+
+/// The key that signs a log's checkpoints in an epoch of the gate.
+pub(super) fn log_key(origin: &Origin, gate: &GateEpoch) -> Result<VerifierKey, NoteError> {
+    VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key)
 }
 
 impl Organisation {

@@ -23,7 +23,7 @@ pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
-pub use gate::gate_epochs;
+pub use gate::{gate_epochs, log_keys};
 pub use past::Past;
 pub use roll::Roll;
 pub use vault::{RECOVERY, VaultState};
@@ -33,7 +33,7 @@ use crate::event::{
     Reconciliation, Refusal, Scope, Sealing, Shown, TextHash, WitnessPolicy,
 };
 use crate::hex::Bytes;
-use crate::log::note::{KeyType, NoteError, VerifierKey};
+use crate::log::note::{NoteError, VerifierKey};
 use crate::log::policy::Policy;
 pub use crate::log::roots::RECENT;
 use crate::log::roots::Roots;
@@ -604,7 +604,7 @@ impl Organisation {
 
     /// The key that signs this log's checkpoints.
     pub fn log_key(&self) -> Result<VerifierKey, NoteError> {
-        VerifierKey::new(self.origin.as_str(), KeyType::Ed25519, &self.gate().log_key)
+        gate::log_key(&self.origin, self.gate())
     }
 
     /// The gate's present epoch.

@@ -7,7 +7,7 @@ use super::roll::{Roll, check_statement};
 use super::{Claims, Invalid, Organisation, Strict};
 use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Keeper, Line, RootDealing, SCHEMA};
 use crate::hex::Bytes;
-use crate::log::note::{KeyType, NoteError, VerifierKey};
+use crate::log::note::{NoteError, VerifierKey};
 use crate::name::{OrganisationId, Origin, Pseudonym, Slug, VaultId};
 use crate::seal::card::Role;
 use crate::time::Time;
@@ -183,9 +183,12 @@ impl VaultState {
 
     /// The key that signs this log's checkpoints.
     pub fn log_key(&self) -> Result<VerifierKey, NoteError> {
-        let origin = Origin::of_log(&self.origin, &self.vault.into());
-        let gate = self.gates.last().expect("a log begins with its first gate epoch");
-        VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key)
+        super::gate::log_key(&self.log_origin(), self.gate())
+    }
+
+    /// Name of this log, the vault's own.
+    pub fn log_origin(&self) -> Origin {
+        Origin::of_log(&self.origin, &self.vault.into())
     }
 
     /// An organisation by the name in its address.

@@ -17,7 +17,7 @@ use crate::log::entry::{EntryBytes, EntryError};
 use crate::log::{Hash as LeafHash, VerifierKey};
 use crate::name::{LogName, OrganisationId, Origin};
 use crate::seal::record::SealedPayload;
-use crate::state::{Invalid, Organisation, VaultState};
+use crate::state::{Invalid, Organisation, VaultState, log_keys};
 use crate::store::sqlite::{FILE_NAME, SqliteStore};
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use std::fs;
@@ -306,10 +306,10 @@ fn merge(
         Some(head) => (head.frontier.size(), Some(head.checkpoint)),
         None => (0, None),
     };
-    let key = key_of(store, &vault, &id)?;
+    let keys = keys_of(store, &vault, &id)?;
     let progress = |done: u64, of: u64| tell("entries to bring in", done, of);
     let options = Options {
-        key: key.as_ref(),
+        key: keys.last(),
         // What is longer here is no fault of a source that knows less.
         against: own.as_ref().filter(|_| size <= stated.size).map(String::as_bytes),
         progress: Some(&progress),
@@ -357,20 +357,22 @@ fn merge(
     Ok((id, merged))
 }
 
-/// The key that a log's checkpoints are signed with, if the log is here.
-fn key_of(
+/// The keys that a log's checkpoints have been signed with, the present one last:
+/// none if the log is not here, which the vault's own log says was begun.
+fn keys_of(
     store: &SqliteStore,
     vault: &VaultState,
     id: &OrganisationId,
-) -> Result<Option<VerifierKey>, BackupError> {
-    if *id == vault.vault.into() {
-        return Ok(vault.log_key().ok());
-    }
-    if store.size(id)? == 0 {
-        // The log that the vault's own log says was begun, by its first entry.
-        return Ok(None);
-    }
-    Ok(commit::load(store, id)?.state.log_key().ok())
+) -> Result<Vec<VerifierKey>, BackupError> {
+    let keys = if *id == vault.vault.into() {
+        log_keys(&vault.log_origin(), &vault.gates)
+    } else if store.size(id)? == 0 {
+        return Ok(Vec::new());
+    } else {
+        let state = commit::load(store, id)?.state;
+        log_keys(&state.origin, &state.gates)
+    };
+    Ok(keys.unwrap_or_default())
 }
 
 /// Names of the records that entries destroy, which an older copy still has.
@@ -442,14 +444,15 @@ fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) ->
     let id = by_origin(vault, &origin)
         .ok_or_else(|| BackupError::OtherLog { path: path(), origin: origin.clone() })?;
     let here = store.size(&id)?;
-    let key = key_of(store, vault, &id)?;
-    if let Some(key) = &key {
-        checkpoint::open(seen.note, key).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
+    let keys = keys_of(store, vault, &id)?;
+    if !keys.is_empty() {
+        checkpoint::open_by_any(seen.note, &keys)
+            .map_err(|why| BackupError::Checkpoint { path: path(), why })?;
     }
     if size > here {
         return Err(BackupError::Behind { path: path(), log: name_of(vault, &id), here, seen: size });
     }
-    let options = Options { key: key.as_ref(), against: Some(seen.note), ..Options::default() };
+    let options = Options { key: keys.last(), against: Some(seen.note), ..Options::default() };
     let verdict = audit::verify(&StoredLog::new(store, id), &options, &mut |_, _| {});
     match verdict.findings.first() {
         None => Ok(()),

@@ -26,7 +26,7 @@ use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
-use crate::state::{Organisation, VaultState};
+use crate::state::{Organisation, VaultState, log_keys};
 use crate::store::{Damage, RecordKey, Store, StoreError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -258,7 +258,7 @@ impl Check<'_> {
             self.found(Some(0), "the log is another vault's");
         }
         self.same_organisations(state);
-        let _nobodys = self.kept_note(state.log_key().ok());
+        let _nobodys = self.kept_note(log_keys(&state.log_origin(), &state.gates));
     }
 
     fn organisation_log(&mut self, state: &Organisation) {
@@ -352,14 +352,14 @@ impl Check<'_> {
         if let Ok(Some(note)) = self.vault.store().checkpoint(&self.id) {
             self.cosigned(state, &note, "the checkpoint");
         }
-        if let Some(kept) = self.kept_note(state.log_key().ok()) {
+        if let Some(kept) = self.kept_note(log_keys(&state.origin, &state.gates)) {
             self.cosigned(state, &kept, "the cosigned checkpoint");
         }
     }
 
     /// The note that is kept as the newest cosigned one states a log that this one
-    /// extends, signed by its key.
-    fn kept_note(&mut self, key: Option<VerifierKey>) -> Option<String> {
+    /// extends, signed by its key: that of the gate's epoch in which it was cosigned.
+    fn kept_note(&mut self, keys: Result<Vec<VerifierKey>, NoteError>) -> Option<String> {
         let kept = match self.vault.cosigned(&self.id) {
             Ok(kept) => kept?,
             Err(why) => {
@@ -367,7 +367,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        match checkpoint::open(kept.as_bytes(), &key?) {
+        match checkpoint::open_by_any(kept.as_bytes(), &keys.ok()?) {
             Ok(stated) => {
                 // The entries are those of the signed root by now, and their hashes too.
                 let tree = self.vault.tree_of(&self.id, stated.size);

@@ -6,7 +6,9 @@ use crate::cli::error::CliError;
 use crate::cli::{App, files};
 use crate::http::client::HttpWitnesses;
 use crate::log::policy::{MAX_POLICY, Policy, Witness};
+use crate::log::{VerifierKey, checkpoint};
 use crate::name::LogName;
+use crate::state::log_keys;
 use crate::store::Store;
 use crate::vault::{PublicVault, VaultError};
 use serde_json::json;
@@ -75,9 +77,12 @@ pub fn checkpoint(app: &mut App<'_>, name: &LogName, cosigned: bool) -> Result<(
     let vault = app.read_vault()?;
     // An organisation's log is replayed: what is printed is a checkpoint of a good log.
     // The vault's own was, as the vault was opened.
-    let key = match name {
-        LogName::Organisation(organisation) => vault.log(organisation)?.state.log_key(),
-        LogName::Vault => vault.state().log_key(),
+    let keys = match name {
+        LogName::Organisation(organisation) => {
+            let state = vault.log(organisation)?.state;
+            log_keys(&state.origin, &state.gates)
+        }
+        LogName::Vault => log_keys(&vault.state().log_origin(), &vault.state().gates),
     };
     let id = vault.log_id(name)?;
     let note = match cosigned {
@@ -90,7 +95,10 @@ pub fn checkpoint(app: &mut App<'_>, name: &LogName, cosigned: bool) -> Result<(
             "Ask witnesses with 'warifu audit cosign', or hold a ceremony: custodians cosign with it.";
         return Err(CliError::Argument { fact, remedy });
     };
-    let key = key.map(|key| key.to_string()).ok();
+    // A cosigned one may be of an earlier epoch of the gate, with that one's key.
+    let signed = |key: &&VerifierKey| checkpoint::open(note.as_bytes(), key).is_ok();
+    let keys = keys.unwrap_or_default();
+    let key = keys.iter().rev().find(signed).map(ToString::to_string);
     app.emit_whole(json!({ "checkpoint": note, "key": key }), || note.trim_end().to_owned());
     Ok(())
 }

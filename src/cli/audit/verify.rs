@@ -9,11 +9,10 @@ use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::counted;
 use crate::cli::{App, files};
-use crate::event::GateEpoch;
 use crate::export::{self, Directory, FIRST, Policies, check_records, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
-use crate::log::note::{KeyType, MAX_NOTE, Note};
+use crate::log::note::{MAX_NOTE, Note};
 use crate::name::{LogName, printable};
 use crate::time::Time;
 use crate::vault::report::{Finding, LogReport, Report};
@@ -182,9 +181,7 @@ fn cut(log: &str, first: u64, from: Option<Time>, since: Time) -> Option<Finding
 }
 
 fn present_key(state: &State, known: &VerifierKey) -> Option<VerifierKey> {
-    let origin = state.origin();
-    let key = |gate: &GateEpoch| VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key).ok();
-    let keys: Vec<_> = state.gates().iter().filter_map(key).collect();
+    let keys = state.log_keys().ok()?;
     keys.contains(known).then(|| keys.last().cloned())?
 }
 
