@@ -4,7 +4,7 @@
 
 use super::{
     encoding::{self, EncodingError},
-    group::GroupKeys,
+    group::{GroupKeys, polynomial},
     nonce,
     record::VerifiedDealing,
     reshare::ReshareError,
@@ -269,8 +269,7 @@ pub(super) fn hide(
 
     let r = nonce(rng, &d, |begun| statement(begun, context, &wire, n));
     let half_r = Zeroizing::new(r.expose().div_by_2());
-    let weights = code_word(context, keys, &wire);
-    let half_r2 = keys.multiply(weights.iter().map(|weight| weight * *half_r)).sum();
+    let half_r2 = keys.multiply_dual_word(&dual_coefficients(context, keys, &wire), &half_r);
     let commitments = [RistrettoPoint::mul_base(&half_r), half_r2];
     encode_doubled(&commitments, &mut wire);
     halves.extend(commitments);
@@ -335,11 +334,15 @@ fn challenge(context: &DealingContext, wire: &[u8], n: usize) -> Scalar {
 /// `w_i = v_i·m(i)`, `m(X) = Σ_{j=0}^{n−t−1} H("dual", ctx, D, list of C_1 … C_n, j)·X^j`:
 /// a random word of the code dual to the shares of polynomials of degree `t−1`.
 fn code_word(context: &DealingContext, keys: &GroupKeys, wire: &[u8]) -> Vec<Scalar> {
+    let coefficients = dual_coefficients(context, keys, wire);
+    keys.dual_word(|x| polynomial(&coefficients, x))
+}
+
+/// The `n−t` coefficients of `m`.
+fn dual_coefficients(context: &DealingContext, keys: &GroupKeys, wire: &[u8]) -> Vec<Scalar> {
     let (t, n) = (keys.threshold().t(), keys.threshold().n());
     let begun = statement(Transcript::new(label::DUAL), context, wire, n);
-    let coefficients: Vec<Scalar> = (0..(n - t) as u64).map(|j| begun.clone().int(j).scalar()).collect();
-    let at = |x: Scalar| coefficients.iter().rev().fold(Scalar::ZERO, |sum, next| sum * x + next);
-    (1u64..).zip(keys.dual()).map(|(index, v)| v * at(Scalar::from(index))).collect()
+    (0..(n - t) as u64).map(|j| begun.clone().int(j).scalar()).collect()
 }
 
 /// Appends the encodings of the doubled points.

@@ -7,13 +7,18 @@ use crate::{
     name::{GroupId, OrganisationId, Threshold, VaultId},
     transcript::{Transcript, label},
 };
-use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::RistrettoBasepointTable, traits::IsIdentity};
+use curve25519_dalek::{
+    RistrettoPoint, Scalar,
+    ristretto::RistrettoBasepointTable,
+    traits::{IsIdentity, VartimeMultiscalarMul},
+};
 use std::{
     collections::HashMap,
     fmt,
     hash::{Hash, Hasher},
     sync::Arc,
 };
+use zeroize::Zeroizing;
 
 /// Keys that cannot be the keys of a group. Indices are `1..=n`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +67,15 @@ struct Inner {
     dual: Vec<Scalar>,
     /// The same products over the places `0 … n`.
     link_dual: Vec<Scalar>,
-    tables: Vec<RistrettoBasepointTable>,
+    tables: Option<Tables>,
+}
+
+/// Multiples of what is multiplied with secrets again and again.
+struct Tables {
+    /// Of `E_1 … E_n`.
+    keys: Vec<RistrettoBasepointTable>,
+    /// Of `F_j = Σ v_i·i^j·E_i` for `0 ≤ j < n−t`.
+    dual: Vec<RistrettoBasepointTable>,
 }
 
 /// `g = H("group", vault, organisation, group, epoch)`.
@@ -89,15 +102,22 @@ impl GroupKeys {
         }
         // Only differences of places count: `0 … n` have the weights of `1 … n+1`.
         let (dual, link_dual) = (dual_weights(threshold.n()), dual_weights(threshold.n() + 1));
-        let (keys, tables) = (keys.to_vec(), Vec::new());
+        let (keys, tables) = (keys.to_vec(), None);
         Ok(Self(Arc::new(Inner { g, threshold, keys, points, dual, link_dual, tables })))
     }
 
-    /// The same keys with a table of multiples each (30 KiB a key), for a
+    /// The same keys with `2·n−t` tables of multiples (30 KiB each), for a
     /// sealer who deals many times.
     #[must_use]
     pub fn with_tables(self) -> Self {
         let inner = &*self.0;
+        let table = RistrettoBasepointTable::create;
+        let degrees = 0..(self.threshold().n() - self.threshold().t());
+        let dual = degrees.map(|degree| {
+            let word: Vec<_> = self.dual_word(|x| (0..degree).fold(Scalar::ONE, |power, _| power * x));
+            table(&RistrettoPoint::vartime_multiscalar_mul(&word, &inner.points))
+        });
+        let tables = Tables { dual: dual.collect(), keys: inner.points.iter().map(table).collect() };
         Self(Arc::new(Inner {
             g: inner.g,
             threshold: inner.threshold,
@@ -105,7 +125,7 @@ impl GroupKeys {
             points: inner.points.clone(),
             dual: inner.dual.clone(),
             link_dual: inner.link_dual.clone(),
-            tables: inner.points.iter().map(RistrettoBasepointTable::create).collect(),
+            tables: Some(tables),
         }))
     }
 
@@ -139,9 +159,25 @@ impl GroupKeys {
         &self.0.points
     }
 
-    /// `v_1 … v_n`.
-    pub(super) fn dual(&self) -> &[Scalar] {
-        &self.0.dual
+    /// `v_1·m(1) … v_n·m(n)`.
+    pub(super) fn dual_word(&self, m: impl Fn(Scalar) -> Scalar) -> Vec<Scalar> {
+        (1u64..).zip(&self.0.dual).map(|(index, v)| v * m(Scalar::from(index))).collect()
+    }
+
+    /// `factor·Σ v_i·m(i)·E_i`, in constant time as to the factor, for the `n−t`
+    /// coefficients of `m`: as many multiplications where there are tables, for
+    /// `Σ v_i·m(i)·E_i = Σ m_j·F_j`.
+    pub(super) fn multiply_dual_word(&self, coefficients: &[Scalar], factor: &Scalar) -> RistrettoPoint {
+        match &self.0.tables {
+            Some(tables) => {
+                let each = coefficients.iter().zip(&tables.dual);
+                each.map(|(coefficient, table)| &*Zeroizing::new(coefficient * factor) * table).sum()
+            }
+            None => {
+                let word = self.dual_word(|x| polynomial(coefficients, x));
+                self.multiply(word.iter().map(|weight| weight * factor)).sum()
+            }
+        }
     }
 
     /// `v_i = ∏_{j≠i} 1/(i−j)` over the places `0 … n`, from `v_0` on.
@@ -154,12 +190,16 @@ impl GroupKeys {
         &'a self,
         scalars: impl Iterator<Item = Scalar> + 'a,
     ) -> Box<dyn Iterator<Item = RistrettoPoint> + 'a> {
-        if self.0.tables.is_empty() {
-            Box::new(scalars.zip(&self.0.points).map(|(scalar, point)| scalar * point))
-        } else {
-            Box::new(scalars.zip(&self.0.tables).map(|(scalar, table)| &scalar * table))
+        match &self.0.tables {
+            Some(tables) => Box::new(scalars.zip(&tables.keys).map(|(scalar, table)| &scalar * table)),
+            None => Box::new(scalars.zip(&self.0.points).map(|(scalar, point)| scalar * point)),
         }
     }
+}
+
+/// `Σ coefficient_j·x^j`.
+pub(super) fn polynomial(coefficients: &[Scalar], x: Scalar) -> Scalar {
+    coefficients.iter().rev().fold(Scalar::ZERO, |sum, next| sum * x + next)
 }
 
 impl PartialEq for GroupKeys {

@@ -6,7 +6,7 @@
 
 use super::{
     encoding::{self, EncodingError},
-    group::GroupKeys,
+    group::{GroupKeys, polynomial},
     nonce,
     reshare::{Redealing, ReshareError, Resharing},
     response,
@@ -184,7 +184,7 @@ impl<'a> Link<'a> {
         let (t, n) = (self.to().threshold().t(), self.to().threshold().n());
         let begun = self.statement(Transcript::new(label::LINK_DUAL));
         let coefficients: Vec<Scalar> = (0..=(n - t) as u64).map(|k| begun.clone().int(k).scalar()).collect();
-        let at = |x: Scalar| coefficients.iter().rev().fold(Scalar::ZERO, |sum, next| sum * x + next);
-        (0u64..).zip(self.to().link_dual()).map(|(place, v)| v * at(Scalar::from(place))).collect()
+        let at = |place| polynomial(&coefficients, Scalar::from(place));
+        (0u64..).zip(self.to().link_dual()).map(|(place, v)| v * at(place)).collect()
     }
 }
