@@ -17,7 +17,7 @@ use crate::event::{
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, VaultId};
 use crate::time::Time;
-use crate::transcript::{Transcript, label};
+use crate::transcript::{Sink, Transcript, Unhashed, label};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version of the messages.
@@ -498,15 +498,40 @@ pub struct ContributionFacts<'a> {
 /// `H("contribution-body", targets, size, root, cosignature, shares, ciphertexts,
 /// code)`.
 pub fn contribution_body(facts: &ContributionFacts<'_>) -> Hash {
-    let body = Transcript::new(label::CONTRIBUTION_BODY)
-        .list(facts.targets.iter().map(|t| t.to_be_bytes()).collect::<Vec<_>>())
+    Bytes(body_parts(Transcript::new(label::CONTRIBUTION_BODY), facts).finish())
+}
+
+fn body_parts<S: Sink>(body: Transcript<S>, facts: &ContributionFacts<'_>) -> Transcript<S> {
+    body.list(facts.targets.iter().map(|target| target.to_be_bytes()))
         .int(facts.size)
         .part(facts.root)
         .part(facts.cosignature)
         .list(facts.shares)
         .list(facts.ciphertexts)
-        .part(facts.code);
-    Bytes(body.finish())
+        .part(facts.code)
+}
+
+/// What a custodian signed with a contribution, as an `accepted` entry has it, not
+/// hashed yet: whoever replays does not need the hash, whoever verifies does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contributed {
+    ceremony: Hash,
+    custodian: Pseudonym,
+    at: Time,
+    body: Unhashed,
+}
+
+impl Contributed {
+    /// Of a ceremony and a custodian, at their time.
+    pub fn new(ceremony: Hash, custodian: Pseudonym, at: Time, facts: &ContributionFacts<'_>) -> Self {
+        let body = body_parts(Unhashed::unhashed(label::CONTRIBUTION_BODY), facts);
+        Self { ceremony, custodian, at, body }
+    }
+
+    /// [`contribution_digest`] of it.
+    pub fn digest(&self) -> [u8; 64] {
+        contribution_digest(&self.ceremony, &self.custodian, self.at, &Bytes(self.body.hash()))
+    }
 }
 
 /// `H("contribution-signature", request, pseudonym, at, body)`. A `refused`

@@ -9,6 +9,7 @@ use crate::secret::{SecretKey, SecretScalar};
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256, Sha512};
+use std::fmt;
 use zeroize::Zeroize;
 
 /// Labels; a label is never used for two purposes.
@@ -185,16 +186,49 @@ pub mod label {
 /// `H` under construction: the label first, then parts in order. A clone goes on
 /// from what was hashed so far. Boxed: it is passed on with every part, and what is
 /// hashed may be secret, so that no copies of it should lie about.
-#[derive(Clone)]
-pub struct Transcript(Box<Sha512>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Transcript<S = Sha512>(Box<S>);
 
-impl Transcript {
-    /// Begins `H(label, …)`.
-    pub fn new(label: &str) -> Self {
-        let mut hash = Box::new(Sha512::new());
-        hash.update(u16::try_from(label.len()).expect("labels are short").to_be_bytes());
-        hash.update(label.as_bytes());
-        Self(hash)
+/// What `H` is taken of, kept as it is: public, and hashed only by whoever needs the
+/// hash, on whichever thread.
+pub type Unhashed = Transcript<Vec<u8>>;
+
+/// Takes the bytes of a transcript.
+pub trait Sink: Sized {
+    /// One that has none yet.
+    fn empty() -> Self;
+
+    /// Takes some more.
+    fn write(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Sha512 {
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn empty() -> Self {
+        // As much as most transcripts have.
+        Self::with_capacity(512)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl<S: Sink> Transcript<S> {
+    fn begin(label: &str) -> Self {
+        let mut sink = Box::new(S::empty());
+        sink.write(&u16::try_from(label.len()).expect("labels are short").to_be_bytes());
+        sink.write(label.as_bytes());
+        Self(sink)
     }
 
     /// Adds one part.
@@ -202,8 +236,8 @@ impl Transcript {
     pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
         let length = u32::try_from(part.len()).expect("parts are below 4 GiB");
-        self.0.update(length.to_be_bytes());
-        self.0.update(part);
+        self.0.write(&length.to_be_bytes());
+        self.0.write(part);
         self
     }
 
@@ -222,6 +256,31 @@ impl Transcript {
         let items = items.into_iter();
         let counted = self.int(items.len() as u64);
         items.fold(counted, |transcript, item| transcript.part(item))
+    }
+}
+
+impl Unhashed {
+    /// Begins what `H(label, …)` is taken of.
+    pub fn unhashed(label: &str) -> Self {
+        Self::begin(label)
+    }
+
+    /// The 64-byte hash.
+    pub fn hash(&self) -> [u8; 64] {
+        Sha512::digest(&*self.0).into()
+    }
+}
+
+impl fmt::Debug for Unhashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unhashed({} bytes)", self.0.len())
+    }
+}
+
+impl Transcript {
+    /// Begins `H(label, …)`.
+    pub fn new(label: &str) -> Self {
+        Self::begin(label)
     }
 
     /// The 64-byte hash.
@@ -302,5 +361,6 @@ mod tests {
         expected.update([0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5]);
         let ours = Transcript::new(label::DUAL).part(b"ab").int(5).finish();
         assert_eq!(ours.as_slice(), expected.finalize().as_slice());
+        assert_eq!(Unhashed::unhashed(label::DUAL).part(b"ab").int(5).hash(), ours);
     }
 }

@@ -66,7 +66,7 @@ pub fn attempt<'a>(
     if let Some(why) = ceremony.refused.get(&Bytes(contribution.digest())) {
         return Err(NotCounted::Repeated(Some(*why)));
     }
-    if ceremony.accepted_messages.contains(&Bytes(contribution.digest())) {
+    if ceremony.accepted_messages.contains(&contribution.digest()) {
         return Err(NotCounted::Repeated(None));
     }
     Ok(Attempt { contribution, ceremony })

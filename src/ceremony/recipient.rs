@@ -274,7 +274,7 @@ pub fn is_theirs(
     let digest = contribution.digest();
     let card = people.get(&contribution.custodian);
     card.is_some_and(|p| sign::verify(&p.sign_key, &digest, &contribution.signature))
-        && ceremony.accepted_messages.contains(&Bytes(digest))
+        && ceremony.accepted_messages.contains(&digest)
 }
 
 /// What a share of one target must fit.

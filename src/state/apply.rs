@@ -27,7 +27,7 @@ use crate::log::cosignature::MAX_COSIGNATURES;
 use crate::log::policy::{Policy, PolicyFileError};
 use crate::log::roots::Roots;
 use crate::message::{
-    ContributionFacts, Notice, RequestFacts, Target, contribution_body, contribution_digest, operator_notice,
+    Contributed, ContributionFacts, Notice, RequestFacts, Target, contribution_digest, operator_notice,
     request_digest, request_hash, targets_hash,
 };
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, Pseudonym, Recipient, external_id};
@@ -36,6 +36,7 @@ use crate::seal::card::Role;
 use crate::seal::mfa::PERIODS;
 use crate::time::{Span, Time};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why a witness policy cannot be a group's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -1008,8 +1009,9 @@ impl Organisation {
         by_card(actor, who)?;
         let card = self.card(who, Role::Custodian)?;
         let (sign_key, cosign_key) = (card.sign_key, card.cosign_key);
-        let message = Bytes(acceptance.digest());
-        claims.take(claim(who, &sign_key, message.as_bytes(), &acceptance.signature))?;
+        let message = Arc::new(acceptance.contributed());
+        let (said, signature) = (Said::Contributed(message.clone()), acceptance.signature);
+        claims.take(Claim { key: sign_key, said, signature, who: Signer::Card(who.clone()) })?;
         if self.used_steps.get(who).is_some_and(|steps| steps.contains(&acceptance.step)) {
             return Err(Invalid::StepReused(who.to_string()));
         }
@@ -1020,7 +1022,7 @@ impl Organisation {
         let same_log = open.opened_size == acceptance.size;
         // Who takes part in a resharing does so for all of it, and gives no share.
         let new = !open.accepted.contains_key(who)
-            && !open.refused.contains_key(&message)
+            && (open.refused.is_empty() || !open.refused.contains_key(&Bytes(message.digest())))
             && acceptance.targets.is_empty() == open.reshare.is_some();
         let locked = self.locked_until(who, time).is_some();
         let counts = acceptance.shares.len() == acceptance.targets.len()
@@ -1078,7 +1080,7 @@ impl Organisation {
         time: Time,
     ) -> Result<(), Invalid> {
         let open = self.open_ceremony(ceremony, "refused")?;
-        if open.accepted_messages.contains(message) {
+        if open.accepted_messages.contains(message.as_bytes()) {
             return Err(Invalid::Duplicate(format!("contribution {}", message.short())));
         }
         if open.refused.insert(*message, why).is_some() {
@@ -1310,8 +1312,8 @@ impl Organisation {
 
 impl Acceptance {
     /// What the custodian signed.
-    pub fn digest(&self) -> [u8; 64] {
-        let body = contribution_body(&ContributionFacts {
+    pub fn contributed(&self) -> Contributed {
+        let facts = ContributionFacts {
             targets: &self.targets,
             size: self.size,
             root: &self.root,
@@ -1319,8 +1321,8 @@ impl Acceptance {
             shares: &self.shares,
             ciphertexts: &self.ciphertexts,
             code: &self.code,
-        });
-        contribution_digest(&self.ceremony, &self.custodian, self.at, &body)
+        };
+        Contributed::new(self.ceremony, self.custodian.clone(), self.at, &facts)
     }
 }
 

@@ -9,10 +9,14 @@ use super::Invalid;
 use crate::hex::Bytes;
 use crate::log::Checkpoint;
 use crate::log::note::cosigned_message;
+use crate::message::Contributed;
 use crate::name::{Origin, Pseudonym};
 use crate::seal::sign;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// Whose signature it must be.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +34,8 @@ pub enum Signer {
 pub enum Said {
     /// A transcript hash.
     Digest([u8; 64]),
+    /// A contribution.
+    Contributed(Arc<Contributed>),
     /// That a log had this size and root (C2SP tlog-cosignature).
     Cosigned {
         /// The log's origin.
@@ -44,11 +50,12 @@ pub enum Said {
 }
 
 impl Said {
-    /// The bytes under the signature. The text of a checkpoint is made only here: many
-    /// threads verify, and one replays. `None` if the origin cannot stand in one.
+    /// The bytes under the signature. What takes time is made only here: many threads
+    /// verify, and one replays. `None` if the origin cannot stand in one.
     pub fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             Self::Digest(digest) => Some(Cow::Borrowed(digest)),
+            Self::Contributed(contributed) => Some(Cow::Owned(contributed.digest().to_vec())),
             Self::Cosigned { origin, size, root, at } => {
                 let checkpoint = Checkpoint { origin: origin.to_string(), size: *size, root: *root };
                 let text = checkpoint.text().ok()?;
@@ -90,6 +97,30 @@ impl Claim {
     /// The error that names whose signature is wrong.
     pub fn wrong(&self) -> Invalid {
         Invalid::Signature { who: self.who.to_string() }
+    }
+}
+
+/// What accepted custodians signed. Hashed only when it is asked for: seldom, and the
+/// hashes are a good part of what a replay costs.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct AcceptedMessages(Vec<Arc<Contributed>>);
+
+impl AcceptedMessages {
+    /// Whether what hashes to this was accepted.
+    pub fn contains(&self, digest: &[u8; 64]) -> bool {
+        self.0.iter().any(|accepted| accepted.digest() == *digest)
+    }
+
+    pub(super) fn insert(&mut self, accepted: Arc<Contributed>) {
+        self.0.push(accepted);
+    }
+}
+
+/// As a set of hashes.
+impl Serialize for AcceptedMessages {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let hashes: BTreeSet<_> = self.0.iter().map(|accepted| Bytes(accepted.digest())).collect();
+        hashes.serialize(to)
     }
 }
 

@@ -21,7 +21,7 @@ mod vault;
 
 pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
-pub use claims::{Claim, Claims, Said, Signer, Strict};
+pub use claims::{AcceptedMessages, Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use gate::{gate_epochs, log_keys};
 pub use past::Past;
@@ -337,7 +337,7 @@ pub struct Ceremony {
     pub accepted: BTreeMap<Pseudonym, Vec<u64>>,
     /// What accepted custodians signed, so that a repetition is known while the
     /// ceremony is open.
-    pub accepted_messages: BTreeSet<Hash>,
+    pub accepted_messages: AcceptedMessages,
     /// Custodians whose share is bad by the operator's word, by target.
     pub rejected: BTreeSet<(u64, Pseudonym)>,
     /// Custodians whose card was suspended or revoked since they were accepted: what

@@ -2,6 +2,7 @@
 //! ended, which the state forgets. Nothing is judged here; the entries must be
 //! those of a log that was replayed.
 
+use super::claims::AcceptedMessages;
 use super::{Ceremony, Standing};
 use crate::event::{Event, Hash, Opening};
 use crate::time::Time;
@@ -94,7 +95,7 @@ impl Ceremony {
             count: opening.count,
             targets: Vec::new(),
             accepted: BTreeMap::new(),
-            accepted_messages: BTreeSet::new(),
+            accepted_messages: AcceptedMessages::default(),
             rejected: BTreeSet::new(),
             barred: BTreeSet::new(),
             refused: BTreeMap::new(),

@@ -4,7 +4,7 @@
 //! `ceremony::reshare`.
 
 use super::apply::{by_card, by_host, check_admitted, check_quorum, claim};
-use super::claims::Claims;
+use super::claims::{AcceptedMessages, Claims};
 use super::roll::check_statement_of;
 use super::{AHEAD, Ceremony, Held, Invalid, Organisation, Standing};
 use crate::event::{
@@ -86,7 +86,7 @@ impl Ceremony {
             count: opening.count,
             targets,
             accepted: BTreeMap::new(),
-            accepted_messages: BTreeSet::new(),
+            accepted_messages: AcceptedMessages::default(),
             rejected: BTreeSet::new(),
             refused: BTreeMap::new(),
             released: BTreeSet::new(),

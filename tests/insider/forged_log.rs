@@ -219,7 +219,7 @@ fn an_empty_list_of_targets_moves_no_checkpoint() {
 fn enter(world: &World, good: &Acceptance, change: impl Fn(&mut Acceptance)) -> Option<Invalid> {
     let mut forged = good.clone();
     change(&mut forged);
-    forged.signature = world.custodians[0].sign(&forged.digest());
+    forged.signature = world.custodians[0].sign(&forged.contributed().digest());
     world.forge(world.custodians[0].actor(), Event::Accepted(forged)).err()
 }
 

@@ -150,7 +150,7 @@ impl History {
                 cosignature,
                 signature: Bytes([0; 64]),
             };
-            acceptance.signature = self.world.custodians[who].sign(&acceptance.digest());
+            acceptance.signature = self.world.custodians[who].sign(&acceptance.contributed().digest());
             self.push(self.world.custodians[who].actor(), Event::Accepted(acceptance));
         }
         let mut custodians: Vec<_> = (0..3).map(|who| self.world.custodians[who].name()).collect();
