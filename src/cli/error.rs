@@ -786,6 +786,12 @@ fn named_remedy(error: &VaultError) -> Option<String> {
             format!("Seal it first: warifu seal {address} --factor {factor}.")
         }
         VaultError::SeedStays(address) => format!("Ask for codes: warifu code {address} --reason WHY."),
+        VaultError::NoRoster(organisation) => format!(
+            "Let a group hold it first: warifu roster designate {organisation}/GROUP; until then identities are pending."
+        ),
+        VaultError::IdentityPending { organisation, who } => {
+            format!("Its owner seals it, with the card: warifu roster seal {organisation} {who}.")
+        }
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
         }
@@ -873,6 +879,10 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Seal it first: warifu seal ORG/PROJECT/ACCOUNT --factor FACTOR."
         }
         VaultError::SeedStays(_) => "Ask for codes: warifu code ORG/PROJECT/ACCOUNT --reason WHY.",
+        VaultError::NoRoster(_) => "Let a group hold it first: warifu roster designate ORG/GROUP.",
+        VaultError::IdentityPending { .. } => {
+            "Its owner seals it, with the card: warifu roster seal ORG PSEUDONYM."
+        }
         VaultError::TooManyCodes { .. } => {
             "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
         }
@@ -1376,6 +1386,8 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)
         | VaultError::NothingSealedAs { .. }
+        | VaultError::NoRoster(_)
+        | VaultError::IdentityPending { .. }
         | VaultError::TooManyCodes { .. }
         | VaultError::NoVersion { .. }
         | VaultError::Destroyed { .. }
