@@ -302,7 +302,8 @@ fn finish_here(
     let title = open::title(&address.clone().unwrap_or_default(), factor, version);
     room::reveal_and_close(app, &mut vault, &mut log, here.0, (&ceremony, &title), (&contents, to))?;
     let value = json!({
-        "ceremony": ceremony, "address": address, "factor": factor, "version": version, "state": "exposed",
+        "ceremony": ceremony, "address": address, "factor": factor, "version": version,
+        "state": if factor == Factor::Identity { "disclosed" } else { "exposed" },
     });
     app.emit(value, || open::said(factor, &address.unwrap_or_default(), version));
     Ok(())

@@ -511,6 +511,12 @@ impl CliError {
             Self::Qr(_) => {
                 "Save the picture anew so that the whole QR code is in it, or copy the seed as text."
             }
+            Self::Contents(ContentsError::LongIdentity { .. }) => {
+                "Shorten it to what finds the person; nothing was sealed."
+            }
+            Self::Contents(ContentsError::NoIdentity) => {
+                "Give the name on the first line and the contact after it; nothing was sealed."
+            }
             Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::Age(AgeFault::System(_)) => {
