@@ -193,6 +193,7 @@ fn a_pseudonym_is_disclosed_by_files_with_the_quorum_and_only_so() {
     assert!(row["disclosed"].is_string(), "{row}");
     // The next time custodians are told that it was disclosed before; and the operator
     // can have it on a machine that is not the host.
+    fs::remove_file(world.host_dir().join("who.warifu")).unwrap();
     let ceremony = asked(&world, who, &["--org", "acme"]);
     let told = contributed(&world, 1);
     assert!(told.contains("it was disclosed before"), "{told}");
@@ -204,6 +205,31 @@ fn a_pseudonym_is_disclosed_by_files_with_the_quorum_and_only_so() {
     assert!(ran.out.contains("Disclosed who") && !ran.out.contains("rotate"), "{}", ran.out);
     assert_eq!(fs::read_to_string(world.home(&world.operator).join("there")).unwrap(), read);
     world.host(&["ceremony", "close", "acme", &ceremony]).good();
+    world.verified();
+}
+
+#[test]
+fn the_roster_group_forgets_whom_it_agrees_to_forget() {
+    let world = designated();
+    let who = &world.custodians[2];
+    seal(&world, who, &format!("{NAME}\n{CONTACT}")).good();
+    let forget = ["--json", "roster", "forget", "acme", &who.name, "--version", "1"];
+    let (one, two) = (world.cards(&[0]), world.cards(&[0, 1]));
+    world.host_refused(&joined(&forget, &one), 2, &["terminal"]);
+    world.host_refused(&joined(&["roster", "forget", "acme", &who.name, "--version", "3"], &two), 3, &["no version 3"]);
+    let done = world.host(&joined(&forget, &two)).good().json();
+    assert_eq!((&done["version"], done["signed_by"].as_array().unwrap().len()), (&json!(1), 2));
+    assert_eq!(state_of(&world, who), "forgotten");
+    let identify = ["identify", &who.name, "--reason", "x", "--exec", "cat"];
+    let card = world.card(&world.operator);
+    world.host_refused(&joined(&identify, &card), 3, &["was destroyed", "roster seal"]);
+    let left: i64 = world
+        .database()
+        .query_row("SELECT count(*) FROM record WHERE name LIKE 'sealed/%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 1, "the password of the world alone");
+    seal(&world, who, &format!("{NAME}\n{CONTACT}")).good();
+    assert_eq!(state_of(&world, who), "sealed");
     world.verified();
 }
 

@@ -322,6 +322,6 @@ fn a_link_is_found_where_there_is_one() {
         format!("vault.example\n— key {}\n", BASE64.encode(&[&linked[..], b"!"].concat())).into_bytes(),
     ];
     for form in forms {
-        assert!(windows(&[form.clone()]).contains(&linked), "{}", String::from_utf8_lossy(&form));
+        assert!(windows(std::slice::from_ref(&form)).contains(&linked), "{}", String::from_utf8_lossy(&form));
     }
 }

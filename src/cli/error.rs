@@ -770,6 +770,10 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NothingSealed(address) => {
             format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
         }
+        VaultError::Destroyed { address, .. } if address.contains("/@") => {
+            "Ask for an earlier one with --version, or have the owner seal it again: warifu roster seal ORG PSEUDONYM."
+                .to_owned()
+        }
         VaultError::Destroyed { address, .. } => {
             format!("'warifu account show {address}' lists the versions that there are.")
         }
@@ -800,6 +804,9 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         }
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
+        }
+        VaultError::NotFound { what: "card", .. } => {
+            "Check the spelling; 'warifu roster show ORG' lists the pseudonyms.".to_owned()
         }
         VaultError::NotFound { what: "keeper", .. } => {
             "Check the spelling; 'warifu recovery show' lists the keepers.".to_owned()

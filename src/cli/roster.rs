@@ -2,11 +2,11 @@
 //! from a file, and shown on the alternate screen alone.
 
 use super::App;
-use super::args::{Identify, NewPerson, RosterCommand, SealPerson};
+use super::args::{CardsArgs, Identify, NewPerson, RosterCommand, SealPerson};
 use super::cards::{self, OpenCard};
 use super::ceremony::write_request;
 use super::error::CliError;
-use super::group::{bind_here, twice_named};
+use super::group::{bind_here, collect, twice_named};
 use super::hand_over::{SHOWN_SECONDS, To};
 use super::open::{collected, tell_open};
 use super::room;
@@ -49,6 +49,9 @@ pub fn roster(app: &mut App<'_>, command: RosterCommand) -> Result<(), CliError>
             Ok(())
         }
         RosterCommand::Seal(args) => seal(app, &args),
+        RosterCommand::Forget { organisation, person, version, cards } => {
+            forget(app, &organisation, (&person, version), &cards)
+        }
         RosterCommand::Show { organisation } => show(app, &organisation),
     }
 }
@@ -56,7 +59,7 @@ pub fn roster(app: &mut App<'_>, command: RosterCommand) -> Result<(), CliError>
 /// Whose identity was never sealed.
 fn pending(log: &Log) -> Vec<Pseudonym> {
     let rows = vault_roster::rows(&log.state).into_iter();
-    rows.filter(|row| row.version.is_none()).map(|row| row.pseudonym).collect()
+    rows.filter(|row| row.state == "pending").map(|row| row.pseudonym).collect()
 }
 
 fn next(pending: &[Pseudonym], organisation: &Slug) -> String {
@@ -137,6 +140,44 @@ fn seal(app: &mut App<'_>, args: &SealPerson) -> Result<(), CliError> {
     app.emit(value, || {
         let file = if person_file.is_some() { " Remove the file that it was read from." } else { "" };
         format!("Sealed who {person} is (version {version}) for {group}, signed by that card.{file}")
+    });
+    Ok(())
+}
+
+fn forget(
+    app: &mut App<'_>,
+    organisation: &Slug,
+    (person, version): (&Pseudonym, u64),
+    given_cards: &CardsArgs,
+) -> Result<(), CliError> {
+    let (mut vault, mut log) = app.open_log(organisation)?;
+    let state = log.state.clone();
+    let (mut gone, group) = vault_roster::to_forget(&state, person, version)?;
+    app.confirm(
+        &format!("Destroy who {person} is (version {version})? Nobody can ever learn it again."),
+        None,
+    )?;
+    app.ui.note(&format!(
+        "{} of {} have to agree that it goes: whoever gives their card agrees.",
+        counted(group.needed(), "custodian"),
+        state.group_address(group)
+    ));
+    let (digest, mut given) = (gone.digest(&state.id), Vec::new());
+    gone.signatures = collect(app, (&vault, &log), (group, &digest), given_cards, &mut given)?;
+    let signers: Vec<_> = gone.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let now = app.now();
+    let erased = vault.destroy(&mut log, gone, now)?;
+    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
+    if !erased {
+        app.ui.note(
+            "Another program is reading the vault: the bytes leave its files when the vault is opened next.",
+        );
+    }
+    let value = json!({ "pseudonym": person, "version": version, "signed_by": signers, "erased": erased });
+    app.emit(value, || {
+        format!(
+            "Destroyed who {person} is (version {version}); that is on record. Backups and copies still have it."
+        )
     });
     Ok(())
 }

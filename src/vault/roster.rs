@@ -7,7 +7,7 @@ use super::hierarchy::some;
 use super::people::check_card;
 use super::seal::{BegunSeal, Sealed, dealing_record, sealed_record, there};
 use super::{Log, Records, Vault, VaultError};
-use crate::event::{Actor, Event, GroupStatement, Hash, IdentitySealing};
+use crate::event::{Actor, Because, Destruction, Event, GroupStatement, Hash, IdentitySealing};
 use crate::hex::Bytes;
 use crate::name::{Factor, Pseudonym};
 use crate::pvss::{self, DealingContext};
@@ -26,7 +26,7 @@ pub struct RosterRow {
     pub pseudonym: Pseudonym,
     /// What it may do.
     pub role: Role,
-    /// `sealed` or `pending`.
+    /// `sealed`, `pending`, or `forgotten`: what was sealed is destroyed.
     pub state: &'static str,
     /// The identity's version.
     pub version: Option<u64>,
@@ -47,7 +47,11 @@ pub fn rows(state: &Organisation) -> Vec<RosterRow> {
         Some(RosterRow {
             pseudonym: who.clone(),
             role,
-            state: if sealed.is_some() { "sealed" } else { "pending" },
+            state: match sealed {
+                Some(_) => "sealed",
+                None if state.versions_of(&state.subject(who), Factor::Identity).is_empty() => "pending",
+                None => "forgotten",
+            },
             version: held.map(|held| held.version),
             sealed: sealed.map(|version| version.sealed),
             group: group.map(|group| state.group_address(group)),
@@ -94,6 +98,19 @@ pub fn identity_of<'a>(
         return Err(VaultError::CeremonyBusy { ceremony, address, until: open.expires });
     }
     Ok(found)
+}
+
+/// The destruction of a sealed identity, without signatures, and the group whose quorum
+/// must agree, whether it is the current one or not.
+pub fn to_forget<'a>(
+    state: &'a Organisation,
+    who: &Pseudonym,
+    version: u64,
+) -> Result<(Destruction, &'a GroupStatement), VaultError> {
+    let (credential, found) = identity_of(state, who, Some(version))?;
+    let group = state.holder(&found.sealing);
+    let group = group.ok_or_else(|| VaultError::NoRoster(state.slug.to_string()))?;
+    Ok((Destruction { credential: *credential, why: Because::Asked, signatures: Vec::new() }, group))
 }
 
 impl Vault {

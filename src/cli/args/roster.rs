@@ -27,6 +27,22 @@ Examples:
   warifu roster seal acme quiet-heron-lamp --card mine.card
   warifu roster seal acme quiet-heron-lamp --card mine.card --person-file me.txt")]
     Seal(SealPerson),
+    /// Destroy a sealed identity, as when its owner has left for long: the roster group's quorum signs
+    #[command(after_help = "\
+Example:
+  warifu roster forget acme quiet-heron-lamp --version 1 --card a.card --card b.card")]
+    Forget {
+        /// Organisation
+        organisation: Slug,
+        /// Whose
+        person: Pseudonym,
+        /// Which version
+        #[arg(long = "version", id = "sealed-version", value_name = "N")]
+        version: u64,
+        /// The signers' cards
+        #[command(flatten)]
+        cards: CardsArgs,
+    },
     /// Whose identity is sealed and whose is pending, by pseudonym
     #[command(after_help = "Example:\n  warifu roster show acme")]
     Show {
