@@ -81,10 +81,22 @@ fn identities_are_pending_until_a_group_is_designated_and_each_seals_their_own()
     seal(&world, first, NAME).refused(3, &["no roster group", "warifu roster designate acme/GROUP"]);
     let identify = ["identify", &first.name, "--reason", "x", "--exec", "cat"];
     let card = world.card(&world.operator);
-    world.host_refused(&joined(&identify, &card), 3, &["pending", &format!("roster seal acme {}", first.name)]);
+    world.host_refused(
+        &joined(&identify, &card),
+        3,
+        &["pending", &format!("roster seal acme {}", first.name)],
+    );
     // One card is no quorum: without a terminal nobody else can be asked.
-    world.host_refused(&joined(&["roster", "designate", "acme/keepers"], &world.card(first)), 2, &["terminal"]);
-    world.host_refused(&["bind", "acme", "--factor", "identity", "--group", "acme/keepers"], 2, &["not a factor"]);
+    world.host_refused(
+        &joined(&["roster", "designate", "acme/keepers"], &world.card(first)),
+        2,
+        &["terminal"],
+    );
+    world.host_refused(
+        &["bind", "acme", "--factor", "identity", "--group", "acme/keepers"],
+        2,
+        &["not a factor"],
+    );
     let quorum = world.cards(&[0, 1]);
     let done = world.host(&joined(&["--json", "roster", "designate", "acme/keepers"], &quorum)).good().json();
     assert_eq!(done["pending"].as_array().unwrap().len(), 4);
@@ -136,8 +148,14 @@ fn what_would_need_another_size_is_refused_before_it_is_sealed() {
         let ran = seal(&world, who, &text).refused(3, says);
         assert!(!ran.err.contains("Zwirbel") && !ran.err.contains("xxxx"), "{}", ran.err);
     };
-    long(format!("{}Zwirbel\n{CONTACT}", "x".repeat(200)), &["the name has 207 bytes; 200 are sealed", "Shorten it"]);
-    long(format!("{NAME}\n{}", "x".repeat(301)), &["the contact has 301 bytes; 300 are sealed", "Shorten it"]);
+    long(
+        format!("{}Zwirbel\n{CONTACT}", "x".repeat(200)),
+        &["the name has 207 bytes; 200 are sealed", "Shorten it"],
+    );
+    long(
+        format!("{NAME}\n{}", "x".repeat(301)),
+        &["the contact has 301 bytes; 300 are sealed", "Shorten it"],
+    );
     long(format!("{NAME}\n"), &["an identity has a name and a contact", "first line"]);
     assert_eq!(world.log_size(), size);
     // What fits lies there in one length, however long it is.
@@ -161,7 +179,8 @@ fn a_pseudonym_is_disclosed_by_files_with_the_quorum_and_only_so() {
     let words = format!("who the pseudonym {} of acme is: name and contact, version 1", who.name);
     assert!(told.contains("You are asked to help disclose a person:") && told.contains(&words), "{told}");
     let finish = ["--json", "ceremony", "finish", "acme", &ceremony, "--exec", "cat > disclosed"];
-    let finish = joined(&finish, &world.card(&world.operator)).iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let finish =
+        joined(&finish, &world.card(&world.operator)).iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     let finish: Vec<_> = finish.iter().map(String::as_str).collect();
     world.host(&finish).refused(5, &["1 of 2"]);
     contributed(&world, 1);
@@ -189,7 +208,13 @@ fn a_pseudonym_is_disclosed_by_files_with_the_quorum_and_only_so() {
     let found: Value = serde_json::from_str(found.out.lines().last().unwrap()).unwrap();
     let found = &found["organisations"][0];
     assert_eq!((&found["versions"], &found["good"]), (&json!(2), &json!(2)), "{found}");
-    let row = shown(&world)["people"].as_array().unwrap().iter().find(|row| row["pseudonym"] == who.name.as_str()).unwrap().clone();
+    let row = shown(&world)["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["pseudonym"] == who.name.as_str())
+        .unwrap()
+        .clone();
     assert!(row["disclosed"].is_string(), "{row}");
     // The next time custodians are told that it was disclosed before; and the operator
     // can have it on a machine that is not the host.
@@ -200,7 +225,8 @@ fn a_pseudonym_is_disclosed_by_files_with_the_quorum_and_only_so() {
     contributed(&world, 2);
     world.host(&["ceremony", "finish", "acme", &ceremony, "--out", "release.warifu"]).good();
     world.carry("release.warifu", &world.operator);
-    let reveal = ["ceremony", "reveal", "release.warifu", "--card", "card", "--passphrase-file", "passphrase"];
+    let reveal =
+        ["ceremony", "reveal", "release.warifu", "--card", "card", "--passphrase-file", "passphrase"];
     let ran = world.at(&world.operator, &[&reveal[..], &["--exec", "cat > there"]].concat()).good();
     assert!(ran.out.contains("Disclosed who") && !ran.out.contains("rotate"), "{}", ran.out);
     assert_eq!(fs::read_to_string(world.home(&world.operator).join("there")).unwrap(), read);
@@ -216,7 +242,11 @@ fn the_roster_group_forgets_whom_it_agrees_to_forget() {
     let forget = ["--json", "roster", "forget", "acme", &who.name, "--version", "1"];
     let (one, two) = (world.cards(&[0]), world.cards(&[0, 1]));
     world.host_refused(&joined(&forget, &one), 2, &["terminal"]);
-    world.host_refused(&joined(&["roster", "forget", "acme", &who.name, "--version", "3"], &two), 3, &["no version 3"]);
+    world.host_refused(
+        &joined(&["roster", "forget", "acme", &who.name, "--version", "3"], &two),
+        3,
+        &["no version 3"],
+    );
     let done = world.host(&joined(&forget, &two)).good().json();
     assert_eq!((&done["version"], done["signed_by"].as_array().unwrap().len()), (&json!(1), 2));
     assert_eq!(state_of(&world, who), "forgotten");
@@ -247,7 +277,12 @@ fn nothing_but_identify_asks_for_an_identity() {
     ] {
         world.host_refused(&joined(&ask, &card), 2, &[]);
     }
-    let identify = |more: &[&str]| joined(&[&["identify", &who.name], more].concat(), &card).iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let identify = |more: &[&str]| {
+        joined(&[&["identify", &who.name], more].concat(), &card)
+            .iter()
+            .map(|s| (*s).to_owned())
+            .collect::<Vec<_>>()
+    };
     let refused = |more: &[&str], code, says: &[&str]| {
         let line = identify(more);
         world.host_refused(&line.iter().map(String::as_str).collect::<Vec<_>>(), code, says);

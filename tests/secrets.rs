@@ -261,7 +261,8 @@ impl Scene {
             sealed(&joined(&seal, &world.card(person)));
         }
         let who = &world.custodians[0].name;
-        let ask = ["--json", "identify", who, "--reason", REASON, "--ticket", TICKET, "--request", "who.warifu"];
+        let ask =
+            ["--json", "identify", who, "--reason", REASON, "--ticket", TICKET, "--request", "who.warifu"];
         let ran = world.host(&joined(&ask, &world.card(&world.operator))).good();
         let ceremony = ran.json()["ceremony"].as_str().unwrap().to_owned();
         self.hear(ran);

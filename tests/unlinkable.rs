@@ -113,8 +113,7 @@ fn organisation(world: &mut World, dir: &Path, slug: &str, account: &str, who: &
     let [person, other] = everybody;
     let now = world.tick();
     let payload = Payload { login: secret("root"), password: secret("correct horse"), notes: secret("") };
-    let provenance =
-        Provenance { made: warifu::event::Made::Typed, shown: warifu::event::Shown::Nobody };
+    let provenance = Provenance { made: warifu::event::Made::Typed, shown: warifu::event::Shown::Nobody };
     world.vault.seal(&mut log, &address, &payload, provenance, now, &mut world.rng).unwrap();
     let now = world.tick();
     let identity = Identity::new(secret(who.name), secret(who.contact)).unwrap();
@@ -138,7 +137,8 @@ fn organisation(world: &mut World, dir: &Path, slug: &str, account: &str, who: &
     };
     for over in [true, false] {
         let now = world.tick();
-        let ceremony = world.vault.open_ceremony(&mut log, &operator.card, &ask, now, &mut world.rng).unwrap();
+        let ceremony =
+            world.vault.open_ceremony(&mut log, &operator.card, &ask, now, &mut world.rng).unwrap();
         world.contribute(&mut log, &ceremony, &person);
         if over {
             let now = world.tick();

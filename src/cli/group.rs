@@ -251,9 +251,7 @@ pub(super) fn bind_here(
         factor => format!("the {factor} of {name}"),
     };
     let needed = counted(group.needed(), "custodian");
-    app.ui.note(&format!(
-        "Shall {to} hold {what}? {needed} have to agree: whoever gives their card agrees."
-    ));
+    app.ui.note(&format!("Shall {to} hold {what}? {needed} have to agree: whoever gives their card agrees."));
     let (own, mut rest) = split(given_cards, group.needed());
     let mut given = Vec::new();
     binding.signatures = collect(app, (vault, log), (group, &digest), &own, &mut given)?;

@@ -37,8 +37,7 @@ pub fn roster(app: &mut App<'_>, command: RosterCommand) -> Result<(), CliError>
             let signers = bind_here(app, (&mut vault, &mut log), scope, Factor::Identity, &group, &cards)?;
             let pending = pending(&log);
             let organisation = &group.organisation;
-            let value =
-                json!({ "group": group.to_string(), "signed_by": signers, "pending": pending });
+            let value = json!({ "group": group.to_string(), "signed_by": signers, "pending": pending });
             app.emit(value, || {
                 let names = signers.join(", ");
                 format!(

@@ -191,8 +191,7 @@ impl Identity {
         if name.is_empty() || contact.is_empty() {
             return Err(ContentsError::NoIdentity);
         }
-        for (what, length, most) in
-            [("name", name.len(), MAX_NAME), ("contact", contact.len(), MAX_CONTACT)]
+        for (what, length, most) in [("name", name.len(), MAX_NAME), ("contact", contact.len(), MAX_CONTACT)]
         {
             if length > most {
                 return Err(ContentsError::LongIdentity { what, length, most });
@@ -382,7 +381,8 @@ mod tests {
 
     #[test]
     fn each_kind_reads_back_as_its_factor() {
-        for (contents, factor) in one_of_each().iter().zip(Factor::ALL.into_iter().chain([Factor::Identity])) {
+        for (contents, factor) in one_of_each().iter().zip(Factor::ALL.into_iter().chain([Factor::Identity]))
+        {
             let encoded = contents.encode().unwrap();
             let read = Contents::decode(&encoded).unwrap();
             assert_eq!((read.factor(), contents.factor()), (factor, factor));

@@ -84,8 +84,7 @@ pub fn identity_of<'a>(
 ) -> Result<(&'a Hash, &'a Version), VaultError> {
     check_person(state, who)?;
     let versions = state.versions_of(&state.subject(who), Factor::Identity);
-    let pending =
-        || VaultError::IdentityPending { organisation: state.slug.to_string(), who: who.clone() };
+    let pending = || VaultError::IdentityPending { organisation: state.slug.to_string(), who: who.clone() };
     let newest = versions.last().ok_or_else(pending)?;
     let (address, newest_number) = (state.address(&state.subject(who)), newest.1.sealing.version);
     let wanted = version.unwrap_or(newest_number);

@@ -8,10 +8,10 @@ use warifu::event::{
     Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
     BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
     CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
-    GroupStatement, IdentitySealing, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
-    RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding, RootRecords, RootUse,
-    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
-    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
+    GroupStatement, IdentitySealing, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation,
+    RecoverabilityCheck, RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding,
+    RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing,
+    Shown, Signed, Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -739,7 +739,8 @@ impl Scene {
         let ingredient = self.ingredient(&credential, &dealing);
         let lines = SecretBytes::new(b"Ada Lovelace\nada@example.com".to_vec());
         let contents = Contents::Identity(Identity::from_lines(&lines).expect("a name and a contact"));
-        let sealed = record::seal(&credential, &shared, &ingredient, &contents, &mut self.rng).expect("it fits");
+        let sealed =
+            record::seal(&credential, &shared, &ingredient, &contents, &mut self.rng).expect("it fits");
         let mut sealing = IdentitySealing {
             credential,
             pseudonym,

@@ -164,12 +164,10 @@ fn an_identity_goes_to_the_roster_group_and_no_other() {
     let refused = enter(&world, &state, world.custodians[0].actor(), forged);
     assert_eq!(refused, Err(Invalid::Mismatch("roster group")));
     let right = state.g(state.roster().unwrap());
-    for wrong in [
-        IdentitySealing { epoch: 2, ..entry.clone() },
-        IdentitySealing { gate_epoch: 2, ..entry.clone() },
-    ] {
-        let refused =
-            enter(&world, &state, world.custodians[0].actor(), signed(&state, wrong, card, &right));
+    for wrong in
+        [IdentitySealing { epoch: 2, ..entry.clone() }, IdentitySealing { gate_epoch: 2, ..entry.clone() }]
+    {
+        let refused = enter(&world, &state, world.custodians[0].actor(), signed(&state, wrong, card, &right));
         assert_eq!(refused, Err(Invalid::Mismatch("roster group")));
     }
     let good = signed(&state, entry, card, &right);
@@ -321,7 +319,8 @@ fn forged(world: &World, purpose: Purpose, credentials: &[Hash]) -> Option<Inval
 fn an_identity_is_opened_by_no_ceremony_but_its_own_and_nothing_else_by_that() {
     let mut world = world();
     let person = seal(&mut world, NAME);
-    let password = *world.log.state.versions.iter().find(|(_, v)| v.sealing.factor == Factor::Password).unwrap().0;
+    let password =
+        *world.log.state.versions.iter().find(|(_, v)| v.sealing.factor == Factor::Password).unwrap().0;
     let not = |purpose, factor| Some(Invalid::NotForThis { purpose, factor });
     assert_eq!(forged(&world, Purpose::Open, &[person]), not("open", Factor::Identity));
     assert_eq!(forged(&world, Purpose::Open, &[password, person]), not("open", Factor::Identity));
@@ -342,7 +341,10 @@ fn an_operator_whom_the_roster_group_has_not_admitted_asks_in_vain() {
     seal(&mut world, NAME);
     let who = world.custodians[0].name();
     let refused = ask(&mut world, &who, None).err();
-    assert!(matches!(&refused, Some(VaultError::NotAdmitted { group, .. }) if group == "acme/roster"), "{refused:?}");
+    assert!(
+        matches!(&refused, Some(VaultError::NotAdmitted { group, .. }) if group == "acme/roster"),
+        "{refused:?}"
+    );
 }
 
 #[test]

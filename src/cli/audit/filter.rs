@@ -113,7 +113,9 @@ impl<'a> Filter<'a> {
         };
         match &entry.event {
             Some(Event::Targeted { credentials, .. }) => credentials.iter().any(theirs),
-            Some(Event::Released { credential, .. } | Event::SealBegun { credential, .. }) => theirs(credential),
+            Some(Event::Released { credential, .. } | Event::SealBegun { credential, .. }) => {
+                theirs(credential)
+            }
             _ => false,
         }
     }
