@@ -116,7 +116,7 @@ fn organisation(world: &mut World, dir: &Path, slug: &str, account: &str, who: &
     let provenance = Provenance { made: warifu::event::Made::Typed, shown: warifu::event::Shown::Nobody };
     world.vault.seal(&mut log, &address, &payload, provenance, now, &mut world.rng).unwrap();
     let now = world.tick();
-    let identity = Identity::new(secret(who.name), secret(who.contact)).unwrap();
+    let identity = Identity::new(&secret(who.name), &secret(who.contact)).unwrap();
     world.vault.seal_identity(&mut log, &person.card, identity, now, &mut world.rng).unwrap();
     let now = world.tick();
     let group = log.state.group_by_slug(&"keepers".parse().unwrap()).unwrap().clone();

@@ -78,6 +78,7 @@ pub fn plain_words(review: &Review) -> String {
 fn named(target: &ShownTarget) -> String {
     let not_current = match target.current {
         current if current == target.version => String::new(),
+        0 if matches!(target.whose, Whose::Person(_)) => String::new(),
         0 => ", of an account without a current version".to_owned(),
         current => format!(", NOT the current one, which is {current}"),
     };

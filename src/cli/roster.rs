@@ -242,7 +242,7 @@ fn asked_or_later(app: &mut App<'_>, later: bool) -> Result<Option<Identity>, Cl
             return Ok(None);
         }
         let contact = secret(app, "How the owner is reached (not shown)")?;
-        match Identity::new(name, contact) {
+        match Identity::new(&name, &contact) {
             Ok(identity) if is_right(app, &identity)? => return Ok(Some(identity)),
             Ok(_) => {}
             Err(why) => {

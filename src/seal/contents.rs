@@ -185,9 +185,10 @@ impl Device {
 }
 
 impl Identity {
-    /// A person; neither text is empty, nor longer than fits the one size that all
-    /// sealed identities have.
-    pub fn new(name: SecretBytes, contact: SecretBytes) -> Result<Self, ContentsError> {
+    /// A person; white space around either text is dropped, and then neither is empty,
+    /// nor longer than fits the one size that all sealed identities have.
+    pub fn new(name: &SecretBytes, contact: &SecretBytes) -> Result<Self, ContentsError> {
+        let [name, contact] = [name, contact].map(|text| copy(text.expose().trim_ascii()));
         if name.is_empty() || contact.is_empty() {
             return Err(ContentsError::NoIdentity);
         }
@@ -202,9 +203,9 @@ impl Identity {
 
     /// The first line is the name, the rest says how the person is reached.
     pub fn from_lines(text: &SecretBytes) -> Result<Self, ContentsError> {
-        let mut parts = text.expose().splitn(2, |byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        let (name, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        Self::new(copy(name), copy(rest))
+        let mut parts = text.expose().splitn(2, |byte| *byte == b'\n').map(copy);
+        let mut next = || parts.next().unwrap_or_else(|| SecretBytes::zeroed(0));
+        Self::new(&next(), &next())
     }
 
     /// Name.
@@ -296,7 +297,7 @@ impl Contents {
                 SealedFile::new(name.expose_str()?, bytes).ok().map(Self::File)
             }
             kind::DEVICE => Device::new(field(from)?, field(from)?).ok().map(Self::Device),
-            kind::IDENTITY => Identity::new(field(from)?, field(from)?).ok().map(Self::Identity),
+            kind::IDENTITY => Identity::new(&field(from)?, &field(from)?).ok().map(Self::Identity),
             _ => None,
         }
     }
@@ -434,7 +435,7 @@ mod tests {
     #[test]
     fn identities_have_one_size_and_what_would_need_another_is_refused() {
         let identity = |name: usize, contact: usize| {
-            Identity::new(SecretBytes::new(vec![b'n'; name]), SecretBytes::new(vec![b'c'; contact]))
+            Identity::new(&SecretBytes::new(vec![b'n'; name]), &SecretBytes::new(vec![b'c'; contact]))
         };
         for (name, contact) in [(1, 1), (12, 40), (MAX_NAME, 1), (1, MAX_CONTACT), (MAX_NAME, MAX_CONTACT)] {
             let encoded = Contents::Identity(identity(name, contact).unwrap()).encode().unwrap();
@@ -446,10 +447,15 @@ mod tests {
         assert_eq!(refused(MAX_NAME + 1, 1), long("name", MAX_NAME + 1, MAX_NAME));
         assert_eq!(refused(1, MAX_CONTACT + 1), long("contact", MAX_CONTACT + 1, MAX_CONTACT));
         assert_eq!([refused(0, 1), refused(1, 0)], [ContentsError::NoIdentity, ContentsError::NoIdentity]);
-        // Nor does one read that somebody padded to another bucket.
+        let blank = Identity::new(&secret(" \n"), &secret("x")).map(|_| ());
+        assert_eq!(blank, Err(ContentsError::NoIdentity));
+        // Nor does one read that has blanks around its name, or that somebody padded to another bucket.
         let one = Contents::Identity(identity(3, 3).unwrap()).encode().unwrap();
         let padded = SecretBytes::new([one.expose(), &[0; 1536]].concat());
         assert_eq!(Contents::decode(&padded).map(|_| ()), Err(RecordError::Contents));
+        let mut blank = copy(one.expose());
+        blank.expose_mut()[5] = b' ';
+        assert_eq!(Contents::decode(&blank).map(|_| ()), Err(RecordError::Contents));
     }
 
     #[test]

@@ -30,7 +30,7 @@ const CONTACT: &str = "0664 1234567, Gasse 3";
 
 fn identity(name: &str) -> Identity {
     let secret = |text: &str| SecretBytes::new(text.as_bytes().to_vec());
-    Identity::new(secret(name), secret(CONTACT)).unwrap()
+    Identity::new(&secret(name), &secret(CONTACT)).unwrap()
 }
 
 /// Passwords with the group `root`; `roster` of custodians 1, 2 and 3 (2 of 3) is the
