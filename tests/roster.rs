@@ -338,6 +338,52 @@ fn in_the_room_the_name_is_on_the_alternate_screen_alone() {
     world.verified();
 }
 
+#[test]
+fn whoever_is_enrolled_at_a_terminal_types_who_they_are_or_leaves_it_for_later() {
+    let world = designated();
+    for (folder, expected) in [("typed", "sealed"), ("left", "pending")] {
+        let person = world.newcomer(folder);
+        let passphrase = format!("heron lantern quartz {folder} violin meadow");
+        fs::write(world.dir(folder).join("passphrase"), passphrase).unwrap();
+        let [card, passphrase, totp] = ["card", "passphrase", "totp"].map(|name| world.file(&person, name));
+        let enrol = ["custodian", "enrol", "acme", "--kdf-floor", "--card", &card];
+        let enrol = [&enrol[..], &["--passphrase-file", &passphrase, "--totp-file", &totp]].concat();
+        let tape = on_terminal(&world, &enrol, |sees, screen| {
+            let name = "The owner's name (not shown; Enter alone: later)";
+            if expected == "sealed" {
+                // A slip is seen before it is sealed, and typed again.
+                for (typed, right) in [("Kasandra Zwirbel", "no"), (NAME, "yes")] {
+                    sees(name, typed);
+                    sees("How the owner is reached (not shown)", "0664 1234567");
+                    screen("As it will be sealed");
+                    sees("Was that right?", right);
+                }
+            } else {
+                sees(name, "");
+            }
+            sees_code(&world, &person, sees);
+        });
+        assert!(tape.contains("Enrolled custodian"), "{tape}");
+        let people = shown(&world)["people"].as_array().unwrap().clone();
+        let row = people
+            .iter()
+            .find(|row| tape.contains(&format!("custodian {}", row["pseudonym"].as_str().unwrap())));
+        assert_eq!(row.unwrap()["state"], expected, "{tape}");
+        assert_eq!(tape.contains("roster seal acme"), expected == "pending", "{tape}");
+    }
+    world.verified();
+}
+
+/// The first code, once the authenticator's file is there.
+fn sees_code(world: &World, person: &Person, sees: &mut dyn FnMut(&str, &str)) {
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while fs::read_to_string(world.home(person).join("totp")).unwrap_or_default().is_empty() {
+        assert!(std::time::Instant::now() < end, "no authenticator was made");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    sees("Code that the app shows now", &world.code(person));
+}
+
 fn unlock(world: &World, person: &Person, sees: &mut dyn FnMut(&str, &str)) {
     sees("Card file of", &world.file(person, "card"));
     sees("Passphrase of", &fs::read_to_string(world.home(person).join("passphrase")).unwrap());
@@ -376,6 +422,5 @@ fn on_terminal(
     people(&mut sees, &mut screen);
     let rest = session.borrow_mut().expect(expectrl::Eof).unwrap();
     tape.borrow_mut().extend_from_slice(rest.as_bytes());
-    let text = String::from_utf8_lossy(&tape.borrow()).into_owned();
-    text
+    String::from_utf8_lossy(&tape.take()).into_owned()
 }

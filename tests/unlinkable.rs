@@ -95,6 +95,7 @@ impl World {
 /// An organisation of its own people and one person more, who takes part in all that a
 /// custodian can: enrolled, with a sealed identity, in a group, in a drill, in a ceremony
 /// that is over and one that is open, and looked for in one. Gives all that is stored.
+/// Long, because it is a story.
 fn organisation(world: &mut World, dir: &Path, slug: &str, account: &str, who: &Who) -> Vec<Vec<u8>> {
     let slug: Slug = slug.parse().unwrap();
     let now = world.tick();

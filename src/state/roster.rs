@@ -76,7 +76,8 @@ impl Organisation {
         }
     }
 
-    /// Sealed as it was begun, for the roster group, and signed by the person's card.
+    /// Sealed as it was begun, for the roster group, and signed by the person's card. Long,
+    /// because all that is demanded of such an entry stands here.
     pub(super) fn identity_sealed(
         &mut self,
         actor: &Actor,

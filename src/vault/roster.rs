@@ -115,7 +115,7 @@ pub fn to_forget<'a>(
 impl Vault {
     /// Seals who the owner of a card is, for the roster group; the card signs that it
     /// is theirs. As with every seal the dealing is verified and the intention durable
-    /// before the gate answers.
+    /// before the gate answers. Long, because that order is read from top to bottom.
     pub fn seal_identity(
         &mut self,
         log: &mut Log,

@@ -362,6 +362,12 @@ impl World {
         self.first_code(&person, child, &arguments, typed)
     }
 
+    /// Somebody with a folder of their own and no card yet.
+    pub fn newcomer(&self, folder: &str) -> Person {
+        self.dir(folder);
+        Person { name: String::new(), role: "custodian", folder: folder.to_owned() }
+    }
+
     /// A custodian of `acme`, enrolled with more options. Nobody has to be asked for a
     /// code where it is refused before.
     pub fn enrol_with(&self, folder: &str, more: &[&str]) -> (Person, Ran) {
