@@ -9,6 +9,7 @@
 mod baseline;
 mod cards;
 mod reshare;
+pub mod roster;
 mod same;
 
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
@@ -17,6 +18,8 @@ pub use reshare::{
     DealingsDestroyed, GroupEpoch, MAX_CHUNK, RedealingRejected, Renewal, ReshareDone, ReshareOpening,
     ResharedVersion, reshare_list_hash, reshare_request_hash,
 };
+
+pub use roster::IdentitySealing;
 
 use crate::hex::{Bytes, HexBytes};
 use crate::log::entry::EntryBytes;
@@ -238,6 +241,8 @@ pub enum Event {
     },
     /// A version is sealed.
     Sealed(Sealing),
+    /// Who the owner of a card is was sealed for the roster group.
+    IdentitySealed(IdentitySealing),
     /// An operator asked; the ceremony is open.
     Opened(Opening),
     /// Targets of the ceremony just opened, in order; long lists take several.
@@ -1095,6 +1100,8 @@ pub enum Purpose {
     Code,
     /// To have an account's password and codes together.
     SignIn,
+    /// To learn who the owner of a card is.
+    Identify,
 }
 
 impl Purpose {
@@ -1105,6 +1112,7 @@ impl Purpose {
             Self::Rotate => "rotate",
             Self::Code => "code",
             Self::SignIn => "sign-in",
+            Self::Identify => "identify",
         }
     }
 
@@ -1116,6 +1124,7 @@ impl Purpose {
             Self::Open | Self::Rotate => None,
             Self::Code => Some(&[Factor::Mfa]),
             Self::SignIn => Some(&[Factor::Password, Factor::Mfa]),
+            Self::Identify => Some(&[Factor::Identity]),
         }
     }
 }
@@ -1567,6 +1576,7 @@ pub const KINDS: &[&str] = &[
     "rotation-policy-set",
     "seal-begun",
     "sealed",
+    "identity-sealed",
     "opened",
     "targeted",
     "accepted",
@@ -1626,6 +1636,7 @@ impl Event {
             Self::RotationPolicySet(_) => "rotation-policy-set",
             Self::SealBegun { .. } => "seal-begun",
             Self::Sealed(_) => "sealed",
+            Self::IdentitySealed(_) => "identity-sealed",
             Self::Opened(_) => "opened",
             Self::Targeted { .. } => "targeted",
             Self::Accepted(_) => "accepted",
@@ -1697,6 +1708,7 @@ impl Event {
             | Self::DrillPolicySet(_)
             | Self::SealBegun { .. }
             | Self::Sealed(_)
+            | Self::IdentitySealed(_)
             | Self::Destroyed(_)
             | Self::Reconciled(_)
             | Self::GateEpochBegun(_)
@@ -1733,6 +1745,7 @@ impl Event {
             Self::Accepted(acceptance) => vec![&acceptance.custodian],
             Self::CustodianProved { answer, .. } => vec![&answer.custodian],
             Self::BaselineStated(said) => vec![&said.by],
+            Self::IdentitySealed(sealed) => vec![&sealed.pseudonym],
             Self::GroupRenewed(renewal) => {
                 let members = renewal.statement.members.iter().map(|member| &member.pseudonym);
                 members.chain(of(&renewal.agreed)).collect()

@@ -309,6 +309,8 @@ pub enum Factor {
     File,
     /// A hardware authenticator: its serial number and where it is kept.
     Device,
+    /// Of no account: who the owner of a card is, sealed for the roster group.
+    Identity,
 }
 
 /// To whom a ceremony gives what it opens.
@@ -321,7 +323,8 @@ pub enum Recipient {
 }
 
 impl Factor {
-    /// All of them.
+    /// Those of an account, which is all that a command line can name: an identity
+    /// is bound, sealed and opened by commands of its own.
     pub const ALL: [Self; 5] = [Self::Password, Self::Mfa, Self::RecoveryCodes, Self::File, Self::Device];
 
     /// The name that is hashed and shown.
@@ -332,6 +335,7 @@ impl Factor {
             Self::RecoveryCodes => "recovery-codes",
             Self::File => "file",
             Self::Device => "device",
+            Self::Identity => "identity",
         }
     }
 
@@ -339,7 +343,9 @@ impl Factor {
     pub fn recipient(self) -> Recipient {
         match self {
             Self::Mfa => Recipient::Gate,
-            Self::Password | Self::RecoveryCodes | Self::File | Self::Device => Recipient::Requester,
+            Self::Password | Self::RecoveryCodes | Self::File | Self::Device | Self::Identity => {
+                Recipient::Requester
+            }
         }
     }
 
@@ -348,7 +354,7 @@ impl Factor {
         match self {
             Self::Password => Some(Self::Mfa),
             Self::Mfa => Some(Self::Password),
-            Self::RecoveryCodes | Self::File | Self::Device => None,
+            Self::RecoveryCodes | Self::File | Self::Device | Self::Identity => None,
         }
     }
 }

@@ -78,6 +78,10 @@ pub mod label {
         ROOT_USE = "root-use";
         /// What a person signs at enrolment.
         ENROLMENT = "enrolment";
+        /// What stands for a person where an account's id does.
+        IDENTITY_SUBJECT = "identity-subject";
+        /// What a person signs when their identity is sealed.
+        IDENTITY_SEALED = "identity-sealed";
         /// What an operator or officer says of an account.
         BASELINE_STATEMENT = "baseline-statement";
         /// Gate: `γ` of an organisation and epoch.

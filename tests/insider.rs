@@ -23,5 +23,7 @@ mod releases;
 #[path = "insider/reshares.rs"]
 mod reshares;
 mod support;
+#[path = "insider/roster.rs"]
+mod roster;
 #[path = "insider/witnesses.rs"]
 mod witnesses;

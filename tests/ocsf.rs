@@ -158,6 +158,7 @@ fn each_kind_is_the_activity_that_it_is_documented_to_be() {
         ("rotation-begun", 300_403),
         ("rotation-settled", 300_403),
         ("destroyed", 300_404),
+        ("identity-sealed", 300_401),
         ("moon-landed", 99),
     ];
     assert_eq!(all.len(), expected.len());

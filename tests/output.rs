@@ -164,6 +164,23 @@ fn fields_are_documented(command: &str, value: &serde_json::Value) {
 }
 
 #[test]
+fn every_field_of_the_rosters_json_is_documented() {
+    let world = World::new();
+    let (operator, cards) = (&world.operator, world.cards(&[0, 1]));
+    let designated = world.host(&joined(&["--json", "roster", "designate", "acme/keepers"], &cards));
+    fields_are_documented("roster designate", &designated.good().json());
+    std::fs::write(world.host_dir().join("who"), "Ada Lovelace\nada@example.com\n").unwrap();
+    let seal = ["--json", "roster", "seal", "acme", &operator.name, "--person-file", "who"];
+    let sealed = world.host(&joined(&seal, &world.card(operator))).good().json();
+    fields_are_documented("roster seal", &sealed);
+    let shown = world.host(&["--json", "roster", "show", "acme"]).good().json();
+    fields_are_documented("roster show", &shown);
+    fields_are_documented("roster show", &shown["people"]);
+    let forget = ["--json", "roster", "forget", "acme", &operator.name, "--version", "1"];
+    fields_are_documented("roster forget", &world.host(&joined(&forget, &cards)).good().json());
+}
+
+#[test]
 fn every_field_of_the_json_is_documented() {
     let world = World::new();
     let request = world.request("request.warifu");

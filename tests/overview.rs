@@ -104,7 +104,8 @@ fn after_every_kind_of_entry_the_rows_are_those_that_the_entries_make() {
 /// What is to be renewed, found by looking at every current version of a state.
 fn looked_at(state: &Organisation, now: Time, ahead: Span) -> Vec<String> {
     let mut found = Vec::new();
-    for (account, factor, credential, version) in state.all_current() {
+    let of_accounts = state.all_current().filter(|(_, factor, ..)| *factor != Factor::Identity);
+    for (account, factor, credential, version) in of_accounts {
         let running = state.rotations.running_for(account, factor);
         let rules = state.renewal_rules(&Scope::Account(*account), factor);
         let (due, weakened) = (rules.due(version), state.weakened(credential));

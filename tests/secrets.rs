@@ -42,6 +42,8 @@ const PROJECT: &str = "Projekt Nachtigall";
 const ACCOUNT: &str = "Konto von Frau Dr. Wiebke Sonnenschein";
 const REASON: &str = "Wiebke Sonnenschein lost her phone in Lisbon";
 const NOTE: &str = "Post liest Frau Kassandra Zwirbel, 0664 1234567";
+const OWNER: &str = "Theodora Windischgraetz";
+const OWNER_CONTACT: &str = "theodora.w@sicher.example, +43 1 9876543";
 const TICKET: &str = "TICKET-NACHTIGALL-77";
 
 /// Everything that happened, and what is looked for in it.
@@ -72,6 +74,7 @@ fn story() -> &'static Story {
         scene.a_lost_card();
         scene.passwords();
         scene.statements();
+        scene.identities();
         let first = scene.a_ceremony_by_files();
         scene.secrets_of_the_host(&first);
         scene.ceremonies_that_end_otherwise();
@@ -97,6 +100,8 @@ fn story() -> &'static Story {
             ("a login", LOGIN),
             ("the passphrase of the gate's file", GATE_PASSPHRASE),
             ("what was pasted by mistake", TYPED_BY_MISTAKE),
+            ("the name of a card's owner", OWNER),
+            ("how a card's owner is reached", OWNER_CONTACT),
         ] {
             secrets.push(Needle::new(what, text));
         }
@@ -235,6 +240,41 @@ impl Scene {
             self.hear(ran);
             self.failed(&[options, &["account", "baseline", "acme"]].concat());
         }
+    }
+
+    /// Who two custodians are is sealed, and of one disclosed; what does not fit is refused.
+    fn identities(&self) {
+        let world = &self.world;
+        self.done(&joined(&["roster", "designate", "acme/keepers"], &world.cards(&[0, 1])));
+        for (person, text) in world.custodians.iter().zip([
+            format!("{OWNER}\n{OWNER_CONTACT}\n"),
+            format!("{OWNER}\n{OWNER_CONTACT}"),
+            format!("{OWNER} {}\n{OWNER_CONTACT}", "x".repeat(200)),
+        ]) {
+            fs::write(world.home(person).join("who"), &text).unwrap();
+            let file = world.file(person, "who");
+            let seal = ["roster", "seal", "acme", &person.name, "--person-file", &file];
+            let sealed = |arguments: &[&str]| match text.contains("xxx") {
+                true => self.failed(arguments),
+                false => self.done(arguments),
+            };
+            sealed(&joined(&seal, &world.card(person)));
+        }
+        let who = &world.custodians[0].name;
+        let ask =
+            ["--json", "identify", who, "--reason", REASON, "--ticket", TICKET, "--request", "who.warifu"];
+        let ran = world.host(&joined(&ask, &world.card(&world.operator))).good();
+        let ceremony = ran.json()["ceremony"].as_str().unwrap().to_owned();
+        self.hear(ran);
+        for which in [1, 2] {
+            let (out, code) = (format!("who-{which}.contribution"), self.code(&world.custodians[which]));
+            self.answer(which, "who.warifu", &out, &code);
+            self.done(&["ceremony", "accept", &out]);
+        }
+        let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > disclosed"];
+        self.done(&joined(&finish, &world.card(&world.operator)));
+        let read = fs::read_to_string(world.host_dir().join("disclosed")).unwrap();
+        assert_eq!(read, format!("{OWNER}\n{OWNER_CONTACT}\n"));
     }
 
     fn request(&self, address: &str, out: &str) -> String {
@@ -503,6 +543,7 @@ impl Scene {
             "group list acme",
             "group show acme/keepers",
             "recovery show",
+            "roster show acme",
             "ceremony list acme --all",
             "audit log acme",
             "audit log globex",
@@ -578,6 +619,8 @@ fn each_needle_is_found_when_it_is_there() {
     kept("the password of prod", host.join("opened"));
     kept("the password of spare", host.join("opened-in-the-room"));
     kept("a generated password", host.join("generated"));
+    kept("the name of a card's owner", host.join("disclosed"));
+    kept("how a card's owner is reached", story.world.dir("c2").join("who"));
     kept("the gate's root", host.join("vault/gate.key"));
     kept("the gate's root", story.world.dir("new-host").join("gate.key"));
     kept("the seed of c1", story.world.dir("c1").join("totp"));
@@ -695,7 +738,7 @@ fn files_that_travel_hold_no_secret_in_clear() {
             searched += 1;
         }
     }
-    assert_eq!(searched, 12, "packages, contributions and a release");
+    assert_eq!(searched, 15, "packages, contributions and a release");
     // What a custodian's machine keeps of a ceremony, and a card.
     for folder in ["c1", "c2", "c3", "op", "k1", "k2", "k3"] {
         let answer = folder.starts_with('k').then_some("answer").filter(|_| folder != "k3");

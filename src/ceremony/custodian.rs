@@ -11,7 +11,7 @@ use crate::log::{
     note::{Cosigner, NoteError},
 };
 use crate::message::{Contribution, Package, Request, Target};
-use crate::name::{OrganisationId, Origin, Provider, Pseudonym, Recipient};
+use crate::name::{Factor, OrganisationId, Origin, Provider, Pseudonym, Recipient};
 use crate::pvss::{self, ClaimedDealing, DealingError, ShareKeyPair, VerifiedDealing};
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
@@ -172,14 +172,12 @@ pub enum ReviewError {
 /// One target, as it is shown to a custodian.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ShownTarget {
-    /// `org/project/account` by the replayed log.
+    /// `org/project/account` by the replayed log; of a person `org/@pseudonym`.
     pub address: String,
-    /// Provider by the replayed log.
-    pub provider: Provider,
-    /// External id by the replayed log.
-    pub external_id: String,
+    /// Whose it is.
+    pub whose: Whose,
     /// Factor.
-    pub factor: crate::name::Factor,
+    pub factor: Factor,
     /// Version asked for.
     pub version: u64,
     /// The version that is current; 0 if there is none.
@@ -192,6 +190,21 @@ pub struct ShownTarget {
     pub exposed: Option<Time>,
     /// Since when the host could know it, if the gate opened it before.
     pub exposed_to_host: Option<Time>,
+}
+
+/// Whose a target is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// An account's.
+    Account {
+        /// Provider by the replayed log.
+        provider: Provider,
+        /// External id by the replayed log.
+        external_id: String,
+    },
+    /// It is who the owner of this card is.
+    Person(Pseudonym),
 }
 
 /// A request that a custodian's machine found to be in order.
@@ -443,14 +456,12 @@ fn check_target(
 
 fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<ShownTarget, ReviewError> {
     let gone = || ReviewError::NotCurrent { target: index, what: "account" };
-    let account = state.accounts.get(&target.account).ok_or_else(gone)?;
     let found = state.versions.get(&target.credential).ok_or_else(gone)?;
     let address = state.address(&target.account);
     let current = state.current_of(&target.account, target.factor).map_or(0, |(_, v)| v.sealing.version);
     Ok(ShownTarget {
         address,
-        provider: account.provider.clone(),
-        external_id: account.external_id.clone(),
+        whose: whose(state, target).ok_or_else(gone)?,
         factor: target.factor,
         version: target.version,
         current,
@@ -459,6 +470,15 @@ fn show_target(state: &Organisation, index: u64, target: &Target) -> Result<Show
         exposed: found.exposed,
         exposed_to_host: found.exposed_to_host,
     })
+}
+
+fn whose(state: &Organisation, target: &Target) -> Option<Whose> {
+    if target.factor == Factor::Identity {
+        return state.person(&target.account).cloned().map(Whose::Person);
+    }
+    let account = state.accounts.get(&target.account)?;
+    let (provider, external_id) = (account.provider.clone(), account.external_id.clone());
+    Some(Whose::Account { provider, external_id })
 }
 
 fn text_of(package: &Package, hash: &TextHash) -> Option<String> {

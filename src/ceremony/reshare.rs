@@ -210,8 +210,11 @@ fn shown(
     for (_, credential, _) in state.reshare_left(open) {
         let account = state.versions.get(&credential).map(|version| state.address(&version.sealing.account));
         let address = account.unwrap_or_default();
-        let project = address.rsplit_once('/').map_or("", |(project, _)| project);
-        *projects.entry(project.to_owned()).or_default() += 1;
+        let place = match address.split_once("/@") {
+            Some((organisation, _)) => format!("{organisation} (who people are)"),
+            None => address.rsplit_once('/').map_or("", |(project, _)| project).to_owned(),
+        };
+        *projects.entry(place).or_default() += 1;
     }
     ShownReshare {
         from: ShownGroup::of(state, from),

@@ -1,6 +1,7 @@
 //! The command line's grammar. Secrets are never arguments. One file, long
 //! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `gate`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s, `report`'s, `reshare`'s, `witness`'s and rotation's.
+//! `reconcile`'s, `recovery`'s, `report`'s, `reshare`'s, the roster's, `witness`'s and
+//! rotation's.
 
 mod audit;
 mod baseline;
@@ -13,6 +14,7 @@ mod reconcile;
 mod recovery;
 mod report;
 mod reshare;
+mod roster;
 mod rotation;
 mod witness;
 
@@ -30,6 +32,7 @@ pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileComm
 pub use recovery::{NewKeeper, Recover, RecoveryCommand};
 pub use report::{ReportCommand, StatementArgs};
 pub use reshare::{RefreshArgs, ReshareArgs, ReshareAskArgs};
+pub use roster::{Identify, NewPerson, RosterCommand, SealPerson};
 pub use rotation::{
     Destroy, DrillPolicyCommand, DueArgs, PoliciesCommand, Rotate, RotationPolicyCommand, SetDrill,
     SetRotation,
@@ -108,6 +111,14 @@ pub enum Command {
     Card(Sub<CardCommand>),
     /// Groups of custodians
     Group(Sub<GroupCommand>),
+    /// Who the owners of cards are: sealed for a group that alone can disclose it
+    Roster(Sub<RosterCommand>),
+    /// Have the roster group disclose who a pseudonym is, with a quorum, in one room or by files
+    #[command(after_help = "\
+Examples:
+  warifu identify quiet-heron-lamp --reason 'disputed opening' --ticket LEGAL-3
+  warifu identify quiet-heron-lamp --reason 'disputed opening' --request request.warifu")]
+    Identify(Identify),
     /// Keepers: with 'warifu recover' they bring the gate's root back on a new machine
     Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
@@ -430,6 +441,9 @@ pub struct NewCard {
     /// Read the first code from a file descriptor
     #[arg(long, value_name = "N")]
     pub code_fd: Option<u32>,
+    /// Who the owner is
+    #[command(flatten)]
+    pub person: NewPerson,
     /// The weakest key derivation that is allowed: for tests alone
     #[arg(long, hide = true)]
     pub kdf_floor: bool,

@@ -234,7 +234,7 @@ fn finish_here(
     let first = found.targets.first().and_then(|credential| log.state.versions.get(credential));
     let factor = first.map_or(Factor::Password, |version| version.sealing.factor);
     match (purpose, out) {
-        (Purpose::Open, Some(_)) => {}
+        (Purpose::Open | Purpose::Identify, Some(_)) => {}
         (Purpose::Rotate, Some(_)) => {
             return Err(CliError::Argument {
                 fact: "what is replaced is sealed anew here, and not carried in a file".to_owned(),
@@ -276,7 +276,7 @@ fn finish_here(
     let operator = cards::unlock_here(app, (&vault, &log), card, "the operator")?;
     crate::vault::people::check_card(&log.state, operator.card.card(), Role::Operator)?;
     let here = (operator.card.card(), operator.path.as_path());
-    if purpose != Purpose::Open {
+    if !matches!(purpose, Purpose::Open | Purpose::Identify) {
         let asked = vault.known(&log, &ceremony)?.operator.clone();
         if asked != *here.0.pseudonym() {
             let (came, asked) = (here.0.pseudonym().to_string(), asked.to_string());
@@ -302,9 +302,10 @@ fn finish_here(
     let title = open::title(&address.clone().unwrap_or_default(), factor, version);
     room::reveal_and_close(app, &mut vault, &mut log, here.0, (&ceremony, &title), (&contents, to))?;
     let value = json!({
-        "ceremony": ceremony, "address": address, "factor": factor, "version": version, "state": "exposed",
+        "ceremony": ceremony, "address": address, "factor": factor, "version": version,
+        "state": if factor == Factor::Identity { "disclosed" } else { "exposed" },
     });
-    app.emit(value, || open::opened(&title));
+    app.emit(value, || open::said(factor, &address.unwrap_or_default(), version));
     Ok(())
 }
 
@@ -396,10 +397,13 @@ fn reveal(
     });
     let organisation = address.split('/').next().unwrap_or_default();
     app.emit(value, || {
-        format!(
-            "Opened {title}. It is exposed from now on; tell the vault's host to run 'warifu ceremony close {organisation} {}'.",
-            ceremony.short()
-        )
+        let (done, short) = (open::said(factor, address, version), ceremony.short());
+        match factor {
+            Factor::Identity => format!("{done}\nTell the vault's host to run 'warifu ceremony close {organisation} {short}'."),
+            _ => format!(
+                "Opened {title}. It is exposed from now on; tell the vault's host to run 'warifu ceremony close {organisation} {short}'."
+            ),
+        }
     });
     Ok(())
 }

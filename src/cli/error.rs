@@ -511,6 +511,12 @@ impl CliError {
             Self::Qr(_) => {
                 "Save the picture anew so that the whole QR code is in it, or copy the seed as text."
             }
+            Self::Contents(ContentsError::LongIdentity { .. }) => {
+                "Shorten it to what finds the person; nothing was sealed."
+            }
+            Self::Contents(ContentsError::NoIdentity) => {
+                "Give the name on the first line and the contact after it; nothing was sealed."
+            }
             Self::Contents(_) => "Correct what is given; nothing was sealed.",
             Self::Passphrase(_) => "Free some memory and try again; the card is unharmed.",
             Self::Age(AgeFault::System(_)) => {
@@ -764,6 +770,10 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         VaultError::NothingSealed(address) => {
             format!("Seal it first: warifu seal {address} --login EMAIL --hand-over.")
         }
+        VaultError::Destroyed { address, .. } if address.contains("/@") => {
+            "Ask for an earlier one with --version, or have the owner seal it again: warifu roster seal ORG PSEUDONYM."
+                .to_owned()
+        }
         VaultError::Destroyed { address, .. } => {
             format!("'warifu account show {address}' lists the versions that there are.")
         }
@@ -786,8 +796,17 @@ fn named_remedy(error: &VaultError) -> Option<String> {
             format!("Seal it first: warifu seal {address} --factor {factor}.")
         }
         VaultError::SeedStays(address) => format!("Ask for codes: warifu code {address} --reason WHY."),
+        VaultError::NoRoster(organisation) => format!(
+            "Let a group hold it first: warifu roster designate {organisation}/GROUP; until then identities are pending."
+        ),
+        VaultError::IdentityPending { organisation, who } => {
+            format!("Its owner seals it, with the card: warifu roster seal {organisation} {who}.")
+        }
         VaultError::NotCounted(NotCounted::Repeated(None)) => {
             "Nothing need be done: that ceremony is over.".to_owned()
+        }
+        VaultError::NotFound { what: "card", .. } => {
+            "Check the spelling; 'warifu roster show ORG' lists the pseudonyms.".to_owned()
         }
         VaultError::NotFound { what: "keeper", .. } => {
             "Check the spelling; 'warifu recovery show' lists the keepers.".to_owned()
@@ -873,6 +892,10 @@ fn vault_remedy(error: &VaultError) -> &'static str {
             "Seal it first: warifu seal ORG/PROJECT/ACCOUNT --factor FACTOR."
         }
         VaultError::SeedStays(_) => "Ask for codes: warifu code ORG/PROJECT/ACCOUNT --reason WHY.",
+        VaultError::NoRoster(_) => "Let a group hold it first: warifu roster designate ORG/GROUP.",
+        VaultError::IdentityPending { .. } => {
+            "Its owner seals it, with the card: warifu roster seal ORG PSEUDONYM."
+        }
         VaultError::TooManyCodes { .. } => {
             "Ask for fewer with --codes. A ceremony that is open goes on with 'warifu ceremony finish'."
         }
@@ -1376,6 +1399,8 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::UnboundFactor { .. }
         | VaultError::NothingSealed(_)
         | VaultError::NothingSealedAs { .. }
+        | VaultError::NoRoster(_)
+        | VaultError::IdentityPending { .. }
         | VaultError::TooManyCodes { .. }
         | VaultError::NoVersion { .. }
         | VaultError::Destroyed { .. }

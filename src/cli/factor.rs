@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::ui::{Kind, Prompt};
 use crate::event::Made;
 use crate::name::Factor;
-use crate::seal::contents::{Contents, Device, MAX_FILE, RecoveryCodes, SealedFile};
+use crate::seal::contents::{Contents, Device, Identity, MAX_FILE, RecoveryCodes, SealedFile};
 use crate::seal::mfa::MfaSeed;
 use crate::seal::qr;
 use crate::secret::SecretBytes;
@@ -71,6 +71,7 @@ fn from_bytes(factor: Factor, path: Option<&Path>, given: SecretBytes) -> Result
         Factor::Mfa => Contents::Mfa(MfaSeed::read(&given)?),
         Factor::RecoveryCodes => Contents::RecoveryCodes(RecoveryCodes::from_lines(&given)?),
         Factor::Device => Contents::Device(Device::from_lines(&given)?),
+        Factor::Identity => Contents::Identity(Identity::from_lines(&given)?),
         Factor::File | Factor::Password => {
             let name = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
             Contents::File(SealedFile::new(&name.unwrap_or_default(), given)?)
@@ -98,6 +99,7 @@ pub fn asked(app: &mut App<'_>, factor: Factor) -> Result<Contents, CliError> {
             let kept = secret(app, "Where it is kept (not shown)")?;
             Ok(Contents::Device(Device::new(serial, kept)?))
         }
+        Factor::Identity => Ok(Contents::Identity(super::roster::asked(app)?)),
         Factor::Mfa | Factor::File | Factor::Password => loop {
             let typed = secret(app, "otpauth:// URL, or the seed in Base32 (not shown)")?;
             match MfaSeed::read(&typed) {

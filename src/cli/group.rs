@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::hierarchy::show_as;
 use super::next;
 use super::table::{Column, counted, table_or};
-use crate::event::{GroupStatement, Signed};
+use crate::event::{GroupStatement, Scope, Signed};
 use crate::name::{Factor, MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
 use crate::time::Span;
@@ -101,6 +101,14 @@ fn form(
         )
     });
     Ok(())
+}
+
+/// Another card was given than the one that it is about.
+pub(super) fn twice_named(came: &Pseudonym, asked: &Pseudonym) -> CliError {
+    CliError::Argument {
+        fact: format!("this is the card of {came}, not of {asked}"),
+        remedy: "Give the card of the person that it is about.",
+    }
 }
 
 pub(super) fn twice(who: &Pseudonym) -> CliError {
@@ -199,42 +207,10 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
         return Err(CliError::Argument { fact, remedy: "Name a group of the same organisation." });
     }
     let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
-    let state = log.state.clone();
-    let scope = crate::vault::rotate::scope(&state, &args.scope)?;
-    let group = vault_group::group(&state, &args.group.name)?;
-    let (mut binding, losing) = vault_group::binding(&state, scope, args.factor, group);
-    // Before anybody has given a card for nothing.
-    state.check_binding_apart(&binding).map_err(VaultError::from)?;
-    let digest = binding.digest(&state.id, &state.g(group));
-    app.ui.note(&format!(
-        "Shall {} hold the {} of {}? {} have to agree: whoever gives their card agrees.",
-        args.group,
-        args.factor,
-        args.scope,
-        counted(group.needed(), "custodian")
-    ));
-    let signers_needed = group.needed();
-    let (own, rest) = split(&args.cards, signers_needed);
-    let mut given = Vec::new();
-    binding.signatures = collect(app, (&vault, &log), (group, &digest), &own, &mut given)?;
-    let mut rest = rest;
-    for id in losing {
-        let Some(holding) = state.groups.get(&id) else { continue };
-        app.ui.note(&format!(
-            "{} holds versions and would lose {}: its quorum must agree too that new ones go elsewhere.",
-            state.group_address(holding),
-            args.scope
-        ));
-        let needed = holding.needed();
-        let (own, after) = split(&rest, needed);
-        let signatures = collect(app, (&vault, &log), (holding, &digest), &own, &mut given)?;
-        vault_group::give_up(&mut binding, id, signatures);
-        rest = after;
-    }
-    let signers: Vec<_> = binding.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let scope = (crate::vault::rotate::scope(&log.state, &args.scope)?, args.scope.to_string());
+    let here = (&mut vault, &mut log);
+    let signers = bind_here(app, here, scope, args.factor, &args.group, &args.cards)?;
     let now = app.now();
-    vault.bind(&mut log, binding, now)?;
-    given.iter().for_each(|card| cards::remember(app, (&vault, &log), card));
     let next = match args.factor {
         Factor::Password => next::for_organisation(&log.state, now),
         factor => format!("warifu seal {} --factor {factor}", an_account_of(&args.scope)),
@@ -252,6 +228,49 @@ pub fn bind(app: &mut App<'_>, args: Bind) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// Collects the signatures of a binding and enters it; gives who of the new group
+/// signed.
+pub(super) fn bind_here(
+    app: &mut App<'_>,
+    (vault, log): (&mut Vault, &mut Log),
+    (scope, name): (Scope, String),
+    factor: Factor,
+    to: &MemberAddress,
+    given_cards: &CardsArgs,
+) -> Result<Vec<String>, CliError> {
+    let state = log.state.clone();
+    let group = vault_group::group(&state, &to.name)?;
+    let (mut binding, losing) = vault_group::binding(&state, scope, factor, group);
+    // Before anybody has given a card for nothing.
+    state.check_binding_apart(&binding).map_err(VaultError::from)?;
+    let digest = binding.digest(&state.id, &state.g(group));
+    let what = match factor {
+        Factor::Identity => format!("who the owners of {name}'s cards are"),
+        factor => format!("the {factor} of {name}"),
+    };
+    let needed = counted(group.needed(), "custodian");
+    app.ui.note(&format!("Shall {to} hold {what}? {needed} have to agree: whoever gives their card agrees."));
+    let (own, mut rest) = split(given_cards, group.needed());
+    let mut given = Vec::new();
+    binding.signatures = collect(app, (vault, log), (group, &digest), &own, &mut given)?;
+    for id in losing {
+        let Some(holding) = state.groups.get(&id) else { continue };
+        app.ui.note(&format!(
+            "{} holds versions and would lose {name}: its quorum must agree too that new ones go elsewhere.",
+            state.group_address(holding)
+        ));
+        let (own, after) = split(&rest, holding.needed());
+        let signatures = collect(app, (vault, log), (holding, &digest), &own, &mut given)?;
+        vault_group::give_up(&mut binding, id, signatures);
+        rest = after;
+    }
+    let signers = binding.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
+    let now = app.now();
+    vault.bind(log, binding, now)?;
+    given.iter().for_each(|card| cards::remember(app, (vault, log), card));
+    Ok(signers)
 }
 
 /// The account of a scope, or what stands for one in it.

@@ -82,6 +82,7 @@ fn fields(contents: &Contents) -> Vec<(&'static str, &SecretBytes)> {
         Contents::RecoveryCodes(codes) => codes.codes().iter().map(|code| ("code", code)).collect(),
         Contents::File(file) => vec![("file", file.name())],
         Contents::Device(device) => vec![("serial", device.serial()), ("kept", device.whereabouts())],
+        Contents::Identity(identity) => vec![("name", identity.name()), ("contact", identity.contact())],
     }
 }
 

@@ -34,6 +34,7 @@ mod recovery;
 mod rehearse;
 mod report;
 mod room;
+mod roster;
 mod rotate;
 mod rotate_given;
 mod seal;
@@ -182,6 +183,8 @@ impl<'a> App<'a> {
             Command::Officer(args) => people::officer(self, args.command),
             Command::Card(args) => card::card(self, args.command),
             Command::Group(args) => group::group(self, args.command),
+            Command::Roster(args) => roster::roster(self, args.command),
+            Command::Identify(args) => roster::identify(self, &args),
             Command::Recovery(args) => recovery::recovery(self, args.command),
             Command::Gate(gate) => gate::gate(self, gate.command),
             Command::Backup(args) => backup::backup(self, &args),

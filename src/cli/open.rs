@@ -11,6 +11,7 @@ use crate::ceremony::judge::{self, FILES_WINDOW, ROOM_WINDOW};
 use crate::event::{Ending, Hash, Mode, Purpose};
 use crate::name::Factor;
 use crate::seal::card::Card;
+use crate::seal::contents::Contents;
 use crate::seal::record::Payload;
 use crate::vault::ceremony::{Ask, check_ask};
 use crate::vault::{Log, Vault};
@@ -77,18 +78,46 @@ pub fn begin(
     let now = app.now();
     let ceremony = vault.open_ceremony(log, operator.card.card(), &ask, now, &mut app.rng)?;
     cards::remember(app, (vault, log), &operator.path);
-    let found = vault.known(log, &ceremony)?;
-    let (_, needed) = judge::overall(&log.state, &found);
-    let expires = found.expires;
     // By files the result says it, with the file that the custodians need.
     if mode == Mode::Room {
-        app.ui.note(&format!(
-            "Ceremony {} is open until {}: {needed} custodians are needed.",
-            ceremony.short(),
-            expires.to_minute()
-        ));
+        tell_open(app, vault, log, &ceremony)?;
     }
     Ok((operator, ceremony))
+}
+
+/// Says until when a ceremony is open, and how many must come.
+pub(super) fn tell_open(
+    app: &mut App<'_>,
+    vault: &Vault,
+    log: &Log,
+    ceremony: &Hash,
+) -> Result<(), CliError> {
+    let found = vault.known(log, ceremony)?;
+    let (_, needed) = judge::overall(&log.state, &found);
+    let expires = found.expires;
+    app.ui.note(&format!(
+        "Ceremony {} is open until {}: {needed} custodians are needed.",
+        ceremony.short(),
+        expires.to_minute()
+    ));
+    Ok(())
+}
+
+/// What the first target's quorum, collected in the room, opens.
+pub(super) fn collected(
+    app: &mut App<'_>,
+    (vault, log): (&mut Vault, &mut Log),
+    operator: &OpenCard,
+    ceremony: &Hash,
+    present: &mut Vec<room::Present>,
+) -> Result<Contents, CliError> {
+    loop {
+        room::collect_in_room(app, vault, log, ceremony, present)?;
+        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), (ceremony, 0))? {
+            Opened::Contents(contents) => return Ok(contents),
+            Opened::Missing => {}
+        }
+    }
 }
 
 fn hold(
@@ -100,13 +129,7 @@ fn hold(
     args: &Open,
 ) -> Result<(), CliError> {
     let mut present = Vec::new();
-    let contents = loop {
-        room::collect_in_room(app, vault, log, ceremony, &mut present)?;
-        match room::open_record(app, vault, log, (operator.card.card(), &operator.path), (ceremony, 0))? {
-            Opened::Contents(contents) => break contents,
-            Opened::Missing => {}
-        }
-    };
+    let contents = collected(app, (vault, log), operator, ceremony, &mut present)?;
     let version = version(log, ceremony);
     let title = title(&args.ask.address.to_string(), args.factor, version);
     let to = To::of(args.exec.as_deref(), args.out.as_deref());
@@ -160,6 +183,14 @@ pub fn title(address: &str, factor: Factor, version: u64) -> String {
 /// What is said once something was opened.
 pub fn opened(title: &str) -> String {
     format!("Opened {title}. It is exposed from now on: rotate it (seal a new version) soon.")
+}
+
+/// The same, of whatever it was.
+pub fn said(factor: Factor, address: &str, version: u64) -> String {
+    match (factor, address.split_once("/@")) {
+        (Factor::Identity, Some((_, who))) => super::roster::disclosed(who, version),
+        _ => opened(&title(address, factor, version)),
+    }
 }
 
 /// Version of a ceremony's first target.

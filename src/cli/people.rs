@@ -5,7 +5,7 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::table::{Column, table_or};
 use super::ui::{Kind, Prompt};
-use super::{App, custodian, files, group, next, room};
+use super::{App, custodian, files, group, next, room, roster};
 use crate::name::{MemberAddress, Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
 use crate::seal::card_file::UnlockedCard;
@@ -62,6 +62,7 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         return Err(CliError::FileExists(path));
     }
     app.ui.note(&format!("The new {} is {pseudonym}. Only this person knows who that is.", role.as_str()));
+    let identity = roster::at_enrolment(app, &mut vault, &log, &args.person)?;
     let source = (args.passphrase_file.as_deref(), args.passphrase_fd);
     let words = ["warifu", args.organisation.as_str(), pseudonym.as_str()];
     let passphrase = match &args.wrap {
@@ -96,20 +97,32 @@ fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
         let _ = std::fs::remove_file(&path);
         return Err(error.into());
     }
+    // Enrolled is enrolled: where this fails it is pending, and the person told so.
+    let sealed = identity
+        .map(|identity| vault.seal_identity(&mut log, &pending.card, identity, now, &mut app.rng))
+        .transpose();
     cards::remember(app, (&vault, &log), &path);
-    let value = json!({ "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string() });
+    let (sealed, failed) = match sealed {
+        Ok(sealed) => (sealed, None),
+        Err(error) => (None, Some(CliError::from(error))),
+    };
+    let value = json!({
+        "pseudonym": pseudonym, "role": role.as_str(), "card": path.display().to_string(),
+        "identity": if sealed.is_some() { "sealed" } else { "pending" },
+    });
+    let identity = roster::at_enrolment_said(&log, &pseudonym, sealed.as_ref());
     let lies = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
     let next = next::for_organisation(&log.state, now);
     app.emit(value, || {
         let seen = cards::seen_path(&lies);
         format!(
-            "Enrolled {} {pseudonym}.\nTheir card lies in {}, with {} beside it. Both files are theirs: they take them along, at the latest once their group is formed, and no copy stays here.\nNext: {next}",
+            "Enrolled {} {pseudonym}.\nTheir card lies in {}, with {} beside it. Both files are theirs: they take them along, at the latest once their group is formed, and no copy stays here.\n{identity}Next: {next}",
             role.as_str(),
             lies.display(),
             seen.file_name().unwrap_or_default().display()
         )
     });
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Puts a new card under its passphrase.

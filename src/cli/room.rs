@@ -8,7 +8,7 @@ use super::hand_over::{To, hand_over};
 use super::table::counted;
 use super::ui::{Kind, Prompt};
 use super::{App, interrupted};
-use crate::ceremony::custodian::{Review, ReviewError, Seen, ShownTarget, compare, review};
+use crate::ceremony::custodian::{Review, ReviewError, Seen, ShownTarget, Whose, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Purpose, Refusal, printable};
@@ -37,19 +37,7 @@ pub fn plain_words(review: &Review) -> String {
     // Of a long list only what is not as usual is named.
     let shown = |target: &&ShownTarget| all <= NAMED_TARGETS || is_unusual(target);
     for target in review.targets.iter().filter(shown) {
-        lines.push(format!(
-            "    {} ({} account {}), the {} of version {}{}",
-            target.address,
-            target.provider,
-            target.external_id,
-            target.factor,
-            target.version,
-            match target.current {
-                current if current == target.version => String::new(),
-                0 => ", of an account without a current version".to_owned(),
-                current => format!(", NOT the current one, which is {current}"),
-            }
-        ));
+        lines.push(named(target));
         if target.replaced {
             lines.push(
                 "      note: it was replaced already in this ceremony, and is opened no more".to_owned(),
@@ -61,7 +49,9 @@ pub fn plain_words(review: &Review) -> String {
                 counted(target.weakened, "custodian")
             ));
         }
-        if let Some(since) = target.exposed {
+        if let (Some(since), Whose::Person(_)) = (target.exposed, &target.whose) {
+            lines.push(format!("      note: it was disclosed before, at {}", since.to_minute()));
+        } else if let Some(since) = target.exposed {
             lines.push(format!(
                 "      note: EXPOSED already, since {}: it was released before",
                 since.to_minute()
@@ -84,6 +74,28 @@ pub fn plain_words(review: &Review) -> String {
     lines.join("\n")
 }
 
+/// A target in a line.
+fn named(target: &ShownTarget) -> String {
+    let not_current = match target.current {
+        current if current == target.version => String::new(),
+        0 if matches!(target.whose, Whose::Person(_)) => String::new(),
+        0 => ", of an account without a current version".to_owned(),
+        current => format!(", NOT the current one, which is {current}"),
+    };
+    let ShownTarget { address, factor, version, .. } = target;
+    match &target.whose {
+        Whose::Account { provider, external_id } => format!(
+            "    {address} ({provider} account {external_id}), the {factor} of version {version}{not_current}"
+        ),
+        Whose::Person(who) => {
+            let organisation = address.split('/').next().unwrap_or_default();
+            format!(
+                "    who the pseudonym {who} of {organisation} is: name and contact, version {version}{not_current}"
+            )
+        }
+    }
+}
+
 /// Targets that are named one by one; of more their projects are.
 const NAMED_TARGETS: usize = 12;
 
@@ -100,6 +112,7 @@ fn asked_for(purpose: Purpose, targets: &[ShownTarget]) -> &'static str {
         Purpose::Rotate => "You are asked to help replace (what is there is opened, a new one sealed):",
         Purpose::Code => "You are asked to help make codes; nobody gets the seed:",
         Purpose::SignIn => "You are asked to help sign in; nobody gets the MFA seed, but codes:",
+        Purpose::Identify => "You are asked to help disclose a person:",
     }
 }
 

@@ -493,6 +493,7 @@ pub(super) fn answer(app: &mut App<'_>, factor: Factor, more: &str) -> Result<An
         Factor::RecoveryCodes => "Which recovery codes does the provider accept now",
         Factor::File => "Which file counts now",
         Factor::Device => "Which device counts now",
+        Factor::Identity => "Which identity counts now",
     };
     let text = format!("{which}: new or old? ({more})");
     let prompt = Prompt::new(Kind::Accepts, text, "Use --resume with --accepts new or --accepts old.");

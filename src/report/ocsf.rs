@@ -549,10 +549,12 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 ..entity(
                     Activity::Update,
                     Severity::Low,
-                    format!(
-                        "What {name} seals is held by {} from now on",
-                        group.as_deref().unwrap_or("a group")
-                    ),
+                    match (binding.factor, group.as_deref().unwrap_or("a group")) {
+                        (Factor::Identity, group) => {
+                            format!("Who the owners of {name}'s cards are is held by {group} from now on")
+                        }
+                        (_, group) => format!("What {name} seals is held by {group} from now on"),
+                    },
                     of,
                 )
             }
@@ -620,6 +622,14 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 ..entity(Activity::Create, Severity::Informational, format!("{name} was sealed"), of)
             }
         }
+        Event::IdentitySealed(sealing) => {
+            let (of, name) = source.version(&sealing.credential);
+            let message = format!("{name} was sealed for the roster group, signed by {}", sealing.pseudonym);
+            Mapped {
+                taken: &["credential", "pseudonym"],
+                ..entity(Activity::Create, Severity::Informational, message, of)
+            }
+        }
         Event::Opened(opening) => Mapped {
             taken: &["ceremony", "operator", "count", "expires", "mode"],
             ceremony: Some(opening.ceremony),
@@ -661,6 +671,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             let (of, name) = source.version(credential);
             let to = match source.state.and_then(|state| state.begun(credential)) {
                 Some(begun) if begun.factor.recipient() == Recipient::Gate => "the host could know it now",
+                Some(begun) if begun.factor == Factor::Identity => "who that is was disclosed",
                 _ => "it is exposed",
             };
             Mapped {

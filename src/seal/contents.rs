@@ -11,6 +11,11 @@ use crate::secret::SecretBytes;
 pub const MAX_FILE: usize = 48 * 1024;
 /// Longest name of a sealed file, in bytes.
 pub const MAX_FILE_NAME: usize = 255;
+/// Longest name of a person, in bytes.
+pub const MAX_NAME: usize = 200;
+/// Longest text on how a person is reached, in bytes. With the longest name it still
+/// fits the smallest bucket, so that every sealed identity has one length.
+pub const MAX_CONTACT: usize = 300;
 /// Most recovery codes of one version.
 pub const MAX_CODES: usize = 100;
 
@@ -21,6 +26,7 @@ mod kind {
     pub const RECOVERY_CODES: u8 = 3;
     pub const FILE: u8 = 4;
     pub const DEVICE: u8 = 5;
+    pub const IDENTITY: u8 = 6;
 }
 
 /// What was sealed.
@@ -36,6 +42,8 @@ pub enum Contents {
     File(SealedFile),
     /// A hardware authenticator.
     Device(Device),
+    /// Who the owner of a card is.
+    Identity(Identity),
 }
 
 /// Recovery codes, in the order in which the provider gave them: 1 to
@@ -60,6 +68,13 @@ pub struct Device {
     whereabouts: SecretBytes,
 }
 
+/// Who the owner of a card is, for the roster group alone.
+#[derive(Debug)]
+pub struct Identity {
+    name: SecretBytes,
+    contact: SecretBytes,
+}
+
 /// Why something is not sealed as what it was given as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContentsError {
@@ -78,6 +93,19 @@ pub enum ContentsError {
     /// A name that cannot be kept.
     #[error("the file's name has more than {MAX_FILE_NAME} bytes")]
     FileName,
+    /// No name, or no contact.
+    #[error("an identity has a name and a contact")]
+    NoIdentity,
+    /// A name or a contact that would not fit.
+    #[error("the {what} has {length} bytes; {most} are sealed, so that all identities have one size")]
+    LongIdentity {
+        /// `name` or `contact`.
+        what: &'static str,
+        /// Bytes that it has.
+        length: usize,
+        /// Bytes that fit.
+        most: usize,
+    },
     /// Nothing is said about a device.
     #[error("a device has a serial number and a place where it is kept")]
     Device,
@@ -156,6 +184,41 @@ impl Device {
     }
 }
 
+impl Identity {
+    /// A person; white space around either text is dropped, and then neither is empty,
+    /// nor longer than fits the one size that all sealed identities have.
+    pub fn new(name: &SecretBytes, contact: &SecretBytes) -> Result<Self, ContentsError> {
+        let [name, contact] = [name, contact].map(|text| copy(text.expose().trim_ascii()));
+        if name.is_empty() || contact.is_empty() {
+            return Err(ContentsError::NoIdentity);
+        }
+        for (what, length, most) in [("name", name.len(), MAX_NAME), ("contact", contact.len(), MAX_CONTACT)]
+        {
+            if length > most {
+                return Err(ContentsError::LongIdentity { what, length, most });
+            }
+        }
+        Ok(Self { name, contact })
+    }
+
+    /// The first line is the name, the rest says how the person is reached.
+    pub fn from_lines(text: &SecretBytes) -> Result<Self, ContentsError> {
+        let mut parts = text.expose().splitn(2, |byte| *byte == b'\n').map(copy);
+        let mut next = || parts.next().unwrap_or_else(|| SecretBytes::zeroed(0));
+        Self::new(&next(), &next())
+    }
+
+    /// Name.
+    pub fn name(&self) -> &SecretBytes {
+        &self.name
+    }
+
+    /// How the person is reached.
+    pub fn contact(&self) -> &SecretBytes {
+        &self.contact
+    }
+}
+
 /// Something that can be sealed.
 pub trait Sealable {
     /// As which factor.
@@ -182,6 +245,7 @@ impl Sealable for Contents {
             Self::RecoveryCodes(_) => Factor::RecoveryCodes,
             Self::File(_) => Factor::File,
             Self::Device(_) => Factor::Device,
+            Self::Identity(_) => Factor::Identity,
         }
     }
 
@@ -198,6 +262,7 @@ impl Sealable for Contents {
             }
             Self::File(SealedFile { name, bytes }) => padded(kind::FILE, &[], &[name, bytes]),
             Self::Device(Device { serial, whereabouts }) => padded(kind::DEVICE, &[], &[serial, whereabouts]),
+            Self::Identity(Identity { name, contact }) => padded(kind::IDENTITY, &[], &[name, contact]),
         }
     }
 }
@@ -232,6 +297,7 @@ impl Contents {
                 SealedFile::new(name.expose_str()?, bytes).ok().map(Self::File)
             }
             kind::DEVICE => Device::new(field(from)?, field(from)?).ok().map(Self::Device),
+            kind::IDENTITY => Identity::new(&field(from)?, &field(from)?).ok().map(Self::Identity),
             _ => None,
         }
     }
@@ -292,17 +358,19 @@ mod tests {
             ),
             Contents::File(SealedFile::new("root.pem", secret("-----BEGIN")).unwrap()),
             Contents::Device(Device::from_lines(&secret("YK-5 1234567\nsafe 3,\nroom 0.12")).unwrap()),
+            Contents::Identity(Identity::from_lines(&secret("Ada Lovelace\nada@example.com")).unwrap()),
         ]
     }
 
     #[test]
     fn the_bytes_are_the_documented_ones() {
-        let documented: [&[u8]; 5] = [
+        let documented: [&[u8]; 6] = [
             b"\x01\0\0\0\x10root@example.com\0\0\0\x04p4ss\0\0\0\0",
             b"\x02\x01\x06\x1e\0\0\0\x0a1234567890\0\0\0\x05AWS:x",
             b"\x03\x02\0\0\0\x09abcd-1234\0\0\0\x09efgh-5678",
             b"\x04\0\0\0\x08root.pem\0\0\0\x0a-----BEGIN",
             b"\x05\0\0\0\x0cYK-5 1234567\0\0\0\x11safe 3,\nroom 0.12",
+            b"\x06\0\0\0\x0cAda Lovelace\0\0\0\x0fada@example.com",
         ];
         for (contents, bytes) in one_of_each().iter().zip(documented) {
             let encoded = contents.encode().unwrap();
@@ -314,7 +382,8 @@ mod tests {
 
     #[test]
     fn each_kind_reads_back_as_its_factor() {
-        for (contents, factor) in one_of_each().iter().zip(Factor::ALL) {
+        for (contents, factor) in one_of_each().iter().zip(Factor::ALL.into_iter().chain([Factor::Identity]))
+        {
             let encoded = contents.encode().unwrap();
             let read = Contents::decode(&encoded).unwrap();
             assert_eq!((read.factor(), contents.factor()), (factor, factor));
@@ -344,7 +413,7 @@ mod tests {
     #[test]
     fn kinds_that_are_not_known_and_heads_that_are_out_of_bounds_are_refused() {
         let mut encoded = one_of_each()[1].encode().unwrap();
-        for (at, value) in [(0, 0), (0, 6), (1, 0), (1, 4), (2, 5), (2, 9), (3, 0), (3, 61)] {
+        for (at, value) in [(0, 0), (0, 7), (1, 0), (1, 4), (2, 5), (2, 9), (3, 0), (3, 61)] {
             let before = encoded.expose()[at];
             encoded.expose_mut()[at] = value;
             assert_eq!(Contents::decode(&encoded).map(|_| ()), Err(RecordError::Contents), "{at} {value}");
@@ -361,6 +430,32 @@ mod tests {
         assert_eq!(file(MAX_FILE + 1).map(|_| ()), Err(ContentsError::LargeFile));
         assert_eq!(file(0).map(|_| ()), Err(ContentsError::EmptyFile));
         assert_eq!(SealedFile::new(&"n".repeat(256), secret("x")).map(|_| ()), Err(ContentsError::FileName));
+    }
+
+    #[test]
+    fn identities_have_one_size_and_what_would_need_another_is_refused() {
+        let identity = |name: usize, contact: usize| {
+            Identity::new(&SecretBytes::new(vec![b'n'; name]), &SecretBytes::new(vec![b'c'; contact]))
+        };
+        for (name, contact) in [(1, 1), (12, 40), (MAX_NAME, 1), (1, MAX_CONTACT), (MAX_NAME, MAX_CONTACT)] {
+            let encoded = Contents::Identity(identity(name, contact).unwrap()).encode().unwrap();
+            assert_eq!(encoded.len(), BUCKETS[0], "{name} {contact}");
+            assert!(matches!(Contents::decode(&encoded), Ok(Contents::Identity(_))));
+        }
+        let refused = |name, contact| identity(name, contact).map(|_| ()).unwrap_err();
+        let long = |what, length, most| ContentsError::LongIdentity { what, length, most };
+        assert_eq!(refused(MAX_NAME + 1, 1), long("name", MAX_NAME + 1, MAX_NAME));
+        assert_eq!(refused(1, MAX_CONTACT + 1), long("contact", MAX_CONTACT + 1, MAX_CONTACT));
+        assert_eq!([refused(0, 1), refused(1, 0)], [ContentsError::NoIdentity, ContentsError::NoIdentity]);
+        let blank = Identity::new(&secret(" \n"), &secret("x")).map(|_| ());
+        assert_eq!(blank, Err(ContentsError::NoIdentity));
+        // Nor does one read that has blanks around its name, or that somebody padded to another bucket.
+        let one = Contents::Identity(identity(3, 3).unwrap()).encode().unwrap();
+        let padded = SecretBytes::new([one.expose(), &[0; 1536]].concat());
+        assert_eq!(Contents::decode(&padded).map(|_| ()), Err(RecordError::Contents));
+        let mut blank = copy(one.expose());
+        blank.expose_mut()[5] = b' ';
+        assert_eq!(Contents::decode(&blank).map(|_| ()), Err(RecordError::Contents));
     }
 
     #[test]

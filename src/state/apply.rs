@@ -433,6 +433,7 @@ impl Organisation {
                 self.seal_begun(credential, begun)
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
+            Event::IdentitySealed(sealing) => self.identity_sealed(actor, sealing, entry.time, claims),
             Event::Opened(opening) => self.opened(actor, opening, entry.time, claims),
             Event::Targeted { ceremony, first, credentials } => {
                 self.targeted(actor, ceremony, *first, credentials)
@@ -533,7 +534,9 @@ impl Organisation {
             return Err(Invalid::Unknown { what: "project", id: project.to_string() });
         }
         let named = index::name_of(project, slug);
-        fresh(&self.accounts, account, slug, self.index.accounts.contains_key(&named))?;
+        // Whoever could choose an id that stands for a person would have it shown as theirs.
+        let taken = self.index.accounts.contains_key(&named) || self.index.subjects.contains_key(account);
+        fresh(&self.accounts, account, slug, taken)?;
         let provided = index::identifier_of(provider, id);
         if self.index.external.contains_key(&provided) {
             return Err(Invalid::Duplicate(format!("{provider} account {id}")));
@@ -570,13 +573,15 @@ impl Organisation {
         let who = &enrolment.pseudonym;
         let key_taken = self.index.sign_keys.contains(&enrolment.sign_key)
             || self.index.cosign_keys.contains(&enrolment.cosign_key);
-        if self.people.contains_key(who) || key_taken {
+        let subject = self.subject(who);
+        if self.people.contains_key(who) || key_taken || self.accounts.contains_key(&subject) {
             return Err(Invalid::Duplicate(who.to_string()));
         }
         let digest = enrolment.digest(&self.vault, &self.id, &self.first_entry);
         claims.take(claim(who, &enrolment.sign_key, &digest, &enrolment.signature))?;
         self.index.sign_keys.insert(enrolment.sign_key);
         self.index.cosign_keys.insert(enrolment.cosign_key);
+        self.index.subjects.insert(subject, who.clone());
         self.people.insert(who.clone(), enrolment.clone());
         Ok(())
     }
@@ -657,6 +662,7 @@ impl Organisation {
             }
             _ => {}
         }
+        Self::check_roster_scope(binding)?;
         if binding.serial != self.binding_serial + 1 {
             return Err(Invalid::Mismatch("serial number"));
         }
@@ -794,10 +800,7 @@ impl Organisation {
         }
         let expected =
             pvss::credential_id(&self.vault, &self.id, &begun.account, begun.factor, begun.version);
-        let account = self.accounts.get(&begun.account).ok_or(Invalid::Mismatch("credential"))?;
-        if !account.standing.in_use() {
-            return Err(Invalid::NotInUse { account: account.slug.to_string(), standing: account.standing });
-        }
+        self.check_sealable(&begun)?;
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
@@ -805,6 +808,19 @@ impl Organisation {
         self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
+    }
+
+    /// An identity is a card owner's, everything else an account's with a root user.
+    fn check_sealable(&self, begun: &Begun) -> Result<(), Invalid> {
+        let unknown = Invalid::Mismatch("credential");
+        if begun.factor == Factor::Identity {
+            return self.person(&begun.account).map(|_| ()).ok_or(unknown);
+        }
+        let account = self.accounts.get(&begun.account).ok_or(unknown)?;
+        if account.standing.in_use() {
+            return Ok(());
+        }
+        Err(Invalid::NotInUse { account: account.slug.to_string(), standing: account.standing })
     }
 
     /// Nothing is sealed for a group that could never open it.
@@ -831,7 +847,8 @@ impl Organisation {
         let begun = self.begun.get(&sealing.credential).ok_or_else(unknown)?;
         let as_begun = (begun.origin, begun.account, begun.factor, begun.version)
             == (sealing.origin, sealing.account, sealing.factor, sealing.version);
-        if !as_begun || sealing.dealing != sealing.origin {
+        // Who somebody is goes in with that person's own signature.
+        if !as_begun || sealing.dealing != sealing.origin || sealing.factor == Factor::Identity {
             return Err(Invalid::Mismatch("seal"));
         }
         let account = self.accounts.get(&sealing.account).ok_or(Invalid::Mismatch("account"))?;
@@ -1214,7 +1231,7 @@ impl Organisation {
         if found.failed.len() as u64 != failed.min(MAX_UNOPENABLE as u64) {
             return Err(Invalid::Mismatch("list of versions"));
         }
-        match found.failed.iter().find(|one| !self.accounts.contains_key(&one.account)) {
+        match found.failed.iter().find(|one| !self.is_known(&one.account)) {
             Some(other) => Err(Invalid::Unknown { what: "account", id: other.account.to_string() }),
             None => Ok(()),
         }
@@ -1359,6 +1376,8 @@ fn check_purpose(
 ) -> Result<(), Invalid> {
     let factor = version.sealing.factor;
     let fits = match purpose.factors() {
+        // Who somebody is comes out in a ceremony for just that.
+        None if factor == Factor::Identity => false,
         // What is replaced is not given out for that: of a seed the gate makes codes.
         None => purpose == Purpose::Rotate || factor.recipient() == Recipient::Requester,
         Some(factors) => factors.get(position) == Some(&factor) && count == factors.len() as u64,

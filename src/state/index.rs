@@ -4,7 +4,7 @@
 
 use crate::event::Scope;
 use crate::hex::Bytes;
-use crate::name::{AccountId, Factor, ProjectId, Provider, Slug};
+use crate::name::{AccountId, Factor, ProjectId, Provider, Pseudonym, Slug};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +43,8 @@ pub(super) struct Index {
     pub(super) sign_keys: BTreeSet<Bytes<32>>,
     /// Cards' cosignature keys.
     pub(super) cosign_keys: BTreeSet<Bytes<32>>,
+    /// Cards by what stands for their owners in credential ids.
+    pub(super) subjects: BTreeMap<AccountId, Pseudonym>,
     /// Which versions there are.
     pub(super) versions: BTreeMap<(AccountId, Factor), Numbers>,
     /// Entries with which later epochs of the gate began.

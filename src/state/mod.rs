@@ -16,6 +16,7 @@ mod index;
 mod past;
 pub mod reshare;
 mod roll;
+mod roster;
 pub mod rotation;
 mod vault;
 
@@ -26,6 +27,7 @@ pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use gate::{gate_epochs, log_keys};
 pub use past::Past;
 pub use roll::Roll;
+pub use roster::Listed;
 pub use vault::{RECOVERY, VaultState};
 
 use crate::event::{
@@ -435,8 +437,11 @@ impl Organisation {
         format!("{}/{}", self.slug, project.slug)
     }
 
-    /// `org/project/account`.
+    /// `org/project/account`; of a person `org/@pseudonym`.
     pub fn address(&self, account: &AccountId) -> String {
+        if let Some(who) = self.person(account) {
+            return self.person_address(who);
+        }
         let found = self.accounts.get(account);
         let project = found.and_then(|a| self.projects.get(&a.project));
         match (found, project) {

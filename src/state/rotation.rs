@@ -152,7 +152,7 @@ impl RotationRules {
 pub fn exposed_hours(factor: Factor) -> Option<u64> {
     match factor {
         Factor::Password | Factor::RecoveryCodes => Some(EXPOSED_HOURS),
-        Factor::Mfa | Factor::File | Factor::Device => None,
+        Factor::Mfa | Factor::File | Factor::Device | Factor::Identity => None,
     }
 }
 
@@ -276,6 +276,9 @@ impl Organisation {
         if set.factor == Some(Factor::Password) {
             return bad("of passwords it names no factor".to_owned());
         }
+        if set.factor == Some(Factor::Identity) {
+            return bad("who somebody is is not renewed".to_owned());
+        }
         if set.factor.is_some() && (set.length.is_some() || set.alphabet.is_some()) {
             return bad("length and alphabet are for passwords alone".to_owned());
         }
@@ -353,7 +356,8 @@ impl Organisation {
             return Err(Invalid::RotationRunning(self.named(&account, factor)));
         }
         let next = self.begun(&begun.new).ok_or_else(|| unknown(&begun.new))?;
-        let follows = (next.account, next.factor) == (account, factor)
+        let follows = factor != Factor::Identity
+            && (next.account, next.factor) == (account, factor)
             && !self.versions.contains_key(&begun.new)
             && self.current_of(&account, factor).is_some_and(|(current, _)| *current == begun.old);
         if !follows {
@@ -467,7 +471,9 @@ impl Organisation {
             return Err(why);
         }
         let place = self.place_of(&gone.credential);
-        if place == Some(Place::Current) {
+        let factor = self.versions.get(&gone.credential).map(|version| version.sealing.factor);
+        // Nor may a person have an earlier word of who they are forgotten by a later one.
+        if place == Some(Place::Current) || factor == Some(Factor::Identity) {
             let unknown = || Invalid::Unknown { what: "version", id: gone.credential.short() };
             let sealing = &self.versions.get(&gone.credential).ok_or_else(unknown)?.sealing;
             let group = self.group(&sealing.group, sealing.epoch)?;

@@ -70,6 +70,18 @@ impl Vault {
         check_list(log, ask)?;
         check_card(&log.state, operator, Role::Operator)?;
         let targets = targets_for(log, operator, ask, now)?;
+        self.open_targets(log, operator, (ask, targets), now, rng)
+    }
+
+    /// The same for targets that were looked up; what the list names does not count.
+    pub(super) fn open_targets(
+        &mut self,
+        log: &mut Log,
+        operator: &Card,
+        (ask, targets): (&List<'_>, Vec<Target>),
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Hash, VaultError> {
         let mut records = Records::default();
         let mut keep = |text: &str, rng: &mut _| super::hierarchy::keep_text(text, &mut records, rng);
         let reason = keep(ask.reason, rng)?;

@@ -27,6 +27,7 @@ pub mod recoverability;
 pub mod recovery;
 pub mod report;
 pub mod reshare;
+pub mod roster;
 pub mod rotate;
 pub mod seal;
 pub mod statement;
@@ -43,7 +44,7 @@ use crate::ceremony::recipient::FinishError;
 use crate::event::{AccountStanding, Actor, EntryError, Event, Hash};
 use crate::gate::{Gate, GateError, RootGate};
 use crate::log::checkpoint::CheckpointError;
-use crate::name::{Factor, LogName, NameError, OrganisationId, Origin, Slug, VaultId};
+use crate::name::{Factor, LogName, NameError, OrganisationId, Origin, Pseudonym, Slug, VaultId};
 use crate::pvss;
 use crate::seal::passphrase::KdfParams;
 use crate::secret::{SecretBytes, SecretKey};
@@ -198,6 +199,17 @@ pub enum VaultError {
         address: String,
         /// What is not there.
         factor: Factor,
+    },
+    /// No group is there for whom identities could be sealed.
+    #[error("no roster group is designated in {0}")]
+    NoRoster(String),
+    /// Who somebody is was not sealed yet.
+    #[error("the identity of {who} is pending: it was never sealed")]
+    IdentityPending {
+        /// Organisation.
+        organisation: String,
+        /// Whose.
+        who: Pseudonym,
     },
     /// A seed was to be given out.
     #[error("the MFA seed of {0} is never given out: codes are made of it")]

@@ -61,7 +61,13 @@ enum Row {
 /// little changes, so all rows are made anew: slow in a large organisation, and
 /// right. `state` is that before the event.
 fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
-    let account = |credential: &Hash| state.begun(credential).map(|begun| Row::Account(begun.account));
+    // An identity has no row but in what its group holds.
+    let account = |credential: &Hash| match state.begun(credential)? {
+        begun if begun.factor == Factor::Identity => {
+            state.versions.get(credential).map(|version| Row::Group(version.sealing.group))
+        }
+        begun => Some(Row::Account(begun.account)),
+    };
     let scope = |scope: &Scope| match scope {
         // The head is written with every commit.
         Scope::Organisation => Vec::new(),
@@ -94,6 +100,7 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         Event::Bound(binding) if binding.factor == Factor::Password => scope(&binding.scope),
         Event::RotationPolicySet(policy) => scope(&policy.scope),
         Event::Sealed(sealing) => vec![Row::Account(sealing.account)],
+        Event::IdentitySealed(sealing) => vec![Row::Group(sealing.group)],
         Event::Opened(opening) => vec![Row::Ceremony(opening.ceremony)],
         Event::Targeted { ceremony, .. } => vec![Row::Ceremony(*ceremony)],
         Event::Accepted(given) => vec![Row::Ceremony(given.ceremony), Row::Card(given.custodian.clone())],
@@ -111,7 +118,10 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         // With the first part the bindings move too, which can be those of any account.
         Event::Reshared(done) if is_under_way(state, &done.ceremony) => {
             let versions = done.versions.iter().filter_map(|version| account(&version.credential));
-            versions.chain([Row::Ceremony(done.ceremony)]).collect()
+            // Identities come to the new group's row.
+            let open = state.ceremonies.get(&done.ceremony).and_then(|open| open.reshare.as_ref());
+            let new = open.map(|reshare| Row::Group(reshare.to.group));
+            versions.chain(new).chain([Row::Ceremony(done.ceremony)]).collect()
         }
         Event::RotationBegun(begun) => account(&begun.old).into_iter().collect(),
         Event::RotationSettled(settled) => account(&settled.credential).into_iter().collect(),

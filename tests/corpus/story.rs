@@ -8,10 +8,10 @@ use warifu::event::{
     Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
     BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
     CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
-    GroupStatement, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
-    RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding, RootRecords, RootUse,
-    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
-    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
+    GroupStatement, IdentitySealing, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation,
+    RecoverabilityCheck, RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding,
+    RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing,
+    Shown, Signed, Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -24,7 +24,7 @@ use warifu::message::{
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
 use warifu::seal::card::{Card, Role};
-use warifu::seal::contents::{Contents, Sealable};
+use warifu::seal::contents::{Contents, Identity, Sealable};
 use warifu::seal::generate::Alphabet;
 use warifu::seal::hpke::{self, HpkeSecret};
 use warifu::seal::mfa::MfaSeed;
@@ -94,6 +94,7 @@ pub fn tell() -> Story {
     let (recovery, sealed_root, recovery_messages) = scene.recovery();
     let (card, held) = scene.codes(account);
     let reshare = scene.refresh(&held);
+    scene.identity();
     scene.next_epoch();
     let lines = [scene.vault_lines, scene.log].concat();
     Story {
@@ -717,6 +718,44 @@ impl Scene {
     }
 
     /// The gate gets a fresh root.
+    /// The second group becomes the roster group, and the operator's identity is sealed
+    /// for it.
+    fn identity(&mut self) {
+        let group = self.state.group_by_slug(&slug("second")).expect("it was renewed").clone();
+        let (g, factor, serial) = (self.state.g(&group), Factor::Identity, self.state.binding_serial + 1);
+        let (scope, group_id, epoch) = (Scope::Organisation, group.group, group.epoch);
+        let (signatures, given_up) = (Vec::new(), Vec::new());
+        let mut binding = Binding { serial, scope, factor, group: group_id, epoch, signatures, given_up };
+        binding.signatures = self.signed_by_all(&binding.digest(&self.organisation, &g));
+        self.by_host(Event::Bound(binding));
+        let pseudonym = self.operator.pseudonym().clone();
+        let account = self.state.subject(&pseudonym);
+        let credential = pvss::credential_id(&self.vault, &self.organisation, &account, factor, 1);
+        let keys = self.state.group_keys(&group).expect("checked keys");
+        let context = DealingContext::new(credential, &keys);
+        let (dealing, shared) = pvss::deal(&context, &keys, &mut self.rng).expect("a dealing");
+        let dealing = *dealing.id();
+        self.by_host(Event::SealBegun { credential, origin: dealing, account, factor, version: 1 });
+        let ingredient = self.ingredient(&credential, &dealing);
+        let lines = SecretBytes::new(b"Ada Lovelace\nada@example.com".to_vec());
+        let contents = Contents::Identity(Identity::from_lines(&lines).expect("a name and a contact"));
+        let sealed =
+            record::seal(&credential, &shared, &ingredient, &contents, &mut self.rng).expect("it fits");
+        let mut sealing = IdentitySealing {
+            credential,
+            pseudonym,
+            version: 1,
+            group: group_id,
+            epoch,
+            gate_epoch: 1,
+            payload: sealed.payload_hash(),
+            dealing,
+            signature: Bytes([0; 64]),
+        };
+        sealing.signature = self.operator.signing_key().sign(&sealing.digest(&self.organisation, &g));
+        self.by_operator(Event::IdentitySealed(sealing));
+    }
+
     fn next_epoch(&mut self) {
         self.gate.add(2, SecretKey::from_slice(&[10; 32]).expect("32 bytes"));
         let next = self.gate.succession(&self.organisation, 2).expect("two epochs");

@@ -362,7 +362,31 @@ impl World {
         self.first_code(&person, child, &arguments, typed)
     }
 
+    /// Somebody with a folder of their own and no card yet.
+    pub fn newcomer(&self, folder: &str) -> Person {
+        self.dir(folder);
+        Person { name: String::new(), role: "custodian", folder: folder.to_owned() }
+    }
+
+    /// A custodian of `acme`, enrolled with more options. Nobody has to be asked for a
+    /// code where it is refused before.
+    pub fn enrol_with(&self, folder: &str, more: &[&str]) -> (Person, Ran) {
+        let person = Person { name: String::new(), role: "custodian", folder: folder.to_owned() };
+        let (child, arguments) = self.begin_enrolment_with(&person, "acme", more);
+        let ran = self.first_code(&person, child, &arguments, |right| right);
+        (person, ran)
+    }
+
     fn begin_enrolment(&self, person: &Person, organisation: &str) -> (Child, Vec<String>) {
+        self.begin_enrolment_with(person, organisation, &[])
+    }
+
+    fn begin_enrolment_with(
+        &self,
+        person: &Person,
+        organisation: &str,
+        more: &[&str],
+    ) -> (Child, Vec<String>) {
         let dir = self.dir(&person.folder);
         let passphrase = format!("heron lantern quartz {} violin meadow", person.folder);
         fs::write(dir.join("passphrase"), passphrase).expect("a new file");
@@ -377,6 +401,7 @@ impl World {
         ] {
             arguments.extend([format!("--{option}"), self.file(person, file)]);
         }
+        arguments.extend(words(more));
         let child = warifu()
             .current_dir(self.host_dir())
             .args(&arguments)

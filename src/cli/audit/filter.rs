@@ -5,7 +5,7 @@ use super::hours;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::event::{Event, Hash, KINDS, Scope};
-use crate::name::{AccountId, Pseudonym};
+use crate::name::{AccountId, Factor, Pseudonym};
 use crate::state::Organisation;
 use crate::vault::audit::Read;
 use crate::vault::hierarchy::account;
@@ -101,7 +101,22 @@ impl<'a> Filter<'a> {
     fn names(&self, who: &Pseudonym, entry: &Read) -> bool {
         match entry.event.as_ref().and_then(contributor) {
             Some(contributor) if self.args.contributions => contributor == who,
-            _ => entry.line.as_str().contains(&format!("\"{who}\"")),
+            _ => entry.line.as_str().contains(&format!("\"{who}\"")) || self.identifies(who, entry),
+        }
+    }
+
+    /// Whether an entry is about who somebody is: it names them by credential id alone.
+    fn identifies(&self, who: &Pseudonym, entry: &Read) -> bool {
+        let theirs = |credential: &Hash| {
+            let begun = self.state.begun(credential).filter(|begun| begun.factor == Factor::Identity);
+            begun.is_some_and(|begun| self.state.person(&begun.account) == Some(who))
+        };
+        match &entry.event {
+            Some(Event::Targeted { credentials, .. }) => credentials.iter().any(theirs),
+            Some(Event::Released { credential, .. } | Event::SealBegun { credential, .. }) => {
+                theirs(credential)
+            }
+            _ => false,
         }
     }
 }

@@ -200,6 +200,7 @@ fn summary(
                 word(json!(s.shown))
             )
         }
+        Event::IdentitySealed(sealing) => address_of(&sealing.credential),
         Event::Opened(o) => {
             let reason = reason_of(vault, state, &o.reason);
             let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));

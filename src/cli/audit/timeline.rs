@@ -86,18 +86,19 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
         Standing::Ended(Ending::Expired) => "expired",
     };
     // What the gate opened for itself was given to nobody.
-    let released_to = |recipient| {
+    let released = |is: fn(Factor) -> bool| {
         let targets = (0u64..).zip(&ceremony.targets).filter(|(index, _)| ceremony.released.contains(index));
         let mut factors = targets.filter_map(|(_, credential)| Some(state.begun(credential)?.factor));
-        factors.any(|factor| factor.recipient() == recipient)
+        factors.any(is)
     };
     let lasted = ended.unwrap_or(now) - ceremony.opened;
     json!({
         "ceremony": hash, "opened": ceremony.opened, "ended": ended, "seconds": lasted.0 / 1000,
         "operator": ceremony.operator, "mode": ceremony.mode, "targets": targets,
         "accepted": ceremony.accepted.len(), "refused": refused,
-        "bad_shares": ceremony.rejected.len(), "exposed": released_to(Recipient::Requester),
-        "exposed_to_host": released_to(Recipient::Gate), "codes": ceremony.codes,
+        "bad_shares": ceremony.rejected.len(), "exposed": released(|of| of.recipient() == Recipient::Requester && of != Factor::Identity),
+        "exposed_to_host": released(|of| of.recipient() == Recipient::Gate), "codes": ceremony.codes,
+        "disclosed": released(|of| of == Factor::Identity),
         "ticket": ceremony.ticket.is_some(), "outcome": outcome,
         "reshare": ceremony.reshare.as_ref().map(|reshare| handed_over(state, ceremony, reshare)),
     })
@@ -157,13 +158,14 @@ fn marks(row: &Value) -> Vec<String> {
     let count = |key: &str| row[key].as_u64().unwrap_or_default();
     let (accepted, refused, bad) = (count("accepted"), count("refused"), count("bad_shares"));
     let (exposed, over) = (row["exposed"] == true, !row["ended"].is_null());
-    let to_host = row["exposed_to_host"] == true;
+    let (to_host, disclosed) = (row["exposed_to_host"] == true, row["disclosed"] == true);
     let marks = [
         exposed.then(|| "EXPOSED".to_owned()),
+        disclosed.then(|| "IDENTITY DISCLOSED".to_owned()),
         (count("codes") > 0).then(|| format!("codes given: {}", count("codes"))),
         to_host.then(|| "the host could know the seed".to_owned()),
         // Shares were given, and nothing came of it.
-        (over && !exposed && !to_host && accepted > 0 && !row["reshare"].is_object())
+        (over && !exposed && !to_host && !disclosed && accepted > 0 && !row["reshare"].is_object())
             .then(|| format!("weakened by {accepted}")),
         (refused > 0).then(|| format!("{refused} refused")),
         (bad > 0).then(|| format!("{bad} bad {}", if bad == 1 { "share" } else { "shares" })),

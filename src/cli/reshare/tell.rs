@@ -7,6 +7,7 @@ use super::super::table::{Column, counted, table};
 use super::Done;
 use crate::ceremony::reshare::{ReshareReview, ShownGroup};
 use crate::event::{GroupEpoch, Hash, printable};
+use crate::name::Factor;
 use crate::seal::words;
 use crate::state::Organisation;
 use crate::vault::reshare::{ResharePlan, not_admitted};
@@ -31,7 +32,13 @@ pub fn dry_run(app: &mut App<'_>, plan: &ResharePlan) -> Result<(), CliError> {
             plan.to_epoch
         ));
         for (scope, factor) in plan.bindings.iter().filter(|_| plan.from != plan.to) {
-            lines.push(format!("What {scope} seals as {factor} would be bound to {} from then on.", plan.to));
+            let to = &plan.to;
+            lines.push(match factor {
+                Factor::Identity => {
+                    format!("Who the owners of {scope}'s cards are would be held by {to} from then on.")
+                }
+                factor => format!("What {scope} seals as {factor} would be bound to {to} from then on."),
+            });
         }
         lines.extend(plan.operators.iter().map(|who| not_yet(&plan.to, who.as_str())));
         lines.extend(plan.loses_witnesses.then(|| NO_WITNESSES.to_owned()));

@@ -22,7 +22,7 @@ struct Window {
 fn lets_in(factor: Factor) -> bool {
     match factor {
         Factor::Password | Factor::Mfa | Factor::RecoveryCodes => true,
-        Factor::File | Factor::Device => false,
+        Factor::File | Factor::Device | Factor::Identity => false,
     }
 }
 

@@ -140,8 +140,11 @@ pub struct GroupRow {
     pub threshold: u64,
     /// Members, in their order.
     pub members: Vec<Pseudonym>,
-    /// Versions that it holds and that are not destroyed.
+    /// Versions of accounts that it holds and that are not destroyed.
     pub holds: u64,
+    /// Identities of people that it holds and that are not destroyed.
+    #[serde(skip_serializing_if = "is_none_counted", default)]
+    pub identities: u64,
 }
 
 /// A card.
@@ -426,11 +429,12 @@ impl Current {
 }
 
 impl GroupRow {
-    /// Of a state; holding so many versions.
+    /// Of a state; holding so many versions of accounts.
     pub fn of(state: &Organisation, id: &GroupId, holds: u64) -> Option<Self> {
         let group = state.groups.get(id)?;
         let members = group.members.iter().map(|member| member.pseudonym.clone()).collect();
-        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds })
+        let identities = state.identities_of(id);
+        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds, identities })
     }
 }
 
