@@ -18,7 +18,8 @@ use crate::secret::SecretPoint;
 use crate::state::{Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Accounts of a batch: so few that little is lost when one is interrupted, and so
@@ -97,26 +98,28 @@ impl Vault {
             next = batches.next();
             let this = match dealt.take() {
                 Some(dealt) => dealt,
-                None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng, cores())?,
+                None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng)?,
             };
             let ahead = match next {
                 Some((number, accounts)) => self.todo(log, number, accounts, &mut groups)?,
                 None => Vec::new(),
             };
-            let rng = bulk.rng;
+            let (ahead, rng) = (Pieces::of(ahead), bulk.rng);
+            let deal = |piece| deal(piece, rng);
             let sealed = thread::scope(|scope| {
-                // One core is left for the commits, which everything waits for.
-                let others = cores().saturating_sub(1).max(1);
-                let ahead = (!ahead.is_empty()).then(|| scope.spawn(move || deal_all(ahead, rng, others)));
+                // One core is left for the commits, which everything waits for. When they
+                // are durable it helps with what is left of the next batch.
+                for _ in 1..cores().max(2) {
+                    scope.spawn(|| ahead.work_on(&deal));
+                }
                 let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
                 let count = begun.len();
                 self.finish(log, bulk, begun)?;
-                let join = |worker: thread::ScopedJoinHandle<'_, Result<_, _>>| {
-                    worker.join().unwrap_or_else(resumed)
-                };
-                dealt = ahead.map(join).transpose()?;
+                ahead.work_on(&deal);
                 Ok::<_, VaultError>(count)
-            })?;
+            });
+            let sealed = sealed?;
+            dealt = next.is_some().then(|| ahead.done()).transpose()?;
             done.sealed += sealed;
             done.passed += accounts.len() - sealed;
         }
@@ -172,7 +175,7 @@ impl Vault {
             }
         }
         if !missing.is_empty() {
-            renewed.extend(deal_all(missing, bulk.rng, cores())?);
+            renewed.extend(deal_all(missing, bulk.rng)?);
             renewed.sort_by_key(|one| one.todo.at);
         }
         Ok(renewed)
@@ -218,7 +221,7 @@ impl Vault {
         }
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let (contents, provenance, rng) = (bulk.contents, bulk.provenance, bulk.rng);
-        let sealed = on_cores(cores(), begun, |begun| {
+        let sealed = on_all_cores(begun, &|begun: Vec<Begun>| {
             let mut rng = rng();
             let (seals, rest): (Vec<_>, Vec<_>) = begun.into_iter().map(|one| (one.seal, one.rest)).unzip();
             let given = BegunSeal::ingredients(seals, &gate, &mut rng)?;
@@ -318,58 +321,83 @@ impl Rest {
     }
 }
 
+/// As [`deal`], on all cores.
+fn deal_all<R: CryptoRng>(todo: Vec<Todo>, rng: &(dyn Fn() -> R + Sync)) -> Result<Vec<Dealt>, VaultError> {
+    on_all_cores(todo, &|piece| deal(piece, rng))
+}
+
 /// Deals for each, and verifies all from the bytes that will be stored.
-fn deal_all<R: CryptoRng>(
-    todo: Vec<Todo>,
-    rng: &(dyn Fn() -> R + Sync),
-    cores: usize,
-) -> Result<Vec<Dealt>, VaultError> {
-    on_cores(cores, todo, |todo| {
-        let mut rng = rng();
-        let mut drafts = Vec::with_capacity(todo.len());
-        let mut secrets = Vec::with_capacity(todo.len());
-        for one in &todo {
-            let context = DealingContext::new(one.credential, &one.keys);
-            let (draft, secret) = pvss::draft(&context, &one.keys, &mut rng)?;
-            let stored = Dealing::from_bytes(&draft.to_bytes(), draft.n())?;
-            drafts.push((context, &one.keys, stored));
-            secrets.push(secret);
-        }
-        let verified = pvss::verify_batch(drafts, &mut rng).map_err(|_culprits| DealingError::Proof)?;
-        let all = todo.into_iter().zip(verified).zip(secrets);
-        Ok(all.map(|((todo, dealing), shared)| Dealt { todo, dealing, shared }).collect())
-    })
+fn deal<R: CryptoRng>(todo: Vec<Todo>, rng: &(dyn Fn() -> R + Sync)) -> Result<Vec<Dealt>, VaultError> {
+    let mut rng = rng();
+    let mut drafts = Vec::with_capacity(todo.len());
+    let mut secrets = Vec::with_capacity(todo.len());
+    for one in &todo {
+        let context = DealingContext::new(one.credential, &one.keys);
+        let (draft, secret) = pvss::draft(&context, &one.keys, &mut rng)?;
+        let stored = Dealing::from_bytes(&draft.to_bytes(), draft.n())?;
+        drafts.push((context, &one.keys, stored));
+        secrets.push(secret);
+    }
+    let verified = pvss::verify_batch(drafts, &mut rng).map_err(|_culprits| DealingError::Proof)?;
+    let all = todo.into_iter().zip(verified).zip(secrets);
+    Ok(all.map(|((todo, dealing), shared)| Dealt { todo, dealing, shared }).collect())
 }
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Works on shares of a list, one for each of so many cores, and gives the results in
-/// order.
-fn on_cores<T: Send, U: Send>(
-    cores: usize,
-    mut list: Vec<T>,
-    work: impl Fn(Vec<T>) -> Result<Vec<U>, VaultError> + Sync,
+/// Works on pieces of a list, on all cores, and gives the results in order.
+fn on_all_cores<T: Send, U: Send>(
+    list: Vec<T>,
+    work: &(impl Fn(Vec<T>) -> Result<Vec<U>, VaultError> + Sync),
 ) -> Result<Vec<U>, VaultError> {
-    let share = list.len().div_ceil(cores).max(1);
-    let mut shares = Vec::new();
-    while !list.is_empty() {
-        let rest = list.split_off(share.min(list.len()));
-        shares.push(std::mem::replace(&mut list, rest));
-    }
+    let pieces = Pieces::of(list);
     thread::scope(|scope| {
-        let work = &work;
-        let started: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || work(share))).collect();
-        let mut all = Vec::new();
-        for worker in started {
-            all.extend(worker.join().unwrap_or_else(resumed)?);
+        for _ in 1..cores() {
+            scope.spawn(|| pieces.work_on(work));
         }
-        Ok(all)
-    })
+        pieces.work_on(work);
+    });
+    pieces.done()
 }
 
-/// A panic in a worker is one here.
-fn resumed<T>(panic: Box<dyn std::any::Any + Send>) -> T {
-    std::panic::resume_unwind(panic)
+/// How many of a list are worked on at once: few, so that all cores are busy to the
+/// end, and enough that what is verified together costs hardly more than in one.
+const PIECE: usize = 128;
+
+/// A list on which many threads work, each at the piece that nobody has taken yet.
+struct Pieces<T, U> {
+    left: Mutex<VecDeque<(usize, Vec<T>)>>,
+    made: Mutex<BTreeMap<usize, Result<Vec<U>, VaultError>>>,
+}
+
+impl<T, U> Pieces<T, U> {
+    fn of(mut list: Vec<T>) -> Self {
+        let mut left = VecDeque::new();
+        while !list.is_empty() {
+            let rest = list.split_off(PIECE.min(list.len()));
+            left.push_back((left.len(), std::mem::replace(&mut list, rest)));
+        }
+        Self { left: Mutex::new(left), made: Mutex::default() }
+    }
+
+    /// Takes one piece after the other until none is left.
+    fn work_on(&self, work: &impl Fn(Vec<T>) -> Result<Vec<U>, VaultError>) {
+        let next = || self.left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        while let Some((number, piece)) = next() {
+            let made = work(piece);
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(number, made);
+        }
+    }
+
+    /// What was made of all, in order, once every piece is worked on.
+    fn done(self) -> Result<Vec<U>, VaultError> {
+        let made = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::new();
+        for piece in made.into_values() {
+            all.extend(piece?);
+        }
+        Ok(all)
+    }
 }
