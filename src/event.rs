@@ -8,11 +8,13 @@
 
 mod baseline;
 mod cards;
+mod gap;
 mod reshare;
 mod same;
 
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
 pub use cards::{AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension};
+pub use gap::{Gap, LogHead, RestoredWithGap};
 pub use reshare::{
     DealingsDestroyed, GroupEpoch, MAX_CHUNK, RedealingRejected, Renewal, ReshareDone, ReshareOpening,
     ResharedVersion, reshare_list_hash, reshare_request_hash,
@@ -147,6 +149,9 @@ pub enum Event {
     KeeperEnrolled(Keeper),
     /// In the vault's own log: the gate's root was dealt to the keepers.
     GateRootDealt(RootDealing),
+    /// What is missing of this log after a dead host, signed by the recovery group's
+    /// quorum.
+    RestoredWithGap(RestoredWithGap),
     /// A project was created.
     ProjectCreated {
         /// Its random id.
@@ -1548,6 +1553,7 @@ pub const KINDS: &[&str] = &[
     "organisation-created",
     "keeper-enrolled",
     "gate-root-dealt",
+    "restored-with-gap",
     "project-created",
     "account-created",
     "account-renamed",
@@ -1603,6 +1609,7 @@ impl Event {
             Self::OrganisationCreated { .. } => "organisation-created",
             Self::KeeperEnrolled(_) => "keeper-enrolled",
             Self::GateRootDealt(_) => "gate-root-dealt",
+            Self::RestoredWithGap(_) => "restored-with-gap",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
             Self::AccountRenamed { .. } => "account-renamed",
@@ -1672,6 +1679,7 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
             | Self::AccountRenamed { .. }
@@ -1751,6 +1759,7 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
             | Self::AccountRenamed { .. }

@@ -175,6 +175,8 @@ pub mod label {
         RECOVERY_FINGERPRINT = "recovery-fingerprint";
         /// Signature over a keeper's answer.
         RECOVERY_CONTRIBUTION = "recovery-contribution";
+        /// Keepers sign for what is missing of a log.
+        RESTORED_WITH_GAP = "restored-with-gap";
         /// HPKE info: a keeper's share for the new machine.
         HPKE_RECOVERY = "hpke-recovery";
         /// An operator ends a ceremony or reports its result.

@@ -657,6 +657,7 @@ impl CliError {
             | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
+                | ReviewError::Gap(_)
                 | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
             Self::Age(AgeFault::System(_)) => Exit::Failed,
@@ -981,6 +982,9 @@ fn recovery_remedy(error: &RecoveryError) -> &'static str {
         RecoveryError::OtherGroup(_) => {
             "Nothing was given. Somebody may be showing different groups to different people: stop, and compare the words of 'warifu recovery show'."
         }
+        RecoveryError::Gap => {
+            "Give nothing. Compare the checkpoint in this card's .seen file with the ones of the new machine, by voice."
+        }
         RecoveryError::OtherRequest(_) | RecoveryError::Box(_) => {
             "Nothing was taken. Let this keeper answer the request of this machine."
         }
@@ -1000,6 +1004,7 @@ fn recovery_exit(error: &RecoveryError) -> Exit {
         | RecoveryError::Log(_)
         | RecoveryError::Dealing(_)
         | RecoveryError::Record(_)
+        | RecoveryError::Gap
         | RecoveryError::OtherRoot => Exit::Tampered,
         RecoveryError::TooFew { .. } => Exit::Ceremony,
         RecoveryError::OtherVault(_)
@@ -1137,7 +1142,7 @@ fn backup_remedy(error: &BackupError) -> &'static str {
             "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card."
         }
         BackupError::Behind { .. } => {
-            "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. Whoever restores without it makes a vault that this person's card refuses as rolled back."
+            "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. If nobody has it, restore without this checkpoint and give it to 'warifu recover --against FILE --sign-gap': the keepers sign for what is missing, and everybody who saw it is asked to accept that."
         }
     }
 }
@@ -1305,6 +1310,9 @@ fn review_remedy(error: &ReviewError) -> &'static str {
         }
         ReviewError::Forked { .. } => {
             "Do not contribute. Tell the security officers: both checkpoints are above."
+        }
+        ReviewError::Gap(_) => {
+            "Nothing was signed. Whether to go on a person decides at a terminal, with this card, in a command that shows both checkpoints."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
         ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",

@@ -340,6 +340,24 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 }),
             )
         },
+        // Something that was on record is not any more: whoever hears of it compares.
+        Event::RestoredWithGap(entry) => Mapped {
+            taken: &["gap"],
+            ..entity(
+                Activity::Update,
+                Severity::High,
+                format!(
+                    "The log was restored with {} entries after a dead host; {} that somebody had seen are lost, and {} keepers of the recovery group signed for that",
+                    entry.gap.restored.size,
+                    entry.gap.missing(),
+                    entry.signatures.len()
+                ),
+                json!({
+                    "type": "Log", "type_id": 99, "uid": entry.gap.log, "name": "the log",
+                    "data": { "gap": entry.gap },
+                }),
+            )
+        },
         Event::ProjectCreated { project, slug, .. } => {
             let address = source.state.map_or_else(|| slug.to_string(), |s| format!("{}/{slug}", s.slug));
             Mapped {

@@ -9,6 +9,7 @@
 use super::baseline::Baselines;
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::drill::Drills;
+use super::gap::check_after_gap;
 use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
@@ -277,6 +278,7 @@ impl Organisation {
             first_entry: *leaf,
             gates: vec![gate.clone()],
             resealing: BTreeSet::new(),
+            gaps: Vec::new(),
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),
             people: BTreeMap::new(),
@@ -321,6 +323,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         self.check_listing(line)?;
+        check_after_gap(self, line)?;
         let mut listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
@@ -387,6 +390,7 @@ impl Organisation {
             | Event::OrganisationCreated { .. }
             | Event::KeeperEnrolled(_)
             | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
+            Event::RestoredWithGap(gap) => self.restored_with_gap(actor, gap, entry.time, claims),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;

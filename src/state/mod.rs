@@ -11,6 +11,7 @@ pub mod baseline;
 mod cards;
 mod claims;
 mod drill;
+mod gap;
 mod gate;
 mod index;
 mod past;
@@ -23,6 +24,7 @@ pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
+pub use gap::{Gapped, HeldGap};
 pub use gate::gate_epochs;
 pub use past::Past;
 pub use roll::Roll;
@@ -84,6 +86,9 @@ pub struct Organisation {
     /// one before.
     #[serde(skip)]
     pub resealing: BTreeSet<Pseudonym>,
+    /// What is missing of it, by the word of recovery quorums.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<HeldGap>,
     /// Projects.
     pub projects: BTreeMap<ProjectId, Project>,
     /// Accounts. Boxed, as versions are: nodes of the map are seldom full.

@@ -275,12 +275,12 @@ fn lost(vault: &PublicVault, path: &Path, tell: &Tell<'_>) -> Result<Vec<String>
     }
 }
 
-fn name_of(state: &VaultState, id: &OrganisationId) -> String {
+pub(super) fn name_of(state: &VaultState, id: &OrganisationId) -> String {
     state.organisations.get(id).map_or_else(|| LogName::Vault.to_string(), ToString::to_string)
 }
 
 /// Which log has an origin.
-fn by_origin(state: &VaultState, origin: &str) -> Option<OrganisationId> {
+pub(super) fn by_origin(state: &VaultState, origin: &str) -> Option<OrganisationId> {
     let all = state.organisations.keys().copied().chain([state.vault.into()]);
     let mut named = all.filter(|id| Origin::of_log(&state.origin, id).as_str() == origin);
     named.next()
@@ -358,7 +358,7 @@ fn merge(
 }
 
 /// The key that a log's checkpoints are signed with, if the log is here.
-fn key_of(
+pub(super) fn key_of(
     store: &SqliteStore,
     vault: &VaultState,
     id: &OrganisationId,
@@ -434,7 +434,7 @@ fn new_records(
 
 /// The log that a checkpoint speaks of must be at least as long, and begin with what
 /// was seen.
-fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) -> Result<(), BackupError> {
+pub(super) fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) -> Result<(), BackupError> {
     let path = || seen.path.to_owned();
     let stated =
         Checkpoint::unverified(seen.note).map_err(|why| BackupError::Checkpoint { path: path(), why })?;

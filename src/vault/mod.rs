@@ -13,6 +13,7 @@ pub mod commit;
 pub mod drill;
 pub mod due;
 pub mod file;
+pub mod gap;
 pub mod gate;
 pub mod gate_file;
 pub mod group;

@@ -128,6 +128,7 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::RecoverabilityChecked(_)
         | Event::BaselineStated(_)
         | Event::GateEpochBegun(_)
+        | Event::RestoredWithGap(_)
         | Event::AuthenticatorResealed { .. }
         | Event::DealingsDestroyed(_)
         | Event::CodeGiven { .. } => Vec::new(),

@@ -85,7 +85,7 @@ impl PublicVault {
         let gone = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
         let head = self.store().head(&id)?.ok_or_else(gone)?;
         let (size, root) = (head.frontier.size(), head.frontier.root());
-        Ok(Seen { organisation: id, size, root, checkpoint: head.checkpoint })
+        Ok(Seen::new(id, (size, root), head.checkpoint))
     }
 
     /// Root over the first entries of the vault's own log; `None` if there are fewer.

@@ -92,12 +92,8 @@ impl Vault {
 
     /// What the owner of a card sees who gives it here.
     pub fn shown(&self, log: &Log) -> Result<Seen, VaultError> {
-        Ok(Seen {
-            organisation: log.state.id,
-            size: log.state.size,
-            root: log.root(),
-            checkpoint: log.checkpoint().to_owned(),
-        })
+        let head = (log.state.size, log.root());
+        Ok(Seen::new(log.state.id, head, log.checkpoint().to_owned()))
     }
 
     /// Root over the first entries of a log; `None` if there are fewer.

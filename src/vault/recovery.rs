@@ -249,7 +249,7 @@ impl PublicVault {
     }
 }
 
-fn no_gate(dir: &Path) -> Result<(), VaultError> {
+pub(super) fn no_gate(dir: &Path) -> Result<(), VaultError> {
     let file = dir.join(GATE_FILE);
     // Also one that cannot be read, and a link that leads nowhere.
     if file.symlink_metadata().is_ok() { Err(VaultError::GateThere(file)) } else { Ok(()) }

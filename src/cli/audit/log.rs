@@ -126,6 +126,12 @@ fn summary(
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
         Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
         Event::GateRootDealt(dealt) => format!("epoch {}", dealt.gate_epoch),
+        Event::RestoredWithGap(entry) => format!(
+            "{} entries restored, {} that were seen are lost; {} keepers signed",
+            entry.gap.restored.size,
+            entry.gap.missing(),
+            entry.signatures.len()
+        ),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
         Event::AccountCreated { account, provider, external_id, .. } => {
