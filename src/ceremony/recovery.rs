@@ -238,6 +238,8 @@ impl Message for RecoveryPackage {
 pub struct Called {
     /// What is asked for.
     pub root: DealtRoot,
+    /// What the vault's own log adds up to.
+    pub state: VaultState,
     /// What the card's owner has now seen of the vault's own log.
     pub seen: Seen,
     /// How that goes on from what they saw before. A copy that is older may be all
@@ -256,7 +258,7 @@ pub fn call(package: &RecoveryPackage, card: &Card, before: Option<&Seen>) -> Re
         compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))
     });
     check_own_gap(&state, &seen, &package.request)?;
-    Ok(Called { root: DealtRoot::new(&state, &package.dealing.0)?, seen, met })
+    Ok(Called { root: DealtRoot::new(&state, &package.dealing.0)?, state, seen, met })
 }
 
 /// What is said to be missing of the vault's own log, which is the only one that a

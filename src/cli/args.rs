@@ -27,7 +27,7 @@ pub use custodian::{ReEnrol, Resume, Revoke, Suspend};
 pub use gate::{GateCommand, GateRotate};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
-pub use recovery::{NewKeeper, Recover, RecoveryCommand};
+pub use recovery::{Later, NewKeeper, Recover, RecoveryCommand};
 pub use report::{ReportCommand, StatementArgs};
 pub use reshare::{RefreshArgs, ReshareArgs, ReshareAskArgs};
 pub use rotation::{

@@ -186,6 +186,12 @@ pub enum CliError {
     /// A person said no.
     #[error("not confirmed; nothing was changed")]
     NotConfirmed,
+    /// A request says that entries are lost, and nobody said that it is to be signed.
+    #[error("the request says that entries are lost, and asks for a signature for that")]
+    GapNotSigned,
+    /// A card's owner did not accept that entries are lost.
+    #[error("{0} did not accept that entries are lost which they have seen: nothing was signed with that card")]
+    GapNotAccepted(Pseudonym),
     /// Groups that have too few cards left that count.
     #[error("too few cards are left that count: {}", .0.join(", "))]
     TooFewCards(Vec<String>),
@@ -535,6 +541,12 @@ impl CliError {
             }
             Self::Expired { .. } => "Open a new one, with a longer --window if people need it.",
             Self::NotConfirmed => "Run it again when you are sure.",
+            Self::GapNotSigned => {
+                "Nothing was given. Compare what is above with what you know; then add --sign-gap if nobody has those entries."
+            }
+            Self::GapNotAccepted(_) => {
+                "Tell the security officers; both checkpoints are above. Nothing of the card has changed: run the command again once it is clear what happened."
+            }
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
@@ -645,7 +657,7 @@ impl CliError {
             Self::Ui(UiError::Deadline) | Self::Aborted | Self::Expired { .. } => Exit::Ceremony,
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
-            Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed | Self::GapNotSigned => Exit::Input,
             Self::Seed(_) | Self::Qr(_) | Self::Contents(_) => Exit::Input,
             Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
             Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
@@ -660,6 +672,7 @@ impl CliError {
                 | ReviewError::Gap(_)
                 | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
+            Self::GapNotAccepted(_) => Exit::Tampered,
             Self::Age(AgeFault::System(_)) => Exit::Failed,
             Self::Age(_)
             | Self::Review(_)

@@ -18,6 +18,7 @@ mod due;
 mod error;
 mod factor;
 mod files;
+mod gap;
 mod gate;
 mod group;
 mod hand_over;

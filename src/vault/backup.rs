@@ -5,6 +5,7 @@
 use super::audit::pieces;
 use super::commit::{destroyed_by, keyed, projection};
 use super::overview;
+use super::recovery::no_gate;
 use super::report::{Finding, Report};
 use super::seal::{PINS_FILE, dealing_record, sealed_record};
 use super::verify::{StoredLog, dealing_holds};
@@ -206,6 +207,20 @@ pub fn restore(
     Ok((logs, lost))
 }
 
+/// Brings what others know into a vault that has no gate yet: each log in one
+/// transaction.
+pub fn bring_in(dir: &Path, further: &[Further<'_>], tell: &Tell<'_>) -> Result<Vec<Copied>, BackupError> {
+    no_gate(dir)?;
+    let mut store = SqliteStore::open(dir)?;
+    let mut logs = Vec::new();
+    for one in further {
+        let (id, merged) = merge(&mut store, one, tell)?;
+        let (entries, state) = (store.size(&id)?, commit::load_vault(&store)?);
+        logs.push(Copied { log: name_of(&state, &id), entries, merged });
+    }
+    Ok(logs)
+}
+
 /// A folder beside the one that is to be, for its owner alone; removed if anything
 /// fails.
 fn staged(dir: &Path) -> Result<TempDir, BackupError> {
@@ -275,7 +290,8 @@ fn lost(vault: &PublicVault, path: &Path, tell: &Tell<'_>) -> Result<Vec<String>
     }
 }
 
-pub(super) fn name_of(state: &VaultState, id: &OrganisationId) -> String {
+/// Name of a log: an organisation's, or `@vault`.
+pub fn name_of(state: &VaultState, id: &OrganisationId) -> String {
     state.organisations.get(id).map_or_else(|| LogName::Vault.to_string(), ToString::to_string)
 }
 

@@ -18,27 +18,27 @@ use crate::store::{Store, StoreError};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl PublicVault {
     /// For each log the longest checkpoint that somebody saw and that goes further than
     /// the log here. Each must be signed by the log's present key; those that do not go
     /// further must be of just this log, and of two that are equally long both the same.
-    pub fn missing(&self, seen: &[SeenBefore<'_>]) -> Result<Vec<Gap>, BackupError> {
-        let mut longest: BTreeMap<OrganisationId, Gap> = BTreeMap::new();
+    pub fn missing(&self, seen: &[SeenBefore<'_>]) -> Result<Vec<(PathBuf, Gap)>, BackupError> {
+        let mut longest: BTreeMap<OrganisationId, (PathBuf, Gap)> = BTreeMap::new();
         for one in seen {
             let Some(gap) = self.beyond(one)? else { continue };
             match longest.get(&gap.log) {
-                Some(other) if other.seen.size == gap.seen.size && other.seen != gap.seen => {
+                Some((_, other)) if other.seen.size == gap.seen.size && other.seen != gap.seen => {
                     return Err(BackupError::Wrong {
                         path: one.path.to_owned(),
                         first: "another checkpoint of the same size has another root, and the log's key signed both: the log was forked".to_owned(),
                         found: 1,
                     });
                 }
-                Some(other) if other.seen.size >= gap.seen.size => {}
+                Some((_, other)) if other.seen.size >= gap.seen.size => {}
                 _ => {
-                    longest.insert(gap.log, gap);
+                    longest.insert(gap.log, (one.path.to_owned(), gap));
                 }
             }
         }

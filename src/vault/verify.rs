@@ -26,6 +26,7 @@ use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
+use crate::state::Gapped;
 use crate::state::{Organisation, VaultState};
 use crate::store::{Damage, RecordKey, Store, StoreError};
 use serde::Deserialize;
@@ -256,6 +257,9 @@ impl Check<'_> {
         self.recovery_records(state);
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
+        }
+        if state.gap_is_open() {
+            self.found(state.size.checked_sub(1), "after the entries that were lost no epoch of the gate has begun");
         }
         self.same_organisations(state);
         let _nobodys = self.kept_note(state.log_key().ok());
