@@ -7,7 +7,6 @@ use super::args::Later;
 use super::backup::{Bars, note, source};
 use super::cards;
 use super::error::CliError;
-use super::table::counted;
 use super::ui::{Kind, Prompt};
 use crate::ceremony::custodian::ReviewError;
 use crate::ceremony::gap::GapMet;
@@ -38,8 +37,8 @@ pub fn missing(app: &mut App<'_>, later: &Later) -> Result<(PublicVault, Vec<Gap
             bring_in(&dir, &further, &|what, done, of| bars.at(what, done, of))?
         };
         for log in merged.iter().filter(|log| log.merged > 0) {
-            let count = counted(usize::try_from(log.merged).unwrap_or(usize::MAX), "entry");
-            app.ui.note(&format!("{}: {count} brought in.", log.log));
+            let what = if log.merged == 1 { "entry" } else { "entries" };
+            app.ui.note(&format!("{}: {} {what} brought in.", log.log, log.merged));
         }
     } else {
         drop(vault);
@@ -134,7 +133,7 @@ fn words(who: &Pseudonym, met: &GapMet) -> String {
         ),
     };
     format!(
-        "ENTRIES THAT YOU HAVE SEEN ARE LOST.\n\n{who} has seen:\n\n{}\nThe log here has:\n\n{}\nIt was restored after a dead host on {} with its first {} entries; {} entries up to {} are lost. It says so itself: {} of at least {} keepers signed for it ({names}). {compared}\n\nWhat was sealed, opened, decided or taken back in the lost entries the log does not know any more. Ask what happened, and have the words of the keepers' group read to you by a keeper whom you know:\n\n    {}\n",
+        "ENTRIES THAT YOU HAVE SEEN ARE LOST.\n\n{who} has seen:\n\n{}\nThe log here has:\n\n{}\nIt was restored after a dead host on {} with its first {} entries; {} entries up to {} are lost. It says so itself: {} of the keepers signed for that, where {} must ({names}). {compared}\n\nWhat was sealed, opened, decided or taken back in the lost entries the log does not know any more. Ask what happened, and have the words of the keepers' group read to you by a keeper whom you know:\n\n    {}\n",
         met.before.checkpoint,
         met.now.checkpoint,
         met.entered.to_minute(),
