@@ -6,12 +6,14 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod abandon;
 mod baseline;
 mod cards;
 mod gap;
 mod reshare;
 mod same;
 
+pub use abandon::{AbandonmentNotice, AbandonmentVeto};
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
 pub use cards::{AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension};
 pub use gap::{Gap, LogHead, RestoredWithGap};
@@ -210,6 +212,10 @@ pub enum Event {
     GroupFormed(GroupStatement),
     /// A group's next epoch; every member signed, and `t` as members of the one before.
     GroupRenewed(Renewal),
+    /// Notice that a group can no longer reach its threshold.
+    AbandonmentBegun(AbandonmentNotice),
+    /// A member of that group is there: the notice is over.
+    AbandonmentVetoed(AbandonmentVeto),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
     /// One custodian took an admission back: the operator may not ask that group
@@ -1566,6 +1572,8 @@ pub const KINDS: &[&str] = &[
     "authenticator-replaced",
     "group-formed",
     "group-renewed",
+    "abandonment-begun",
+    "abandonment-vetoed",
     "operator-admitted",
     "admission-revoked",
     "bound",
@@ -1622,6 +1630,8 @@ impl Event {
             Self::AuthenticatorReplaced(_) => "authenticator-replaced",
             Self::GroupFormed(_) => "group-formed",
             Self::GroupRenewed(_) => "group-renewed",
+            Self::AbandonmentBegun(_) => "abandonment-begun",
+            Self::AbandonmentVetoed(_) => "abandonment-vetoed",
             Self::ReshareOpened(_) => "reshare-opened",
             Self::RedealingRejected(_) => "redealing-rejected",
             Self::Reshared(_) => "reshared",
@@ -1692,6 +1702,8 @@ impl Event {
             | Self::AuthenticatorReplaced(_)
             | Self::GroupFormed(_)
             | Self::GroupRenewed(_)
+            | Self::AbandonmentBegun(_)
+            | Self::AbandonmentVetoed(_)
             | Self::DealingsDestroyed(_)
             | Self::OperatorAdmitted(_)
             | Self::AdmissionRevoked { .. }
@@ -1746,7 +1758,10 @@ impl Event {
                 members.chain(of(&renewal.agreed)).collect()
             }
             Self::Reshared(done) => of(&done.contributors).collect(),
-            Self::CardResumed(_)
+            // Whose card is suspended can still say that they are there.
+            Self::AbandonmentVetoed(_)
+            | Self::AbandonmentBegun(_)
+            | Self::CardResumed(_)
             | Self::ReshareOpened(_)
             | Self::RedealingRejected(_)
             | Self::DealingsDestroyed(_)

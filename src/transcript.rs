@@ -55,6 +55,8 @@ pub mod label {
         CARD_REVOCATION = "card-revocation";
         /// A custodian has another authenticator.
         AUTHENTICATOR_REPLACEMENT = "authenticator-replacement";
+        /// A member of a group vetoes that it is abandoned.
+        ABANDONMENT_VETO = "abandonment-veto";
         /// Binding of a scope to a group.
         BINDING = "binding";
         /// One epoch of the gate hands over to the next.

@@ -579,6 +579,34 @@ Example:
         /// org/group
         address: MemberAddress,
     },
+    /// Give notice that a group can no longer reach its threshold; what is lost with it is listed first
+    #[command(after_help = "\
+Examples:
+  warifu group abandon acme/keepers --reason 'two of three have died' --dry-run
+  warifu group abandon acme/keepers --reason 'two of three have died'
+
+After 14 days in which no member vetoes, new versions may be bound elsewhere without it.")]
+    Abandon {
+        /// org/group
+        address: MemberAddress,
+        /// Why, for everybody who reads the log
+        #[arg(long)]
+        reason: String,
+        /// List what would be lost, and give no notice
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// As a member of a group: say that you are there, and end a notice that it is abandoned
+    #[command(after_help = "\
+Example:
+  warifu group veto acme/keepers --card mine.card")]
+    Veto {
+        /// org/group
+        address: MemberAddress,
+        /// A member's card; one that is suspended can veto too
+        #[command(flatten)]
+        card: CardArgs,
+    },
 }
 
 /// One card.

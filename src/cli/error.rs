@@ -894,6 +894,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
         VaultError::NoRotation(_) => "Nothing need be done.",
+        VaultError::NoNotice(_) => "Nothing need be done; 'warifu group show' says how the last one ended.",
         VaultError::TooManyTargets(_) => "Name fewer, or a project instead of the organisation.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
@@ -1402,6 +1403,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Destroyed { .. }
         | VaultError::IsCurrent { .. }
         | VaultError::NoRotation(_)
+        | VaultError::NoNotice(_)
         | VaultError::TooManyTargets(_)
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,

@@ -1,5 +1,6 @@
 //! The command line: arguments in, commands run, results out as text or JSON.
 
+mod abandon;
 mod age;
 mod args;
 mod audit;

@@ -466,6 +466,39 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             format!("Custodian {} has another authenticator", entry.custodian),
             &entry.custodian,
         ),
+        // From now on somebody who is there has fourteen days to say so.
+        Event::AbandonmentBegun(notice) => {
+            let name = source.group(&notice.group);
+            let shown = name.clone().unwrap_or_else(|| notice.group.to_string());
+            Mapped {
+                taken: &["group", "epoch"],
+                ..entity(
+                    Activity::Update,
+                    Severity::High,
+                    format!("Notice was given that group {shown} can no longer reach its threshold: any member can veto within 14 days"),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": notice.group, "name": name,
+                        "version": notice.epoch.to_string(), "group": { "name": name, "uid": notice.group },
+                    }),
+                )
+            }
+        }
+        Event::AbandonmentVetoed(veto) => {
+            let name = source.group(&veto.group);
+            let shown = name.clone().unwrap_or_else(|| veto.group.to_string());
+            Mapped {
+                taken: &["group", "custodian"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Medium,
+                    format!("{} vetoed that group {shown} is abandoned", veto.custodian),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": veto.group, "name": name,
+                        "group": { "name": name, "uid": veto.group }, "data": { "custodian": veto.custodian },
+                    }),
+                )
+            }
+        }
         Event::GroupFormed(group) => {
             let name = source.group(&group.group).unwrap_or_else(|| group.slug.to_string());
             let members: Vec<_> = group.members.iter().map(|m| &m.pseudonym).collect();

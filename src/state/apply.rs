@@ -132,6 +132,9 @@ pub enum Invalid {
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
+    /// A group is abandoned: what it is given would be lost.
+    #[error("group '{0}' is abandoned: what it holds is lost")]
+    Abandoned(String),
     /// Something is sealed for an account without a root user to sign in as.
     #[error("account '{account}' is {standing}")]
     NotInUse {
@@ -284,6 +287,7 @@ impl Organisation {
             people: BTreeMap::new(),
             cards: Cards::default(),
             groups: BTreeMap::new(),
+            abandonments: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
             witness_policies: BTreeMap::new(),
@@ -420,6 +424,8 @@ impl Organisation {
             Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
+            Event::AbandonmentBegun(notice) => self.abandonment_begun(actor, notice, entry.time, leaf),
+            Event::AbandonmentVetoed(veto) => self.abandonment_vetoed(actor, veto, entry.time, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
             }
@@ -427,9 +433,9 @@ impl Organisation {
                 by_card(actor, custodian)?;
                 self.admission_revoked(admission, custodian, signature, claims)
             }
-            Event::Bound(binding) => self.bound(actor, binding, claims),
+            Event::Bound(binding) => self.bound(actor, binding, entry.time, claims),
             Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
-            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, claims),
+            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, entry.time, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
@@ -649,7 +655,13 @@ impl Organisation {
         Ok(())
     }
 
-    fn bound(&mut self, actor: &Actor, binding: &Binding, claims: &mut dyn Claims) -> Result<(), Invalid> {
+    fn bound(
+        &mut self,
+        actor: &Actor,
+        binding: &Binding,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         match &binding.scope {
             Scope::Project(id) if !self.projects.contains_key(id) => {
@@ -666,7 +678,8 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures, claims)?;
-        let losing = self.must_agree(binding);
+        self.check_not_abandoned(&binding.group, time)?;
+        let losing = self.must_agree(binding, time);
         for holder in &losing {
             let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
             let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
@@ -723,9 +736,9 @@ impl Organisation {
         (!accepted).then(|| PolicyFault::OtherLog.into())
     }
 
-    /// Groups other than the new one from which this binding takes something:
-    /// their quorums must agree.
-    pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
+    /// Groups other than the new one from which this binding takes something: their
+    /// quorums must agree. Those that are abandoned by then are asked no more.
+    pub fn must_agree(&self, binding: &Binding, now: Time) -> BTreeSet<GroupId> {
         let replaced = self.bindings.iter().find(|b| (b.scope, b.factor) == (binding.scope, binding.factor));
         // Given up to a group that still holds nothing: to that group alone.
         let passed_on = replaced.filter(|b| !self.holds(&b.group)).into_iter();
@@ -733,6 +746,7 @@ impl Organisation {
         let mut losing = self.holders_in(binding);
         losing.extend(self.displaced_by(binding).into_iter().chain(passed_on));
         losing.remove(&binding.group);
+        losing.retain(|group| !self.is_abandoned(group, now));
         losing
     }
 
@@ -849,6 +863,7 @@ impl Organisation {
                     && self.gate().epoch == sealing.gate_epoch =>
             {
                 self.check_sealing_apart(&sealing.account, sealing.factor, group)?;
+                self.check_not_abandoned(&sealing.group, time)?;
             }
             _ => return Err(Invalid::Mismatch("binding")),
         }

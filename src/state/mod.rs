@@ -5,6 +5,7 @@
 //! say. `apply.rs` says which entries are refused, and why. Long, because all that
 //! is kept of a log, and so all that can be asked of it, stands in one place.
 
+mod abandon;
 mod apart;
 mod apply;
 pub mod baseline;
@@ -20,6 +21,7 @@ mod roll;
 pub mod rotation;
 mod vault;
 
+pub use abandon::{Abandonment, NOTICE, NoticeStanding, Vetoed};
 pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
@@ -100,6 +102,9 @@ pub struct Organisation {
     pub cards: Cards,
     /// Groups.
     pub groups: BTreeMap<GroupId, GroupStatement>,
+    /// The last notice about each group that it can no longer reach its threshold.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub abandonments: BTreeMap<GroupId, Abandonment>,
     /// Bindings in force, one for a scope and factor, in the order of their serials.
     pub bindings: Vec<Binding>,
     /// Bindings ever made.

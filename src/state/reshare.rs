@@ -231,6 +231,7 @@ impl Organisation {
         }
         self.check_seen(&opening.operator, opening.size, &opening.root)?;
         let list = self.reshare_refused(opening.from, opening.to)?;
+        self.check_not_abandoned(&opening.to.group, time)?;
         let to = self.group(&opening.to.group, opening.to.epoch)?;
         if Bytes(to.digest(&self.id)) != opening.statement {
             return Err(Invalid::Mismatch("new group"));

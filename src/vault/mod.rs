@@ -1,6 +1,7 @@
 //! The vault's commands: each checks the present state, makes events and
 //! commits them. Terminal, files of people and the clock are above.
 
+pub mod abandon;
 pub mod ask;
 pub mod audit;
 pub mod baseline;
@@ -241,6 +242,9 @@ pub enum VaultError {
         /// Group that holds it.
         group: String,
     },
+    /// No notice stands that a group is abandoned.
+    #[error("no notice stands that {0} is abandoned")]
+    NoNotice(String),
     /// Nothing is to be settled.
     #[error("no rotation of {0} is waiting to be settled")]
     NoRotation(String),

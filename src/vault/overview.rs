@@ -86,6 +86,8 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         }
         // Name, threshold and members stay.
         Event::GroupRenewed(renewal) => vec![Row::Group(renewal.statement.group)],
+        Event::AbandonmentBegun(notice) => vec![Row::Group(notice.group)],
+        Event::AbandonmentVetoed(veto) => vec![Row::Group(veto.group)],
         Event::OperatorAdmitted(admission) => vec![Row::Card(admission.operator.clone())],
         Event::AdmissionRevoked { admission, .. } => {
             let operator = state.admissions.get(admission).map(|given| given.operator.clone());

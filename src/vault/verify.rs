@@ -589,6 +589,7 @@ fn own_text(line: &Line) -> Option<TextHash> {
         Event::BaselineStated(said) => said.text,
         Event::CardSuspended(suspension) => Some(suspension.reason),
         Event::CardRevoked(revocation) => Some(revocation.reason),
+        Event::AbandonmentBegun(notice) => Some(notice.reason),
         _ => None,
     }
 }

@@ -143,6 +143,15 @@ fn summary(
             format!("{}: {} {}", state.address(&said.account), said.fact, said.word.as_str())
         }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
+        Event::AbandonmentBegun(notice) => {
+            let group = state.groups.get(&notice.group).map(|g| state.group_address(g)).unwrap_or_default();
+            let text = vault.text(&state.id, &notice.reason).map(|text| format!(" ({text})")).unwrap_or_default();
+            format!("{group}: notice that it can no longer reach its threshold{text}")
+        }
+        Event::AbandonmentVetoed(veto) => {
+            let group = state.groups.get(&veto.group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: {} is there, and the notice is over", veto.custodian)
+        }
         Event::CardSuspended(entry) => {
             format!("{} by {}: {}", entry.custodian, entry.by, reason_of(vault, state, &entry.reason))
         }

@@ -7,7 +7,7 @@ use crate::name::{AccountId, Factor, GroupId, ProjectId, Provider, Pseudonym, Sl
 use crate::seal::card::Role;
 use crate::seal::generate::Alphabet;
 use crate::state::rotation::{Place, RotationRules, exposed_hours};
-use crate::state::{Barred, Ceremony, Effective, LastReconciled, Organisation};
+use crate::state::{Barred, Ceremony, Effective, LastReconciled, Organisation, Vetoed};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -142,6 +142,20 @@ pub struct GroupRow {
     pub members: Vec<Pseudonym>,
     /// Versions that it holds and that are not destroyed.
     pub holds: u64,
+    /// The last notice that it is abandoned.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notice: Option<Notice>,
+}
+
+/// A notice that a group is abandoned.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// When it was given.
+    pub begun: Time,
+    /// The veto that ended it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vetoed: Option<Vetoed>,
 }
 
 /// A card.
@@ -430,7 +444,9 @@ impl GroupRow {
     pub fn of(state: &Organisation, id: &GroupId, holds: u64) -> Option<Self> {
         let group = state.groups.get(id)?;
         let members = group.members.iter().map(|member| member.pseudonym.clone()).collect();
-        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds })
+        let notice = state.abandonments.get(id);
+        let notice = notice.map(|found| Notice { begun: found.begun, vetoed: found.vetoed.clone() });
+        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds, notice })
     }
 }
 
