@@ -151,6 +151,9 @@ pub enum Event {
     KeeperEnrolled(Keeper),
     /// In the vault's own log: the gate's root was dealt to the keepers.
     GateRootDealt(RootDealing),
+    /// In an organisation's log: the recovery group of its vault from now on, whose quorum
+    /// alone can sign for what is missing of it.
+    KeepersNamed(GroupStatement),
     /// What is missing of this log after a dead host, signed by the recovery group's
     /// quorum.
     RestoredWithGap(RestoredWithGap),
@@ -1559,6 +1562,7 @@ pub const KINDS: &[&str] = &[
     "organisation-created",
     "keeper-enrolled",
     "gate-root-dealt",
+    "keepers-named",
     "restored-with-gap",
     "project-created",
     "account-created",
@@ -1617,6 +1621,7 @@ impl Event {
             Self::OrganisationCreated { .. } => "organisation-created",
             Self::KeeperEnrolled(_) => "keeper-enrolled",
             Self::GateRootDealt(_) => "gate-root-dealt",
+            Self::KeepersNamed(_) => "keepers-named",
             Self::RestoredWithGap(_) => "restored-with-gap",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
@@ -1689,6 +1694,7 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::KeepersNamed(_)
             | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
@@ -1774,6 +1780,7 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::KeepersNamed(_)
             | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }

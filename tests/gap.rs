@@ -15,12 +15,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use warifu::event::{Actor, Ending, Entry, Event, Gap, Line, LogHead, RestoredWithGap, SCHEMA, Signed};
+use warifu::ceremony::custodian::{ReviewError, Seen};
+use warifu::ceremony::gap::explained;
+use warifu::gate::{Gate, RootGate};
 use warifu::hex::Bytes;
 use warifu::log::checkpoint::Checkpoint;
 use warifu::log::note::Note;
 use warifu::seal::card::Card;
 use warifu::seal::card_file::{CardFile, UnlockedCard};
-use warifu::secret::SecretBytes;
+use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Invalid, Organisation};
 use warifu::vault::PublicVault;
 
@@ -174,6 +177,7 @@ fn what_nobody_has_is_signed_for_by_keepers_and_accepted_by_each_who_saw_it() {
     let (code, tape) = dead.at_terminal(&one, "accept");
     assert_eq!(code, 0, "{tape}");
     assert!(tape.contains("You saw just the checkpoint that they signed for"), "{tape}");
+    assert!(tape.contains("the keepers whom this log named when you saw it last"), "{tape}");
     assert!(tape.contains(dead.seen(&two)["checkpoint"].as_str().unwrap().lines().nth(2).unwrap()), "{tape}");
     let kept = dead.seen(&one);
     assert_eq!(kept["accepted"][0]["seen"]["size"], before + 2);
@@ -271,8 +275,14 @@ fn a_gap_that_was_accepted_explains_nothing_a_second_time() {
 fn what_keepers_have_seen_of_the_vaults_own_log_is_signed_for_and_accepted_too() {
     let dead = Dead::new();
     dead.world.host(&["org", "add", "late"]).good();
-    dead.world.form_recovery(2, &dead.keepers.each_ref());
     let keeper = &dead.keepers[2];
+    // As the keeper's card would have seen it.
+    let note = dead.world.host(&["audit", "checkpoint", "@vault"]).good().out;
+    let stated = Checkpoint::unverified(note.as_bytes()).unwrap();
+    let mut seen = dead.seen(keeper);
+    (seen["size"], seen["root"]) = (stated.size.into(), stated.root.to_string().into());
+    seen["checkpoint"] = note.into();
+    fs::write(dead.seen_path(keeper), seen.to_string()).unwrap();
     let said = dead.recovered(keeper);
     assert_eq!(said["gaps"][0]["log"], "@vault");
     let verified = dead.here(&["audit", "verify"]).good();
@@ -438,7 +448,11 @@ fn keepers_whom_the_vaults_own_log_does_not_have_sign_for_nothing() {
     entry.keepers = theirs;
     entry.signatures = signed(&entry, &forger.state, &[cards[0].card(), cards[1].card()]);
     let mut state = forger.state.clone();
-    // The organisation's log alone knows no keepers; with the vault's own log it shows.
+    // The log has named its keepers.
+    let why = forger.apply(&mut state, Event::RestoredWithGap(entry.clone())).unwrap_err();
+    assert_eq!(why, Invalid::Mismatch("keepers' group"));
+    // An older log, which has not, would believe any; with the vault's own log it shows.
+    state.keepers = None;
     forger.apply(&mut state, Event::RestoredWithGap(entry)).unwrap();
     let why = host.state().check_organisation(&state).unwrap_err();
     assert!(matches!(&why, Invalid::NotA { what: "this vault's recovery group", .. }), "{why}");
@@ -449,6 +463,79 @@ fn keepers_whom_the_vaults_own_log_does_not_have_sign_for_nothing() {
     forger.apply(&mut state, Event::RestoredWithGap(forger.good.clone())).unwrap();
     let why = present.state().check_organisation(&state).unwrap_err();
     assert!(matches!(&why, Invalid::NotA { what: "this vault's recovery group", .. }), "{why}");
+}
+
+#[test]
+fn an_organisation_names_its_vaults_keepers_from_the_day_that_there_are_some() {
+    let world = World::new();
+    let keepers = |organisation: &str| {
+        let vault = PublicVault::open(&world.vault()).unwrap();
+        let named = vault.log(&organisation.parse().unwrap()).unwrap().state.keepers;
+        assert!(named.is_none() || named == vault.state().recovery);
+        named.map(|group| group.members[0].pseudonym.to_string())
+    };
+    assert_eq!(keepers("acme"), None);
+    let first = ["k1", "k2"].map(|folder| world.keeper(folder));
+    world.form_recovery(2, &first.each_ref());
+    assert_eq!(keepers("acme"), Some(first[0].name.clone()));
+    assert_eq!(keepers("globex"), Some(first[0].name.clone()));
+    world.host(&["org", "add", "late"]).good();
+    assert_eq!(keepers("late"), Some(first[0].name.clone()));
+    let second = ["k3", "k4"].map(|folder| world.keeper(folder));
+    world.form_recovery(2, &second.each_ref());
+    assert_eq!(keepers("late"), Some(second[0].name.clone()));
+    world.verified();
+}
+
+/// The host cuts the log off before it named its keepers, and has others sign.
+#[test]
+fn who_saw_the_keepers_named_is_deceived_by_no_others() {
+    let forger = Forger::new();
+    let (dead, world) = (&forger.dead, &forger.dead.world);
+    let text = fs::read_to_string(world.vault().join("gate.key")).unwrap();
+    let root = data_encoding::HEXLOWER.decode(text.lines().nth(1).unwrap().as_bytes()).unwrap();
+    let mut gate = RootGate::new(SecretKey::from_slice(&root).unwrap());
+    gate.add(2, SecretKey::from_slice(&[7; 32]).unwrap());
+    let one = &world.custodians[0];
+    let mut before: Seen = serde_json::from_slice(&fs::read(dead.seen_path(one)).unwrap()).unwrap();
+    let strangers = ["x1", "x2"].map(|folder| world.keeper(folder));
+    world.form_recovery(2, &strangers.each_ref());
+    let cards = strangers.each_ref().map(|one| unlocked(world, one));
+    let asked = |entry: RestoredWithGap, before: &Seen| {
+        let mut state = forger.state.clone();
+        state.keepers = None;
+        forger.apply(&mut state, Event::RestoredWithGap(entry)).unwrap();
+        for ceremony in state.ceremonies.keys().copied().collect::<Vec<_>>() {
+            forger.apply(&mut state, Event::Ended { ceremony, how: Ending::Aborted }).unwrap();
+        }
+        let next = gate.succession(&state.id, 2).unwrap();
+        forger.apply(&mut state, Event::GateEpochBegun(next)).unwrap();
+        let why = ReviewError::RolledBack { now: 1, seen: 2, before: String::new(), offered: String::new() };
+        match explained(&state, &before.clone(), before, why) {
+            ReviewError::Gap(met) => Some(met.known),
+            _ => None,
+        }
+    };
+    let mut entry = forger.good.clone();
+    assert_eq!(asked(entry.clone(), &before), Some(true));
+    entry.keepers = PublicVault::open(&world.vault()).unwrap().state().recovery.clone().unwrap();
+    entry.signatures = signed(&entry, &forger.state, &[cards[0].card(), cards[1].card()]);
+    assert_eq!(asked(entry.clone(), &before), None);
+    // Who never saw them named is asked, and told so.
+    before.keepers = None;
+    assert_eq!(asked(entry, &before), Some(false));
+}
+
+#[test]
+fn keepers_who_were_replaced_since_the_backup_sign_for_nobody_who_saw_that() {
+    let dead = Dead::new();
+    let fourth = dead.world.keeper("k4");
+    dead.world.form_recovery(2, &[&dead.keepers[2], &fourth]);
+    bind(&dead.world, &[0, 1]);
+    let one = &dead.world.custodians[0];
+    dead.recovered(one);
+    let refused = dead.without_terminal(one).refused(TAMPERED, &[]);
+    assert!(!refused.err.contains("LOST"), "{}", refused.err);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::pvss::{self, ClaimedDealing, DealingError, ShareKeyPair, VerifiedDeal
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
-use crate::state::{Ceremony, Invalid, Organisation, gate_epochs};
+use crate::state::{Ceremony, Gapped, Invalid, Organisation, gate_epochs};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -36,6 +36,9 @@ pub struct Seen {
     pub root: Bytes<32>,
     /// The checkpoint, as a signed note.
     pub checkpoint: String,
+    /// Digest of the recovery group that the log named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keepers: Option<Hash>,
     /// Gaps that the owner has accepted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub accepted: Vec<AcceptedGap>,
@@ -44,7 +47,7 @@ pub struct Seen {
 impl Seen {
     /// A log as it is shown now.
     pub fn new(organisation: OrganisationId, (size, root): (u64, Bytes<32>), checkpoint: String) -> Self {
-        Self { organisation, size, root, checkpoint, accepted: Vec::new() }
+        Self { organisation, size, root, checkpoint, keepers: None, accepted: Vec::new() }
     }
 }
 
@@ -264,6 +267,7 @@ pub fn replay(
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
     }
+    seen.keepers = state.keepers_digest();
     if let Some(before) = before {
         compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))?;
     }

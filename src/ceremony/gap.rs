@@ -40,6 +40,8 @@ pub struct GapMet {
     /// Whether the owner saw just the checkpoint that the keepers signed for. Of one
     /// before it nobody can tell whether it was the same history.
     pub same: bool,
+    /// Whether the owner had seen before that these are the vault's keepers.
+    pub known: bool,
     /// Keepers who signed.
     pub signers: Vec<Pseudonym>,
     /// How many must.
@@ -61,14 +63,18 @@ impl GapMet {
 
 /// Why a log is not what its owner saw before, given what it says itself. Whoever has
 /// accepted a gap already has seen what came after it: what they saw before explains
-/// nothing a second time.
+/// nothing a second time. And where they saw who the keepers are, no others can sign.
 pub fn explained(log: &impl Gapped, now: &Seen, before: &Seen, why: ReviewError) -> ReviewError {
     if !matches!(why, ReviewError::RolledBack { .. } | ReviewError::Forked { .. }) {
         return why;
     }
     let held = log.gap_around(before.checkpoint.as_bytes()).filter(|_| is_whole(before));
     let held = held.filter(|held| before.accepted.iter().all(|gap| gap.restored != held.entry.gap.restored));
-    match held {
+    let of_keepers = |held: &&HeldGap| {
+        let signed = held.entry.keepers_digest(&log.vault_id());
+        before.keepers.is_none_or(|known| known == signed)
+    };
+    match held.filter(of_keepers) {
         Some(held) => ReviewError::Gap(Box::new(met(held, now, before, &log.vault_id()))),
         None => why,
     }
@@ -89,6 +95,7 @@ fn met(held: &HeldGap, now: &Seen, before: &Seen, vault: &VaultId) -> GapMet {
         entered: held.at,
         before: before.clone(),
         now: now.clone(),
+        known: before.keepers.is_some(),
         same: before.size == entry.gap.seen.size,
         signers,
         threshold: entry.keepers.threshold,

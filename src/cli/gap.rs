@@ -132,8 +132,12 @@ fn words(who: &Pseudonym, met: &GapMet) -> String {
             met.before.size, gap.seen.size
         ),
     };
+    let known = match met.known {
+        true => "They are the keepers whom this log named when you saw it last.",
+        false => "WHO THE KEEPERS ARE THIS CARD HAS NEVER SEEN: the words below are all that tells them from any group that the host made up.",
+    };
     format!(
-        "ENTRIES THAT YOU HAVE SEEN ARE LOST.\n\n{who} has seen:\n\n{}\nThe log here has:\n\n{}\nIt was restored after a dead host on {} with its first {} entries; {} entries up to {} are lost. It says so itself: {} of the keepers signed for that, where {} must ({names}). {compared}\n\nWhat was sealed, opened, decided or taken back in the lost entries the log does not know any more. Ask what happened, and have the words of the keepers' group read to you by a keeper whom you know:\n\n    {}\n",
+        "ENTRIES THAT YOU HAVE SEEN ARE LOST.\n\n{who} has seen:\n\n{}\nThe log here has:\n\n{}\nIt was restored after a dead host on {} with its first {} entries; {} entries up to {} are lost. It says so itself: {} of the keepers signed for that, where {} must ({names}). {known} {compared}\n\nWhat was sealed, opened, decided or taken back in the lost entries the log does not know any more. Ask what happened, and have the words of the keepers' group read to you by a keeper whom you know:\n\n    {}\n",
         met.before.checkpoint,
         met.now.checkpoint,
         met.entered.to_minute(),

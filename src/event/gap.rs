@@ -63,8 +63,8 @@ impl Gap {
 pub struct RestoredWithGap {
     /// What is missing.
     pub gap: Gap,
-    /// The recovery group, as the vault's own log has it: an organisation's log knows
-    /// its keepers from here alone.
+    /// The recovery group, as the vault's own log has it, and as the log has named it;
+    /// an older log has not, and knows its keepers from here alone.
     pub keepers: GroupStatement,
     /// At least `t` of its members, over [`Gap::digest`].
     pub signatures: Vec<Signed>,

@@ -340,6 +340,23 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 }),
             )
         },
+        Event::KeepersNamed(group) => Mapped {
+            taken: &["group", "slug", "epoch", "threshold"],
+            ..entity(
+                Activity::Update,
+                Severity::Medium,
+                format!(
+                    "The vault's recovery group is named: {} of {} keepers can sign for what is lost of this log",
+                    group.threshold,
+                    group.members.len()
+                ),
+                json!({
+                    "type": "Group", "type_id": 3, "uid": group.group, "name": group.slug,
+                    "version": group.epoch.to_string(), "group": { "name": group.slug, "uid": group.group },
+                    "data": { "threshold": group.threshold },
+                }),
+            )
+        },
         // Something that was on record is not any more: whoever hears of it compares.
         Event::RestoredWithGap(entry) => Mapped {
             taken: &["gap"],

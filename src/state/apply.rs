@@ -281,6 +281,7 @@ impl Organisation {
             first_entry: *leaf,
             gates: vec![gate.clone()],
             resealing: BTreeSet::new(),
+            keepers: None,
             gaps: Vec::new(),
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),
@@ -394,6 +395,7 @@ impl Organisation {
             | Event::OrganisationCreated { .. }
             | Event::KeeperEnrolled(_)
             | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
+            Event::KeepersNamed(group) => self.keepers_named(actor, group, claims),
             Event::RestoredWithGap(gap) => self.restored_with_gap(actor, gap, entry.time, claims),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;

@@ -4,7 +4,7 @@
 use super::apply::{by_host, check_quorum, claim};
 use super::claims::{Claim, Claims, Said, Signer};
 use super::{Invalid, Organisation, RECOVERY, VaultState};
-use crate::event::{Actor, Event, Gap, GateEpoch, Hash, Line, LogHead, RestoredWithGap};
+use crate::event::{Actor, Event, Gap, GateEpoch, GroupStatement, Hash, Line, LogHead, RestoredWithGap};
 use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint};
 use crate::log::note::{KeyType, Note, NoteError, Signature, VerifierKey};
@@ -31,6 +31,8 @@ pub trait Gapped {
     fn epochs(&self) -> &[GateEpoch];
     /// Its id.
     fn log_id(&self) -> OrganisationId;
+    /// Digest of the recovery group that it names.
+    fn keepers_digest(&self) -> Option<Hash>;
     /// Its vault.
     fn vault_id(&self) -> VaultId;
     /// Its origin.
@@ -97,6 +99,10 @@ impl Gapped for Organisation {
         self.id
     }
 
+    fn keepers_digest(&self) -> Option<Hash> {
+        self.keepers.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
+    }
+
     fn vault_id(&self) -> VaultId {
         self.vault
     }
@@ -117,6 +123,10 @@ impl Gapped for VaultState {
 
     fn log_id(&self) -> OrganisationId {
         self.vault.into()
+    }
+
+    fn keepers_digest(&self) -> Option<Hash> {
+        self.recovery.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
     }
 
     fn vault_id(&self) -> VaultId {
@@ -170,8 +180,7 @@ fn check_gap(
 
 /// A recovery group's statement where its keepers' cards are not known: it holds
 /// together, and every member signed it. Whose the cards are the vault's own log says.
-fn check_keepers(vault: VaultId, entry: &RestoredWithGap, claims: &mut dyn Claims) -> Result<(), Invalid> {
-    let group = &entry.keepers;
+fn check_keepers(vault: VaultId, group: &GroupStatement, claims: &mut dyn Claims) -> Result<(), Invalid> {
     if group.slug.as_str() != RECOVERY || group.epoch != 1 || group.previous.is_some() {
         return Err(Invalid::Mismatch("keepers' group"));
     }
@@ -196,6 +205,22 @@ fn check_keepers(vault: VaultId, entry: &RestoredWithGap, claims: &mut dyn Claim
 }
 
 impl Organisation {
+    /// Named before anything is missing: whoever saw that is deceived by no other group.
+    pub(super) fn keepers_named(
+        &mut self,
+        actor: &Actor,
+        group: &GroupStatement,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
+        by_host(actor)?;
+        if self.keepers.as_ref() == Some(group) {
+            return Err(Invalid::Duplicate(RECOVERY.to_owned()));
+        }
+        check_keepers(self.vault, group, claims)?;
+        self.keepers = Some(group.clone());
+        Ok(())
+    }
+
     pub(super) fn restored_with_gap(
         &mut self,
         actor: &Actor,
@@ -205,7 +230,11 @@ impl Organisation {
     ) -> Result<(), Invalid> {
         by_host(actor)?;
         let root = self.roots.at(self.size).ok_or(Invalid::Mismatch("restored checkpoint"))?;
-        check_keepers(self.vault, entry, claims)?;
+        match &self.keepers {
+            Some(named) if *named != entry.keepers => return Err(Invalid::Mismatch("keepers' group")),
+            Some(_) => {}
+            None => check_keepers(self.vault, &entry.keepers, claims)?,
+        }
         check_gap(self, (self.vault, LogHead { size: self.size, root }), entry, claims)?;
         self.gaps.push(HeldGap { at: time, entry: entry.clone() });
         Ok(())
@@ -234,10 +263,15 @@ impl VaultState {
         self.recoveries.iter().rev().find(|(formed, _)| *formed <= time).map(|(_, digest)| *digest)
     }
 
-    /// Every gap of an organisation's log was signed by the group that this vault's own
+    /// An organisation's log names no keepers but those of this vault. Every gap of it was signed by the group that this vault's own
     /// log had as its keepers at the time, and the gate's next epoch followed: an
     /// organisation's log alone would believe any group.
     pub(super) fn check_gaps(&self, log: &Organisation) -> Result<(), Invalid> {
+        let named = log.keepers_digest();
+        if named.is_some_and(|named| self.recoveries.iter().all(|(_, digest)| *digest != named)) {
+            let who = "who is named as the keepers".to_owned();
+            return Err(Invalid::NotA { who, what: "this vault's recovery group" });
+        }
         let foreign =
             log.gaps.iter().any(|held| self.keepers_at(held.at) != Some(held.entry.keepers_digest(&self.vault)));
         if foreign {

@@ -88,6 +88,9 @@ pub struct Organisation {
     /// one before.
     #[serde(skip)]
     pub resealing: BTreeSet<Pseudonym>,
+    /// The vault's recovery group, where the log has named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keepers: Option<GroupStatement>,
     /// What is missing of it, by the word of recovery quorums.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<HeldGap>,

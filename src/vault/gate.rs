@@ -56,7 +56,7 @@ impl PublicVault {
         Ok(each.collect())
     }
 
-    fn every_log(&self) -> Result<Vec<Log>, VaultError> {
+    pub(super) fn every_log(&self) -> Result<Vec<Log>, VaultError> {
         self.state().organisations.keys().map(|id| self.load(id)).collect()
     }
 }
@@ -190,7 +190,23 @@ impl Vault {
             events.push(Event::AuthenticatorResealed { pseudonym: who.clone(), totp: record_hash(&sealed) });
             records.push((totp_record(who), sealed));
         }
-        let expected_size = log.state.size;
+        // A log from before it was named there.
+        let named = self.state().recovery.as_ref().filter(|group| log.state.keepers.as_ref() != Some(group));
+        events.extend(named.cloned().map(Event::KeepersNamed));
+        batch.put_records.extend(keyed(id, records));
+        self.append_in(log, events, (epoch, now), batch)
+    }
+
+    /// Appends events of the host to an organisation's log in a batch with others, under
+    /// the key of an epoch of the gate.
+    pub(super) fn append_in(
+        &self,
+        log: &mut Log,
+        events: Vec<Event>,
+        (epoch, now): (u64, Time),
+        batch: &mut Batch,
+    ) -> Result<(), VaultError> {
+        let (id, expected_size) = (log.state.id, log.state.size);
         let (mut tree, mut entries) = (log.tree().clone(), Vec::new());
         let (before, mut changes) = ((expected_size, tree.root()), Changes::default());
         for event in events {
@@ -204,7 +220,6 @@ impl Vault {
         }
         let checkpoint = sign(&self.gate, epoch, &id, &log.state.origin, &tree)?;
         batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
-        batch.put_records.extend(keyed(id, records));
         batch.projections.push(projection(&id, &log.state));
         let rows = changes.rows(self.store(), &log.state, before)?;
         batch.clear_rows.extend(rows.clear.then_some(id));

@@ -130,6 +130,7 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::RecoverabilityChecked(_)
         | Event::BaselineStated(_)
         | Event::GateEpochBegun(_)
+        | Event::KeepersNamed(_)
         | Event::RestoredWithGap(_)
         | Event::AuthenticatorResealed { .. }
         | Event::DealingsDestroyed(_)

@@ -126,6 +126,9 @@ fn summary(
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
         Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
         Event::GateRootDealt(dealt) => format!("epoch {}", dealt.gate_epoch),
+        Event::KeepersNamed(group) => {
+            format!("{} of {} keepers of the vault's recovery group", group.threshold, group.members.len())
+        }
         Event::RestoredWithGap(entry) => format!(
             "{} entries restored, {} that were seen are lost; {} keepers signed",
             entry.gap.restored.size,
