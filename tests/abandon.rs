@@ -5,6 +5,7 @@
 
 #[path = "support/cli.rs"]
 mod cli;
+#[allow(dead_code, reason = "a part of it is used")]
 mod support;
 
 use cli::joined;

@@ -381,7 +381,11 @@ fn an_entry_that_was_not_made_so_by_a_quorum_is_refused() {
     // A threshold that the keepers never signed.
     let mut lower = forger.good.clone();
     lower.keepers.threshold = 3;
-    let why = forger.apply(&mut forger.state.clone(), Event::RestoredWithGap(lower)).unwrap_err();
+    let why = forger.apply(&mut forger.state.clone(), Event::RestoredWithGap(lower.clone())).unwrap_err();
+    assert_eq!(why, Invalid::Mismatch("keepers' group"));
+    let mut older = forger.state.clone();
+    older.keepers = None;
+    let why = forger.apply(&mut older, Event::RestoredWithGap(lower)).unwrap_err();
     assert!(matches!(why, Invalid::Signature { .. }), "{why}");
 }
 
