@@ -17,7 +17,6 @@ use warifu::time::Span;
 use warifu::vault::abandon::{lost_with, veto};
 use warifu::vault::group;
 
-
 /// Notice is given about `root`; a group of others is there.
 fn given() -> (World, GroupStatement) {
     let mut world = World::new();
@@ -70,8 +69,7 @@ fn a_group_of_which_no_notice_was_given_keeps_what_it_holds() {
     let second = world.form("second", 2, &[1, 2]);
     let shop = *world.log.state.projects.keys().next().unwrap();
     // Agreed to by root, while it can.
-    let (mut binding, losing) =
-        (world.binding(&second, Scope::Project(shop), &[1, 2]), vec![world.group()]);
+    let (mut binding, losing) = (world.binding(&second, Scope::Project(shop), &[1, 2]), vec![world.group()]);
     let digest = binding.digest(&world.log.state.id, &world.log.state.g(&second));
     for holder in losing {
         let sign = |i: usize| {
@@ -115,14 +113,16 @@ fn a_suspended_card_vetoes_and_a_revoked_one_does_not() {
     let (root, who) = (world.group(), world.custodians[1].name());
     let mut records = warifu::vault::Records::default();
     let suspended =
-        warifu::vault::cards::suspension(&world.log.state, &who, "lost", &mut records, &mut world.rng).unwrap();
+        warifu::vault::cards::suspension(&world.log.state, &who, "lost", &mut records, &mut world.rng)
+            .unwrap();
     let by = &world.custodians[0].card;
     world.vault.suspend_card(&mut world.log, (suspended, records), by, world.now).unwrap();
     let made = veto(&world.log.state, &root, &world.custodians[1].card).unwrap();
     assert!(world.forge(world.custodians[1].actor(), Event::AbandonmentVetoed(made.clone())).is_ok());
     let mut records = warifu::vault::Records::default();
     let mut revoked =
-        warifu::vault::cards::revocation(&world.log.state, &who, "gone", &mut records, &mut world.rng).unwrap();
+        warifu::vault::cards::revocation(&world.log.state, &who, "gone", &mut records, &mut world.rng)
+            .unwrap();
     let digest = revoked.digest(&world.log.state.id);
     revoked.signature = Some(world.custodians[1].sign(&digest));
     world.vault.revoke_card(&mut world.log, (revoked, records), world.now).unwrap();
@@ -161,7 +161,15 @@ fn a_veto_counts_for_its_member_and_its_notice_alone() {
     forged.signature = Bytes([7; 64]);
     assert!(matches!(enter(&world, member.clone(), forged), Err(Invalid::Signature { .. })));
     // Again, of a later notice.
-    world.vault.commit(&mut world.log, world.now, vec![(member.clone(), Event::AbandonmentVetoed(good.clone()))], warifu::vault::Records::default()).unwrap();
+    world
+        .vault
+        .commit(
+            &mut world.log,
+            world.now,
+            vec![(member.clone(), Event::AbandonmentVetoed(good.clone()))],
+            warifu::vault::Records::default(),
+        )
+        .unwrap();
     let unknown = |refused: Invalid| assert!(matches!(refused, Invalid::Unknown { what: "notice", .. }));
     unknown(enter(&world, member.clone(), good.clone()).unwrap_err());
     world.pass(Span::days(1));
@@ -213,7 +221,7 @@ fn an_abandoned_group_is_given_nothing_any_more() {
         shown: warifu::event::Shown::Nobody,
     };
     let sealed = world.vault.seal(&mut world.log, &address, &payload, provenance, world.now, &mut world.rng);
-    let why = sealed.err().expect("it is refused").to_string();
+    let why = sealed.map(|_| ()).expect_err("it is refused").to_string();
     assert!(why.contains("group 'root' is abandoned"), "{why}");
 }
 

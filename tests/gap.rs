@@ -14,9 +14,9 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use warifu::event::{Actor, Ending, Entry, Event, Gap, Line, LogHead, RestoredWithGap, SCHEMA, Signed};
 use warifu::ceremony::custodian::{ReviewError, Seen};
 use warifu::ceremony::gap::explained;
+use warifu::event::{Actor, Ending, Entry, Event, Gap, Line, LogHead, RestoredWithGap, SCHEMA, Signed};
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::Bytes;
 use warifu::log::checkpoint::Checkpoint;
@@ -84,7 +84,8 @@ impl Dead {
         let counts = |one: &&Person| log.cards.barred(&one.name.parse().unwrap()).is_none();
         let mut others = self.world.custodians.iter().filter(|one| one.name != person.name);
         let whom = &others.rfind(counts).unwrap().name;
-        let command = ["--vault", "restored", "--yes", "custodian", "suspend", "acme", whom, "--reason", "try"];
+        let command =
+            ["--vault", "restored", "--yes", "custodian", "suspend", "acme", whom, "--reason", "try"];
         command.iter().map(|text| (*text).to_owned()).chain(self.world.card(person)).collect()
     }
 
@@ -540,6 +541,53 @@ fn keepers_who_were_replaced_since_the_backup_sign_for_nobody_who_saw_that() {
     dead.recovered(one);
     let refused = dead.without_terminal(one).refused(TAMPERED, &[]);
     assert!(!refused.err.contains("LOST"), "{}", refused.err);
+}
+
+/// After the transaction and before the gate's file: the keepers have the new root.
+#[test]
+fn a_machine_that_died_before_it_had_its_gate_is_recovered_again_and_the_gap_stays() {
+    let dead = Dead::new();
+    let one = &dead.world.custodians[0];
+    dead.recovered(one);
+    let root = fs::read(dead.restored.join("gate.key")).unwrap();
+    fs::remove_file(dead.restored.join("gate.key")).unwrap();
+    let seen = dead.seen_path(one);
+    dead.recover(&["--against", &seen], &[0, 1]).refused(TAMPERED, &["lies in a gap"]);
+    let said = dead.recover(&[], &[2, 1]).good().json();
+    assert_eq!(said["gate_epoch"], 2);
+    assert_eq!(fs::read(dead.restored.join("gate.key")).unwrap(), root);
+    assert_eq!(dead.log().gaps.len(), 1);
+    assert_eq!(dead.at_terminal(one, "accept").0, 0);
+}
+
+/// Of the vault's own log a keeper's machine has all of it.
+#[test]
+fn a_keeper_signs_for_no_gap_that_does_not_fit_the_vaults_own_log() {
+    let dead = Dead::new();
+    dead.world.host(&["org", "add", "late"]).good();
+    let note = dead.world.host(&["audit", "checkpoint", "@vault"]).good().out;
+    let seen = dead.restored.join("seen").display().to_string();
+    fs::write(&seen, &note).unwrap();
+    let out = dead.restored.join("request").display().to_string();
+    dead.here(&["recovery", "request", "--out", &out, "--against", &seen, "--sign-gap"]).good();
+    let text = fs::read_to_string(&out).unwrap();
+    let size = Checkpoint::unverified(note.as_bytes()).unwrap().size;
+    let altered = [
+        text.replacen(
+            &format!("\"seen\":{{\"size\":{size}"),
+            &format!("\"seen\":{{\"size\":{}", size + 9),
+            1,
+        ),
+        text.replacen(&format!("\"restored\":{{\"size\":{}", size - 1), "\"restored\":{\"size\":1", 1),
+    ];
+    for request in altered {
+        assert_ne!(request, text);
+        let path = dead.restored.join("altered").display().to_string();
+        fs::write(&path, request).unwrap();
+        let home = ["recovery", "contribute", &path, "--out", "none", "--card", "card"];
+        let command = [&home[..], &["--passphrase-file", "passphrase", "--sign-gap"]].concat();
+        dead.world.at(&dead.keepers[0], &command).refused(TAMPERED, &["does not fit that log"]);
+    }
 }
 
 #[test]

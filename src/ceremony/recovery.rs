@@ -6,6 +6,8 @@
 //! The new machine makes a key, and everybody compares the twelve words of its
 //! request. A keeper's share is encrypted to that key. Every share proves itself,
 //! and what comes out must be the root whose public keys the log has.
+//!
+//! Long, because both sides of the one ceremony stand together.
 
 use super::custodian::{ReviewError, Seen, check_checkpoint, compare, folded, parsed, present_gate};
 use super::gap::explained;
@@ -362,7 +364,8 @@ pub fn contribute(
     let share = sealed.map_err(|_| RecoveryError::OtherRequest(who.clone()))?;
     let gaps = request.gaps.iter().map(|gap| card.signing_key().sign(&gap.digest(&root.vault, &statement)));
     let gaps = gaps.collect();
-    let mut made = RecoveryContribution { request: hash, keeper: who, share, signature: Bytes([0; 64]), gaps };
+    let mut made =
+        RecoveryContribution { request: hash, keeper: who, share, signature: Bytes([0; 64]), gaps };
     made.signature = card.signing_key().sign(&made.digest());
     Ok(made)
 }

@@ -12,7 +12,8 @@ use crate::vault::abandon::{LastShown, Lost, last_shown, lost_with};
 use crate::vault::group as vault_group;
 use serde_json::{Value, json};
 
-/// `group abandon`. What is lost is listed by name before anybody is asked.
+/// `group abandon`. What is lost is listed by name before anybody is asked. Long, because
+/// what is said before and after stands together.
 pub fn abandon(
     app: &mut App<'_>,
     address: &MemberAddress,
@@ -86,7 +87,10 @@ fn words(
     };
     let columns = [Column::whole("member"), Column::whole("last proved"), Column::whole("card")];
     let mut lines = vec![
-        format!("{address}: {threshold} of {} must come to open anything. The log cannot know who is there; it knows:\n", members.len()),
+        format!(
+            "{address}: {threshold} of {} must come to open anything. The log cannot know who is there; it knows:\n",
+            members.len()
+        ),
         table(&columns, members.iter().map(row), room),
         String::new(),
     ];

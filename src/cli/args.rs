@@ -231,7 +231,8 @@ Examples:
 Examples:
   warifu recover --vault restored
   warifu recover --vault restored --card a.card --card b.card
-  warifu recover --vault restored a-b-c.recovery d-e-f.recovery")]
+  warifu recover --vault restored a-b-c.recovery d-e-f.recovery
+  warifu recover --vault restored --against mine.card.seen --sign-gap")]
     Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]

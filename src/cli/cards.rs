@@ -363,9 +363,7 @@ fn met(
 ) -> Result<(), CliError> {
     let met = match read_seen(&open.path)? {
         _ if open.card.card().first_entry() != *first_entry => Err(ReviewError::OtherLog),
-        Some(before) => {
-            compare(now, &before, root_at(before.size)?).map_err(|why| explain(&before, why))
-        }
+        Some(before) => compare(now, &before, root_at(before.size)?).map_err(|why| explain(&before, why)),
         None => Ok(()),
     };
     if let Err(why) = met {

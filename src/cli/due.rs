@@ -71,7 +71,10 @@ fn notice_row(notice: &NoticeDue, now: Time) -> Vec<String> {
         notice.group.clone(),
         "-".to_owned(),
         format!("in {}, on {}", until - now, until.to_minute()),
-        format!("then it is abandoned and its {versions} count as lost; any member can veto: warifu group veto {}", notice.group),
+        format!(
+            "then it is abandoned and its {versions} count as lost; any member can veto: warifu group veto {}",
+            notice.group
+        ),
     ]
 }
 

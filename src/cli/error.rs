@@ -190,7 +190,9 @@ pub enum CliError {
     #[error("the request says that entries are lost, and asks for a signature for that")]
     GapNotSigned,
     /// A card's owner did not accept that entries are lost.
-    #[error("{0} did not accept that entries are lost which they have seen: nothing was signed with that card")]
+    #[error(
+        "{0} did not accept that entries are lost which they have seen: nothing was signed with that card"
+    )]
     GapNotAccepted(Pseudonym),
     /// Groups that have too few cards left that count.
     #[error("too few cards are left that count: {}", .0.join(", "))]
@@ -657,7 +659,11 @@ impl CliError {
             Self::Ui(UiError::Deadline) | Self::Aborted | Self::Expired { .. } => Exit::Ceremony,
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
-            Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed | Self::GapNotSigned => Exit::Input,
+            Self::Weak(_)
+            | Self::Password(_)
+            | Self::NotTheSame
+            | Self::NotConfirmed
+            | Self::GapNotSigned => Exit::Input,
             Self::Seed(_) | Self::Qr(_) | Self::Contents(_) => Exit::Input,
             Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
             Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
@@ -1273,7 +1279,7 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::Barred { .. } => {
             "Call another custodian; whoever has lost a card is enrolled anew, with a new one."
         }
-        Invalid::TooFewLeft { .. } => {
+        Invalid::TooFewLeft { .. } | Invalid::Abandoned(_) => {
             "Bind another group, of cards that count: whatever was sealed for this one could never be opened."
         }
         Invalid::BackInTime { .. } => "Set this machine's clock right.",

@@ -23,7 +23,8 @@ use std::path::Path;
 const WORD: &str = "accept";
 
 /// Brings in what is named, and finds what somebody saw beyond it. That something is
-/// missing is refused unless the keepers are to sign for it.
+/// missing is refused unless the keepers are to sign for it. Long, because the order
+/// matters: what is given is used before anything is said to be lost.
 pub fn missing(app: &mut App<'_>, later: &Later) -> Result<(PublicVault, Vec<Gap>), CliError> {
     let vault = app.read_vault()?;
     if !later.merge.is_empty() {
@@ -65,7 +66,10 @@ pub fn missing(app: &mut App<'_>, later: &Later) -> Result<(PublicVault, Vec<Gap
 
 /// What keepers are told before they sign.
 pub fn to_sign(state: &VaultState, gaps: &[Gap]) -> String {
-    let mut lines = vec!["Entries are lost that somebody has seen. Whoever signs says that nobody was found who has them:".to_owned()];
+    let mut lines = vec![
+        "Entries are lost that somebody has seen. Whoever signs says that nobody was found who has them:"
+            .to_owned(),
+    ];
     lines.extend(gaps.iter().map(|gap| {
         format!(
             "  {}: {} here (root {}), {} seen (root {}): {} lost",
@@ -134,7 +138,9 @@ fn words(who: &Pseudonym, met: &GapMet) -> String {
     };
     let known = match met.known {
         true => "They are the keepers whom this log named when you saw it last.",
-        false => "WHO THE KEEPERS ARE THIS CARD HAS NEVER SEEN: the words below are all that tells them from any group that the host made up.",
+        false => {
+            "WHO THE KEEPERS ARE THIS CARD HAS NEVER SEEN: the words below are all that tells them from any group that the host made up."
+        }
     };
     format!(
         "ENTRIES THAT YOU HAVE SEEN ARE LOST.\n\n{who} has seen:\n\n{}\nThe log here has:\n\n{}\nIt was restored after a dead host on {} with its first {} entries; {} entries up to {} are lost. It says so itself: {} of the keepers signed for that, where {} must ({names}). {known} {compared}\n\nWhat was sealed, opened, decided or taken back in the lost entries the log does not know any more. Ask what happened, and have the words of the keepers' group read to you by a keeper whom you know:\n\n    {}\n",

@@ -1,12 +1,12 @@
 //! `group`, `bind`, and the admission of operators: statements that cards sign.
 
-use super::{App, abandon};
 use super::args::{Bind, CardsArgs, GroupCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::show_as;
 use super::next;
 use super::table::{Column, counted, table_or};
+use super::{App, abandon};
 use crate::event::{GroupStatement, Signed};
 use crate::name::{Factor, MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;

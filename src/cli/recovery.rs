@@ -13,6 +13,7 @@ use crate::ceremony::recovery::{NewMachine, RecoveryContribution, RecoveryPackag
 use crate::name::Pseudonym;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::words;
+use crate::secret::SecretBytes;
 use crate::state::{Roll, VaultState};
 use crate::vault::recovery::{RecoveryStatus, draft, new_keeper};
 use crate::vault::{GATE_FILE, PublicVault, Vault, VaultError};
@@ -27,7 +28,9 @@ pub fn recovery(app: &mut App<'_>, command: RecoveryCommand) -> Result<(), CliEr
         RecoveryCommand::Enrol(args) => enrol(app, &args),
         RecoveryCommand::Form { threshold, members, cards } => form(app, threshold, &members, &cards),
         RecoveryCommand::Request { out, later } => request(app, &out, &later),
-        RecoveryCommand::Contribute { file, card, sign_gap, out } => answer(app, (&file, sign_gap), &card, out),
+        RecoveryCommand::Contribute { file, card, sign_gap, out } => {
+            answer(app, (&file, sign_gap), &card, out)
+        }
         RecoveryCommand::Show => show(app),
     }
 }
@@ -233,7 +236,7 @@ fn answer(
     Ok(())
 }
 
-/// `recover`.
+/// `recover`. Long, because what it says in the end is put together here.
 pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
     let (vault, gaps) = gap::missing(app, &args.later)?;
     let told = gap::as_json(vault.state(), &gaps);
@@ -264,21 +267,8 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
         collect(app, &vault, &mut machine, &args.cards)?;
     }
     let keepers = machine.given();
-    let lost = machine.gap_entries();
-    let roots = machine.open(&sealed).map_err(VaultError::from)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
-    let protected = passphrase.as_ref().map(|p| (p, params));
-    let epoch = match lost.is_empty() {
-        true => {
-            vault.restore_gate(&roots, protected, &mut app.rng)?;
-            vault.state().gate().epoch
-        }
-        false => {
-            let now = app.now();
-            Vault::recover_with_gaps(vault.dir(), roots, &lost, protected, now, &mut app.rng)?.1
-        }
-    };
-    vault.forget_request_key()?;
+    let epoch = become_host(app, &vault, machine, &sealed, passphrase.as_ref().map(|p| (p, params)))?;
     let file = vault.dir().join(GATE_FILE);
     let value = json!({
         "not_counted": not_counted,
@@ -303,6 +293,28 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
         )
     });
     Ok(())
+}
+
+/// Opens the root and writes the gate's file; where something is lost, after it is on
+/// record. Gives the gate's epoch from now on.
+fn become_host(
+    app: &mut App<'_>,
+    vault: &PublicVault,
+    machine: NewMachine,
+    sealed: &[u8],
+    passphrase: Option<(&SecretBytes, KdfParams)>,
+) -> Result<u64, CliError> {
+    let lost = machine.gap_entries();
+    let roots = machine.open(sealed).map_err(VaultError::from)?;
+    let epoch = if lost.is_empty() {
+        vault.restore_gate(&roots, passphrase, &mut app.rng)?;
+        vault.state().gate().epoch
+    } else {
+        let now = app.now();
+        Vault::recover_with_gaps(vault.dir(), roots, &lost, passphrase, now, &mut app.rng)?.1
+    };
+    vault.forget_request_key()?;
+    Ok(epoch)
 }
 
 /// Takes answers that came as files. Whose does not count is named, and the others do.

@@ -492,7 +492,9 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 ..entity(
                     Activity::Update,
                     Severity::High,
-                    format!("Notice was given that group {shown} can no longer reach its threshold: any member can veto within 14 days"),
+                    format!(
+                        "Notice was given that group {shown} can no longer reach its threshold: any member can veto within 14 days"
+                    ),
                     json!({
                         "type": "Group", "type_id": 3, "uid": notice.group, "name": name,
                         "version": notice.epoch.to_string(), "group": { "name": name, "uid": notice.group },

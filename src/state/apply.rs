@@ -441,7 +441,7 @@ impl Organisation {
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
-                self.seal_begun(credential, begun)
+                self.seal_begun(credential, begun, entry.time)
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
             Event::Opened(opening) => self.opened(actor, opening, entry.time, claims),
@@ -807,7 +807,7 @@ impl Organisation {
         others.chain([binding]).cloned().collect()
     }
 
-    fn seal_begun(&mut self, credential: &Hash, begun: Begun) -> Result<(), Invalid> {
+    fn seal_begun(&mut self, credential: &Hash, begun: Begun, time: Time) -> Result<(), Invalid> {
         if self.begun.contains_key(credential) || self.versions.contains_key(credential) {
             return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
         }
@@ -820,15 +820,16 @@ impl Organisation {
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
-        self.check_openable(&begun.account, begun.factor)?;
+        self.check_openable(&begun.account, begun.factor, time)?;
         self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
     }
 
     /// Nothing is sealed for a group that could never open it.
-    fn check_openable(&self, account: &AccountId, factor: Factor) -> Result<(), Invalid> {
+    fn check_openable(&self, account: &AccountId, factor: Factor, time: Time) -> Result<(), Invalid> {
         let super::Effective::Bound(_, group) = self.binding_of(account, factor) else { return Ok(()) };
+        self.check_not_abandoned(&group.group, time)?;
         self.check_left(group)
     }
 

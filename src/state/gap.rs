@@ -272,10 +272,15 @@ impl VaultState {
             let who = "who is named as the keepers".to_owned();
             return Err(Invalid::NotA { who, what: "this vault's recovery group" });
         }
-        let foreign =
-            log.gaps.iter().any(|held| self.keepers_at(held.at) != Some(held.entry.keepers_digest(&self.vault)));
+        let foreign = log
+            .gaps
+            .iter()
+            .any(|held| self.keepers_at(held.at) != Some(held.entry.keepers_digest(&self.vault)));
         if foreign {
-            return Err(Invalid::NotA { who: "who signed for a gap".to_owned(), what: "this vault's recovery group" });
+            return Err(Invalid::NotA {
+                who: "who signed for a gap".to_owned(),
+                what: "this vault's recovery group",
+            });
         }
         if log.gap_is_open() { Err(Invalid::CeremonyState("restored-with-gap")) } else { Ok(()) }
     }

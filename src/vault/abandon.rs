@@ -130,7 +130,11 @@ impl Vault {
 }
 
 /// A member's veto against the notice that stands.
-pub fn veto(state: &Organisation, group: &GroupStatement, card: &Card) -> Result<AbandonmentVeto, VaultError> {
+pub fn veto(
+    state: &Organisation,
+    group: &GroupStatement,
+    card: &Card,
+) -> Result<AbandonmentVeto, VaultError> {
     let found = state.abandonments.get(&group.group).filter(|notice| notice.vetoed.is_none());
     let notice = found.ok_or_else(|| VaultError::NoNotice(state.group_address(group)))?.notice;
     let custodian = card.pseudonym().clone();

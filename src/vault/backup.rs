@@ -450,7 +450,11 @@ fn new_records(
 
 /// The log that a checkpoint speaks of must be at least as long, and begin with what
 /// was seen.
-pub(super) fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) -> Result<(), BackupError> {
+pub(super) fn check_seen(
+    store: &SqliteStore,
+    vault: &VaultState,
+    seen: &SeenBefore<'_>,
+) -> Result<(), BackupError> {
     let path = || seen.path.to_owned();
     let stated =
         Checkpoint::unverified(seen.note).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
@@ -459,10 +463,11 @@ pub(super) fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBef
         .ok_or_else(|| BackupError::OtherLog { path: path(), origin: origin.clone() })?;
     let here = store.size(&id)?;
     let key = key_of(store, vault, &id)?;
-    if let Some(key) = &key {
-        checkpoint::open(seen.note, key).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
-    }
     if size > here {
+        // A checkpoint of an earlier key is none of a longer log; of a shorter one it may be.
+        if let Some(key) = &key {
+            checkpoint::open(seen.note, key).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
+        }
         return Err(BackupError::Behind { path: path(), log: name_of(vault, &id), here, seen: size });
     }
     let options = Options { key: key.as_ref(), against: Some(seen.note), ..Options::default() };

@@ -586,7 +586,9 @@ impl GroupStatus {
             margin: super::cards::margin(usable, group.threshold),
             suspended,
             revoked,
-            abandonment: group.notice.map(|notice| AbandonmentStatus::of(notice.begun, notice.vetoed.as_ref(), now)),
+            abandonment: group
+                .notice
+                .map(|notice| AbandonmentStatus::of(notice.begun, notice.vetoed.as_ref(), now)),
         }
     }
 }
@@ -653,7 +655,8 @@ fn unexplained(last: LastReconciled, now: Time) -> Option<String> {
 /// A group that is said to be lost, or is.
 fn notice(group: &GroupStatus) -> Option<String> {
     let (name, found) = (&group.group, group.abandonment.as_ref()?);
-    let versions = if group.holds == 1 { "1 version".to_owned() } else { format!("{} versions", group.holds) };
+    let versions =
+        if group.holds == 1 { "1 version".to_owned() } else { format!("{} versions", group.holds) };
     match found.standing {
         NoticeStanding::Running => Some(format!(
             "notice runs that {name} is abandoned, until {} ({} left): then its {versions} count as lost, and new ones may be bound elsewhere without it. Any member can veto: warifu group veto {name}",

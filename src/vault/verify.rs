@@ -258,7 +258,10 @@ impl Check<'_> {
             self.found(Some(0), "the log is another vault's");
         }
         if state.gap_is_open() {
-            self.found(state.size.checked_sub(1), "after the entries that were lost no epoch of the gate has begun");
+            self.found(
+                state.size.checked_sub(1),
+                "after the entries that were lost no epoch of the gate has begun",
+            );
         }
         self.same_organisations(state);
         let _nobodys = self.kept_note(state.log_key().ok());

@@ -5,13 +5,14 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient, reshare};
 use warifu::event::{
-    AbandonmentNotice, AbandonmentVeto, Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
-    BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
-    CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event, Gap,
-    GroupStatement, Keeper, Line, LogHead, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck,
-    RedealingRejected, Refusal, Renewal, ReshareDone, RestoredWithGap, RootDealing, RootFinding, RootRecords, RootUse,
-    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
-    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
+    AbandonmentNotice, AbandonmentVeto, Accepts, AccountStanding, Actor, Admission, Agreed,
+    AuthenticatorReplacement, BaselineFact, BaselineStatement, BaselineWord, Because, Binding,
+    CardResumption, CardRevocation, CardSuspension, CheckedGroup, DealingsDestroyed, Destruction,
+    DrillPolicy, Ending, Enrolment, Entry, Event, Gap, GroupStatement, Keeper, Line, LogHead, Made, Member,
+    Mode, Period, Purpose, Reconciliation, RecoverabilityCheck, RedealingRejected, Refusal, Renewal,
+    ReshareDone, RestoredWithGap, RootDealing, RootFinding, RootRecords, RootUse, RotationBegun,
+    RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed, Unopenable,
+    WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -240,7 +241,8 @@ impl Scene {
     #[expect(clippy::type_complexity, reason = "a test's own")]
     fn recovery(
         &self,
-    ) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution), (GroupStatement, Vec<Card>)) {
+    ) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution), (GroupStatement, Vec<Card>))
+    {
         let mut rng = StdRng::seed_from_u64(2);
         let begun = self.vault_lines.first().expect("two lines");
         let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");

@@ -148,7 +148,8 @@ fn summary(
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::AbandonmentBegun(notice) => {
             let group = state.groups.get(&notice.group).map(|g| state.group_address(g)).unwrap_or_default();
-            let text = vault.text(&state.id, &notice.reason).map(|text| format!(" ({text})")).unwrap_or_default();
+            let text =
+                vault.text(&state.id, &notice.reason).map(|text| format!(" ({text})")).unwrap_or_default();
             format!("{group}: notice that it can no longer reach its threshold{text}")
         }
         Event::AbandonmentVetoed(veto) => {

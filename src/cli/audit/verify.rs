@@ -70,7 +70,11 @@ fn of_vault(app: &mut App<'_>, only: Option<&LogName>, options: &Options<'_>) ->
         }
         if found == 0 {
             lines.extend(gaps(&report, true));
-            let but = if report.logs.iter().any(|log| !log.gaps.is_empty()) { ", but for what is lost" } else { "" };
+            let but = if report.logs.iter().any(|log| !log.gaps.is_empty()) {
+                ", but for what is lost"
+            } else {
+                ""
+            };
             lines.push(format!(
                 "All is well{but}: every entry, signature, checkpoint, state and record agrees."
             ));
