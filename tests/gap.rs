@@ -19,8 +19,10 @@ use warifu::ceremony::gap::explained;
 use warifu::event::{Actor, Ending, Entry, Event, Gap, Line, LogHead, RestoredWithGap, SCHEMA, Signed};
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::Bytes;
+use warifu::http::keep::{Keep, init};
 use warifu::log::checkpoint::Checkpoint;
-use warifu::log::note::Note;
+use warifu::log::note::{Note, VerifierKey};
+use warifu::log::witness::{AddCheckpoint, Answer};
 use warifu::seal::card::Card;
 use warifu::seal::card_file::{CardFile, UnlockedCard};
 use warifu::secret::{SecretBytes, SecretKey};
@@ -96,30 +98,35 @@ impl Dead {
 
     /// The same at a terminal; gives the exit code and all that was to be read.
     fn at_terminal(&self, person: &Person, typed: &str) -> (i32, String) {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warifu"));
-        command.env_remove("WARIFU_VAULT");
-        command.current_dir(self.world.host_dir()).args(self.bars(person)).env("LC_ALL", "C.UTF-8");
-        let mut session = Session::spawn(command).unwrap();
-        session.get_process_mut().set_window_size(900, 60).unwrap();
-        session.set_expect_timeout(Some(Duration::from_secs(30)));
-        let found = session.expect("type 'accept' to go on").unwrap();
-        let mut tape = String::from_utf8_lossy(found.as_bytes()).into_owned();
-        session.send(typed.as_bytes()).unwrap();
-        session.send("\r").unwrap();
-        if let Ok(found) = session.expect(expectrl::Eof) {
-            tape.push_str(&String::from_utf8_lossy(found.as_bytes()));
-        }
-        match session.get_process().wait().unwrap() {
-            // An alarm too is said after the card has counted.
-            WaitStatus::Exited(_, code) => (if code == ALARM { 0 } else { code }, tape),
-            other => panic!("{other:?}: {tape}"),
-        }
+        at_terminal(&self.world.host_dir(), &self.bars(person), typed)
     }
 
     /// The organisation's log of the restored vault.
     fn log(&self) -> Organisation {
         let vault = PublicVault::open(&self.restored).unwrap();
         vault.log(&"acme".parse().unwrap()).unwrap().state
+    }
+}
+
+/// A command that asks whether a gap is accepted.
+fn at_terminal(dir: &Path, arguments: &[String], typed: &str) -> (i32, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_warifu"));
+    command.env_remove("WARIFU_VAULT");
+    command.current_dir(dir).args(arguments).env("LC_ALL", "C.UTF-8");
+    let mut session = Session::spawn(command).unwrap();
+    session.get_process_mut().set_window_size(900, 60).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(30)));
+    let found = session.expect("type 'accept' to go on").unwrap();
+    let mut tape = String::from_utf8_lossy(found.as_bytes()).into_owned();
+    session.send(typed.as_bytes()).unwrap();
+    session.send("\r").unwrap();
+    if let Ok(found) = session.expect(expectrl::Eof) {
+        tape.push_str(&String::from_utf8_lossy(found.as_bytes()));
+    }
+    match session.get_process().wait().unwrap() {
+        // An alarm too is said after the card has counted.
+        WaitStatus::Exited(_, code) => (if code == ALARM { 0 } else { code }, tape),
+        other => panic!("{other:?}: {tape}"),
     }
 }
 
@@ -541,6 +548,63 @@ fn keepers_who_were_replaced_since_the_backup_sign_for_nobody_who_saw_that() {
     dead.recovered(one);
     let refused = dead.without_terminal(one).refused(TAMPERED, &[]);
     assert!(!refused.err.contains("LOST"), "{}", refused.err);
+}
+
+/// On a custodian's own machine, in a ceremony by files; and what was sealed before opens.
+#[test]
+fn a_ceremony_goes_on_after_each_contributor_has_accepted() {
+    let dead = Dead::new();
+    let world = &dead.world;
+    dead.recovered(&world.custodians[0]);
+    let ask =
+        ["--json", "ceremony", "request", "acme/web/prod", "--reason", "after", "--out", "after.warifu"];
+    let asked = dead.here(&joined(&ask, &world.card(&world.operator))).good().json();
+    let ceremony = asked["ceremony"].as_str().unwrap().to_owned();
+    for custodian in [&world.custodians[0], &world.custodians[2]] {
+        world.carry("after.warifu", custodian);
+        fs::write(world.home(custodian).join("code.now"), world.code(custodian)).unwrap();
+        let contribute = "--vault no-vault-here --yes ceremony contribute after.warifu --card card";
+        let options = "--passphrase-file passphrase --code-file code.now --out answer";
+        let command: Vec<_> = [contribute, options].join(" ").split(' ').map(str::to_owned).collect();
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        run(&world.home(custodian), &words).refused(USAGE, &["no option accepts it"]);
+        let (code, tape) = at_terminal(&world.home(custodian), &command, "accept");
+        assert_eq!(code, 0, "{tape}");
+        dead.here(&["ceremony", "accept", &world.file(custodian, "answer")]).good();
+    }
+    let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > got"];
+    dead.here(&joined(&finish, &world.card(&world.operator))).good();
+    let got = fs::read_to_string(world.host_dir().join("got")).unwrap();
+    assert_eq!(got.trim_end(), cli::PASSWORD);
+    dead.here(&["audit", "verify"]).good();
+}
+
+/// A witness knows no such entry: whoever runs it decides.
+#[test]
+fn a_witness_cosigns_no_log_with_a_gap_until_its_own_memory_is_put_aside() {
+    let dead = Dead::new();
+    let own = dead.world.dir("witness");
+    let note = |ran: Ran| Note::parse(ran.good().out.as_bytes()).unwrap();
+    let key = || dead.log().log_key().unwrap();
+    let cosigned = |logs: &[VerifierKey], size: u64, note: &Note| {
+        let mut keep = Keep::open(&own, logs.to_vec()).unwrap();
+        keep.add_checkpoint(&AddCheckpoint::new(size, Vec::new(), note.clone()).unwrap(), 1).unwrap()
+    };
+    init(&own, "witness.example", &mut rand::rng()).unwrap();
+    let (before, old) = (note(dead.world.host(&["audit", "checkpoint", "acme"])), key());
+    assert!(matches!(cosigned(std::slice::from_ref(&old), 0, &before), Answer::Cosigned(_)));
+    let held = Checkpoint::parse(before.unverified_text()).unwrap().size;
+    dead.recovered(&dead.world.custodians[0]);
+    let (after, both) = (note(dead.here(&["audit", "checkpoint", "acme"])), [old.clone(), key()]);
+    assert_eq!(cosigned(&[old], held, &after), Answer::NotSigned);
+    assert_eq!(cosigned(&both, held, &after), Answer::NotExtended);
+    assert_eq!(cosigned(&both, 0, &after), Answer::Conflict(held));
+    let memory = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path());
+    let memory: Vec<_> =
+        memory.filter(|path| path.extension().is_some_and(|end| end == "checkpoint")).collect();
+    assert_eq!(memory.len(), 1);
+    fs::rename(&memory[0], own.join("evidence")).unwrap();
+    assert!(matches!(cosigned(&both, 0, &after), Answer::Cosigned(_)));
 }
 
 /// After the transaction and before the gate's file: the keepers have the new root.

@@ -1159,7 +1159,7 @@ fn backup_remedy(error: &BackupError) -> &'static str {
             "Leave it out. If the organisation was added after the backup, bring in an export of the vault's own log (@vault) first."
         }
         BackupError::Checkpoint { .. } => {
-            "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card."
+            "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card. One that a later key of the log has signed than is known here cannot be used: look for a newer backup."
         }
         BackupError::Behind { .. } => {
             "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. If nobody has it, restore without this checkpoint and give it to 'warifu recover --against FILE --sign-gap': the keepers sign for what is missing, and everybody who saw it is asked to accept that."
