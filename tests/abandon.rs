@@ -10,7 +10,7 @@ mod support;
 
 use cli::joined;
 use support::World;
-use warifu::event::{AbandonmentNotice, AbandonmentVeto, Actor, Event, GroupStatement, Scope};
+use warifu::event::{AbandonmentNotice, AbandonmentVeto, Actor, Event, GroupStatement, Renewal, Scope};
 use warifu::hex::Bytes;
 use warifu::state::{Invalid, NOTICE, NoticeStanding, Organisation};
 use warifu::time::Span;
@@ -105,6 +105,27 @@ fn any_member_ends_a_notice_whenever_they_come() {
     assert_eq!(bound(&world, &others).err(), not_given_up());
     world.pass(NOTICE);
     assert_eq!(bound(&world, &others).err(), not_given_up());
+}
+
+#[test]
+fn a_group_that_goes_on_to_its_next_epoch_is_there() {
+    let (mut world, others) = given();
+    world.pass(NOTICE);
+    let root = world.group();
+    let mut draft = group::Draft::next(&world.log.state, &root);
+    for person in &world.custodians {
+        draft.join(&world.log.state, &person.card, &mut world.rng).unwrap();
+    }
+    for person in &mut world.custodians {
+        draft.sign(&world.log.state, &mut person.card).unwrap();
+    }
+    let agree = |i: usize| draft.agree(&world.log.state, &root, &world.custodians[i].card).unwrap();
+    let agreed = (0..3).map(agree).collect();
+    let renewal = Event::GroupRenewed(Renewal { statement: draft.finish(), agreed });
+    let after = world.forge(Actor::Host, renewal).unwrap();
+    assert!(world.log.state.is_abandoned(&root.group, world.now));
+    assert!(!after.is_abandoned(&root.group, world.now));
+    assert!(bound(&world, &others).is_ok(), "before that it was");
 }
 
 #[test]

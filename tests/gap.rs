@@ -579,6 +579,26 @@ fn a_ceremony_goes_on_after_each_contributor_has_accepted() {
     dead.here(&["audit", "verify"]).good();
 }
 
+/// Else a host that has the keepers with it could lose a veto.
+#[test]
+fn a_notice_that_a_group_is_abandoned_does_not_outlive_a_gap() {
+    let world = World::new();
+    let keepers = ["k1", "k2", "k3"].map(|folder| world.keeper(folder));
+    world.form_recovery(2, &keepers.each_ref());
+    world.host(&["group", "abandon", "acme/keepers", "--reason", "they have died"]).good();
+    world.host(&["backup", "backup"]).good();
+    let veto = ["group", "veto", "acme/keepers"];
+    world.host(&joined(&veto, &world.card(&world.custodians[0]))).good();
+    run(&world.host_dir(), &["--vault", "restored", "restore", "backup"]).good();
+    let restored = world.host_dir().join("restored");
+    let dead = Dead { world, keepers, restored };
+    assert!(dead.here(&["status"]).good().out.contains("notice runs"));
+    dead.recovered(&dead.world.custodians[0]);
+    assert!(dead.log().abandonments.is_empty());
+    assert!(!dead.here(&["status"]).good().out.contains("notice runs"));
+    dead.here(&["audit", "verify"]).good();
+}
+
 /// A witness knows no such entry: whoever runs it decides.
 #[test]
 fn a_witness_cosigns_no_log_with_a_gap_until_its_own_memory_is_put_aside() {

@@ -236,6 +236,8 @@ impl Organisation {
             None => check_keepers(self.vault, &entry.keepers, claims)?,
         }
         check_gap(self, (self.vault, LogHead { size: self.size, root }), entry, claims)?;
+        // A veto may be among what is lost: whoever is said to be lost is given notice anew.
+        self.abandonments.retain(|_, notice| notice.vetoed.is_some());
         self.gaps.push(HeldGap { at: time, entry: entry.clone() });
         Ok(())
     }

@@ -173,6 +173,8 @@ impl Organisation {
         let before = before.clone();
         self.reshares.earlier.entry(before.group).or_default().insert(before.epoch, before);
         self.groups.insert(next.group, next.clone());
+        // Every member is there.
+        self.abandonments.remove(&next.group);
         Ok(())
     }
 
