@@ -246,6 +246,25 @@ fn an_abandoned_group_is_given_nothing_any_more() {
     assert!(why.contains("group 'root' is abandoned"), "{why}");
 }
 
+#[test]
+fn whoever_gives_notice_of_a_group_that_was_just_there_is_told() {
+    let world = cli::World::new();
+    let listed = || {
+        let abandon = ["group", "abandon", "acme/keepers", "--reason", "nobody answers", "--dry-run"];
+        world.host(&abandon).good().out
+    };
+    for who in &world.custodians[..2] {
+        assert!(!listed().contains("ALARM"));
+        let code = world.home(who).join("code.now");
+        std::fs::write(&code, world.code(who)).unwrap();
+        let code = code.display().to_string();
+        let drill = ["drill", "acme/keepers", "--code-file", &code];
+        world.host(&joined(&drill, &world.card(who))).good();
+    }
+    let told = listed();
+    assert!(told.contains("ALARM acme/keepers: 2 proved in drills"), "{told}");
+}
+
 /// The command line on a vault whose log is months old: what a notice of then has
 /// brought about by now.
 #[test]

@@ -11,6 +11,7 @@ use crate::time::Time;
 use crate::vault::abandon::{LastShown, Lost, last_shown, lost_with};
 use crate::vault::group as vault_group;
 use serde_json::{Value, json};
+use std::fmt::Write;
 
 /// `group abandon`. What is lost is listed by name before anybody is asked. Long, because
 /// what is said before and after stands together.
@@ -25,9 +26,17 @@ pub fn abandon(
     let (lost, members) = (lost_with(&log.state, &group.group), last_shown(&log.state, &group));
     let until = app.now() + NOTICE;
     let room = app.ui.columns();
+    let live = log.state.live(&group.group, app.now());
     let mut text = words(address, (group.threshold, &members), &lost, room);
+    if live >= group.needed() {
+        let _ = write!(
+            text,
+            "\n\nALARM {address}: {live} proved in drills, for as long as that counts, that their keys are there, and {} must come: it can still open what it holds. Hand over (warifu reshare {address} --to OTHER-GROUP) while it can.",
+            group.threshold
+        );
+    }
     let mut value = json!({
-        "group": address.to_string(), "until": until, "lost": lost, "members": members, "given": !dry_run,
+        "group": address.to_string(), "until": until, "lost": lost, "members": members, "live": live, "given": !dry_run,
     });
     if dry_run {
         app.emit(value, || text);
