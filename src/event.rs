@@ -6,14 +6,18 @@
 //! holds a secret, a person's name or free text: free text is there as a salted
 //! hash ([`TextHash`]) of an erasable record.
 
+mod abandon;
 mod baseline;
 mod cards;
+mod gap;
 mod reshare;
 pub mod roster;
 mod same;
 
+pub use abandon::{AbandonmentNotice, AbandonmentVeto};
 pub use baseline::{BaselineFact, BaselineStatement, BaselineWord};
 pub use cards::{AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension};
+pub use gap::{Gap, LogHead, RestoredWithGap};
 pub use reshare::{
     DealingsDestroyed, GroupEpoch, MAX_CHUNK, RedealingRejected, Renewal, ReshareDone, ReshareOpening,
     ResharedVersion, reshare_list_hash, reshare_request_hash,
@@ -150,6 +154,12 @@ pub enum Event {
     KeeperEnrolled(Keeper),
     /// In the vault's own log: the gate's root was dealt to the keepers.
     GateRootDealt(RootDealing),
+    /// In an organisation's log: the recovery group of its vault from now on, whose quorum
+    /// alone can sign for what is missing of it.
+    KeepersNamed(GroupStatement),
+    /// What is missing of this log after a dead host, signed by the recovery group's
+    /// quorum.
+    RestoredWithGap(RestoredWithGap),
     /// A project was created.
     ProjectCreated {
         /// Its random id.
@@ -208,6 +218,10 @@ pub enum Event {
     GroupFormed(GroupStatement),
     /// A group's next epoch; every member signed, and `t` as members of the one before.
     GroupRenewed(Renewal),
+    /// Notice that a group can no longer reach its threshold.
+    AbandonmentBegun(AbandonmentNotice),
+    /// A member of that group is there: the notice is over.
+    AbandonmentVetoed(AbandonmentVeto),
     /// `t` custodians let an operator ask.
     OperatorAdmitted(Admission),
     /// One custodian took an admission back: the operator may not ask that group
@@ -1557,6 +1571,8 @@ pub const KINDS: &[&str] = &[
     "organisation-created",
     "keeper-enrolled",
     "gate-root-dealt",
+    "keepers-named",
+    "restored-with-gap",
     "project-created",
     "account-created",
     "account-renamed",
@@ -1569,6 +1585,8 @@ pub const KINDS: &[&str] = &[
     "authenticator-replaced",
     "group-formed",
     "group-renewed",
+    "abandonment-begun",
+    "abandonment-vetoed",
     "operator-admitted",
     "admission-revoked",
     "bound",
@@ -1613,6 +1631,8 @@ impl Event {
             Self::OrganisationCreated { .. } => "organisation-created",
             Self::KeeperEnrolled(_) => "keeper-enrolled",
             Self::GateRootDealt(_) => "gate-root-dealt",
+            Self::KeepersNamed(_) => "keepers-named",
+            Self::RestoredWithGap(_) => "restored-with-gap",
             Self::ProjectCreated { .. } => "project-created",
             Self::AccountCreated { .. } => "account-created",
             Self::AccountRenamed { .. } => "account-renamed",
@@ -1625,6 +1645,8 @@ impl Event {
             Self::AuthenticatorReplaced(_) => "authenticator-replaced",
             Self::GroupFormed(_) => "group-formed",
             Self::GroupRenewed(_) => "group-renewed",
+            Self::AbandonmentBegun(_) => "abandonment-begun",
+            Self::AbandonmentVetoed(_) => "abandonment-vetoed",
             Self::ReshareOpened(_) => "reshare-opened",
             Self::RedealingRejected(_) => "redealing-rejected",
             Self::Reshared(_) => "reshared",
@@ -1683,6 +1705,8 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::KeepersNamed(_)
+            | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
             | Self::AccountRenamed { .. }
@@ -1695,6 +1719,8 @@ impl Event {
             | Self::AuthenticatorReplaced(_)
             | Self::GroupFormed(_)
             | Self::GroupRenewed(_)
+            | Self::AbandonmentBegun(_)
+            | Self::AbandonmentVetoed(_)
             | Self::DealingsDestroyed(_)
             | Self::OperatorAdmitted(_)
             | Self::AdmissionRevoked { .. }
@@ -1751,7 +1777,10 @@ impl Event {
                 members.chain(of(&renewal.agreed)).collect()
             }
             Self::Reshared(done) => of(&done.contributors).collect(),
-            Self::CardResumed(_)
+            // Whose card is suspended can still say that they are there.
+            Self::AbandonmentVetoed(_)
+            | Self::AbandonmentBegun(_)
+            | Self::CardResumed(_)
             | Self::ReshareOpened(_)
             | Self::RedealingRejected(_)
             | Self::DealingsDestroyed(_)
@@ -1764,6 +1793,8 @@ impl Event {
             | Self::OrganisationCreated { .. }
             | Self::KeeperEnrolled(_)
             | Self::GateRootDealt(_)
+            | Self::KeepersNamed(_)
+            | Self::RestoredWithGap(_)
             | Self::ProjectCreated { .. }
             | Self::AccountCreated { .. }
             | Self::AccountRenamed { .. }

@@ -56,6 +56,8 @@ pub mod label {
         CARD_REVOCATION = "card-revocation";
         /// A custodian has another authenticator.
         AUTHENTICATOR_REPLACEMENT = "authenticator-replacement";
+        /// A member of a group vetoes that it is abandoned.
+        ABANDONMENT_VETO = "abandonment-veto";
         /// Binding of a scope to a group.
         BINDING = "binding";
         /// One epoch of the gate hands over to the next.
@@ -180,6 +182,8 @@ pub mod label {
         RECOVERY_FINGERPRINT = "recovery-fingerprint";
         /// Signature over a keeper's answer.
         RECOVERY_CONTRIBUTION = "recovery-contribution";
+        /// Keepers sign for what is missing of a log.
+        RESTORED_WITH_GAP = "restored-with-gap";
         /// HPKE info: a keeper's share for the new machine.
         HPKE_RECOVERY = "hpke-recovery";
         /// An operator ends a ceremony or reports its result.

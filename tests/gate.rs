@@ -102,6 +102,17 @@ fn a_root_under_which_nothing_remains_goes_with_the_next_epoch() {
 }
 
 #[test]
+fn what_somebody_saw_in_an_earlier_epoch_a_restored_log_extends() {
+    let world = World::new();
+    world.host(&["audit", "checkpoint", "acme"]).good();
+    let seen = world.file(&world.custodians[0], "card.seen");
+    world.host(&["gate", "rotate"]).good();
+    world.host(&["backup", "backup"]).good();
+    let restore = ["--vault", "restored", "restore", "backup", "--against", &seen];
+    cli::run(&world.host_dir(), &restore).good();
+}
+
+#[test]
 fn an_older_copy_of_the_gates_file_does_not_serve_the_new_epoch() {
     let world = World::new();
     let file = world.vault().join("gate.key");

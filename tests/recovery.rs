@@ -533,7 +533,8 @@ impl Stage {
         let share =
             hpke::seal(key, label::HPKE_RECOVERY, &request, "to-new-machine", name, share, &mut self.rng);
         let share = share.unwrap();
-        let mut made = RecoveryContribution { request, keeper, share, signature: Bytes([0; 64]) };
+        let (signature, gaps) = (Bytes([0; 64]), Vec::new());
+        let mut made = RecoveryContribution { request, keeper, share, signature, gaps };
         made.signature = self.cards[who].signing_key().sign(&made.digest());
         made
     }

@@ -630,7 +630,7 @@ fn a_sealed_seed_is_a_second_factor_and_no_hardware() {
     let (keepers, second) = (world.form("root", 2, &[0, 1, 2]), world.form("second", 2, &[3, 4]));
     world.bind(&keepers, Scope::Organisation, &[0, 1]);
     let state = &world.log.state;
-    let (mut binding, _) = group::binding(state, Scope::Organisation, Factor::Mfa, &second);
+    let (mut binding, _) = group::binding(state, Scope::Organisation, Factor::Mfa, &second, state.last);
     let digest = binding.digest(&state.id, &state.g(&second));
     let sign =
         |who: usize| group::sign_as_member(state, &second, &world.custodians[who].card, &digest).unwrap();

@@ -261,7 +261,8 @@ fn the_old_quorum_opens_a_copy_from_before_and_nothing_of_one_from_after() {
 fn a_group_that_would_hold_password_and_codes_is_refused_before_anything_is_done() {
     let mut world = world();
     let codes = world.form("codes", 2, &[5, 6]);
-    let (mut bound, _) = group::binding(&world.log.state, Scope::Organisation, Factor::Mfa, &codes);
+    let (mut bound, _) =
+        group::binding(&world.log.state, Scope::Organisation, Factor::Mfa, &codes, world.now);
     let digest = bound.digest(&world.log.state.id, &world.log.state.g(&codes));
     let signers = [5, 6].map(|who| {
         group::sign_as_member(&world.log.state, &codes, &world.custodians[who].card, &digest).unwrap()

@@ -482,7 +482,11 @@ fn what_is_overdue_comes_first_and_says_why() {
     let (stored, replayed) = (list(Reading::Overview), list(Reading::Entries));
     assert_eq!((stored.read_from, replayed.read_from), (Reading::Overview, Reading::Entries));
     assert_eq!(stored.items, replayed.items);
-    let all: Vec<_> = stored.items.into_iter().map(|Item::Renewal(due)| due).collect();
+    let all: Vec<_> = stored
+        .items
+        .into_iter()
+        .filter_map(|item| if let Item::Renewal(due) = item { Some(due) } else { None })
+        .collect();
     assert_eq!(all.iter().map(|d| &*d.address).collect::<Vec<_>>(), ["acme/shop/prod", "acme/shop/aged"]);
     assert!(all.iter().all(|d| d.overdue));
     assert_eq!(all[1].why, [Reason::Age, Reason::NeverRotated]);

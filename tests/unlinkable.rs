@@ -195,7 +195,7 @@ fn hold(world: &mut World, log: &mut Log, members: &mut [Person; 2], operator: &
     world.vault.admit(log, admission, now).unwrap();
     for factor in [Factor::Password, Factor::Identity] {
         let now = world.tick();
-        let (mut binding, _) = group::binding(&log.state, Scope::Organisation, factor, &formed);
+        let (mut binding, _) = group::binding(&log.state, Scope::Organisation, factor, &formed, now);
         binding.signatures = sign(log, &binding.digest(&log.state.id, &log.state.g(&formed)));
         world.vault.bind(log, binding, now).unwrap();
     }

@@ -7,6 +7,7 @@
 
 use super::batch::first_wrong;
 use super::diagnosis::{self, Evidence};
+use super::gap::lies_in_gap;
 use super::{BATCH, Finding, Lack, Source, SourceError, State, Tampering, Verdict};
 use crate::event::{Entry, EntryError, Line};
 use crate::log::checkpoint::{self, CheckpointError};
@@ -92,7 +93,11 @@ pub fn verify(source: &dyn Source, options: &Options<'_>, watch: Watch<'_>) -> V
     let mut all = diagnosis::entries(&evidence);
     all.append(&mut findings);
     let compared = match &old {
-        Some(Ok(old)) => Some(diagnosis::extends(&evidence, old)),
+        Some(Ok(old)) => Some(diagnosis::extends(&evidence, old).map_err(|finding| {
+            let state = walk.state.as_ref().filter(|_| all.is_empty());
+            let lost = state.zip(options.against).and_then(|(state, note)| lies_in_gap(state, note, old));
+            lost.unwrap_or(finding)
+        })),
         Some(Err(finding)) => Some(Err(finding.clone())),
         None => None,
     };
@@ -298,6 +303,7 @@ impl Walk {
             unknown: self.unknown,
             extends,
             checkpoint,
+            gaps: self.state.as_ref().map(State::gaps).unwrap_or_default(),
             state: self.state.filter(|_| findings.is_empty()),
             tree: self.tree,
             findings,

@@ -9,6 +9,7 @@
 mod batch;
 mod diagnosis;
 mod engine;
+mod gap;
 pub mod recoverability;
 mod source;
 mod state;
@@ -16,6 +17,7 @@ mod verdict;
 
 pub use batch::first_wrong;
 pub use engine::{Options, Watch, verify};
+pub use gap::GapFound;
 pub use source::{BATCH, Lack, Source, SourceError};
 pub use state::State;
 pub use verdict::{Finding, Tampering, Verdict};

@@ -60,6 +60,10 @@ pub enum Fault {
     /// The dealing's proof, which its id does not cover, does not hold.
     #[error("its dealing does not prove that the shares fit together")]
     DealingUnproven,
+    /// Its group is abandoned: too few of its members are there, by the word of a notice
+    /// that none of them vetoed.
+    #[error("its group is abandoned: it is lost")]
+    Abandoned,
     /// The keys of the group are not acceptable, so nobody has a share.
     #[error("its group's keys are not acceptable")]
     Group,
@@ -120,7 +124,8 @@ pub struct Bad {
 }
 
 impl Bad {
-    fn of(held: &Held, why: Fault) -> Self {
+    /// A version and what is wrong with it.
+    pub fn of(held: &Held, why: Fault) -> Self {
         let Held { account, factor, version, group, .. } = *held;
         Self { account, factor, version, group, why }
     }

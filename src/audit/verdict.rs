@@ -1,6 +1,6 @@
 //! What a verification found, for people and for programs.
 
-use super::State;
+use super::{GapFound, State};
 use crate::hex::Bytes;
 use crate::log::Frontier;
 use crate::name::Origin;
@@ -98,6 +98,9 @@ pub struct Verdict {
     pub unknown: u64,
     /// Size of the older checkpoint that this log extends, if one was given.
     pub extends: Option<u64>,
+    /// What the log says is missing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapFound>,
     /// Everything that is wrong, the first bad entry first.
     pub findings: Vec<Finding>,
     /// The signed checkpoint, if all is well.

@@ -2,6 +2,7 @@
 //! has been checked, from the package and the card alone. Long, because all of
 //! these checks stand together, in the order in which they are made.
 
+use super::gap::{AcceptedGap, GapMet, explained};
 use crate::event::{Entry, EntryError, GateEpoch, Hash, SaltedText, TextHash, cosigner_name};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::{
@@ -16,7 +17,7 @@ use crate::pvss::{self, ClaimedDealing, DealingError, ShareKeyPair, VerifiedDeal
 use crate::seal::{card::Card, hpke, sign};
 use crate::secret::SecretBytes;
 use crate::state::rotation::Place;
-use crate::state::{Ceremony, Invalid, Organisation, gate_epochs};
+use crate::state::{Ceremony, Gapped, Invalid, Organisation, gate_epochs};
 use crate::time::Time;
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
@@ -35,6 +36,19 @@ pub struct Seen {
     pub root: Bytes<32>,
     /// The checkpoint, as a signed note.
     pub checkpoint: String,
+    /// Digest of the recovery group that the log named.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keepers: Option<Hash>,
+    /// Gaps that the owner has accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub accepted: Vec<AcceptedGap>,
+}
+
+impl Seen {
+    /// A log as it is shown now.
+    pub fn new(organisation: OrganisationId, (size, root): (u64, Bytes<32>), checkpoint: String) -> Self {
+        Self { organisation, size, root, checkpoint, keepers: None, accepted: Vec::new() }
+    }
 }
 
 /// Why a custodian's machine refuses a package: nothing was answered.
@@ -87,6 +101,12 @@ pub enum ReviewError {
         /// The checkpoint of the package.
         offered: String,
     },
+    /// The log says that what the owner saw is missing, signed by the recovery group's
+    /// quorum: until they accept that, it is refused.
+    #[error(
+        "entries that this card's owner has seen are missing: the log was restored with {} entries after a dead host, and {} that were seen are lost", .0.gap.restored.size, .0.gap.missing()
+    )]
+    Gap(Box<GapMet>),
     /// A newer program wrote facts that this one cannot read, so it cannot tell
     /// what is current.
     #[error("the log has entries that this program does not know ({}): it cannot tell what is current", .0.join(", "))]
@@ -252,7 +272,7 @@ pub fn replay(
     let invalid = |index| move |why| ReviewError::Invalid { index, why };
     let mut state = Organisation::begin(&begins, first_entry).map_err(invalid(0))?;
     let (size, root, then) = folded(&lines, before);
-    let mut seen = Seen { organisation: state.id, size, root, checkpoint: checkpoint.to_owned() };
+    let mut seen = Seen::new(state.id, (size, root), checkpoint.to_owned());
     let gate = present_gate(&state.id, state.gate(), rest);
     let key = (state.origin.as_str(), &gate.log_key);
     seen.checkpoint = check_checkpoint(key, &seen)?;
@@ -260,8 +280,9 @@ pub fn replay(
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
     }
+    seen.keepers = state.keepers_digest();
     if let Some(before) = before {
-        compare(&seen, before, then)?;
+        compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))?;
     }
     Ok(Replayed { state, seen })
 }

@@ -8,6 +8,7 @@
 
 pub mod coder;
 pub mod custodian;
+pub mod gap;
 pub mod judge;
 pub mod recipient;
 pub mod recovery;

@@ -6,13 +6,18 @@
 //! The new machine makes a key, and everybody compares the twelve words of its
 //! request. A keeper's share is encrypted to that key. Every share proves itself,
 //! and what comes out must be the root whose public keys the log has.
+//!
+//! Long, because both sides of the one ceremony stand together.
 
 use super::custodian::{ReviewError, Seen, check_checkpoint, compare, folded, parsed, present_gate};
+use super::gap::explained;
 use crate::event::{
-    Entry, GateEpoch, GroupStatement, Hash, Member, RootDealing, ciphertext_hash, record_hash,
+    Entry, Gap, GateEpoch, GroupStatement, Hash, Member, RestoredWithGap, RootDealing, Signed,
+    ciphertext_hash, record_hash,
 };
 use crate::gate::{Gate, RootGate};
 use crate::hex::{Bytes, HexBytes};
+use crate::log::checkpoint;
 use crate::message::{LARGE_CAP, Message, SMALL_CAP};
 use crate::name::{Origin, Pseudonym, VaultId};
 use crate::pvss::{
@@ -25,11 +30,11 @@ use crate::seal::record::RecordError;
 use crate::seal::root::{Roots, SealedRoot, root_id};
 use crate::seal::sign;
 use crate::seal::words::{self, Fingerprint};
-use crate::state::{Invalid, Roll, VaultState};
+use crate::state::{Gapped, Invalid, Roll, VaultState};
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// HPKE direction of a keeper's share.
 const TO_NEW_MACHINE: &str = "to-new-machine";
@@ -87,6 +92,9 @@ pub enum RecoveryError {
     /// The share does not prove itself: its keeper is to blame.
     #[error("the share of {0} does not prove itself")]
     Share(Pseudonym),
+    /// What a request says is missing of the vault's own log is not so.
+    #[error("what the request says is missing of the vault's own log does not fit that log")]
+    Gap,
     /// Fewer than the threshold: they open nothing.
     #[error("{there} of {needed} shares")]
     TooFew {
@@ -175,13 +183,23 @@ pub struct RecoveryRequest {
     pub sealed: Hash,
     /// The new machine's HPKE key.
     pub key: Bytes<32>,
+    /// What is missing of logs for good, if anything: keepers sign for each.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gaps: Vec<Gap>,
 }
 
 impl RecoveryRequest {
-    /// `H("recovery-request", vault, gate epoch, dealing, sealed, key)`.
+    /// `H("recovery-request", vault, gate epoch, dealing, sealed, key)`; where entries
+    /// are missing, with the list of the gaps, each as it is signed but for the keepers'
+    /// digest (64 zero bytes).
     pub fn hash(&self) -> Hash {
         let begun = Transcript::new(label::RECOVERY_REQUEST).part(self.vault).int(self.gate_epoch);
-        Bytes(begun.part(self.dealing).part(self.sealed).part(self.key).finish())
+        let begun = begun.part(self.dealing).part(self.sealed).part(self.key);
+        let named = |gap: &Gap| gap.digest(&self.vault, &Bytes([0; 64]));
+        Bytes(match self.gaps.is_empty() {
+            true => begun.finish(),
+            false => begun.list(self.gaps.iter().map(named)).finish(),
+        })
     }
 
     /// The words that everybody compares: they stand for the new machine's key and
@@ -192,7 +210,10 @@ impl RecoveryRequest {
 
     fn asks_for(&self, root: &DealtRoot) -> bool {
         let expected = (root.vault, root.gate.epoch, root.dealt.dealing, root.dealt.sealed);
-        (self.vault, self.gate_epoch, self.dealing, self.sealed) == expected
+        let follows = |gap: &Gap| self.gate_epoch.checked_add(1) == Some(gap.gate_epoch) && gap.missing() > 0;
+        let apart = self.gaps.iter().map(|gap| gap.log).collect::<BTreeSet<_>>().len() == self.gaps.len();
+        let gaps = apart && self.gaps.iter().all(follows);
+        gaps && (self.vault, self.gate_epoch, self.dealing, self.sealed) == expected
     }
 }
 
@@ -219,6 +240,8 @@ impl Message for RecoveryPackage {
 pub struct Called {
     /// What is asked for.
     pub root: DealtRoot,
+    /// What the vault's own log adds up to.
+    pub state: VaultState,
     /// What the card's owner has now seen of the vault's own log.
     pub seen: Seen,
     /// How that goes on from what they saw before. A copy that is older may be all
@@ -233,8 +256,26 @@ pub fn call(package: &RecoveryPackage, card: &Card, before: Option<&Seen>) -> Re
     let (state, seen, then) =
         replay(&package.entries, &package.checkpoint, &card.first_entry(), before).map_err(log)?;
     check_keeper(card, state.vault)?;
-    let met = before.map_or(Ok(()), |before| compare(&seen, before, then));
-    Ok(Called { root: DealtRoot::new(&state, &package.dealing.0)?, seen, met })
+    let seen = Seen { keepers: state.keepers_digest(), ..seen };
+    let met = before.map_or(Ok(()), |before| {
+        compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))
+    });
+    check_own_gap(&state, &seen, &package.request)?;
+    Ok(Called { root: DealtRoot::new(&state, &package.dealing.0)?, state, seen, met })
+}
+
+/// What is said to be missing of the vault's own log, which is the only one that a
+/// keeper's machine has: it begins where that log ends, and its key signed what was
+/// seen.
+fn check_own_gap(state: &VaultState, seen: &Seen, request: &RecoveryRequest) -> Result<(), RecoveryError> {
+    let own = request.gaps.iter().find(|gap| gap.log == state.id());
+    let fits = own.is_none_or(|gap| {
+        let note = gap.seen_note(&state.log_origin(), state.gate());
+        let key = state.log_key().ok();
+        let signed = note.zip(key).is_some_and(|(note, key)| checkpoint::open(note.as_bytes(), &key).is_ok());
+        signed && (gap.restored.size, gap.restored.root) == (seen.size, seen.root)
+    });
+    if fits { Ok(()) } else { Err(RecoveryError::Gap) }
 }
 
 /// As [`super::custodian::replay`], of the vault's own log; gives the root over as
@@ -251,7 +292,7 @@ pub fn replay(
     let (first, rest) = lines.split_first().ok_or(ReviewError::OtherLog)?;
     let mut state = VaultState::begin(&read(0, first)?, first_entry).map_err(invalid(0))?;
     let (size, root, then) = folded(&lines, before);
-    let mut seen = Seen { organisation: state.id(), size, root, checkpoint: checkpoint.to_owned() };
+    let mut seen = Seen::new(state.id(), (size, root), checkpoint.to_owned());
     let origin = Origin::of_log(&state.origin, &state.id());
     let gate = present_gate(&state.id(), state.gate(), rest);
     seen.checkpoint = check_checkpoint((origin.as_str(), &gate.log_key), &seen)?;
@@ -273,6 +314,9 @@ pub struct RecoveryContribution {
     pub share: HexBytes,
     /// The keeper's signature over [`RecoveryContribution::digest`].
     pub signature: Bytes<64>,
+    /// The keeper's signature for each of the request's gaps, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gaps: Vec<Bytes<64>>,
 }
 
 impl Message for RecoveryContribution {
@@ -318,7 +362,10 @@ pub fn contribute(
     let sealed =
         hpke::seal(&request.key, label::HPKE_RECOVERY, &hash, TO_NEW_MACHINE, name, share.expose(), rng);
     let share = sealed.map_err(|_| RecoveryError::OtherRequest(who.clone()))?;
-    let mut made = RecoveryContribution { request: hash, keeper: who, share, signature: Bytes([0; 64]) };
+    let gaps = request.gaps.iter().map(|gap| card.signing_key().sign(&gap.digest(&root.vault, &statement)));
+    let gaps = gaps.collect();
+    let mut made =
+        RecoveryContribution { request: hash, keeper: who, share, signature: Bytes([0; 64]), gaps };
     made.signature = card.signing_key().sign(&made.digest());
     Ok(made)
 }
@@ -341,6 +388,8 @@ pub struct NewMachine {
     secret: HpkeSecret,
     request: RecoveryRequest,
     shares: BTreeMap<Pseudonym, VerifiedShare>,
+    /// Signatures for the request's gaps.
+    signed: BTreeMap<Pseudonym, Vec<Bytes<64>>>,
 }
 
 impl NewMachine {
@@ -358,8 +407,38 @@ impl NewMachine {
             dealing: root.dealt.dealing,
             sealed: root.dealt.sealed,
             key: secret.public(),
+            gaps: Vec::new(),
         };
-        Self { root, secret, request, shares: BTreeMap::new() }
+        Self { root, secret, request, shares: BTreeMap::new(), signed: BTreeMap::new() }
+    }
+
+    /// The same, which asks too that keepers sign for what is missing of logs.
+    #[must_use]
+    pub fn with_gaps(mut self, gaps: Vec<Gap>) -> Self {
+        self.request.gaps = gaps;
+        self
+    }
+
+    /// For each gap the entry with the signatures of everyone who gave a share.
+    pub fn gap_entries(&self) -> Vec<RestoredWithGap> {
+        let each = self.request.gaps.iter().enumerate();
+        let entry = |(place, gap): (usize, &Gap)| {
+            let signed = self.signed.iter().filter_map(|(who, signatures)| {
+                Some(Signed { pseudonym: who.clone(), signature: *signatures.get(place)? })
+            });
+            RestoredWithGap { gap: *gap, keepers: self.root.group.clone(), signatures: signed.collect() }
+        };
+        each.map(entry).collect()
+    }
+
+    /// Every gap of the request is signed by the keeper.
+    fn check_gaps(&self, member: &Member, signatures: &[Bytes<64>]) -> bool {
+        let keepers = Bytes(self.root.group.digest(&self.root.vault.into()));
+        let gaps = &self.request.gaps;
+        let good = |(gap, signature): (&Gap, &Bytes<64>)| {
+            sign::verify(&member.sign_key, &gap.digest(&self.root.vault, &keepers), signature)
+        };
+        gaps.len() == signatures.len() && gaps.iter().zip(signatures).all(good)
     }
 
     /// Whose shares are there.
@@ -394,6 +473,9 @@ impl NewMachine {
         if !sign::verify(&member.sign_key, &answer.digest(), &answer.signature) {
             return Err(RecoveryError::Signature(who));
         }
+        if !self.check_gaps(member, &answer.gaps) {
+            return Err(RecoveryError::Signature(who));
+        }
         if self.shares.contains_key(&who) {
             return Err(RecoveryError::Twice(who));
         }
@@ -403,6 +485,7 @@ impl NewMachine {
         let share = UntrustedShare::from_bytes(opened.expose())
             .and_then(|share| share.verify(&self.root.dealing, index, &hash))
             .map_err(|_| RecoveryError::Share(who.clone()))?;
+        self.signed.insert(who.clone(), answer.gaps.clone());
         self.shares.insert(who, share);
         Ok(())
     }

@@ -29,7 +29,7 @@ pub use custodian::{ReEnrol, Resume, Revoke, Suspend};
 pub use gate::{GateCommand, GateRotate};
 pub use import::{ImportArgs, ImportCommand, SealAll};
 pub use reconcile::{CloudtrailArgs, CredentialReportArgs, HowArgs, ReconcileCommand};
-pub use recovery::{NewKeeper, Recover, RecoveryCommand};
+pub use recovery::{Later, NewKeeper, Recover, RecoveryCommand};
 pub use report::{ReportCommand, StatementArgs};
 pub use reshare::{RefreshArgs, ReshareArgs, ReshareAskArgs};
 pub use roster::{Identify, NewPerson, RosterCommand, SealPerson};
@@ -242,7 +242,8 @@ Examples:
 Examples:
   warifu recover --vault restored
   warifu recover --vault restored --card a.card --card b.card
-  warifu recover --vault restored a-b-c.recovery d-e-f.recovery")]
+  warifu recover --vault restored a-b-c.recovery d-e-f.recovery
+  warifu recover --vault restored --against mine.card.seen --sign-gap")]
     Recover(Recover),
     /// A first look: what there is and what needs attention
     #[command(after_help = "Examples:\n  warifu status\n  warifu status acme --json")]
@@ -592,6 +593,34 @@ Example:
     Show {
         /// org/group
         address: MemberAddress,
+    },
+    /// Give notice that a group can no longer reach its threshold; what is lost with it is listed first
+    #[command(after_help = "\
+Examples:
+  warifu group abandon acme/keepers --reason 'two of three have died' --dry-run
+  warifu group abandon acme/keepers --reason 'two of three have died'
+
+After 14 days in which no member vetoes, new versions may be bound elsewhere without it.")]
+    Abandon {
+        /// org/group
+        address: MemberAddress,
+        /// Why, for everybody who reads the log
+        #[arg(long)]
+        reason: String,
+        /// List what would be lost, and give no notice
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// As a member of a group: say that you are there, and end a notice that it is abandoned
+    #[command(after_help = "\
+Example:
+  warifu group veto acme/keepers --card mine.card")]
+    Veto {
+        /// org/group
+        address: MemberAddress,
+        /// A member's card; one that is suspended can veto too
+        #[command(flatten)]
+        card: CardArgs,
     },
 }
 

@@ -81,13 +81,13 @@ fn words(logs: &[Copied]) -> String {
 }
 
 /// Something to bring in.
-enum Merged {
+pub(super) enum Merged {
     Export(Box<Directory>, Option<CopiedRecords>),
     Carried(WholeLog),
 }
 
 impl Merged {
-    fn further<'a>(&'a self, path: &'a Path) -> Further<'a> {
+    pub(super) fn further<'a>(&'a self, path: &'a Path) -> Further<'a> {
         match self {
             Self::Export(dir, records) => Further {
                 path,
@@ -101,7 +101,7 @@ impl Merged {
     }
 }
 
-fn source(path: &Path) -> Result<Merged, CliError> {
+pub(super) fn source(path: &Path) -> Result<Merged, CliError> {
     if path.is_dir() {
         let unreadable = |why| CliError::Source { dir: path.to_owned(), why };
         let dir = Directory::open(path).map_err(unreadable)?;
@@ -114,7 +114,7 @@ fn source(path: &Path) -> Result<Merged, CliError> {
 }
 
 /// A signed checkpoint: itself, or as a card's owner saw it.
-fn note(path: &Path) -> Result<Vec<u8>, CliError> {
+pub(super) fn note(path: &Path) -> Result<Vec<u8>, CliError> {
     let bytes = files::read_capped(path, MAX_NOTE as u64 * 2)?;
     Ok(match serde_json::from_slice::<Seen>(&bytes) {
         Ok(seen) => seen.checkpoint.into_bytes(),
@@ -124,10 +124,10 @@ fn note(path: &Path) -> Result<Vec<u8>, CliError> {
 
 /// One bar after the other.
 #[derive(Default)]
-struct Bars(RefCell<Option<(&'static str, Progress)>>);
+pub(super) struct Bars(RefCell<Option<(&'static str, Progress)>>);
 
 impl Bars {
-    fn at(&self, what: &'static str, done: u64, of: u64) {
+    pub(super) fn at(&self, what: &'static str, done: u64, of: u64) {
         let mut bar = self.0.borrow_mut();
         if bar.as_ref().is_none_or(|(of_what, _)| *of_what != what) {
             // The one before is cleared first.

@@ -3,8 +3,9 @@
 use super::args::{CardArgs, CardsArgs};
 use super::error::CliError;
 use super::ui::{Kind, Prompt};
-use super::{App, age, files};
+use super::{App, age, files, gap};
 use crate::ceremony::custodian::{ReviewError, Seen, compare};
+use crate::ceremony::gap::explained;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::check_keeper;
 use crate::hex::Bytes;
@@ -336,7 +337,8 @@ fn meet(app: &mut App<'_>, (vault, log): (&Vault, &Log), open: &OpenCard) -> Res
     let newest = vault.newest(log)?;
     let log = newest.as_ref().unwrap_or(log);
     let now = vault.shown(log)?;
-    met(app, open, (&now, &state.first_entry), &|size| vault.root_at(log, size))
+    let explain = |before: &Seen, why| explained(&log.state, &now, before, why);
+    met(app, open, (&now, &state.first_entry), (&|size| vault.root_at(log, size), &explain))
 }
 
 /// A keeper's card meets the vault's own log in the same way.
@@ -344,21 +346,30 @@ pub fn meet_own(app: &mut App<'_>, vault: &PublicVault, open: &OpenCard) -> Resu
     let (card, state) = (open.card.card(), vault.state());
     check_keeper(card, state.vault).map_err(VaultError::from)?;
     let now = vault.own_seen()?;
-    met(app, open, (&now, &state.first_entry), &|size| vault.own_root_at(size))
+    let explain = |before: &Seen, why| explained(state, &now, before, why);
+    met(app, open, (&now, &state.first_entry), (&|size| vault.own_root_at(size), &explain))
 }
+
+/// Root over the first entries of a log.
+type RootAt<'a> = &'a dyn Fn(u64) -> Result<Option<Bytes<32>>, VaultError>;
+/// Why a log is not what was seen, given what it says itself.
+type Explain<'a> = &'a dyn Fn(&Seen, ReviewError) -> ReviewError;
 
 fn met(
     app: &mut App<'_>,
     open: &OpenCard,
     (now, first_entry): (&Seen, &Bytes<32>),
-    root_at: &dyn Fn(u64) -> Result<Option<Bytes<32>>, VaultError>,
+    (root_at, explain): (RootAt<'_>, Explain<'_>),
 ) -> Result<(), CliError> {
     let met = match read_seen(&open.path)? {
         _ if open.card.card().first_entry() != *first_entry => Err(ReviewError::OtherLog),
-        Some(before) => compare(now, &before, root_at(before.size)?),
+        Some(before) => compare(now, &before, root_at(before.size)?).map_err(|why| explain(&before, why)),
         None => Ok(()),
     };
     if let Err(why) = met {
+        if gap::past(app, &open.path, open.card.card().pseudonym(), &why)? {
+            return Ok(());
+        }
         show_checkpoints(app, &why);
         return Err(CliError::OtherLog(why));
     }
@@ -418,9 +429,16 @@ pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
     serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SeenDamaged(path))
 }
 
-/// Keeps what the card's owner has now seen.
+/// Keeps what the card's owner has now seen; what they accepted before stays.
 pub fn write_seen(card: &Path, seen: &Seen) -> Result<(), CliError> {
-    let bytes = serde_json::to_vec_pretty(seen).expect("what was seen is strings and numbers");
+    let mut seen = seen.clone();
+    if let Ok(Some(before)) = read_seen(card)
+        && seen.accepted.is_empty()
+        && before.organisation == seen.organisation
+    {
+        seen.accepted = before.accepted;
+    }
+    let bytes = serde_json::to_vec_pretty(&seen).expect("what was seen is strings and numbers");
     files::replace(&seen_path(card), &bytes)
 }
 

@@ -8,7 +8,7 @@ use super::hand_over::{To, hand_over};
 use super::open::What;
 use super::room::{self, Opened};
 use super::rotate::How;
-use super::{App, files, open};
+use super::{App, files, gap, open};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Mode, Purpose, Shown};
@@ -372,9 +372,16 @@ fn reveal(
     to.check(app, factor)?;
     let operator = cards::unlock(app, card, "the operator", None)?;
     let key = requester_secret(operator.card.card(), &release)?;
-    let seen = cards::read_seen(&operator.path)?;
+    let mut seen = cards::read_seen(&operator.path)?;
     let card = operator.card.card();
-    let finished = match finish(&release, &key, &card.first_entry(), seen.as_ref()) {
+    let mut opened = finish(&release, &key, &card.first_entry(), seen.as_ref());
+    if let Err(error) = &opened
+        && gap::past_in(app, &operator.path, card.pseudonym(), error)?
+    {
+        seen = cards::read_seen(&operator.path)?;
+        opened = finish(&release, &key, &card.first_entry(), seen.as_ref());
+    }
+    let finished = match opened {
         Ok(finished) => finished,
         Err(error) => {
             if let FinishError::TooFew { bad, .. } = &error {

@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::table::{Column, counted, table};
 use crate::name::Factor;
 use crate::time::Time;
-use crate::vault::due::{Due, DueList, Item, Reason};
+use crate::vault::due::{Due, DueList, Item, NoticeDue, Reason};
 use crate::vault::overview::Reading;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -43,7 +43,10 @@ pub fn reading(replay: bool) -> Reading {
 
 fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
     let row = |item: &Item| {
-        let Item::Renewal(due) = item;
+        let due = match item {
+            Item::Renewal(due) => due,
+            Item::Notice(notice) => return notice_row(notice, now),
+        };
         let when = match due.due {
             Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
             Some(time) => format!("in {}, by {}", time - now, time.to_minute()),
@@ -58,6 +61,21 @@ fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
     let columns =
         [Column::whole("account"), Column::whole("version"), Column::whole("renew"), Column::text("why")];
     table(&columns, found.iter().map(row), room)
+}
+
+/// A notice that runs is no renewal; it ends at a time that somebody may have to know.
+fn notice_row(notice: &NoticeDue, now: Time) -> Vec<String> {
+    let until = notice.abandonment.until;
+    let versions = counted(usize::try_from(notice.holds).unwrap_or(usize::MAX), "version");
+    vec![
+        notice.group.clone(),
+        "-".to_owned(),
+        format!("in {}, on {}", until - now, until.to_minute()),
+        format!(
+            "then it is abandoned and its {versions} count as lost; any member can veto: warifu group veto {}",
+            notice.group
+        ),
+    ]
 }
 
 fn why(due: &Due) -> String {

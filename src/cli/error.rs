@@ -186,6 +186,14 @@ pub enum CliError {
     /// A person said no.
     #[error("not confirmed; nothing was changed")]
     NotConfirmed,
+    /// A request says that entries are lost, and nobody said that it is to be signed.
+    #[error("the request says that entries are lost, and asks for a signature for that")]
+    GapNotSigned,
+    /// A card's owner did not accept that entries are lost.
+    #[error(
+        "{0} did not accept that entries are lost which they have seen: nothing was signed with that card"
+    )]
+    GapNotAccepted(Pseudonym),
     /// Groups that have too few cards left that count.
     #[error("too few cards are left that count: {}", .0.join(", "))]
     TooFewCards(Vec<String>),
@@ -541,6 +549,12 @@ impl CliError {
             }
             Self::Expired { .. } => "Open a new one, with a longer --window if people need it.",
             Self::NotConfirmed => "Run it again when you are sure.",
+            Self::GapNotSigned => {
+                "Nothing was given. Compare what is above with what you know; then add --sign-gap if nobody has those entries."
+            }
+            Self::GapNotAccepted(_) => {
+                "Tell the security officers; both checkpoints are above. Nothing of the card has changed: run the command again once it is clear what happened."
+            }
             Self::Tampered(_) => {
                 "Keep this vault as it is, take a copy, and compare with backups and custodians' last checkpoints."
             }
@@ -651,7 +665,11 @@ impl CliError {
             Self::Ui(UiError::Deadline) | Self::Aborted | Self::Expired { .. } => Exit::Ceremony,
             Self::Ui(_) | Self::Argument { .. } => Exit::Usage,
             Self::Name(_) | Self::Message { .. } | Self::FileExists(_) | Self::NoVaultPlace => Exit::Input,
-            Self::Weak(_) | Self::Password(_) | Self::NotTheSame | Self::NotConfirmed => Exit::Input,
+            Self::Weak(_)
+            | Self::Password(_)
+            | Self::NotTheSame
+            | Self::NotConfirmed
+            | Self::GapNotSigned => Exit::Input,
             Self::Seed(_) | Self::Qr(_) | Self::Contents(_) => Exit::Input,
             Self::Policy { .. } | Self::Witness(KeepError::Name(_) | KeepError::Exists(_)) => Exit::Input,
             Self::Witness(KeepError::Damaged { .. }) => Exit::Tampered,
@@ -663,8 +681,10 @@ impl CliError {
             | Self::Review(
                 ReviewError::RolledBack { .. }
                 | ReviewError::Forked { .. }
+                | ReviewError::Gap(_)
                 | ReviewError::Invalid { why: Invalid::OtherLog { .. }, .. },
             ) => Exit::Tampered,
+            Self::GapNotAccepted(_) => Exit::Tampered,
             Self::Age(AgeFault::System(_)) => Exit::Failed,
             Self::Age(_)
             | Self::Review(_)
@@ -903,6 +923,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
         VaultError::NoRotation(_) => "Nothing need be done.",
+        VaultError::NoNotice(_) => "Nothing need be done; 'warifu group show' says how the last one ended.",
         VaultError::TooManyTargets(_) => "Name fewer, or a project instead of the organisation.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
         VaultError::Record(_) => {
@@ -1004,6 +1025,9 @@ fn recovery_remedy(error: &RecoveryError) -> &'static str {
         RecoveryError::OtherGroup(_) => {
             "Nothing was given. Somebody may be showing different groups to different people: stop, and compare the words of 'warifu recovery show'."
         }
+        RecoveryError::Gap => {
+            "Give nothing. Compare the checkpoint in this card's .seen file with the ones of the new machine, by voice."
+        }
         RecoveryError::OtherRequest(_) | RecoveryError::Box(_) => {
             "Nothing was taken. Let this keeper answer the request of this machine."
         }
@@ -1023,6 +1047,7 @@ fn recovery_exit(error: &RecoveryError) -> Exit {
         | RecoveryError::Log(_)
         | RecoveryError::Dealing(_)
         | RecoveryError::Record(_)
+        | RecoveryError::Gap
         | RecoveryError::OtherRoot => Exit::Tampered,
         RecoveryError::TooFew { .. } => Exit::Ceremony,
         RecoveryError::OtherVault(_)
@@ -1157,10 +1182,10 @@ fn backup_remedy(error: &BackupError) -> &'static str {
             "Leave it out. If the organisation was added after the backup, bring in an export of the vault's own log (@vault) first."
         }
         BackupError::Checkpoint { .. } => {
-            "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card."
+            "Name a signed checkpoint as 'warifu audit checkpoint' prints it, or the .seen file beside a card. One that a later key of the log has signed than is known here cannot be used: look for a newer backup."
         }
         BackupError::Behind { .. } => {
-            "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. Whoever restores without it makes a vault that this person's card refuses as rolled back."
+            "Nothing was made. Look for a newer backup, or bring in what others have with --merge: exports of the log, requests that custodians got. If nobody has it, restore without this checkpoint and give it to 'warifu recover --against FILE --sign-gap': the keepers sign for what is missing, and everybody who saw it is asked to accept that."
         }
     }
 }
@@ -1277,7 +1302,7 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::Barred { .. } => {
             "Call another custodian; whoever has lost a card is enrolled anew, with a new one."
         }
-        Invalid::TooFewLeft { .. } => {
+        Invalid::TooFewLeft { .. } | Invalid::Abandoned(_) => {
             "Bind another group, of cards that count: whatever was sealed for this one could never be opened."
         }
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
@@ -1328,6 +1353,9 @@ fn review_remedy(error: &ReviewError) -> &'static str {
         }
         ReviewError::Forked { .. } => {
             "Do not contribute. Tell the security officers: both checkpoints are above."
+        }
+        ReviewError::Gap(_) => {
+            "Nothing was signed. Whether to go on a person decides at a terminal, with this card, in a command that shows both checkpoints."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
         ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
@@ -1406,6 +1434,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::Destroyed { .. }
         | VaultError::IsCurrent { .. }
         | VaultError::NoRotation(_)
+        | VaultError::NoNotice(_)
         | VaultError::TooManyTargets(_)
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,

@@ -1,16 +1,17 @@
 //! `group`, `bind`, and the admission of operators: statements that cards sign.
 
-use super::App;
 use super::args::{Bind, CardsArgs, GroupCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::show_as;
 use super::next;
 use super::table::{Column, counted, table_or};
+use super::{App, abandon};
 use crate::event::{GroupStatement, Scope, Signed};
 use crate::name::{Factor, MemberAddress, Pseudonym, ScopeAddress, Slug};
 use crate::seal::words;
 use crate::time::Span;
+use crate::vault::abandon::lost_with;
 use crate::vault::group as vault_group;
 use crate::vault::group::{Draft, sign_as_member};
 use crate::vault::status::group_status;
@@ -25,6 +26,10 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
             form(app, &address, threshold, &members, &cards)
         }
         GroupCommand::List { organisation } => list(app, &organisation),
+        GroupCommand::Abandon { address, reason, dry_run } => {
+            abandon::abandon(app, &address, &reason, dry_run)
+        }
+        GroupCommand::Veto { address, card } => abandon::veto(app, &address, &card),
         GroupCommand::Show { address } => {
             let (_, log) = app.read_log(&address.organisation)?;
             let group = vault_group::group(&log.state, &address.name)?;
@@ -33,8 +38,12 @@ pub fn group(app: &mut App<'_>, command: GroupCommand) -> Result<(), CliError> {
             if let Some(object) = value.as_object_mut() {
                 let words = words::fingerprint(&group.fingerprint(&log.state.id)).to_string();
                 object.insert("fingerprint".to_owned(), json!(words));
+                if log.state.is_abandoned(&group.group, app.now()) {
+                    object.insert("lost".to_owned(), json!(lost_with(&log.state, &group.group)));
+                }
             }
             let mut for_people = value.clone();
+            abandon::in_words(&mut for_people);
             if let Some(margin) = for_people.get_mut("margin") {
                 let (lost, all) = (super::hierarchy::text(margin), group.members.len());
                 *margin = json!(match margin.as_i64() {
@@ -242,7 +251,7 @@ pub(super) fn bind_here(
 ) -> Result<Vec<String>, CliError> {
     let state = log.state.clone();
     let group = vault_group::group(&state, &to.name)?;
-    let (mut binding, losing) = vault_group::binding(&state, scope, factor, group);
+    let (mut binding, losing) = vault_group::binding(&state, scope, factor, group, app.now());
     // Before anybody has given a card for nothing.
     state.check_binding_apart(&binding).map_err(VaultError::from)?;
     let digest = binding.digest(&state.id, &state.g(group));

@@ -1,5 +1,6 @@
 //! The command line: arguments in, commands run, results out as text or JSON.
 
+mod abandon;
 mod age;
 mod args;
 mod audit;
@@ -18,6 +19,7 @@ mod due;
 mod error;
 mod factor;
 mod files;
+mod gap;
 mod gate;
 mod group;
 mod hand_over;

@@ -1,21 +1,22 @@
 //! `recovery` and `recover`: keepers' cards, their group, and a new machine on
 //! which they bring the gate's root back.
 
-use super::args::{CardArgs, CardsArgs, NewKeeper, Recover, RecoveryCommand};
+use super::args::{CardArgs, CardsArgs, Later, NewKeeper, Recover, RecoveryCommand};
 use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::hierarchy::{new_gate_passphrase, show_as};
 use super::people::{new_passphrase, protect};
 use super::{App, IDLE};
-use super::{files, group};
+use super::{files, gap, group};
 use crate::ceremony::custodian::ReviewError;
 use crate::ceremony::recovery::{NewMachine, RecoveryContribution, RecoveryPackage, call, contribute};
 use crate::name::Pseudonym;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::words;
+use crate::secret::SecretBytes;
 use crate::state::{Roll, VaultState};
 use crate::vault::recovery::{RecoveryStatus, draft, new_keeper};
-use crate::vault::{GATE_FILE, PublicVault, VaultError};
+use crate::vault::{GATE_FILE, PublicVault, Vault, VaultError};
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::json;
@@ -26,8 +27,10 @@ pub fn recovery(app: &mut App<'_>, command: RecoveryCommand) -> Result<(), CliEr
     match command {
         RecoveryCommand::Enrol(args) => enrol(app, &args),
         RecoveryCommand::Form { threshold, members, cards } => form(app, threshold, &members, &cards),
-        RecoveryCommand::Request { out } => request(app, &out),
-        RecoveryCommand::Contribute { file, card, out } => answer(app, &file, &card, out),
+        RecoveryCommand::Request { out, later } => request(app, &out, &later),
+        RecoveryCommand::Contribute { file, card, sign_gap, out } => {
+            answer(app, (&file, sign_gap), &card, out)
+        }
         RecoveryCommand::Show => show(app),
     }
 }
@@ -166,27 +169,35 @@ fn show(app: &mut App<'_>) -> Result<(), CliError> {
     Ok(())
 }
 
-fn request(app: &mut App<'_>, out: &Path) -> Result<(), CliError> {
-    let vault = app.read_vault()?;
+fn request(app: &mut App<'_>, out: &Path, later: &Later) -> Result<(), CliError> {
+    let (vault, gaps) = gap::missing(app, later)?;
     let root = vault.dealt_root()?;
     vault.sealed_root()?;
-    let machine = NewMachine::resume(root, vault.request_key(&mut app.rng)?);
+    let told = gap::as_json(vault.state(), &gaps);
+    let again = if gaps.is_empty() { "" } else { " with the same --against and --sign-gap" };
+    let machine = NewMachine::resume(root, vault.request_key(&mut app.rng)?).with_gaps(gaps);
     let fingerprint = machine.request().fingerprint().to_string();
     let (_, needed) = machine.progress();
     files::write_message(out, &vault.recovery_package(machine.request())?)?;
-    let value = json!({ "file": out.display().to_string(), "fingerprint": fingerprint, "needed": needed });
+    let value = json!({ "file": out.display().to_string(), "fingerprint": fingerprint, "needed": needed, "gaps": told });
     app.emit(value, || {
         format!(
-            "Wrote {}: give it to the keepers. {needed} have to answer. Read them these twelve words, by voice; they see the same:\n\n    {fingerprint}\n\nNext: each keeper: warifu recovery contribute {}",
+            "Wrote {}: give it to the keepers. {needed} have to answer. Read them these twelve words, by voice; they see the same:\n\n    {fingerprint}\n\nNext: each keeper: warifu recovery contribute {}{}; then here: warifu recover{again}, with their answers",
             out.display(),
-            files::as_argument(out)
+            files::as_argument(out),
+            if again.is_empty() { "" } else { " --sign-gap" }
         )
     });
     Ok(())
 }
 
 /// On a keeper's own machine; there is no vault.
-fn answer(app: &mut App<'_>, file: &Path, card: &CardArgs, out: Option<PathBuf>) -> Result<(), CliError> {
+fn answer(
+    app: &mut App<'_>,
+    (file, sign_gap): (&Path, bool),
+    card: &CardArgs,
+    out: Option<PathBuf>,
+) -> Result<(), CliError> {
     let package: RecoveryPackage = files::read_message(file)?;
     let open = cards::unlock(app, card, "the keeper", None)?;
     let who = open.card.card().pseudonym().clone();
@@ -197,8 +208,16 @@ fn answer(app: &mut App<'_>, file: &Path, card: &CardArgs, out: Option<PathBuf>)
     };
     let before = cards::read_seen(&open.path)?;
     let called = call(&package, open.card.card(), before.as_ref()).map_err(VaultError::from)?;
+    let gaps = &package.request.gaps;
+    if !gaps.is_empty() {
+        app.ui.note(&gap::to_sign(&called.state, gaps));
+        if !sign_gap {
+            return Err(CliError::GapNotSigned);
+        }
+    }
     match called.met {
         Ok(()) => cards::write_seen(&open.path, &called.seen)?,
+        Err(why) if gap::past(app, &open.path, &who, &why)? => {}
         Err(why) => {
             cards::show_checkpoints(app, &why);
             older(app, &open, CliError::OtherLog(why))?;
@@ -217,9 +236,10 @@ fn answer(app: &mut App<'_>, file: &Path, card: &CardArgs, out: Option<PathBuf>)
     Ok(())
 }
 
-/// `recover`.
+/// `recover`. Long, because what it says in the end is put together here.
 pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
-    let vault = app.read_vault()?;
+    let (vault, gaps) = gap::missing(app, &args.later)?;
+    let told = gap::as_json(vault.state(), &gaps);
     let root = vault.dealt_root()?;
     // Read before the keepers come: what is missing then cannot be brought by them.
     let sealed = vault.sealed_root()?;
@@ -228,7 +248,8 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
     let mut machine = match by_files {
         true => NewMachine::resume(root, vault.kept_request_key()?),
         false => NewMachine::begin(root, &mut app.rng),
-    };
+    }
+    .with_gaps(gaps);
     let fingerprint = machine.request().fingerprint().to_string();
     let not_counted = take_answers(app, &mut machine, &args.answers)?;
     let (there, needed) = machine.progress();
@@ -236,30 +257,64 @@ pub fn recover(app: &mut App<'_>, args: &Recover) -> Result<(), CliError> {
         app.ui.note(&format!(
             "Whoever has the root and this directory can act as this vault's host. {needed} keepers bring it back on this machine, whose request has these twelve words; read them aloud:\n\n    {fingerprint}\n"
         ));
-        app.confirm("Do all keepers agree that this machine becomes the host?", None)?;
+        app.confirm(
+            match told.is_empty() {
+                true => "Do all keepers agree that this machine becomes the host?",
+                false => "Do all keepers agree that this machine becomes the host, and sign that these entries are lost?",
+            },
+            None,
+        )?;
         collect(app, &vault, &mut machine, &args.cards)?;
     }
     let keepers = machine.given();
-    let roots = machine.open(&sealed).map_err(VaultError::from)?;
     let params = if args.kdf_floor { KdfParams::FLOOR } else { KdfParams::STANDARD };
-    vault.restore_gate(&roots, passphrase.as_ref().map(|p| (p, params)), &mut app.rng)?;
-    vault.forget_request_key()?;
+    let epoch = become_host(app, &vault, machine, &sealed, passphrase.as_ref().map(|p| (p, params)))?;
     let file = vault.dir().join(GATE_FILE);
     let value = json!({
         "not_counted": not_counted,
         "gate": file.display().to_string(),
-        "gate_epoch": vault.state().gate().epoch,
+        "gate_epoch": epoch,
         "gate_protected": passphrase.is_some(),
         "keepers": keepers,
+        "gaps": told,
         "fingerprint": fingerprint,
     });
     app.emit(value, || {
+        let lost = match told.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\nWhat is lost is on record, signed by {} keepers. Epoch {epoch} of the gate has begun: the logs have new keys, which witnesses and auditors must be told (warifu audit key ORG), and what was open is aborted. Everybody whose card saw more than there is will be asked to accept that.",
+                keepers.len()
+            ),
+        };
         format!(
-            "The gate's root is back, and it is the one whose keys this vault's log has: {}.\nThis machine is the host now. Let no other one with that root write on: their logs would fork.\nNext: warifu audit verify",
+            "The gate's root is back, and it is the one whose keys this vault's log has: {}.\nThis machine is the host now. Let no other one with that root write on: their logs would fork.{lost}\nNext: warifu audit verify",
             file.display()
         )
     });
     Ok(())
+}
+
+/// Opens the root and writes the gate's file; where something is lost, after it is on
+/// record. Gives the gate's epoch from now on.
+fn become_host(
+    app: &mut App<'_>,
+    vault: &PublicVault,
+    machine: NewMachine,
+    sealed: &[u8],
+    passphrase: Option<(&SecretBytes, KdfParams)>,
+) -> Result<u64, CliError> {
+    let lost = machine.gap_entries();
+    let roots = machine.open(sealed).map_err(VaultError::from)?;
+    let epoch = if lost.is_empty() {
+        vault.restore_gate(&roots, passphrase, &mut app.rng)?;
+        vault.state().gate().epoch
+    } else {
+        let now = app.now();
+        Vault::recover_with_gaps(vault.dir(), roots, &lost, passphrase, now, &mut app.rng)?.1
+    };
+    vault.forget_request_key()?;
+    Ok(epoch)
 }
 
 /// Takes answers that came as files. Whose does not count is named, and the others do.
@@ -308,7 +363,7 @@ fn met(app: &mut App<'_>, vault: &PublicVault, open: &OpenCard) -> Result<(), Cl
 fn older(app: &mut App<'_>, open: &OpenCard, error: CliError) -> Result<(), CliError> {
     let CliError::OtherLog(ReviewError::RolledBack { now, seen, .. }) = &error else { return Err(error) };
     app.ui.note(&format!(
-        "This copy's own log has {now} entries, {} has seen {seen}: organisations or keepers that were added since are missing here. Look for a newer copy first.",
+        "This copy's own log has {now} entries, {} has seen {seen}: organisations or keepers that were added since are missing here. Look for a newer copy first. If there is none, stop, and give this card's .seen file to '--against' with '--sign-gap': otherwise this card will refuse the log that goes on from here.",
         open.card.card().pseudonym()
     ));
     app.confirm("Go on with this older copy?", None)

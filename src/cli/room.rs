@@ -7,7 +7,7 @@ use super::error::{CliError, refusal_remedy, wrong_code};
 use super::hand_over::{To, hand_over};
 use super::table::counted;
 use super::ui::{Kind, Prompt};
-use super::{App, interrupted};
+use super::{App, gap, interrupted};
 use crate::ceremony::custodian::{Review, ReviewError, Seen, ShownTarget, Whose, compare, review};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
@@ -149,6 +149,9 @@ pub fn agree(
     let card = open.card.card();
     let reviewed = match review(package, card, seen.as_ref(), app.now()) {
         Ok(reviewed) => reviewed,
+        Err(error) if gap::past(app, &open.path, card.pseudonym(), &error)? => {
+            return agree(app, package, open, deadline);
+        }
         Err(error) => {
             cards::show_checkpoints(app, &error);
             return Err(error.into());
@@ -394,6 +397,9 @@ pub fn open_record(
             vault.enter_notices(log, &notices(operator, of, &bad, None), now)?;
             name_bad(app, &bad);
             Ok(Opened::Missing)
+        }
+        Err(error) if gap::past_in(app, seen_beside, operator.pseudonym(), &error)? => {
+            open_record(app, vault, log, (operator, seen_beside), of)
         }
         Err(error) => {
             cards::show_checkpoints_of(app, &error);

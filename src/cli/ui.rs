@@ -46,6 +46,8 @@ pub enum Kind {
     Count,
     /// Which of two passwords the provider accepts.
     Accepts,
+    /// The word with which somebody accepts that entries are lost.
+    Accept,
 }
 
 /// Why there is no answer.

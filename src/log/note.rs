@@ -251,6 +251,11 @@ impl Signature {
         filled.then(|| Self { name: name.to_owned(), id: Bytes(*id), signature: signature.to_vec() })
     }
 
+    /// The line of a log's key whose signature lies elsewhere; unverified.
+    pub fn of_log(key: &VerifierKey, signature: &Bytes<64>) -> Self {
+        Self::by(key, signature.0.to_vec())
+    }
+
     /// A line from its parts.
     pub(super) fn by(key: &VerifierKey, signature: Vec<u8>) -> Self {
         Self { name: key.name.clone(), id: key.id, signature }

@@ -340,6 +340,41 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                 }),
             )
         },
+        Event::KeepersNamed(group) => Mapped {
+            taken: &["group", "slug", "epoch", "threshold"],
+            ..entity(
+                Activity::Update,
+                Severity::Medium,
+                format!(
+                    "The vault's recovery group is named: {} of {} keepers can sign for what is lost of this log",
+                    group.threshold,
+                    group.members.len()
+                ),
+                json!({
+                    "type": "Group", "type_id": 3, "uid": group.group, "name": group.slug,
+                    "version": group.epoch.to_string(), "group": { "name": group.slug, "uid": group.group },
+                    "data": { "threshold": group.threshold },
+                }),
+            )
+        },
+        // Something that was on record is not any more: whoever hears of it compares.
+        Event::RestoredWithGap(entry) => Mapped {
+            taken: &["gap"],
+            ..entity(
+                Activity::Update,
+                Severity::High,
+                format!(
+                    "The log was restored with {} entries after a dead host; {} that somebody had seen are lost, and {} keepers of the recovery group signed for that",
+                    entry.gap.restored.size,
+                    entry.gap.missing(),
+                    entry.signatures.len()
+                ),
+                json!({
+                    "type": "Log", "type_id": 99, "uid": entry.gap.log, "name": "the log",
+                    "data": { "gap": entry.gap },
+                }),
+            )
+        },
         Event::ProjectCreated { project, slug, .. } => {
             let address = source.state.map_or_else(|| slug.to_string(), |s| format!("{}/{slug}", s.slug));
             Mapped {
@@ -448,6 +483,41 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
             format!("Custodian {} has another authenticator", entry.custodian),
             &entry.custodian,
         ),
+        // From now on somebody who is there has fourteen days to say so.
+        Event::AbandonmentBegun(notice) => {
+            let name = source.group(&notice.group);
+            let shown = name.clone().unwrap_or_else(|| notice.group.to_string());
+            Mapped {
+                taken: &["group", "epoch"],
+                ..entity(
+                    Activity::Update,
+                    Severity::High,
+                    format!(
+                        "Notice was given that group {shown} can no longer reach its threshold: any member can veto within 14 days"
+                    ),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": notice.group, "name": name,
+                        "version": notice.epoch.to_string(), "group": { "name": name, "uid": notice.group },
+                    }),
+                )
+            }
+        }
+        Event::AbandonmentVetoed(veto) => {
+            let name = source.group(&veto.group);
+            let shown = name.clone().unwrap_or_else(|| veto.group.to_string());
+            Mapped {
+                taken: &["group", "custodian"],
+                ..entity(
+                    Activity::Update,
+                    Severity::Medium,
+                    format!("{} vetoed that group {shown} is abandoned", veto.custodian),
+                    json!({
+                        "type": "Group", "type_id": 3, "uid": veto.group, "name": name,
+                        "group": { "name": name, "uid": veto.group }, "data": { "custodian": veto.custodian },
+                    }),
+                )
+            }
+        }
         Event::GroupFormed(group) => {
             let name = source.group(&group.group).unwrap_or_else(|| group.slug.to_string());
             let members: Vec<_> = group.members.iter().map(|m| &m.pseudonym).collect();

@@ -9,6 +9,7 @@
 use super::baseline::Baselines;
 use super::claims::{Claim, Claims, Said, Signer, Strict};
 use super::drill::Drills;
+use super::gap::check_after_gap;
 use super::index::{self, Index};
 use super::roll::{Roll, check_statement};
 use super::rotation::Rotations;
@@ -132,6 +133,9 @@ pub enum Invalid {
     /// Keys of a group are not acceptable.
     #[error("the group's keys are not acceptable: {0}")]
     GroupKeys(#[from] GroupError),
+    /// A group is abandoned: what it is given would be lost.
+    #[error("group '{0}' is abandoned: what it holds is lost")]
+    Abandoned(String),
     /// Something is sealed for an account without a root user to sign in as.
     #[error("account '{account}' is {standing}")]
     NotInUse {
@@ -278,11 +282,14 @@ impl Organisation {
             first_entry: *leaf,
             gates: vec![gate.clone()],
             resealing: BTreeSet::new(),
+            keepers: None,
+            gaps: Vec::new(),
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),
             people: BTreeMap::new(),
             cards: Cards::default(),
             groups: BTreeMap::new(),
+            abandonments: BTreeMap::new(),
             bindings: Vec::new(),
             binding_serial: 0,
             witness_policies: BTreeMap::new(),
@@ -322,6 +329,7 @@ impl Organisation {
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         self.check_listing(line)?;
+        check_after_gap(self, line)?;
         let mut listing = self.listing;
         match line {
             Line::Unknown { kind, time, .. } => {
@@ -388,6 +396,8 @@ impl Organisation {
             | Event::OrganisationCreated { .. }
             | Event::KeeperEnrolled(_)
             | Event::GateRootDealt(_) => Err(Invalid::Misplaced(entry.event.kind())),
+            Event::KeepersNamed(group) => self.keepers_named(actor, group, claims),
+            Event::RestoredWithGap(gap) => self.restored_with_gap(actor, gap, entry.time, claims),
             Event::ProjectCreated { project, slug, name } => {
                 by_host(actor)?;
                 fresh(&self.projects, project, slug, self.project_by_slug(slug).is_some())?;
@@ -417,6 +427,8 @@ impl Organisation {
             Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
             Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
             Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
+            Event::AbandonmentBegun(notice) => self.abandonment_begun(actor, notice, entry.time, leaf),
+            Event::AbandonmentVetoed(veto) => self.abandonment_vetoed(actor, veto, entry.time, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
             }
@@ -424,13 +436,13 @@ impl Organisation {
                 by_card(actor, custodian)?;
                 self.admission_revoked(admission, custodian, signature, claims)
             }
-            Event::Bound(binding) => self.bound(actor, binding, claims),
+            Event::Bound(binding) => self.bound(actor, binding, entry.time, claims),
             Event::WitnessPolicySet(policy) => self.witness_policy_set(actor, policy, claims),
-            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, claims),
+            Event::RotationPolicySet(policy) => self.rotation_policy_set(actor, policy, entry.time, claims),
             Event::SealBegun { credential, origin, account, factor, version } => {
                 by_host(actor)?;
                 let begun = Begun { origin: *origin, account: *account, factor: *factor, version: *version };
-                self.seal_begun(credential, begun)
+                self.seal_begun(credential, begun, entry.time)
             }
             Event::Sealed(sealing) => self.sealed(actor, sealing, entry.time),
             Event::IdentitySealed(sealing) => self.identity_sealed(actor, sealing, entry.time, claims),
@@ -651,7 +663,13 @@ impl Organisation {
         Ok(())
     }
 
-    fn bound(&mut self, actor: &Actor, binding: &Binding, claims: &mut dyn Claims) -> Result<(), Invalid> {
+    fn bound(
+        &mut self,
+        actor: &Actor,
+        binding: &Binding,
+        time: Time,
+        claims: &mut dyn Claims,
+    ) -> Result<(), Invalid> {
         by_host(actor)?;
         match &binding.scope {
             Scope::Project(id) if !self.projects.contains_key(id) => {
@@ -669,7 +687,8 @@ impl Organisation {
         let group = self.group(&binding.group, binding.epoch)?;
         let digest = binding.digest(&self.id, &self.g(group));
         check_quorum(group, &digest, &binding.signatures, claims)?;
-        let losing = self.must_agree(binding);
+        self.check_not_abandoned(&binding.group, time)?;
+        let losing = self.must_agree(binding, time);
         for holder in &losing {
             let holding = self.groups.get(holder).ok_or(Invalid::Mismatch("group"))?;
             let agreed = binding.given_up.iter().find(|g: &&GivenUp| g.group == *holder);
@@ -726,9 +745,9 @@ impl Organisation {
         (!accepted).then(|| PolicyFault::OtherLog.into())
     }
 
-    /// Groups other than the new one from which this binding takes something:
-    /// their quorums must agree.
-    pub fn must_agree(&self, binding: &Binding) -> BTreeSet<GroupId> {
+    /// Groups other than the new one from which this binding takes something: their
+    /// quorums must agree. Those that are abandoned by then are asked no more.
+    pub fn must_agree(&self, binding: &Binding, now: Time) -> BTreeSet<GroupId> {
         let replaced = self.bindings.iter().find(|b| (b.scope, b.factor) == (binding.scope, binding.factor));
         // Given up to a group that still holds nothing: to that group alone.
         let passed_on = replaced.filter(|b| !self.holds(&b.group)).into_iter();
@@ -736,6 +755,7 @@ impl Organisation {
         let mut losing = self.holders_in(binding);
         losing.extend(self.displaced_by(binding).into_iter().chain(passed_on));
         losing.remove(&binding.group);
+        losing.retain(|group| !self.is_abandoned(group, now));
         losing
     }
 
@@ -794,7 +814,7 @@ impl Organisation {
         others.chain([binding]).cloned().collect()
     }
 
-    fn seal_begun(&mut self, credential: &Hash, begun: Begun) -> Result<(), Invalid> {
+    fn seal_begun(&mut self, credential: &Hash, begun: Begun, time: Time) -> Result<(), Invalid> {
         if self.begun.contains_key(credential) || self.versions.contains_key(credential) {
             return Err(Invalid::Duplicate(format!("seal of {}", credential.short())));
         }
@@ -804,7 +824,7 @@ impl Organisation {
         if expected != *credential || begun.version != self.next_version(&begun.account, begun.factor) {
             return Err(Invalid::Mismatch("credential"));
         }
-        self.check_openable(&begun.account, begun.factor)?;
+        self.check_openable(&begun.account, begun.factor, time)?;
         self.index.versions.entry((begun.account, begun.factor)).or_default().begun = begun.version;
         self.begun.insert(*credential, begun);
         Ok(())
@@ -824,8 +844,9 @@ impl Organisation {
     }
 
     /// Nothing is sealed for a group that could never open it.
-    fn check_openable(&self, account: &AccountId, factor: Factor) -> Result<(), Invalid> {
+    fn check_openable(&self, account: &AccountId, factor: Factor, time: Time) -> Result<(), Invalid> {
         let super::Effective::Bound(_, group) = self.binding_of(account, factor) else { return Ok(()) };
+        self.check_not_abandoned(&group.group, time)?;
         self.check_left(group)
     }
 
@@ -863,6 +884,7 @@ impl Organisation {
                     && self.gate().epoch == sealing.gate_epoch =>
             {
                 self.check_sealing_apart(&sealing.account, sealing.factor, group)?;
+                self.check_not_abandoned(&sealing.group, time)?;
             }
             _ => return Err(Invalid::Mismatch("binding")),
         }

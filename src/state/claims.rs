@@ -36,6 +36,15 @@ pub enum Said {
     Digest([u8; 64]),
     /// A contribution.
     Contributed(Arc<Contributed>),
+    /// The log's own: that it has this size and root (C2SP tlog-checkpoint).
+    Checkpoint {
+        /// The log's origin.
+        origin: Origin,
+        /// Its size.
+        size: u64,
+        /// Its root.
+        root: Bytes<32>,
+    },
     /// That a log had this size and root (C2SP tlog-cosignature).
     Cosigned {
         /// The log's origin.
@@ -56,6 +65,10 @@ impl Said {
         match self {
             Self::Digest(digest) => Some(Cow::Borrowed(digest)),
             Self::Contributed(contributed) => Some(Cow::Owned(contributed.digest().to_vec())),
+            Self::Checkpoint { origin, size, root } => {
+                let checkpoint = Checkpoint { origin: origin.to_string(), size: *size, root: *root };
+                Some(Cow::Owned(checkpoint.text().ok()?.as_str().as_bytes().to_vec()))
+            }
             Self::Cosigned { origin, size, root, at } => {
                 let checkpoint = Checkpoint { origin: origin.to_string(), size: *size, root: *root };
                 let text = checkpoint.text().ok()?;

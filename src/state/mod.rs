@@ -5,12 +5,14 @@
 //! say. `apply.rs` says which entries are refused, and why. Long, because all that
 //! is kept of a log, and so all that can be asked of it, stands in one place.
 
+mod abandon;
 mod apart;
 mod apply;
 pub mod baseline;
 mod cards;
 mod claims;
 mod drill;
+mod gap;
 mod gate;
 mod index;
 mod past;
@@ -20,10 +22,12 @@ mod roster;
 pub mod rotation;
 mod vault;
 
+pub use abandon::{Abandonment, NOTICE, NoticeStanding, Vetoed};
 pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{AcceptedMessages, Claim, Claims, Said, Signer, Strict};
 pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
+pub use gap::{Gapped, HeldGap};
 pub use gate::{gate_epochs, log_keys};
 pub use past::Past;
 pub use roll::Roll;
@@ -86,6 +90,12 @@ pub struct Organisation {
     /// one before.
     #[serde(skip)]
     pub resealing: BTreeSet<Pseudonym>,
+    /// The vault's recovery group, where the log has named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keepers: Option<GroupStatement>,
+    /// What is missing of it, by the word of recovery quorums.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<HeldGap>,
     /// Projects.
     pub projects: BTreeMap<ProjectId, Project>,
     /// Accounts. Boxed, as versions are: nodes of the map are seldom full.
@@ -97,6 +107,9 @@ pub struct Organisation {
     pub cards: Cards,
     /// Groups.
     pub groups: BTreeMap<GroupId, GroupStatement>,
+    /// The last notice about each group that it can no longer reach its threshold.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub abandonments: BTreeMap<GroupId, Abandonment>,
     /// Bindings in force, one for a scope and factor, in the order of their serials.
     pub bindings: Vec<Binding>,
     /// Bindings ever made.

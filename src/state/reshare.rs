@@ -173,6 +173,8 @@ impl Organisation {
         let before = before.clone();
         self.reshares.earlier.entry(before.group).or_default().insert(before.epoch, before);
         self.groups.insert(next.group, next.clone());
+        // Every member is there.
+        self.abandonments.remove(&next.group);
         Ok(())
     }
 
@@ -231,6 +233,7 @@ impl Organisation {
         }
         self.check_seen(&opening.operator, opening.size, &opening.root)?;
         let list = self.reshare_refused(opening.from, opening.to)?;
+        self.check_not_abandoned(&opening.to.group, time)?;
         let to = self.group(&opening.to.group, opening.to.epoch)?;
         if Bytes(to.digest(&self.id)) != opening.statement {
             return Err(Invalid::Mismatch("new group"));

@@ -244,11 +244,11 @@ impl Organisation {
     }
 
     /// Groups whose quorum must agree to a rotation policy: those that hold a
-    /// version of its factor in its scope.
-    pub fn holders_within(&self, scope: &Scope, factor: Factor) -> BTreeSet<GroupId> {
+    /// version of its factor in its scope, but for those that are abandoned.
+    pub fn holders_within(&self, scope: &Scope, factor: Factor, now: Time) -> BTreeSet<GroupId> {
         let of_factor = self.versions.values().filter(|v| v.sealing.factor == factor);
         let held = of_factor.filter(|v| self.is_within(&v.sealing.account, scope));
-        held.map(|v| v.sealing.group).collect()
+        held.map(|v| v.sealing.group).filter(|group| !self.is_abandoned(group, now)).collect()
     }
 
     /// Whether an account lies in a scope.
@@ -304,6 +304,7 @@ impl Organisation {
         &mut self,
         actor: &Actor,
         set: &RotationPolicy,
+        time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         by_host(actor)?;
@@ -312,7 +313,7 @@ impl Organisation {
         }
         let digest = set.digest(&self.id);
         let factor = set.factor.unwrap_or(Factor::Password);
-        let holders = self.holders_within(&set.scope, factor);
+        let holders = self.holders_within(&set.scope, factor, time);
         for holder in &holders {
             let unknown = || Invalid::Unknown { what: "group", id: holder.to_string() };
             let slug = self.groups.get(holder).ok_or_else(unknown)?.slug.to_string();

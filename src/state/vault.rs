@@ -2,12 +2,14 @@
 //! gate's root back.
 
 use super::apply::{by_host, check_gate_epoch, claim};
+use super::gap::{HeldGap, check_after_gap};
 use super::gate::check_succession;
 use super::roll::{Roll, check_statement};
 use super::{Claims, Invalid, Organisation, Strict};
-use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Keeper, Line, RootDealing, SCHEMA};
+use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Hash, Keeper, Line, RootDealing, SCHEMA};
 use crate::hex::Bytes;
 use crate::log::note::{NoteError, VerifierKey};
+use crate::log::roots::Roots;
 use crate::name::{OrganisationId, Origin, Pseudonym, Slug, VaultId};
 use crate::seal::card::Role;
 use crate::time::Time;
@@ -44,6 +46,15 @@ pub struct VaultState {
     /// What was dealt to just that group, by epoch of the gate.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dealt: BTreeMap<u64, RootDealing>,
+    /// What is missing of it, by the word of recovery quorums.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<HeldGap>,
+    /// Every recovery group that there was: when it was formed, and its digest.
+    #[serde(skip)]
+    pub(super) recoveries: Vec<(Time, Hash)>,
+    /// The log's last roots; the checkpoint has the present one.
+    #[serde(skip)]
+    pub(super) roots: Roots,
     /// Leaf hash of this log's own first entry, which keepers' cards pin.
     #[serde(skip)]
     pub first_entry: Bytes<32>,
@@ -65,6 +76,8 @@ impl VaultState {
             return Err(Invalid::FirstEntry);
         };
         check_gate_epoch(&(*vault).into(), gate, gate.epoch, claims)?;
+        let mut roots = Roots::new();
+        roots.push(*leaf);
         Ok(Self {
             size: 1,
             last: *time,
@@ -76,6 +89,9 @@ impl VaultState {
             keepers: BTreeMap::new(),
             recovery: None,
             dealt: BTreeMap::new(),
+            gaps: Vec::new(),
+            recoveries: Vec::new(),
+            roots,
             first_entry: *leaf,
         })
     }
@@ -89,9 +105,10 @@ impl VaultState {
     pub fn apply_claiming(
         &mut self,
         line: &Line,
-        _leaf: &Bytes<32>,
+        leaf: &Bytes<32>,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
+        check_after_gap(self, line)?;
         if let Line::Known(entry) = line {
             if entry.v != SCHEMA {
                 return Err(Invalid::Schema(entry.v));
@@ -109,8 +126,9 @@ impl VaultState {
                     self.first_entries.insert(*organisation, *first_entry);
                 }
                 Event::KeeperEnrolled(keeper) => self.keeper_enrolled(keeper, claims)?,
-                Event::GroupFormed(statement) => self.recovery_formed(statement, claims)?,
+                Event::GroupFormed(statement) => self.recovery_formed(statement, entry.time, claims)?,
                 Event::GateRootDealt(dealing) => self.root_dealt(dealing)?,
+                Event::RestoredWithGap(gap) => self.restored_with_gap(gap, entry.time, claims)?,
                 Event::GateEpochBegun(next) => {
                     check_succession(&self.vault.into(), self.gate(), next, claims)?;
                     self.gates.push(next.gate.clone());
@@ -120,6 +138,7 @@ impl VaultState {
             self.last = entry.time;
         }
         self.size += 1;
+        self.roots.push(*leaf);
         Ok(())
     }
 
@@ -139,6 +158,7 @@ impl VaultState {
     fn recovery_formed(
         &mut self,
         statement: &GroupStatement,
+        time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         if statement.slug.as_str() != RECOVERY {
@@ -149,6 +169,7 @@ impl VaultState {
         }
         check_statement(self, statement, claims)?;
         self.recovery = Some(statement.clone());
+        self.recoveries.push((time, Bytes(statement.digest(&self.id()))));
         self.dealt.clear();
         Ok(())
     }
@@ -178,7 +199,7 @@ impl VaultState {
         let as_added = self.first_entries.get(&log.id) == Some(&log.first_entry)
             && self.organisations.get(&log.id) == Some(&log.slug);
         let of_vault = log.vault == self.vault && log.origin == Origin::of_log(&self.origin, &log.id);
-        if as_added && of_vault { Ok(()) } else { Err(Invalid::OtherLogBegun) }
+        if as_added && of_vault { self.check_gaps(log) } else { Err(Invalid::OtherLogBegun) }
     }
 
     /// The key that signs this log's checkpoints.

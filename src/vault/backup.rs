@@ -5,6 +5,7 @@
 use super::audit::pieces;
 use super::commit::{destroyed_by, keyed, projection};
 use super::overview;
+use super::recovery::no_gate;
 use super::report::{Finding, Report};
 use super::seal::{PINS_FILE, dealing_record, sealed_record};
 use super::verify::{StoredLog, dealing_holds};
@@ -206,6 +207,20 @@ pub fn restore(
     Ok((logs, lost))
 }
 
+/// Brings what others know into a vault that has no gate yet: each log in one
+/// transaction.
+pub fn bring_in(dir: &Path, further: &[Further<'_>], tell: &Tell<'_>) -> Result<Vec<Copied>, BackupError> {
+    no_gate(dir)?;
+    let mut store = SqliteStore::open(dir)?;
+    let mut logs = Vec::new();
+    for one in further {
+        let (id, merged) = merge(&mut store, one, tell)?;
+        let (entries, state) = (store.size(&id)?, commit::load_vault(&store)?);
+        logs.push(Copied { log: name_of(&state, &id), entries, merged });
+    }
+    Ok(logs)
+}
+
 /// A folder beside the one that is to be, for its owner alone; removed if anything
 /// fails.
 fn staged(dir: &Path) -> Result<TempDir, BackupError> {
@@ -275,12 +290,13 @@ fn lost(vault: &PublicVault, path: &Path, tell: &Tell<'_>) -> Result<Vec<String>
     }
 }
 
-fn name_of(state: &VaultState, id: &OrganisationId) -> String {
+/// Name of a log: an organisation's, or `@vault`.
+pub fn name_of(state: &VaultState, id: &OrganisationId) -> String {
     state.organisations.get(id).map_or_else(|| LogName::Vault.to_string(), ToString::to_string)
 }
 
 /// Which log has an origin.
-fn by_origin(state: &VaultState, origin: &str) -> Option<OrganisationId> {
+pub(super) fn by_origin(state: &VaultState, origin: &str) -> Option<OrganisationId> {
     let all = state.organisations.keys().copied().chain([state.vault.into()]);
     let mut named = all.filter(|id| Origin::of_log(&state.origin, id).as_str() == origin);
     named.next()
@@ -359,7 +375,7 @@ fn merge(
 
 /// The keys that a log's checkpoints have been signed with, the present one last:
 /// none if the log is not here, which the vault's own log says was begun.
-fn keys_of(
+pub(super) fn keys_of(
     store: &SqliteStore,
     vault: &VaultState,
     id: &OrganisationId,
@@ -436,7 +452,11 @@ fn new_records(
 
 /// The log that a checkpoint speaks of must be at least as long, and begin with what
 /// was seen.
-fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) -> Result<(), BackupError> {
+pub(super) fn check_seen(
+    store: &SqliteStore,
+    vault: &VaultState,
+    seen: &SeenBefore<'_>,
+) -> Result<(), BackupError> {
     let path = || seen.path.to_owned();
     let stated =
         Checkpoint::unverified(seen.note).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
@@ -445,11 +465,11 @@ fn check_seen(store: &SqliteStore, vault: &VaultState, seen: &SeenBefore<'_>) ->
         .ok_or_else(|| BackupError::OtherLog { path: path(), origin: origin.clone() })?;
     let here = store.size(&id)?;
     let keys = keys_of(store, vault, &id)?;
-    if !keys.is_empty() {
-        checkpoint::open_by_any(seen.note, &keys)
-            .map_err(|why| BackupError::Checkpoint { path: path(), why })?;
-    }
     if size > here {
+        // A checkpoint of an earlier key is none of a longer log; of a shorter one it may be.
+        if let Some(key) = keys.last() {
+            checkpoint::open(seen.note, key).map_err(|why| BackupError::Checkpoint { path: path(), why })?;
+        }
         return Err(BackupError::Behind { path: path(), log: name_of(vault, &id), here, seen: size });
     }
     let options = Options { key: keys.last(), against: Some(seen.note), ..Options::default() };

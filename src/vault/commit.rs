@@ -434,7 +434,7 @@ impl Vault {
     }
 
     /// Creates an organisation: an entry in the vault's log and the first entry
-    /// of its own, in one transaction.
+    /// of its own, with the one that names its keepers, in one transaction.
     pub fn commit_organisation(
         &mut self,
         id: OrganisationId,
@@ -459,15 +459,22 @@ impl Vault {
             vault_tree.extend(self.store().leaf_hashes(&vault_id, piece)?);
         }
         vault_tree.push(entry.leaf_hash());
-        let state = Organisation::begin(&first_line, &first_leaf)?;
+        let mut state = Organisation::begin(&first_line, &first_leaf)?;
         let mut tree = Frontier::new();
         tree.push(first_leaf);
+        let mut entries = vec![first_entry];
+        // Whom the vault's own log has as keepers, each organisation's log names.
+        if let Some(group) = self.state.recovery.clone() {
+            let (line, entry) = line_of(Actor::Host, Event::KeepersNamed(group), now)?;
+            state.apply(&line, &entry.leaf_hash())?;
+            tree.push(entry.leaf_hash());
+            entries.push(entry);
+        }
         let vault_origin = Origin::of_log(&next.origin, &vault_id);
-        let first = append_one(&self.gate, id, &state.origin, 0, first_entry, &tree)?;
-        let checkpoint = first.checkpoint.clone();
+        let checkpoint = sign(&self.gate, self.gate.epoch(), &id, &state.origin, &tree)?;
         let appends = vec![
             append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,
-            first,
+            Append { log: id, expected_size: 0, entries, checkpoint: checkpoint.clone() },
         ];
         let _durable = self.public.store.commit(Batch {
             appends,

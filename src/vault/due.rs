@@ -2,13 +2,14 @@
 //! what is due is read, from the overview: the cost is that of the list, and not of
 //! the accounts, their versions or the log.
 
+use super::abandon::AbandonmentStatus;
 use super::hierarchy::no_organisation;
 use super::overview::{Current, Overview, Reading, Unusable};
 use super::{PublicVault, VaultError};
 use crate::event::Shown;
 use crate::name::{Factor, Slug};
-use crate::state::Organisation;
 use crate::state::rotation::RotationRules;
+use crate::state::{NoticeStanding, Organisation};
 use crate::time::{Span, Time};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -82,6 +83,20 @@ pub struct Due {
 pub enum Item {
     /// A version is to be renewed.
     Renewal(Due),
+    /// Notice runs that a group is abandoned: who is a member and there has until its
+    /// end to veto it.
+    Notice(NoticeDue),
+}
+
+/// A notice that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeDue {
+    /// `org/group`.
+    pub group: String,
+    /// Versions that it holds.
+    pub holds: u64,
+    /// How it stands.
+    pub abandonment: AbandonmentStatus,
 }
 
 impl Item {
@@ -89,6 +104,7 @@ impl Item {
     pub fn address(&self) -> &str {
         match self {
             Self::Renewal(due) => &due.address,
+            Self::Notice(notice) => &notice.group,
         }
     }
 
@@ -96,6 +112,7 @@ impl Item {
     pub fn overdue(&self) -> bool {
         match self {
             Self::Renewal(due) => due.overdue,
+            Self::Notice(_) => false,
         }
     }
 
@@ -104,6 +121,7 @@ impl Item {
     fn urgency(&self) -> (bool, bool, bool, bool, Option<Time>) {
         let (exposed, due) = match self {
             Self::Renewal(due) => (due.exposed.is_some(), due.due),
+            Self::Notice(notice) => (false, Some(notice.abandonment.until)),
         };
         (!(self.overdue() && exposed), !self.overdue(), !exposed, due.is_none(), due)
     }
@@ -156,7 +174,21 @@ fn sorted(mut found: Vec<Item>) -> Vec<Item> {
 fn gathered(overview: &Overview<'_>, now: Time, ahead: Span) -> Result<Vec<Item>, Unusable> {
     // By a clock that is behind, nothing would have run out yet.
     let now = now.max(overview.head.last);
-    Ok(renewals(overview, now, ahead)?.into_iter().map(Item::Renewal).collect())
+    let renewals = renewals(overview, now, ahead)?.into_iter().map(Item::Renewal);
+    Ok(renewals.chain(notices(overview, now)?).collect())
+}
+
+/// Notices that groups are abandoned, while they run.
+fn notices(overview: &Overview<'_>, now: Time) -> Result<Vec<Item>, Unusable> {
+    let slug = &overview.head.slug;
+    let groups = overview.groups()?.into_iter().filter_map(|row| {
+        let found = row.notice.as_ref()?;
+        let abandonment = AbandonmentStatus::of(found.begun, found.vetoed.as_ref(), now);
+        let (group, holds) = (format!("{slug}/{}", row.slug), row.holds);
+        let runs = abandonment.standing == NoticeStanding::Running;
+        runs.then_some(Item::Notice(NoticeDue { group, holds, abandonment }))
+    });
+    Ok(groups.collect())
 }
 
 /// What of an organisation is to be renewed, in no order, by its replayed state.

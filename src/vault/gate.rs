@@ -1,21 +1,21 @@
 //! Epochs of the gate: a fresh root, under which everything is sealed from then on.
 //! What was sealed before needs the roots of before until it is replaced.
 
-use super::commit::{ATTEMPTS, catch_up, keyed, line_of, projection, sign};
+use super::commit::{ATTEMPTS, catch_up, destroyed_by, keyed, line_of, projection, sign};
 use super::overview::Changes;
 use super::people::{totp_associated, totp_record};
 use super::recovery::root_record;
 use super::seal::dealing_record;
 use super::{GATE_FILE, Log, PublicVault, Records, Vault, VaultError, gate_file};
-use crate::event::{Actor, Event, record_hash};
+use crate::event::{Actor, Ending, Event, Hash, RestoredWithGap, record_hash};
 use crate::gate::Gate;
 use crate::log::Frontier;
-use crate::name::Origin;
+use crate::name::{OrganisationId, Origin};
 use crate::seal::aead;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::root::Roots;
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::VaultState;
+use crate::state::{Organisation, VaultState};
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
 use rand_core::CryptoRng;
@@ -56,7 +56,7 @@ impl PublicVault {
         Ok(each.collect())
     }
 
-    fn every_log(&self) -> Result<Vec<Log>, VaultError> {
+    pub(super) fn every_log(&self) -> Result<Vec<Log>, VaultError> {
         self.state().organisations.keys().map(|id| self.load(id)).collect()
     }
 }
@@ -83,12 +83,11 @@ impl Vault {
         // Before anything is written; and again when the epoch begins.
         self.every_log()?.iter().try_for_each(no_ceremony)?;
         let file = self.dir().join(GATE_FILE);
-        let roots = self.roots_for(epoch, SecretKey::random(rng))?;
+        let roots = self.next_roots(epoch, SecretKey::random(rng))?;
         gate_file::replace(&file, &roots, passphrase, rng)?;
         self.protected = passphrase.is_some();
-        self.gate.add(epoch, copy(roots.get(&epoch).ok_or(crate::gate::GateError::NoEpoch(epoch))?));
         for attempt in 1.. {
-            match self.begin_epoch(epoch, &roots, now, rng) {
+            match self.begin_epoch((epoch, &roots), None, now, rng) {
                 Err(VaultError::Store(StoreError::Conflict { .. })) if attempt < ATTEMPTS => {
                     self.public.state = super::commit::load_vault(self.store())?;
                 }
@@ -103,7 +102,7 @@ impl Vault {
     }
 
     /// Held until it is dropped: no other process rotates the gate meanwhile.
-    fn alone(&self) -> Result<File, VaultError> {
+    pub(super) fn alone(&self) -> Result<File, VaultError> {
         let dir = || self.dir().to_owned();
         let file = File::open(self.dir()).map_err(|why| VaultError::File { path: dir(), why })?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|why| match why {
@@ -111,6 +110,13 @@ impl Vault {
             why => VaultError::File { path: dir(), why: why.into() },
         })?;
         Ok(file)
+    }
+
+    /// Has a new root for the next epoch; gives all that the gate's file is to have.
+    pub(super) fn next_roots(&mut self, epoch: u64, new: SecretKey) -> Result<Roots, VaultError> {
+        let roots = self.roots_for(epoch, new)?;
+        self.gate.add(epoch, copy(roots.get(&epoch).ok_or(crate::gate::GateError::NoEpoch(epoch))?));
+        Ok(roots)
     }
 
     /// The present root and the new one, and those of before under which versions
@@ -126,10 +132,12 @@ impl Vault {
         Ok(roots)
     }
 
-    fn begin_epoch(
+    /// Of what is missing after a dead host each log says its own, and what was open is
+    /// ended; otherwise nothing may be open.
+    pub(super) fn begin_epoch(
         &mut self,
-        epoch: u64,
-        roots: &Roots,
+        (epoch, roots): (u64, &Roots),
+        gaps: Option<&[RestoredWithGap]>,
         now: Time,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(), VaultError> {
@@ -141,10 +149,14 @@ impl Vault {
             now = now.max(catch_up(self.store(), log, now)?);
         }
         for log in &mut logs {
-            no_ceremony(log)?;
-            self.begin_in(log, epoch, now, &mut batch, rng)?;
+            let first = match gaps {
+                None => no_ceremony(log).map(|()| Vec::new())?,
+                Some(gaps) => gap_of(gaps, &log.state.id).into_iter().chain(endings(&log.state)).collect(),
+            };
+            self.begin_in((log, first), epoch, now, &mut batch, rng)?;
         }
-        let state = self.begin_own(epoch, roots, now, &mut batch, rng)?;
+        let first = gap_of(gaps.unwrap_or_default(), &self.own_log());
+        let state = self.begin_own((epoch, roots), first, now, &mut batch, rng)?;
         // A crash before this call leaves a root that no log knows; after it every log
         // is in the new epoch.
         let _durable = self.public.store.commit(batch)?;
@@ -156,7 +168,7 @@ impl Vault {
     /// the new key at rest.
     fn begin_in(
         &self,
-        log: &mut Log,
+        (log, first): (&mut Log, Vec<Event>),
         epoch: u64,
         now: Time,
         batch: &mut Batch,
@@ -164,7 +176,8 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let id = log.state.id;
         let key = self.gate.totp_key(&id, epoch)?;
-        let mut events = vec![Event::GateEpochBegun(self.gate.succession(&id, epoch)?)];
+        let mut events = first;
+        events.push(Event::GateEpochBegun(self.gate.succession(&id, epoch)?));
         let mut records = Vec::new();
         for who in log.state.people.keys() {
             // Whose record is lost has to get another one in any case.
@@ -177,11 +190,29 @@ impl Vault {
             events.push(Event::AuthenticatorResealed { pseudonym: who.clone(), totp: record_hash(&sealed) });
             records.push((totp_record(who), sealed));
         }
-        let expected_size = log.state.size;
+        // A log from before it was named there.
+        let named = self.state().recovery.as_ref().filter(|group| log.state.keepers.as_ref() != Some(group));
+        events.extend(named.cloned().map(Event::KeepersNamed));
+        batch.put_records.extend(keyed(id, records));
+        self.append_in(log, events, (epoch, now), batch)
+    }
+
+    /// Appends events of the host to an organisation's log in a batch with others, under
+    /// the key of an epoch of the gate.
+    pub(super) fn append_in(
+        &self,
+        log: &mut Log,
+        events: Vec<Event>,
+        (epoch, now): (u64, Time),
+        batch: &mut Batch,
+    ) -> Result<(), VaultError> {
+        let (id, expected_size) = (log.state.id, log.state.size);
         let (mut tree, mut entries) = (log.tree().clone(), Vec::new());
         let (before, mut changes) = ((expected_size, tree.root()), Changes::default());
         for event in events {
             changes.note(&event, &log.state);
+            let gone = destroyed_by(&log.state, &event);
+            batch.delete_records.extend(gone.into_iter().map(|name| RecordKey { log: id, name }));
             let (line, entry) = line_of(Actor::Host, event, now)?;
             log.state.apply(&line, &entry.leaf_hash())?;
             tree.push(entry.leaf_hash());
@@ -189,7 +220,6 @@ impl Vault {
         }
         let checkpoint = sign(&self.gate, epoch, &id, &log.state.origin, &tree)?;
         batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
-        batch.put_records.extend(keyed(id, records));
         batch.projections.push(projection(&id, &log.state));
         let rows = changes.rows(self.store(), &log.state, before)?;
         batch.clear_rows.extend(rows.clear.then_some(id));
@@ -201,8 +231,8 @@ impl Vault {
     /// The vault's own part, and dealing the roots to the recovery group.
     fn begin_own(
         &self,
-        epoch: u64,
-        roots: &Roots,
+        (epoch, roots): (u64, &Roots),
+        first: Option<Event>,
         now: Time,
         batch: &mut Batch,
         rng: &mut (impl CryptoRng + ?Sized),
@@ -219,6 +249,9 @@ impl Vault {
             entries.push(entry);
             Ok::<_, VaultError>(())
         };
+        if let Some(gap) = first {
+            add(&mut next, &mut tree, gap)?;
+        }
         add(&mut next, &mut tree, Event::GateEpochBegun(self.gate.succession(&id, epoch)?))?;
         if let Some(group) = next.recovery.clone() {
             let mut records = Records::default();
@@ -235,6 +268,17 @@ impl Vault {
         batch.projections.push(projection(&id, &next));
         Ok(next)
     }
+}
+
+/// What a log says is missing of it.
+fn gap_of(gaps: &[RestoredWithGap], log: &OrganisationId) -> Option<Event> {
+    gaps.iter().find(|entry| entry.gap.log == *log).cloned().map(Event::RestoredWithGap)
+}
+
+/// Endings of all that is open.
+fn endings(state: &Organisation) -> Vec<Event> {
+    let ended = |ceremony: &Hash| Event::Ended { ceremony: *ceremony, how: Ending::Aborted };
+    state.ceremonies.keys().map(ended).collect()
 }
 
 fn no_ceremony(log: &Log) -> Result<(), VaultError> {

@@ -207,12 +207,13 @@ pub fn binding(
     scope: Scope,
     factor: Factor,
     group: &GroupStatement,
+    now: Time,
 ) -> (Binding, Vec<GroupId>) {
     let serial = state.binding_serial + 1;
     let (signatures, given_up) = (Vec::new(), Vec::new());
     let binding =
         Binding { serial, scope, factor, group: group.group, epoch: group.epoch, signatures, given_up };
-    let losing = state.must_agree(&binding).into_iter().collect();
+    let losing = state.must_agree(&binding, now).into_iter().collect();
     (binding, losing)
 }
 

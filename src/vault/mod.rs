@@ -1,6 +1,7 @@
 //! The vault's commands: each checks the present state, makes events and
 //! commits them. Terminal, files of people and the clock are above.
 
+pub mod abandon;
 pub mod ask;
 pub mod audit;
 pub mod baseline;
@@ -13,6 +14,7 @@ pub mod commit;
 pub mod drill;
 pub mod due;
 pub mod file;
+pub mod gap;
 pub mod gate;
 pub mod gate_file;
 pub mod group;
@@ -252,6 +254,9 @@ pub enum VaultError {
         /// Group that holds it.
         group: String,
     },
+    /// No notice stands that a group is abandoned.
+    #[error("no notice stands that {0} is abandoned")]
+    NoNotice(String),
     /// Nothing is to be settled.
     #[error("no rotation of {0} is waiting to be settled")]
     NoRotation(String),

@@ -92,6 +92,10 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         }
         // Name, threshold and members stay.
         Event::GroupRenewed(renewal) => vec![Row::Group(renewal.statement.group)],
+        Event::AbandonmentBegun(notice) => vec![Row::Group(notice.group)],
+        // It ends every notice that stands.
+        Event::RestoredWithGap(_) => state.abandonments.keys().copied().map(Row::Group).collect(),
+        Event::AbandonmentVetoed(veto) => vec![Row::Group(veto.group)],
         Event::OperatorAdmitted(admission) => vec![Row::Card(admission.operator.clone())],
         Event::AdmissionRevoked { admission, .. } => {
             let operator = state.admissions.get(admission).map(|given| given.operator.clone());
@@ -138,6 +142,7 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::RecoverabilityChecked(_)
         | Event::BaselineStated(_)
         | Event::GateEpochBegun(_)
+        | Event::KeepersNamed(_)
         | Event::AuthenticatorResealed { .. }
         | Event::DealingsDestroyed(_)
         | Event::CodeGiven { .. } => Vec::new(),

@@ -7,6 +7,7 @@ use crate::event::{Actor, Event};
 use crate::gate::Gate;
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Origin};
+use crate::state::Gapped;
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
 
@@ -17,15 +18,17 @@ const ATTEMPTS: usize = 20;
 impl Vault {
     /// Commits events of the host to the vault's own log, in one transaction. They
     /// and their records are made from the log as it is, and made anew where another
-    /// process was faster.
+    /// process was faster. An event for each organisation's log goes in the same
+    /// transaction.
     pub(super) fn commit_own(
         &mut self,
         now: Time,
+        in_each: Option<&Event>,
         mut make: impl FnMut(&Self) -> Result<(Vec<Event>, Records), VaultError>,
     ) -> Result<(), VaultError> {
         let mut now = now;
         for _ in 1..ATTEMPTS {
-            match self.try_commit_own(now, make(self)?) {
+            match self.try_commit_own(now, in_each, make(self)?) {
                 Err(VaultError::Store(StoreError::Conflict { .. })) => {}
                 done => return done,
             }
@@ -36,12 +39,13 @@ impl Vault {
                 now = now.max(last);
             }
         }
-        self.try_commit_own(now, make(self)?)
+        self.try_commit_own(now, in_each, make(self)?)
     }
 
     fn try_commit_own(
         &mut self,
         now: Time,
+        in_each: Option<&Event>,
         (events, records): (Vec<Event>, Records),
     ) -> Result<(), VaultError> {
         let id = self.own_log();
@@ -61,13 +65,22 @@ impl Vault {
         let checkpoint =
             commit::sign(&self.gate, self.gate.epoch(), &id, &Origin::of_log(&next.origin, &id), &tree)?;
         let delete = records.delete.into_iter().map(|name| RecordKey { log: id, name });
-        let _durable = self.public.store.commit(Batch {
+        let mut batch = Batch {
             appends: vec![Append { log: id, expected_size, entries, checkpoint }],
             put_records: commit::keyed(id, records.put),
             delete_records: delete.collect(),
             projections: vec![commit::projection(&id, &next)],
             ..Batch::default()
-        })?;
+        };
+        if let Some(event) = in_each {
+            for mut log in self.every_log()? {
+                if now < log.state.last {
+                    return Err(VaultError::ClockBack { now, last: log.state.last });
+                }
+                self.append_in(&mut log, vec![event.clone()], (self.gate.epoch(), now), &mut batch)?;
+            }
+        }
+        let _durable = self.public.store.commit(batch)?;
         self.public.state = next;
         Ok(())
     }
@@ -85,7 +98,8 @@ impl PublicVault {
         let gone = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
         let head = self.store().head(&id)?.ok_or_else(gone)?;
         let (size, root) = (head.frontier.size(), head.frontier.root());
-        Ok(Seen { organisation: id, size, root, checkpoint: head.checkpoint })
+        let seen = Seen::new(id, (size, root), head.checkpoint);
+        Ok(Seen { keepers: self.state().keepers_digest(), ..seen })
     }
 
     /// Root over the first entries of the vault's own log; `None` if there are fewer.

@@ -10,7 +10,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::totp::TotpSecret;
 use crate::seal::{aead, words};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Organisation, Roll};
+use crate::state::{Gapped, Organisation, Roll};
 use crate::store::Store;
 use crate::time::Time;
 use rand_core::CryptoRng;
@@ -92,12 +92,9 @@ impl Vault {
 
     /// What the owner of a card sees who gives it here.
     pub fn shown(&self, log: &Log) -> Result<Seen, VaultError> {
-        Ok(Seen {
-            organisation: log.state.id,
-            size: log.state.size,
-            root: log.root(),
-            checkpoint: log.checkpoint().to_owned(),
-        })
+        let head = (log.state.size, log.root());
+        let seen = Seen::new(log.state.id, head, log.checkpoint().to_owned());
+        Ok(Seen { keepers: log.state.keepers_digest(), ..seen })
     }
 
     /// Root over the first entries of a log; `None` if there are fewer.

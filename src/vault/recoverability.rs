@@ -4,7 +4,7 @@
 use super::drill::GATE_EVERY;
 use super::seal::{dealing_record, sealed_record};
 use super::{Log, PublicVault, Records, Vault, VaultError};
-use crate::audit::recoverability::{self, Bad, Label, RecordSource, Unreadable};
+use crate::audit::recoverability::{self, Bad, Fault, Label, RecordSource, Unreadable};
 use crate::event::{
     Actor, CheckedGroup, Event, GroupStatement, Hash, MAX_UNOPENABLE, RecoverabilityCheck, Unopenable,
 };
@@ -149,8 +149,13 @@ pub fn recoverability<R: CryptoRng + Send>(
 ) -> Recoverability {
     let versions = recoverability::current(state, only.map(|group| &group.group));
     let all = versions.len() as u64;
-    let found = recoverability::check(state, &versions, records, rng, &mut |done| progress(done, all));
     let held: BTreeSet<_> = versions.iter().map(|(_, held)| held.group).collect();
+    // However whole its record is, nobody is there to open it.
+    let (lost, versions): (Vec<_>, Vec<_>) =
+        versions.into_iter().partition(|(_, held)| state.is_abandoned(&held.group, now));
+    let mut found = recoverability::check(state, &versions, records, rng, &mut |done| progress(done, all));
+    found.bad.extend(lost.iter().map(|(_, held)| Bad::of(held, Fault::Abandoned)));
+    found.bad.sort_by_key(|bad| (bad.account, bad.factor));
     let shown = |group: &&GroupStatement| match only {
         Some(only) => only.group == group.group,
         None => held.contains(&group.group),

@@ -86,19 +86,20 @@ impl Vault {
         let (pseudonym, sign_key) = (card.pseudonym().clone(), signing.public());
         let mut keeper = Keeper { pseudonym, sign_key, signature: Bytes([0; 64]) };
         keeper.signature = signing.sign(&keeper.digest(&self.state().vault, &self.state().first_entry));
-        self.commit_own(now, |_| Ok((vec![Event::KeeperEnrolled(keeper.clone())], Records::default())))
+        self.commit_own(now, None, |_| Ok((vec![Event::KeeperEnrolled(keeper.clone())], Records::default())))
     }
 
     /// Enters a recovery group that every member signed and deals the gate's present
     /// root to it: both in one commit, so that there is never a group without the
-    /// root. What was dealt to a group before is destroyed with it.
+    /// root. Each organisation's log names it in the same commit. What was dealt to a group before is destroyed with it.
     pub fn form_recovery(
         &mut self,
         statement: &GroupStatement,
         now: Time,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<(), VaultError> {
-        self.commit_own(now, |vault| {
+        let named = Event::KeepersNamed(statement.clone());
+        self.commit_own(now, Some(&named), |vault| {
             vault.check_apart(statement)?;
             let mut records = Records::default();
             for dealt in vault.state().dealt.values() {
@@ -249,7 +250,7 @@ impl PublicVault {
     }
 }
 
-fn no_gate(dir: &Path) -> Result<(), VaultError> {
+pub(super) fn no_gate(dir: &Path) -> Result<(), VaultError> {
     let file = dir.join(GATE_FILE);
     // Also one that cannot be read, and a link that leads nowhere.
     if file.symlink_metadata().is_ok() { Err(VaultError::GateThere(file)) } else { Ok(()) }

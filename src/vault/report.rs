@@ -2,7 +2,7 @@
 //! people and programs. Nothing is verified here.
 
 use super::VaultError;
-use crate::audit::{self, Tampering, Verdict};
+use crate::audit::{self, GapFound, Tampering, Verdict};
 use crate::hex::Bytes;
 use crate::name::{LogName, printable};
 use crate::store::{Damage, StoreError};
@@ -63,6 +63,9 @@ pub struct LogReport {
     pub extends: Option<u64>,
     /// Records whose bytes were checked.
     pub records: u64,
+    /// What the log says is missing of it, signed by a recovery quorum.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<GapFound>,
 }
 
 impl LogReport {
@@ -78,6 +81,7 @@ impl LogReport {
             unknown: verdict.unknown,
             extends: verdict.extends,
             records,
+            gaps: verdict.gaps.clone(),
         }
     }
 }

@@ -108,7 +108,7 @@ pub fn rotation_policy(
     match state.rotation_policy_refused(&set) {
         Some(why) => Err(why.into()),
         None => {
-            let holders = state.holders_within(&scope, factor.unwrap_or(Factor::Password));
+            let holders = state.holders_within(&scope, factor.unwrap_or(Factor::Password), state.last);
             Ok((set, holders.into_iter().collect()))
         }
     }

@@ -1,6 +1,7 @@
 //! A first look: what there is, and what needs somebody's attention. Long, because
 //! everything that is shown at once is put together here.
 
+use super::abandon::AbandonmentStatus;
 use super::baseline::BaselineStatus;
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
@@ -15,7 +16,7 @@ use super::{GATE_FILE, PublicVault, VaultError};
 use crate::event::{AccountStanding, GroupStatement};
 use crate::name::{AccountId, Factor, OrganisationId, ProjectId, Pseudonym, Slug};
 use crate::seal::card::Role;
-use crate::state::{Account, Barred, Effective, LastReconciled, Organisation, locked_out};
+use crate::state::{Account, Barred, Effective, LastReconciled, NoticeStanding, Organisation, locked_out};
 use crate::time::{Span, Time};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,6 +206,9 @@ pub struct GroupStatus {
     /// Members above the threshold whose card is neither: how many more may be lost.
     /// Below zero nothing can be opened.
     pub margin: i64,
+    /// The last notice that it is abandoned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abandonment: Option<AbandonmentStatus>,
 }
 
 /// A custodian who is locked out.
@@ -319,7 +323,10 @@ impl PublicVault {
         OrganisationStatus {
             organisation: look.slug.to_string(),
             read_from,
-            warnings: look.reconciled.and_then(|last| unexplained(last, look.now)).into_iter().collect(),
+            warnings: {
+                let unexplained = look.reconciled.and_then(|last| unexplained(last, look.now));
+                unexplained.into_iter().chain(groups.iter().filter_map(notice)).collect()
+            },
             entries: look.entries,
             projects: look.projects,
             accounts_total: look.tally.accounts,
@@ -579,6 +586,9 @@ impl GroupStatus {
             margin: super::cards::margin(usable, group.threshold),
             suspended,
             revoked,
+            abandonment: group
+                .notice
+                .map(|notice| AbandonmentStatus::of(notice.begun, notice.vetoed.as_ref(), now)),
         }
     }
 }
@@ -602,6 +612,10 @@ pub fn group_status(state: &Organisation, group: &GroupStatement, now: Time) -> 
         suspended: barred(Barred::Suspended),
         revoked: barred(Barred::Revoked),
         margin: super::cards::margin(state.usable(group), group.threshold),
+        abandonment: state
+            .abandonments
+            .get(&group.group)
+            .map(|notice| AbandonmentStatus::of(notice.begun, notice.vetoed.as_ref(), now)),
     }
 }
 
@@ -636,6 +650,25 @@ fn unexplained(last: LastReconciled, now: Time) -> Option<String> {
     let uses =
         if uses == 1 { "1 use of a root user".to_owned() } else { format!("{uses} uses of root users") };
     Some(format!("the reconciliation of {at} found {uses} that nothing explains"))
+}
+
+/// A group that is said to be lost, or is.
+fn notice(group: &GroupStatus) -> Option<String> {
+    let (name, found) = (&group.group, group.abandonment.as_ref()?);
+    let versions =
+        if group.holds == 1 { "1 version".to_owned() } else { format!("{} versions", group.holds) };
+    match found.standing {
+        NoticeStanding::Running => Some(format!(
+            "notice runs that {name} is abandoned, until {} ({} left): then its {versions} count as lost, and new ones may be bound elsewhere without it. Any member can veto: warifu group veto {name}",
+            found.until.to_minute(),
+            if found.days_left == 1 { "1 day".to_owned() } else { format!("{} days", found.days_left) },
+        )),
+        NoticeStanding::InForce => Some(format!(
+            "{name} is abandoned since {}: its {versions} are lost (warifu group show {name})",
+            found.until.to_minute()
+        )),
+        NoticeStanding::Vetoed => None,
+    }
 }
 
 /// Facts that rest on the host's word alone.

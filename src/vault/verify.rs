@@ -26,7 +26,7 @@ use crate::message::{Contribution, Message, SignedRequest, SignedReshare};
 use crate::name::{LogName, OrganisationId, Origin, printable};
 use crate::pvss::ClaimedDealing;
 use crate::seal::{aead, record::SealedPayload, root::SealedRoot, sign};
-use crate::state::{Organisation, VaultState, log_keys};
+use crate::state::{Gapped, Organisation, VaultState, log_keys};
 use crate::store::{Damage, RecordKey, Store, StoreError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -256,6 +256,12 @@ impl Check<'_> {
         self.recovery_records(state);
         if OrganisationId::from(state.vault) != self.id {
             self.found(Some(0), "the log is another vault's");
+        }
+        if state.gap_is_open() {
+            self.found(
+                state.size.checked_sub(1),
+                "after the entries that were lost no epoch of the gate has begun",
+            );
         }
         self.same_organisations(state);
         let _nobodys = self.kept_note(log_keys(&state.log_origin(), &state.gates));
@@ -585,6 +591,7 @@ fn own_text(line: &Line) -> Option<TextHash> {
         Event::BaselineStated(said) => said.text,
         Event::CardSuspended(suspension) => Some(suspension.reason),
         Event::CardRevoked(revocation) => Some(revocation.reason),
+        Event::AbandonmentBegun(notice) => Some(notice.reason),
         _ => None,
     }
 }

@@ -5,13 +5,14 @@ use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
 use warifu::ceremony::{custodian, judge, recipient, reshare};
 use warifu::event::{
-    Accepts, AccountStanding, Actor, Admission, Agreed, AuthenticatorReplacement, BaselineFact,
-    BaselineStatement, BaselineWord, Because, Binding, CardResumption, CardRevocation, CardSuspension,
-    CheckedGroup, DealingsDestroyed, Destruction, DrillPolicy, Ending, Enrolment, Entry, Event,
-    GroupStatement, IdentitySealing, Keeper, Line, Made, Member, Mode, Period, Purpose, Reconciliation,
-    RecoverabilityCheck, RedealingRejected, Refusal, Renewal, ReshareDone, RootDealing, RootFinding,
-    RootRecords, RootUse, RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing,
-    Shown, Signed, Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
+    AbandonmentNotice, AbandonmentVeto, Accepts, AccountStanding, Actor, Admission, Agreed,
+    AuthenticatorReplacement, BaselineFact, BaselineStatement, BaselineWord, Because, Binding,
+    CardResumption, CardRevocation, CardSuspension, CheckedGroup, DealingsDestroyed, Destruction,
+    DrillPolicy, Ending, Enrolment, Entry, Event, Gap, GroupStatement, IdentitySealing, Keeper, Line,
+    LogHead, Made, Member, Mode, Period, Purpose, Reconciliation, RecoverabilityCheck, RedealingRejected,
+    Refusal, Renewal, ReshareDone, RestoredWithGap, RootDealing, RootFinding, RootRecords, RootUse,
+    RotationBegun, RotationPolicy, RotationSettled, SCHEMA, SaltedText, Scope, Sealing, Shown, Signed,
+    Unopenable, WitnessPolicy, record_hash, reshare_list_hash,
 };
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::{Bytes, HexBytes};
@@ -91,10 +92,13 @@ pub fn tell() -> Story {
     scene.rotate(&group, account, &request);
     scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
     scene.drill(&group);
-    let (recovery, sealed_root, recovery_messages) = scene.recovery();
+    let (recovery, sealed_root, recovery_messages, (keepers, cards)) = scene.recovery();
+    scene.by_host(Event::KeepersNamed(keepers.clone()));
     let (card, held) = scene.codes(account);
     let reshare = scene.refresh(&held);
     scene.identity();
+    scene.abandon(&card);
+    scene.lose_entries(&keepers, &cards);
     scene.next_epoch();
     let lines = [scene.vault_lines, scene.log].concat();
     Story {
@@ -235,7 +239,11 @@ impl Scene {
     }
 
     /// Two keepers, their group, and the root dealt to it.
-    fn recovery(&self) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution)) {
+    #[expect(clippy::type_complexity, reason = "a test's own")]
+    fn recovery(
+        &self,
+    ) -> (Vec<EntryBytes>, Vec<u8>, (RecoveryPackage, RecoveryContribution), (GroupStatement, Vec<Card>))
+    {
         let mut rng = StdRng::seed_from_u64(2);
         let begun = self.vault_lines.first().expect("two lines");
         let mut state = VaultState::begin(&read(begun), &begun.leaf_hash()).expect("valid");
@@ -289,7 +297,7 @@ impl Scene {
             entries: custodian::lines(&whole),
             dealing: HexBytes(dealing.to_bytes()),
         };
-        (lines, root, (asked, answered))
+        (lines, root, (asked, answered), (group, cards))
     }
 
     fn enrol(&mut self) {
@@ -715,6 +723,42 @@ impl Scene {
             unread: 0,
             findings,
         }));
+    }
+
+    /// It is said that a group cannot open anything any more, and one of its members is
+    /// there.
+    fn abandon(&mut self, card: &Card) {
+        let board = self.state.group_by_slug(&slug("board")).expect("the first group");
+        let (group, epoch) = (board.group, board.epoch);
+        let reason = self.reason.hash();
+        self.by_host(Event::AbandonmentBegun(AbandonmentNotice { group, epoch, reason }));
+        let notice = self.state.abandonments.get(&group).expect("a notice").notice;
+        let custodian = card.pseudonym().clone();
+        let digest = AbandonmentVeto::digest(&self.organisation, &group, &notice, &custodian);
+        let signature = card.signing_key().sign(&digest);
+        let veto = AbandonmentVeto { group, notice, custodian: custodian.clone(), signature };
+        self.append(Actor::Card(custodian), Event::AbandonmentVetoed(veto));
+    }
+
+    /// The host died, and three entries that somebody had seen are nowhere.
+    fn lose_entries(&mut self, keepers: &GroupStatement, cards: &[Card]) {
+        let restored = LogHead { size: self.tree.size(), root: self.tree.root() };
+        let seen = LogHead { size: restored.size + 3, root: Bytes([8; 32]) };
+        let origin = self.origin.to_string();
+        let seed = self.gate.log_seed(&self.organisation, 1).expect("the first epoch");
+        let signer = LogSigner::new(&origin, seed).expect("an origin is a key name");
+        let stated = Checkpoint { origin, size: seen.size, root: seen.root };
+        let note = checkpoint::sign(&stated, &signer).expect("its own origin");
+        let signature = note.signatures().first().expect("the log's").bytes();
+        let seen_signature = Bytes::from_slice(signature).expect("64 bytes");
+        let gap = Gap { log: self.organisation, restored, seen, seen_signature, gate_epoch: 2 };
+        let digest = gap.digest(&self.vault, &Bytes(keepers.digest(&self.vault.into())));
+        let sign = |card: &Card| Signed {
+            pseudonym: card.pseudonym().clone(),
+            signature: card.signing_key().sign(&digest),
+        };
+        let (keepers, signatures) = (keepers.clone(), cards.iter().map(sign).collect());
+        self.by_host(Event::RestoredWithGap(RestoredWithGap { gap, keepers, signatures }));
     }
 
     /// The gate gets a fresh root.

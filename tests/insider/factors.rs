@@ -62,7 +62,7 @@ fn seal(world: &mut World, contents: &impl Sealable) -> Result<Hash, VaultError>
 /// A binding with signatures; those who would lose something agree too.
 fn binding(world: &World, factor: Factor, to: &GroupStatement, scope: Scope, signers: &[usize]) -> Binding {
     let state = &world.log.state;
-    let (mut binding, losing) = group::binding(state, scope, factor, to);
+    let (mut binding, losing) = group::binding(state, scope, factor, to, world.now);
     let digest = binding.digest(&state.id, &state.g(to));
     let sign = |of: &GroupStatement, i: usize| {
         group::sign_as_member(state, of, &world.custodians[i].card, &digest).unwrap()

@@ -58,12 +58,8 @@ fn world() -> World {
 
 fn seen(world: &World) -> Seen {
     let lines = world.lines();
-    Seen {
-        organisation: world.log.state.id,
-        size: world.log.state.size,
-        root: world.log.root(),
-        checkpoint: world.checkpoint(&lines),
-    }
+    let head = (world.log.state.size, world.log.root());
+    Seen::new(world.log.state.id, head, world.checkpoint(&lines))
 }
 
 #[test]

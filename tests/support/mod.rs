@@ -162,7 +162,7 @@ impl World {
 
     pub fn binding(&self, group: &GroupStatement, scope: Scope, signers: &[usize]) -> Binding {
         let state = &self.log.state;
-        let (mut binding, _) = group::binding(state, scope, Factor::Password, group);
+        let (mut binding, _) = group::binding(state, scope, Factor::Password, group, self.now);
         let digest = binding.digest(&state.id, &state.g(group));
         let sign =
             |i: &usize| group::sign_as_member(state, group, &self.custodians[*i].card, &digest).unwrap();

@@ -186,7 +186,7 @@ fn bind(
     admitted.signatures = signed(&admitted.digest(&state.g(keepers)));
     vault.admit(log, admitted, now()).unwrap();
     let scope = warifu::event::Scope::Organisation;
-    let (mut bound, _) = binding(&state, scope, factor, keepers);
+    let (mut bound, _) = binding(&state, scope, factor, keepers, now());
     bound.signatures = signed(&bound.digest(&state.id, &state.g(keepers)));
     vault.bind(log, bound, now()).unwrap();
 }

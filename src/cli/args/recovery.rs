@@ -41,6 +41,9 @@ In order:
         /// The request's file, for all keepers
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// What others know and have seen
+        #[command(flatten)]
+        later: Later,
     },
     /// On a keeper's own machine: answer a request
     #[command(after_help = "\
@@ -52,6 +55,9 @@ Example:
         /// The keeper's card
         #[command(flatten)]
         card: CardArgs,
+        /// Sign too for entries that the request says are lost
+        #[arg(long)]
+        sign_gap: bool,
         /// The answer's file [default: PSEUDONYM.recovery here]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -80,6 +86,20 @@ pub struct NewKeeper {
     pub kdf_floor: bool,
 }
 
+/// What others know of the logs, and what they have seen.
+#[derive(Args, Debug)]
+pub struct Later {
+    /// Bring in what is missing here: the directory of an exported log, or a request that a custodian got by file
+    #[arg(long, value_name = "DIR|FILE")]
+    pub merge: Vec<PathBuf>,
+    /// A signed checkpoint that somebody has seen, or the .seen file beside a card: what goes beyond this vault's log is missing
+    #[arg(long, value_name = "FILE")]
+    pub against: Vec<PathBuf>,
+    /// The keepers sign for what is missing and nobody has: without this it is refused
+    #[arg(long, requires = "against")]
+    pub sign_gap: bool,
+}
+
 /// `recover`.
 #[derive(Args, Debug)]
 pub struct Recover {
@@ -89,6 +109,9 @@ pub struct Recover {
     /// The keepers' cards
     #[command(flatten)]
     pub cards: CardsArgs,
+    /// What others know and have seen
+    #[command(flatten)]
+    pub later: Later,
     /// Protect the gate's new file with a passphrase, asked for at every command
     #[arg(long)]
     pub passphrase: bool,

@@ -126,6 +126,15 @@ fn summary(
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
         Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
         Event::GateRootDealt(dealt) => format!("epoch {}", dealt.gate_epoch),
+        Event::KeepersNamed(group) => {
+            format!("{} of {} keepers of the vault's recovery group", group.threshold, group.members.len())
+        }
+        Event::RestoredWithGap(entry) => format!(
+            "{} entries restored, {} that were seen are lost; {} keepers signed",
+            entry.gap.restored.size,
+            entry.gap.missing(),
+            entry.signatures.len()
+        ),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
         Event::AccountCreated { account, provider, external_id, .. } => {
@@ -137,6 +146,16 @@ fn summary(
             format!("{}: {} {}", state.address(&said.account), said.fact, said.word.as_str())
         }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
+        Event::AbandonmentBegun(notice) => {
+            let group = state.groups.get(&notice.group).map(|g| state.group_address(g)).unwrap_or_default();
+            let text =
+                vault.text(&state.id, &notice.reason).map(|text| format!(" ({text})")).unwrap_or_default();
+            format!("{group}: notice that it can no longer reach its threshold{text}")
+        }
+        Event::AbandonmentVetoed(veto) => {
+            let group = state.groups.get(&veto.group).map(|g| state.group_address(g)).unwrap_or_default();
+            format!("{group}: {} is there, and the notice is over", veto.custodian)
+        }
         Event::CardSuspended(entry) => {
             format!("{} by {}: {}", entry.custodian, entry.by, reason_of(vault, state, &entry.reason))
         }

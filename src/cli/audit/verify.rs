@@ -3,7 +3,7 @@
 
 use super::cosign::read_policy;
 use super::export::verifier_key;
-use crate::audit::{self, Options, Source, SourceError, State, Tampering, Verdict};
+use crate::audit::{self, GapFound, Options, Source, SourceError, State, Tampering, Verdict};
 use crate::cli::args::VerifyArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
@@ -68,8 +68,15 @@ fn of_vault(app: &mut App<'_>, only: Option<&LogName>, options: &Options<'_>) ->
             lines.extend(report.findings.iter().map(|f| format!("WRONG {}: {}", f.log, f.what)));
         }
         if found == 0 {
-            lines
-                .push("All is well: every entry, signature, checkpoint, state and record agrees.".to_owned());
+            lines.extend(gaps(&report, true));
+            let but = if report.logs.iter().any(|log| !log.gaps.is_empty()) {
+                ", but for what is lost"
+            } else {
+                ""
+            };
+            lines.push(format!(
+                "All is well{but}: every entry, signature, checkpoint, state and record agrees."
+            ));
         }
         lines.join("\n")
     });
@@ -209,6 +216,7 @@ fn of_file(name: &str, why: &SourceError) -> Finding {
 fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<&VerifierKey>) -> String {
     let mut lines = words(report, first > 0 && since.is_none(), |_| String::new());
     if report.findings.is_empty() {
+        lines.extend(gaps(report, false));
         let hashes = format!("Of the entries before {first} only hashes are here: ");
         let without = "signatures, rules and the groups' policies cannot be verified without them.";
         match since {
@@ -230,6 +238,32 @@ fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<
         lines.push(format!("{remark}\n      {}", printable(&key.to_string())));
     }
     lines.join("\n")
+}
+
+/// What is lost of each log, by the word of a recovery quorum. Whether that was this
+/// vault's the vault's own log alone says.
+fn gaps(report: &Report, with_vault: bool) -> Vec<String> {
+    let one = |log: &LogReport, gap: &GapFound| {
+        let names = gap.signed_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let whose = match with_vault {
+            true => "the recovery quorum".to_owned(),
+            false => format!(
+                "{} of a group whose words are: {}; that it is this vault's recovery group only the vault's own log says",
+                gap.signed_by.len(),
+                gap.keepers
+            ),
+        };
+        format!(
+            "GAP   {}: with a gap of {} at entry {}: restored with {} on {}, {} had been seen; signed by {whose} ({names})",
+            log.log,
+            entries(gap.missing),
+            gap.entry,
+            gap.restored.size,
+            gap.at.to_minute(),
+            gap.seen.size
+        )
+    };
+    report.logs.iter().flat_map(|log| log.gaps.iter().map(|gap| one(log, gap))).collect()
 }
 
 /// One line a log, with what is wrong with it below.

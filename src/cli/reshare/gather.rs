@@ -7,7 +7,7 @@ use super::super::cards::{self, OpenCard};
 use super::super::error::{CliError, refusal_remedy, wrong_code};
 use super::super::room::{self, check_clock};
 use super::super::ui::{Kind, Prompt, UiError};
-use super::super::{files, interrupted};
+use super::super::{files, gap, interrupted};
 use super::tell;
 use crate::ceremony::custodian::{ReviewError, cosigner};
 use crate::ceremony::judge;
@@ -144,6 +144,9 @@ fn reviewed(
         Ok(reviewed) => {
             cards::write_seen(&open.path, reviewed.seen())?;
             Ok(reviewed)
+        }
+        Err(error) if gap::past(app, &open.path, open.card.card().pseudonym(), &error)? => {
+            reviewed(app, (vault, log), ceremony, open)
         }
         Err(error) => {
             cards::show_checkpoints(app, &error);

@@ -7,7 +7,7 @@ use crate::name::{AccountId, Factor, GroupId, ProjectId, Provider, Pseudonym, Sl
 use crate::seal::card::Role;
 use crate::seal::generate::Alphabet;
 use crate::state::rotation::{Place, RotationRules, exposed_hours};
-use crate::state::{Barred, Ceremony, Effective, LastReconciled, Organisation};
+use crate::state::{Barred, Ceremony, Effective, LastReconciled, Organisation, Vetoed};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -145,6 +145,20 @@ pub struct GroupRow {
     /// Identities of people that it holds and that are not destroyed.
     #[serde(skip_serializing_if = "is_none_counted", default)]
     pub identities: u64,
+    /// The last notice that it is abandoned.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notice: Option<Notice>,
+}
+
+/// A notice that a group is abandoned.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notice {
+    /// When it was given.
+    pub begun: Time,
+    /// The veto that ended it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vetoed: Option<Vetoed>,
 }
 
 /// A card.
@@ -434,7 +448,16 @@ impl GroupRow {
         let group = state.groups.get(id)?;
         let members = group.members.iter().map(|member| member.pseudonym.clone()).collect();
         let identities = state.identities_of(id);
-        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds, identities })
+        let notice = state.abandonments.get(id);
+        let notice = notice.map(|found| Notice { begun: found.begun, vetoed: found.vetoed.clone() });
+        Some(Self {
+            slug: group.slug.clone(),
+            threshold: group.threshold,
+            members,
+            holds,
+            identities,
+            notice,
+        })
     }
 }
 
