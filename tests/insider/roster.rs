@@ -47,7 +47,7 @@ fn world() -> World {
 
 fn designation(world: &World, to: &GroupStatement, scope: Scope, signers: &[usize]) -> Binding {
     let state = &world.log.state;
-    let (mut binding, _) = group::binding(state, scope, Factor::Identity, to);
+    let (mut binding, _) = group::binding(state, scope, Factor::Identity, to, world.now);
     let digest = binding.digest(&state.id, &state.g(to));
     let sign = |i: &usize| group::sign_as_member(state, to, &world.custodians[*i].card, &digest).unwrap();
     binding.signatures = signers.iter().map(sign).collect();
