@@ -16,7 +16,9 @@ use warifu::pvss::GateKey;
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Drill, Invalid};
 use warifu::time::Span;
-use warifu::vault::{VaultError, drill};
+use warifu::vault::due_drill::DrillDue;
+use warifu::vault::overview::Reading;
+use warifu::vault::{Records, VaultError, cards, drill};
 
 struct Held {
     world: World,
@@ -259,6 +261,89 @@ fn a_group_decides_by_its_quorum_how_long_a_proof_counts() {
     policy(&mut held, 1, 30, &[0, 1, 2]).unwrap();
     assert!(policy(&mut held, 1, 30, &[0, 1, 2]).is_err(), "once");
     assert_eq!(held.live(), 0);
+}
+
+/// Drills that are due, from the overview and from the entries alike.
+fn due(held: &Held) -> Vec<DrillDue> {
+    let World { vault, now, .. } = &held.world;
+    let read = |wanted| vault.due(None, *now, Span::days(7), wanted).unwrap().items;
+    let (stored, replayed) = (read(Reading::Overview), read(Reading::Entries));
+    assert_eq!(stored, replayed);
+    let status = vault.status(None, *now, Reading::Overview).unwrap();
+    let found: Vec<_> = stored.iter().filter_map(|item| item.drill().cloned()).collect();
+    assert_eq!(status.organisations[0].drills, found);
+    found
+}
+
+fn names(held: &Held, who: &[usize]) -> Vec<String> {
+    let mut names: Vec<_> = who.iter().map(|who| held.world.custodians[*who].name().to_string()).collect();
+    names.sort();
+    names
+}
+
+fn missing(due: &DrillDue) -> Vec<String> {
+    let mut names: Vec<_> = due.missing.iter().map(ToString::to_string).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_drill_comes_up_is_overdue_and_partial_ones_add_up() {
+    let mut held = held();
+    let formed = held.world.log.state.drills.keyed[&held.group.group];
+    assert_eq!(due(&held), [], "whoever forms a group shows a key");
+    held.world.pass(Span::days(10));
+    held.prove(0);
+    held.world.pass(Span::days(74));
+    let found = due(&held);
+    assert_eq!((found.len(), found[0].overdue, found[0].due), (1, false, formed + Span::days(90)));
+    assert_eq!(missing(&found[0]), names(&held, &[1, 2, 3, 4]));
+    assert!(!found[0].short());
+    held.world.pass(Span::days(7));
+    let found = due(&held);
+    assert!(found[0].overdue && found[0].short(), "{found:?}");
+    assert_eq!((found[0].days, found[0].complete), (91, formed));
+    assert_eq!(missing(&found[0]), names(&held, &[1, 2, 3, 4]));
+    assert_eq!(found[0].live, 1);
+    let Held { world, group, drill } = &mut held;
+    *drill =
+        world.vault.begin_drill(&mut world.log, group, Span::days(14), world.now, &mut world.rng).unwrap();
+    for who in [0, 2, 4] {
+        held.prove(who);
+        held.world.pass(Span::minutes(1));
+    }
+    let found = due(&held);
+    assert!(found[0].overdue && !found[0].short(), "{found:?}");
+    assert_eq!(missing(&found[0]), names(&held, &[1, 3]));
+    // A card that can prove nothing is waited for no longer.
+    let World { vault, log, custodians, now, rng, .. } = &mut held.world;
+    let mut records = Records::default();
+    let who = custodians[3].name();
+    let lost = cards::suspension(&log.state, &who, "lost", &mut records, rng).unwrap();
+    vault.suspend_card(log, (lost, records), &custodians[0].card, *now).unwrap();
+    assert_eq!(missing(&due(&held)[0]), names(&held, &[1]));
+    held.prove(1);
+    assert_eq!(due(&held), []);
+    assert_eq!(held.world.vault.verify(None).unwrap().findings, []);
+}
+
+#[test]
+fn a_groups_own_period_decides_when_its_drill_is_due() {
+    let mut held = held();
+    held.world.pass(Span::days(31));
+    assert_eq!(due(&held), []);
+    policy(&mut held, 1, 30, &[0, 1, 2]).unwrap();
+    let found = due(&held);
+    assert!(found[0].overdue && found[0].every_days == 30, "{found:?}");
+}
+
+#[test]
+fn a_group_that_holds_nothing_has_no_drill_due() {
+    let mut held = held();
+    held.world.form("small", 2, &[1, 2]);
+    held.world.pass(Span::days(100));
+    let found = due(&held);
+    assert_eq!(found.iter().map(|due| due.address.as_str()).collect::<Vec<_>>(), ["acme/root"]);
 }
 
 fn check(held: &Held, change: impl FnOnce(&mut RecoverabilityCheck)) -> RecoverabilityCheck {

@@ -154,7 +154,7 @@ Examples:
   warifu rotate acme/web/prod --reason 'yearly' --request request.warifu
   warifu rotate --resume acme/web/prod --card op.card")]
     Rotate(Rotate),
-    /// What is to be renewed, what is overdue first; exit code 9 if anything is
+    /// What is to be renewed and drilled, what is overdue first; exit code 9 if anything is
     #[command(after_help = "Examples:\n  warifu due\n  warifu due acme --within 30d --json")]
     Due(DueArgs),
     /// Destroy the record of a version that nobody needs any more

@@ -407,8 +407,13 @@ pub enum CliError {
     #[error("{} not settled", counted(*.0, "rotation"))]
     NotSettled(usize),
     /// Something should have been renewed by now.
-    #[error("{} overdue", counted(*.0, "account"))]
-    Overdue(usize),
+    #[error("{} overdue", super::due::overdue(*.accounts, *.groups))]
+    Overdue {
+        /// Accounts of which a version is.
+        accounts: usize,
+        /// Groups whose drill is.
+        groups: usize,
+    },
     /// Of accounts something is not shown that must be.
     #[error("{} not at baseline", counted(*.0, "account"))]
     NotAtBaseline(usize),
@@ -626,7 +631,10 @@ impl CliError {
             }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
-            Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
+            Self::Overdue { accounts: 0, .. } => {
+                "Call those who are named together, one after another if need be: warifu drill GROUP."
+            }
+            Self::Overdue { .. } => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
             Self::NotAtBaseline(_) => {
                 "Do what is listed for it; 'warifu account baseline ORG/PROJECT/ACCOUNT' lists it for one."
             }
@@ -691,7 +699,7 @@ impl CliError {
             | Self::NotShown
             | Self::TooFewCards(_)
             | Self::DrillShort
-            | Self::Overdue(_)
+            | Self::Overdue { .. }
             | Self::NotAtBaseline(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::Costs { .. } | Self::CostRows(_) => Exit::Input,

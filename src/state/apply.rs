@@ -414,8 +414,8 @@ impl Organisation {
             Event::CardResumed(entered) => self.card_resumed(actor, entered, claims),
             Event::CardRevoked(entered) => self.card_revoked(actor, entered, entry.time, claims),
             Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
-            Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
-            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
+            Event::GroupFormed(statement) => self.group_formed(actor, statement, entry.time, claims),
+            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, entry.time, claims),
             Event::OperatorAdmitted(admission) => {
                 self.operator_admitted(actor, admission, entry.time, claims)
             }
@@ -584,6 +584,7 @@ impl Organisation {
         &mut self,
         actor: &Actor,
         statement: &GroupStatement,
+        time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         by_host(actor)?;
@@ -591,6 +592,7 @@ impl Organisation {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
         }
         check_statement(self, statement, claims)?;
+        self.drills.keyed.insert(statement.group, time);
         self.groups.insert(statement.group, statement.clone());
         Ok(())
     }

@@ -26,6 +26,9 @@ pub const MAX_EVERY_DAYS: u64 = 366;
 pub struct Drills {
     /// The last drill of each group.
     pub last: BTreeMap<GroupId, Drill>,
+    /// Since when each group's members have the share keys that they have now, each of
+    /// which its owner proved then.
+    pub keyed: BTreeMap<GroupId, Time>,
     /// When each member of a group proved its share key last.
     pub custodians: BTreeMap<GroupId, BTreeMap<Pseudonym, Time>>,
     /// When the gate proved the key of an epoch last.
@@ -58,9 +61,9 @@ impl Drill {
 }
 
 impl Drills {
-    /// Whether none was ever held.
+    /// Whether nothing was ever shown.
     pub fn is_empty(&self) -> bool {
-        self.last.is_empty()
+        *self == Self::default()
     }
 
     /// When a member of a group proved its share key last.
@@ -83,6 +86,11 @@ impl Drills {
     pub(super) fn earliest_answer(&self, now: Time) -> Option<Time> {
         let fresh = now - ROOM_AGE;
         self.last.values().filter(|drill| drill.is_open(now)).map(|drill| drill.begun.max(fresh)).min()
+    }
+
+    /// Whose last drill this is.
+    pub fn group_of(&self, id: &Bytes<32>) -> Option<&GroupId> {
+        self.by_id(id).map(|(group, _)| group)
     }
 
     fn by_id(&self, id: &Bytes<32>) -> Option<(&GroupId, &Drill)> {

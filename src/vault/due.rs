@@ -1,7 +1,8 @@
-//! What is to be done by some time, and why: versions that are to be renewed. Only
+//! What is to be done by some time, and why: versions that are to be renewed, drills. Only
 //! what is due is read, from the overview: the cost is that of the list, and not of
 //! the accounts, their versions or the log.
 
+use super::due_drill::{DrillDue, drills};
 use super::hierarchy::no_organisation;
 use super::overview::{Current, Overview, Reading, Unusable};
 use super::{PublicVault, VaultError};
@@ -82,6 +83,8 @@ pub struct Due {
 pub enum Item {
     /// A version is to be renewed.
     Renewal(Due),
+    /// Members of a group are to show that their keys are there.
+    Drill(DrillDue),
 }
 
 impl Item {
@@ -89,6 +92,7 @@ impl Item {
     pub fn address(&self) -> &str {
         match self {
             Self::Renewal(due) => &due.address,
+            Self::Drill(due) => &due.address,
         }
     }
 
@@ -96,6 +100,23 @@ impl Item {
     pub fn overdue(&self) -> bool {
         match self {
             Self::Renewal(due) => due.overdue,
+            Self::Drill(due) => due.overdue,
+        }
+    }
+
+    /// The version, if that is what it is about.
+    pub fn renewal(&self) -> Option<&Due> {
+        match self {
+            Self::Renewal(due) => Some(due),
+            Self::Drill(_) => None,
+        }
+    }
+
+    /// The drill, if that is what it is about.
+    pub fn drill(&self) -> Option<&DrillDue> {
+        match self {
+            Self::Drill(due) => Some(due),
+            Self::Renewal(_) => None,
         }
     }
 
@@ -104,6 +125,7 @@ impl Item {
     fn urgency(&self) -> (bool, bool, bool, bool, Option<Time>) {
         let (exposed, due) = match self {
             Self::Renewal(due) => (due.exposed.is_some(), due.due),
+            Self::Drill(due) => (false, Some(due.due)),
         };
         (!(self.overdue() && exposed), !self.overdue(), !exposed, due.is_none(), due)
     }
@@ -156,7 +178,8 @@ fn sorted(mut found: Vec<Item>) -> Vec<Item> {
 fn gathered(overview: &Overview<'_>, now: Time, ahead: Span) -> Result<Vec<Item>, Unusable> {
     // By a clock that is behind, nothing would have run out yet.
     let now = now.max(overview.head.last);
-    Ok(renewals(overview, now, ahead)?.into_iter().map(Item::Renewal).collect())
+    let renewals = renewals(overview, now, ahead)?.into_iter().map(Item::Renewal);
+    Ok(renewals.chain(drills(overview, now, now + ahead)?.into_iter().map(Item::Drill)).collect())
 }
 
 /// What of an organisation is to be renewed, in no order, by its replayed state.

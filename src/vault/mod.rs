@@ -12,6 +12,7 @@ pub mod code;
 pub mod commit;
 pub mod drill;
 pub mod due;
+pub mod due_drill;
 pub mod file;
 pub mod gate;
 pub mod gate_file;

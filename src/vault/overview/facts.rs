@@ -142,6 +142,13 @@ pub struct GroupRow {
     pub members: Vec<Pseudonym>,
     /// Versions that it holds and that are not destroyed.
     pub holds: u64,
+    /// Since when its members have their share keys, each of which was proved then.
+    pub keyed: Time,
+    /// When members proved theirs in a drill since, the last time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub proved: BTreeMap<Pseudonym, Time>,
+    /// For how many days a proof counts.
+    pub every_days: u64,
 }
 
 /// A card.
@@ -429,8 +436,23 @@ impl GroupRow {
     /// Of a state; holding so many versions.
     pub fn of(state: &Organisation, id: &GroupId, holds: u64) -> Option<Self> {
         let group = state.groups.get(id)?;
-        let members = group.members.iter().map(|member| member.pseudonym.clone()).collect();
-        Some(Self { slug: group.slug.clone(), threshold: group.threshold, members, holds })
+        let members: Vec<_> = group.members.iter().map(|member| member.pseudonym.clone()).collect();
+        let keyed = state.drills.keyed.get(id).copied()?;
+        let proved = |who: &Pseudonym| state.drills.proved(id, who).filter(|at| *at > keyed);
+        Some(Self {
+            slug: group.slug.clone(),
+            threshold: group.threshold,
+            proved: members.iter().filter_map(|who| Some((who.clone(), proved(who)?))).collect(),
+            members,
+            holds,
+            keyed,
+            every_days: state.drills.every_days(id),
+        })
+    }
+
+    /// When a member showed its share key last.
+    pub fn shown(&self, who: &Pseudonym) -> Time {
+        self.proved.get(who).copied().unwrap_or(self.keyed)
     }
 }
 
