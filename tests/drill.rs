@@ -7,11 +7,15 @@
 mod support;
 
 use support::*;
+use warifu::ceremony;
+use warifu::ceremony::custodian::ReviewError;
+use warifu::ceremony::drill::NotTaken;
 use warifu::event::{
-    Actor, CheckedGroup, DrillAnswer, DrillPolicy, Event, GroupStatement, RecoverabilityCheck, Refusal,
-    Signed,
+    Actor, CheckedGroup, DrillAnswer, DrillPolicy, Ending, Event, GroupStatement, RecoverabilityCheck,
+    Refusal, Signed,
 };
 use warifu::hex::Bytes;
+use warifu::message::DrillReply;
 use warifu::pvss::GateKey;
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Drill, Invalid};
@@ -230,6 +234,99 @@ fn a_custodian_of_no_group_is_told_so() {
     let card = &world.custodians[0].card;
     let refused = drill::answer(&world.log.state, &outside, &drill.unwrap(), card, world.now, &mut world.rng);
     assert!(matches!(refused, Err(VaultError::NotAMember { .. })));
+}
+
+/// What a member answers by a file.
+fn by_file(held: &mut Held, who: usize, code: &SecretBytes) -> DrillReply {
+    let Held { world, drill, .. } = held;
+    let package = world.vault.drill_package(&world.log, drill).unwrap();
+    let (card, now) = (&world.custodians[who].card, world.now);
+    let review = ceremony::drill::review(&package, card, None, now).unwrap();
+    review.answer(card, code, now, &mut world.rng).unwrap()
+}
+
+fn take(held: &mut Held, reply: &DrillReply) -> Result<Event, VaultError> {
+    let World { vault, log, now, .. } = &mut held.world;
+    vault.take_drill_answer(log, reply, *now)
+}
+
+/// Files are carried for days: in the room the same would be stale.
+#[test]
+fn an_answer_by_a_file_counts_until_the_drill_ends_and_not_longer() {
+    let mut held = held();
+    let now = held.world.now;
+    let code = |held: &Held, who: usize| held.world.custodians[who].code(now);
+    let [one, other] = [0, 1].map(|who| {
+        let code = code(&held, who);
+        by_file(&mut held, who, &code)
+    });
+    let package = held.world.vault.drill_package(&held.world.log, &held.drill).unwrap();
+    held.world.pass(Span::days(13));
+    assert_eq!(refused(&take(&mut held, &one).unwrap()), None);
+    assert_eq!(held.live(), 1);
+    held.world.pass(Span::days(2));
+    let until = held.drill.until;
+    let late = take(&mut held, &other).err();
+    assert!(matches!(late, Some(VaultError::NotTaken(NotTaken::Ended(at))) if at == until), "{late:?}");
+    let (card, now) = (&held.world.custodians[1].card, held.world.now);
+    let refused = ceremony::drill::review(&package, card, None, now).err();
+    assert_eq!(refused, Some(ReviewError::DrillOver { until, now }));
+    assert_eq!(held.world.vault.verify(None).unwrap().findings, []);
+}
+
+/// The code is used up at the step that it was typed at, however late it comes, and it
+/// is remembered as long as the drill goes on.
+#[test]
+fn a_code_of_a_drill_by_files_is_used_once() {
+    let mut held = held();
+    let code = held.world.custodians[0].code(held.world.now);
+    let reply = by_file(&mut held, 0, &code);
+    let ceremony = held.world.open();
+    held.world.contribute(&ceremony, 0);
+    held.world.vault.end_ceremony(&mut held.world.log, &ceremony, Ending::Aborted, held.world.now).unwrap();
+    held.world.pass(Span::days(3));
+    held.prove(1);
+    assert_eq!(refused(&take(&mut held, &reply).unwrap()), Some(Refusal::ReplayedCode));
+}
+
+/// Whoever carries the file has the drill's public key too, and could make the member
+/// fail with another code.
+#[test]
+fn a_code_that_the_member_did_not_sign_is_no_attempt() {
+    let mut held = held();
+    let (right, wrong) =
+        (held.world.custodians[0].code(held.world.now), SecretBytes::new(b"000000".to_vec()));
+    let good = by_file(&mut held, 0, &right);
+    let mut other = good.clone();
+    other.code = by_file(&mut held, 0, &wrong).code;
+    let refused = take(&mut held, &other).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::OtherCode(_)))), "{refused:?}");
+    // Nor one that came without any, as in the room.
+    let mut without = good.clone();
+    without.answer = held.answer(0);
+    let refused = take(&mut held, &without).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::OtherCode(_)))), "{refused:?}");
+    let mut signed = good.clone();
+    signed.answer.code = Some(Bytes([7; 64]));
+    let refused = take(&mut held, &signed).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::Signature(_)))), "{refused:?}");
+    take(&mut held, &good).unwrap();
+}
+
+/// A host that says of an answer in the room that it came in a file could let it count
+/// long after.
+#[test]
+fn a_host_cannot_make_an_answer_one_by_a_file() {
+    let mut held = held();
+    let answer = held.answer(0);
+    let step = warifu::seal::totp::step_of(answer.at.unix_seconds());
+    let mut forged = answer.clone();
+    forged.code = Some(Bytes([7; 64]));
+    let refused = held.forged(Event::CustodianProved { answer: forged, step });
+    assert!(matches!(refused, Some(Invalid::Signature { .. })), "{refused:?}");
+    held.world.pass(Span::minutes(5));
+    let refused = held.forged(Event::CustodianProved { answer, step });
+    assert_eq!(refused, Some(Invalid::Mismatch("answer to the drill")));
 }
 
 fn policy(held: &mut Held, serial: u64, every_days: u64, signers: &[usize]) -> Result<(), VaultError> {

@@ -730,6 +730,9 @@ pub struct DrillArgs {
     /// Begin a new drill although one is open
     #[arg(long)]
     pub new: bool,
+    /// Write the drill into this new file, for members who answer on their own devices
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["card", "code_file", "code_fd"])]
+    pub request: Option<PathBuf>,
 }
 
 fn drill_window(text: &str) -> Result<Span, String> {

@@ -7,6 +7,7 @@ use super::ui::UiError;
 use crate::audit::SourceError;
 use crate::ceremony::coder::CoderError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::ceremony::drill::NotTaken;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::RecoveryError;
@@ -927,6 +928,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
+        VaultError::NotTaken(why) => not_taken_remedy(why),
         VaultError::Reshares(_) => {
             "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
         }
@@ -1306,6 +1308,24 @@ fn message_remedy(error: &MessageError) -> &'static str {
     }
 }
 
+fn not_taken_remedy(why: &NotTaken) -> &'static str {
+    match why {
+        NotTaken::UnknownDrill => {
+            "Have it answered anew: 'warifu drill ORG/GROUP --request FILE' writes the drill that goes on now."
+        }
+        NotTaken::Ended(_) => "Begin a new one: warifu drill ORG/GROUP --request FILE.",
+        NotTaken::NotAMember(_) => "'warifu group show ORG/GROUP' lists its members; use a member's card.",
+        NotTaken::Signature(_) | NotTaken::OtherCode(_) => {
+            "Nobody is blamed for it: it may have been altered on its way. Ask for the file again, or for a new answer."
+        }
+        NotTaken::Proof(_) => "Call the member: the card may be an old copy. A card that is lost is revoked.",
+        NotTaken::Repeated { proved: true, .. } => "Nothing more is needed in this drill.",
+        NotTaken::Repeated { proved: false, .. } => {
+            "Ask for a new answer: 'warifu ceremony contribute' once more, with a fresh code."
+        }
+    }
+}
+
 fn review_remedy(error: &ReviewError) -> &'static str {
     match error {
         ReviewError::RolledBack { .. } => {
@@ -1315,6 +1335,10 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Do not contribute. Tell the security officers: both checkpoints are above."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
+        ReviewError::NoDrill | ReviewError::DrillOver { .. } => {
+            "Ask the host for the drill that goes on now: 'warifu drill ORG/GROUP --request FILE'."
+        }
+        ReviewError::NotInDrill { .. } => "Use the card that is a member of this group.",
         ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
@@ -1350,6 +1374,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::OtherOperator { .. }
         | VaultError::ForeignCard(_)
         | VaultError::NotCounted(_)
+        | VaultError::NotTaken(_)
         | VaultError::EnrolmentCode
         | VaultError::OtherFingerprint(_)
         | VaultError::NotPinned(_)

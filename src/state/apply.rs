@@ -474,9 +474,9 @@ impl Organisation {
                 }
                 Ok(())
             }
-            Event::DrillBegun { group, epoch, nonce: _, until } => {
+            Event::DrillBegun { group, epoch, nonce, until, code_key } => {
                 by_host(actor)?;
-                self.drill_begun(group, *epoch, *until, entry.time, leaf)
+                self.drill_begun(group, *epoch, *until, (nonce, code_key.as_ref()), entry.time, leaf)
             }
             Event::GateProved { drill, gate_epoch, proof } => {
                 by_host(actor)?;

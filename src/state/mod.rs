@@ -22,7 +22,7 @@ mod vault;
 pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{Claim, Claims, Said, Signer, Strict};
-pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
+pub use drill::{ByFiles, Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use gate::{gate_epochs, log_keys};
 pub use past::Past;
 pub use roll::Roll;

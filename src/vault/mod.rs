@@ -344,6 +344,9 @@ pub enum VaultError {
     /// A message that is no attempt.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
+    /// An answer to a drill that came in a file is no attempt.
+    #[error(transparent)]
+    NotTaken(#[from] crate::ceremony::drill::NotTaken),
     /// A ceremony hands versions over: it opens nothing.
     #[error("ceremony {} hands versions over, and opens nothing", .0.short())]
     Reshares(Hash),
