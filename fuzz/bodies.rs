@@ -24,7 +24,8 @@ use warifu::log::proof_file::ProofFile;
 use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{
-    Contribution, Message, Notices, Package, Redealt, Release, ResharePackage, SignedRequest, SignedReshare,
+    Contribution, DrillPackage, DrillReply, Message, Notices, Package, Redealt, Release, ResharePackage,
+    SignedRequest, SignedReshare,
 };
 use warifu::pvss::{Dealing, DealingRecord, LinkProof, Reshared, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
@@ -49,6 +50,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("costs", costs),
     ("csv", csv),
     ("dealing", dealing),
+    ("drill_answer", drill_answer),
+    ("drill_package", drill_package),
     ("entry", entry),
     ("frontier", frontier),
     ("link_proof", link_proof),
@@ -213,6 +216,20 @@ pub fn reshare_request(bytes: &[u8]) -> bool {
 pub fn reshare_package(bytes: &[u8]) -> bool {
     let Some(read) = message::<ResharePackage>(bytes) else { return false };
     let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// What members of a group get for a drill by files.
+pub fn drill_package(bytes: &[u8]) -> bool {
+    let Some(read) = message::<DrillPackage>(bytes) else { return false };
+    let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
+    true
+}
+
+/// A member's answer to a drill.
+pub fn drill_answer(bytes: &[u8]) -> bool {
+    let Some(read) = message::<DrillReply>(bytes) else { return false };
+    let _ = read.answer.signed_digest();
     true
 }
 

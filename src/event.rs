@@ -331,6 +331,9 @@ pub enum Event {
         nonce: Bytes<32>,
         /// Until when proofs count.
         until: Time,
+        /// HPKE key that codes are encrypted for where a member answers by a file.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        code_key: Option<Bytes<32>>,
     },
     /// The gate showed in a drill that it still has `γ`.
     GateProved {
@@ -1278,21 +1281,22 @@ pub struct DrillAnswer {
     pub at: Time,
     /// Schnorr proof for `E`.
     pub proof: Bytes<64>,
-    /// The custodian's signature over [`DrillAnswer::digest`].
+    /// Of an answer by a file: hash of the encrypted code that came with it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<Hash>,
+    /// The custodian's signature over [`DrillAnswer::signed_digest`].
     pub signature: Bytes<64>,
 }
 
 impl DrillAnswer {
     /// What the custodian signs:
-    /// `H("drill-signature", drill, pseudonym, at, proof)`.
-    pub fn digest(drill: &Bytes<32>, custodian: &Pseudonym, at: Time, proof: &Bytes<64>) -> [u8; 64] {
-        let named = Transcript::new(label::DRILL_SIGNATURE).part(drill).part(custodian.as_str());
-        named.int(at.hashed()).part(proof).finish()
-    }
-
-    /// What this answer's custodian signed.
+    /// `H("drill-signature", drill, pseudonym, at, proof)`, of an answer by a file with
+    /// the hash of the encrypted code as one part more.
     pub fn signed_digest(&self) -> [u8; 64] {
-        Self::digest(&self.drill, &self.custodian, self.at, &self.proof)
+        let Self { drill, custodian, at, proof, code, signature: _ } = self;
+        let named = Transcript::new(label::DRILL_SIGNATURE).part(drill).part(custodian.as_str());
+        let proved = named.int(at.hashed()).part(proof);
+        code.iter().fold(proved, Transcript::part).finish()
     }
 }
 

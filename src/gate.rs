@@ -48,6 +48,19 @@ pub trait Gate {
         self.derive(label::GATE_CEREMONY_KEY, organisation, epoch)
     }
 
+    /// HPKE key of the codes that come to a drill by files: `KDF(ceremony key,
+    /// "gate-drill-code", the drill's 32 random bytes)`. It is derived, because a drill
+    /// has no end at which a stored one would be destroyed.
+    fn drill_key(
+        &self,
+        organisation: &OrganisationId,
+        epoch: u64,
+        nonce: &Bytes<32>,
+    ) -> Result<SecretKey, GateError> {
+        let key = self.ceremony_key(organisation, epoch)?;
+        Ok(kdf(&key, label::GATE_DRILL_CODE, &[nonce.as_ref()]))
+    }
+
     /// `KDF(root, label, organisation, epoch)`.
     fn derive(&self, label: &str, organisation: &OrganisationId, epoch: u64) -> Result<SecretKey, GateError> {
         Ok(kdf(self.root(epoch)?, label, &[organisation.as_ref(), &epoch.to_be_bytes()]))

@@ -1,5 +1,6 @@
 //! What travels between the machines of a ceremony, in a room, by files or by
-//! network: request, package, contribution, release, notice.
+//! network: request, package, contribution, release, notice; of a resharing and a drill
+//! their own.
 //!
 //! Each is one JSON object in one form: what decodes must encode to the same
 //! bytes. Decoding checks shape alone; who may have written it, and whether it
@@ -7,8 +8,10 @@
 //! ceremony and what is signed of them stand in one place; those by which keepers
 //! bring the gate's root back are in [`crate::ceremony::recovery`].
 
+mod drill;
 mod reshare;
 
+pub use drill::{DrillPackage, DrillReply};
 pub use reshare::{Redealt, ResharePackage, ReshareRequest, SignedReshare};
 
 use crate::event::{
@@ -126,6 +129,13 @@ pub trait Message: Serialize + DeserializeOwned {
         }
         Ok(envelope.body)
     }
+}
+
+/// The kind that bytes say they are, if they are a message at all. Nothing else of them
+/// is judged: whoever goes by it decodes them as that kind.
+pub fn kind_of(bytes: &[u8]) -> Option<String> {
+    let within = bytes.len() <= LARGE_CAP;
+    within.then(|| serde_json::from_slice::<Head>(bytes).ok()).flatten().map(|head| head.warifu)
 }
 
 #[derive(Serialize, Deserialize)]

@@ -104,6 +104,10 @@ pub mod label {
         DRILL = "drill";
         /// The gate's key is still there.
         GATE_DRILL = "gate-drill";
+        /// Gate: key of the codes that come to a drill by files.
+        GATE_DRILL_CODE = "gate-drill-code";
+        /// What a drill's encrypted codes are bound to.
+        DRILL_CODE = "drill-code";
         /// What a custodian signs at a drill.
         DRILL_SIGNATURE = "drill-signature";
         /// `cred`.

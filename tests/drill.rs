@@ -7,16 +7,22 @@
 mod support;
 
 use support::*;
+use warifu::ceremony;
+use warifu::ceremony::custodian::ReviewError;
+use warifu::ceremony::drill::NotTaken;
 use warifu::event::{
-    Actor, CheckedGroup, DrillAnswer, DrillPolicy, Event, GroupStatement, RecoverabilityCheck, Refusal,
-    Signed,
+    Actor, CheckedGroup, DrillAnswer, DrillPolicy, Ending, Event, GroupStatement, RecoverabilityCheck,
+    Refusal, Signed,
 };
 use warifu::hex::Bytes;
+use warifu::message::DrillReply;
 use warifu::pvss::GateKey;
 use warifu::secret::{SecretBytes, SecretKey};
 use warifu::state::{Drill, Invalid};
 use warifu::time::Span;
-use warifu::vault::{VaultError, drill};
+use warifu::vault::due_drill::DrillDue;
+use warifu::vault::overview::Reading;
+use warifu::vault::{Records, VaultError, cards, drill};
 
 struct Held {
     world: World,
@@ -230,6 +236,99 @@ fn a_custodian_of_no_group_is_told_so() {
     assert!(matches!(refused, Err(VaultError::NotAMember { .. })));
 }
 
+/// What a member answers by a file.
+fn by_file(held: &mut Held, who: usize, code: &SecretBytes) -> DrillReply {
+    let Held { world, drill, .. } = held;
+    let package = world.vault.drill_package(&world.log, drill).unwrap();
+    let (card, now) = (&world.custodians[who].card, world.now);
+    let review = ceremony::drill::review(&package, card, None, now).unwrap();
+    review.answer(card, code, now, &mut world.rng).unwrap()
+}
+
+fn take(held: &mut Held, reply: &DrillReply) -> Result<Event, VaultError> {
+    let World { vault, log, now, .. } = &mut held.world;
+    vault.take_drill_answer(log, reply, *now)
+}
+
+/// Files are carried for days: in the room the same would be stale.
+#[test]
+fn an_answer_by_a_file_counts_until_the_drill_ends_and_not_longer() {
+    let mut held = held();
+    let now = held.world.now;
+    let code = |held: &Held, who: usize| held.world.custodians[who].code(now);
+    let [one, other] = [0, 1].map(|who| {
+        let code = code(&held, who);
+        by_file(&mut held, who, &code)
+    });
+    let package = held.world.vault.drill_package(&held.world.log, &held.drill).unwrap();
+    held.world.pass(Span::days(13));
+    assert_eq!(refused(&take(&mut held, &one).unwrap()), None);
+    assert_eq!(held.live(), 1);
+    held.world.pass(Span::days(2));
+    let until = held.drill.until;
+    let late = take(&mut held, &other).err();
+    assert!(matches!(late, Some(VaultError::NotTaken(NotTaken::Ended(at))) if at == until), "{late:?}");
+    let (card, now) = (&held.world.custodians[1].card, held.world.now);
+    let refused = ceremony::drill::review(&package, card, None, now).err();
+    assert_eq!(refused, Some(ReviewError::DrillOver { until, now }));
+    assert_eq!(held.world.vault.verify(None).unwrap().findings, []);
+}
+
+/// The code is used up at the step that it was typed at, however late it comes, and it
+/// is remembered as long as the drill goes on.
+#[test]
+fn a_code_of_a_drill_by_files_is_used_once() {
+    let mut held = held();
+    let code = held.world.custodians[0].code(held.world.now);
+    let reply = by_file(&mut held, 0, &code);
+    let ceremony = held.world.open();
+    held.world.contribute(&ceremony, 0);
+    held.world.vault.end_ceremony(&mut held.world.log, &ceremony, Ending::Aborted, held.world.now).unwrap();
+    held.world.pass(Span::days(3));
+    held.prove(1);
+    assert_eq!(refused(&take(&mut held, &reply).unwrap()), Some(Refusal::ReplayedCode));
+}
+
+/// Whoever carries the file has the drill's public key too, and could make the member
+/// fail with another code.
+#[test]
+fn a_code_that_the_member_did_not_sign_is_no_attempt() {
+    let mut held = held();
+    let (right, wrong) =
+        (held.world.custodians[0].code(held.world.now), SecretBytes::new(b"000000".to_vec()));
+    let good = by_file(&mut held, 0, &right);
+    let mut other = good.clone();
+    other.code = by_file(&mut held, 0, &wrong).code;
+    let refused = take(&mut held, &other).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::OtherCode(_)))), "{refused:?}");
+    // Nor one that came without any, as in the room.
+    let mut without = good.clone();
+    without.answer = held.answer(0);
+    let refused = take(&mut held, &without).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::OtherCode(_)))), "{refused:?}");
+    let mut signed = good.clone();
+    signed.answer.code = Some(Bytes([7; 64]));
+    let refused = take(&mut held, &signed).err();
+    assert!(matches!(refused, Some(VaultError::NotTaken(NotTaken::Signature(_)))), "{refused:?}");
+    take(&mut held, &good).unwrap();
+}
+
+/// A host that says of an answer in the room that it came in a file could let it count
+/// long after.
+#[test]
+fn a_host_cannot_make_an_answer_one_by_a_file() {
+    let mut held = held();
+    let answer = held.answer(0);
+    let step = warifu::seal::totp::step_of(answer.at.unix_seconds());
+    let mut forged = answer.clone();
+    forged.code = Some(Bytes([7; 64]));
+    let refused = held.forged(Event::CustodianProved { answer: forged, step });
+    assert!(matches!(refused, Some(Invalid::Signature { .. })), "{refused:?}");
+    held.world.pass(Span::minutes(5));
+    let refused = held.forged(Event::CustodianProved { answer, step });
+    assert_eq!(refused, Some(Invalid::Mismatch("answer to the drill")));
+}
+
 fn policy(held: &mut Held, serial: u64, every_days: u64, signers: &[usize]) -> Result<(), VaultError> {
     let Held { world, group, .. } = held;
     let mut set =
@@ -259,6 +358,89 @@ fn a_group_decides_by_its_quorum_how_long_a_proof_counts() {
     policy(&mut held, 1, 30, &[0, 1, 2]).unwrap();
     assert!(policy(&mut held, 1, 30, &[0, 1, 2]).is_err(), "once");
     assert_eq!(held.live(), 0);
+}
+
+/// Drills that are due, from the overview and from the entries alike.
+fn due(held: &Held) -> Vec<DrillDue> {
+    let World { vault, now, .. } = &held.world;
+    let read = |wanted| vault.due(None, *now, Span::days(7), wanted).unwrap().items;
+    let (stored, replayed) = (read(Reading::Overview), read(Reading::Entries));
+    assert_eq!(stored, replayed);
+    let status = vault.status(None, *now, Reading::Overview).unwrap();
+    let found: Vec<_> = stored.iter().filter_map(|item| item.drill().cloned()).collect();
+    assert_eq!(status.organisations[0].drills, found);
+    found
+}
+
+fn names(held: &Held, who: &[usize]) -> Vec<String> {
+    let mut names: Vec<_> = who.iter().map(|who| held.world.custodians[*who].name().to_string()).collect();
+    names.sort();
+    names
+}
+
+fn missing(due: &DrillDue) -> Vec<String> {
+    let mut names: Vec<_> = due.missing.iter().map(ToString::to_string).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_drill_comes_up_is_overdue_and_partial_ones_add_up() {
+    let mut held = held();
+    let formed = held.world.log.state.drills.keyed[&held.group.group];
+    assert_eq!(due(&held), [], "whoever forms a group shows a key");
+    held.world.pass(Span::days(10));
+    held.prove(0);
+    held.world.pass(Span::days(74));
+    let found = due(&held);
+    assert_eq!((found.len(), found[0].overdue, found[0].due), (1, false, formed + Span::days(90)));
+    assert_eq!(missing(&found[0]), names(&held, &[1, 2, 3, 4]));
+    assert!(!found[0].short());
+    held.world.pass(Span::days(7));
+    let found = due(&held);
+    assert!(found[0].overdue && found[0].short(), "{found:?}");
+    assert_eq!((found[0].days, found[0].complete), (91, formed));
+    assert_eq!(missing(&found[0]), names(&held, &[1, 2, 3, 4]));
+    assert_eq!(found[0].live, 1);
+    let Held { world, group, drill } = &mut held;
+    *drill =
+        world.vault.begin_drill(&mut world.log, group, Span::days(14), world.now, &mut world.rng).unwrap();
+    for who in [0, 2, 4] {
+        held.prove(who);
+        held.world.pass(Span::minutes(1));
+    }
+    let found = due(&held);
+    assert!(found[0].overdue && !found[0].short(), "{found:?}");
+    assert_eq!(missing(&found[0]), names(&held, &[1, 3]));
+    // A card that can prove nothing is waited for no longer.
+    let World { vault, log, custodians, now, rng, .. } = &mut held.world;
+    let mut records = Records::default();
+    let who = custodians[3].name();
+    let lost = cards::suspension(&log.state, &who, "lost", &mut records, rng).unwrap();
+    vault.suspend_card(log, (lost, records), &custodians[0].card, *now).unwrap();
+    assert_eq!(missing(&due(&held)[0]), names(&held, &[1]));
+    held.prove(1);
+    assert_eq!(due(&held), []);
+    assert_eq!(held.world.vault.verify(None).unwrap().findings, []);
+}
+
+#[test]
+fn a_groups_own_period_decides_when_its_drill_is_due() {
+    let mut held = held();
+    held.world.pass(Span::days(31));
+    assert_eq!(due(&held), []);
+    policy(&mut held, 1, 30, &[0, 1, 2]).unwrap();
+    let found = due(&held);
+    assert!(found[0].overdue && found[0].every_days == 30, "{found:?}");
+}
+
+#[test]
+fn a_group_that_holds_nothing_has_no_drill_due() {
+    let mut held = held();
+    held.world.form("small", 2, &[1, 2]);
+    held.world.pass(Span::days(100));
+    let found = due(&held);
+    assert_eq!(found.iter().map(|due| due.address.as_str()).collect::<Vec<_>>(), ["acme/root"]);
 }
 
 fn check(held: &Held, change: impl FnOnce(&mut RecoverabilityCheck)) -> RecoverabilityCheck {

@@ -31,6 +31,7 @@ use warifu::state::Organisation;
 use warifu::store::memory::MemoryStore;
 use warifu::store::{Append, Batch, RecordKey, Store, sqlite::SqliteStore};
 use warifu::time::{Span, Time};
+use warifu::vault::drill;
 use warifu::vault::due::{Due, Reason, due};
 use warifu::vault::overview::{Changes, HEAD, Reading, Rows, all};
 use warifu::vault::rotate::{self, Wanted};
@@ -303,7 +304,7 @@ fn a_commit_writes_the_rows_of_what_it_changes_and_no_others() {
         before = after;
         (count, kinds.into_iter().collect::<Vec<_>>().join(" "))
     };
-    // A binding for the whole organisation, and a drill's rule.
+    // A binding for the whole organisation.
     let group = world.group();
     world.bind(&group, Scope::Organisation, &[0, 1, 2]);
     assert_eq!(changed(&world), (1, "head".to_owned()));
@@ -316,6 +317,15 @@ fn a_commit_writes_the_rows_of_what_it_changes_and_no_others() {
     assert_eq!(changed(&world), (2, "ceremony head".to_owned()));
     world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Aborted, world.now).unwrap();
     assert_eq!(changed(&world), (5, "account ceremony head project urgent".to_owned()));
+    // A drill: what a member shows is the group's row.
+    world.pass(Span::minutes(3));
+    let World { vault, log, now, rng, .. } = &mut world;
+    let drill = vault.begin_drill(log, &group, Span::days(14), *now, rng).unwrap();
+    assert_eq!(changed(&world), (1, "head".to_owned()));
+    let World { vault, log, now, rng, custodians, .. } = &mut world;
+    let answer = drill::answer(&log.state, &group, &drill, &custodians[1].card, *now, rng).unwrap();
+    let _ = vault.answer_drill(log, &answer, &custodians[1].code(*now), *now).unwrap();
+    assert_eq!(changed(&world), (2, "group head".to_owned()));
 }
 
 #[test]

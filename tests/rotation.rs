@@ -23,7 +23,7 @@ use warifu::state::rotation::Place;
 use warifu::store::{RecordKey, Store};
 use warifu::time::Span;
 use warifu::vault::ceremony::{List, MAX_TARGETS, check_list};
-use warifu::vault::due::{Item, Reason, due};
+use warifu::vault::due::{Reason, due};
 use warifu::vault::group::sign_as_member;
 use warifu::vault::overview::Reading;
 use warifu::vault::rotate::{self, Wanted};
@@ -482,11 +482,7 @@ fn what_is_overdue_comes_first_and_says_why() {
     let (stored, replayed) = (list(Reading::Overview), list(Reading::Entries));
     assert_eq!((stored.read_from, replayed.read_from), (Reading::Overview, Reading::Entries));
     assert_eq!(stored.items, replayed.items);
-    let all: Vec<_> = stored
-        .items
-        .into_iter()
-        .filter_map(|item| if let Item::Renewal(due) = item { Some(due) } else { None })
-        .collect();
+    let all: Vec<_> = stored.items.into_iter().map(|item| item.renewal().cloned().unwrap()).collect();
     assert_eq!(all.iter().map(|d| &*d.address).collect::<Vec<_>>(), ["acme/shop/prod", "acme/shop/aged"]);
     assert!(all.iter().all(|d| d.overdue));
     assert_eq!(all[1].why, [Reason::Age, Reason::NeverRotated]);
@@ -527,13 +523,19 @@ fn overdue_is_an_exit_code_of_its_own_heads_each_list_and_is_red_on_a_terminal()
     let mut world = World::new();
     world.account("acme/shop/aaa", "210987654321");
     world.sealed("acme/shop/aaa");
-    assert_eq!(program(&world, &["due", "acme"]).0, Some(0));
+    // The program goes by the real clock: by now the group's drill is overdue.
+    let (code, said) = program(&world, &["due", "acme"]);
+    assert_eq!(code, Some(9), "{said}");
+    assert!(said.contains("error: the drill of 1 group overdue.") && said.contains("warifu drill"), "{said}");
     let ceremony = world.released();
     world.vault.end_ceremony(&mut world.log, &ceremony, Ending::Closed, world.now).unwrap();
     let (code, said) = program(&world, &["due", "acme"]);
     assert_eq!(code, Some(9), "{said}");
     assert!(said.contains("OVERDUE since 2026-03-02") && said.contains("EXPOSED since 2026-03-01"), "{said}");
-    assert!(said.contains("error: 1 account overdue.") && said.contains("warifu rotate"), "{said}");
+    assert!(
+        said.contains("error: 1 account and the drill of 1 group overdue.") && said.contains("warifu rotate"),
+        "{said}"
+    );
     for list in [&["status", "acme"][..], &["account", "list", "acme"], &["due", "acme"]] {
         let (_, plain) = program(&world, list);
         let lines: Vec<_> = plain.lines().filter(|line| line.starts_with("acme/shop/")).collect();

@@ -689,6 +689,8 @@ fn vault_overview_row_changed() {
         ("account/", r#""version":1"#, r#""version":9"#),
         ("project/", r#""sealed":1"#, r#""sealed":9"#),
         ("group/", r#""holds":1"#, r#""holds":9"#),
+        ("group/", r#""every_days":90"#, r#""every_days":900"#),
+        ("group/", r#""keyed":"2"#, r#""keyed":"3"#),
         ("card/", r#""vouched":true"#, r#""vouched":false"#),
         ("head", r#""projects":"#, r#""projects":9"#),
     ] {

@@ -12,7 +12,7 @@ use std::path::Path;
 use warifu::store::sqlite::SqliteStore;
 use warifu::vault::upgrade::{NO_ROWS, OLD_STATE};
 
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// The vault's own, and two organisations'.
 const LOGS: i64 = 3;
 
@@ -92,6 +92,22 @@ fn a_vault_of_the_second_format_is_given_its_overview() {
         let database = world.database();
         database.execute("DROP TABLE row", []).unwrap();
         database.pragma_update(None, "user_version", 2).unwrap();
+        drop(database);
+        up_to_date_after(&world, command);
+    }
+}
+
+/// The vault as the third format had it: nothing said when members showed their keys.
+#[test]
+fn a_vault_of_the_third_format_is_told_when_keys_were_shown() {
+    for command in [&["status"][..], &["due"], &["audit", "verify"], &["project", "add", "acme/more"]] {
+        let world = World::new();
+        let database = world.database();
+        let state = r#"UPDATE projection SET bytes = CAST(replace(CAST(bytes AS TEXT), '"keyed":', '"cut":') AS BLOB) WHERE name = 'state'"#;
+        assert!(database.execute(state, []).unwrap() > 0);
+        let row = r#"UPDATE row SET bytes = CAST(replace(CAST(bytes AS TEXT), ',"keyed":', ',"cut":') AS BLOB) WHERE name LIKE 'group/%'"#;
+        assert!(database.execute(row, []).unwrap() > 0);
+        database.pragma_update(None, "user_version", 3).unwrap();
         drop(database);
         up_to_date_after(&world, command);
     }

@@ -184,6 +184,25 @@ pub enum ReviewError {
     /// The dealing was not sent along.
     #[error("the dealing of target {0} was not sent along")]
     NoDealing(u64),
+    /// The log knows no such drill that can be answered by a file.
+    #[error("the log knows no drill like this one that can be answered by a file")]
+    NoDrill,
+    /// The drill is over by this machine's clock.
+    #[error("the drill ended at {}; this machine's clock says {}", .until.to_minute(), .now.to_minute())]
+    DrillOver {
+        /// Its end.
+        until: Time,
+        /// This machine's time.
+        now: Time,
+    },
+    /// The card is not in the group whose drill it is.
+    #[error("{who} is no member of {group}, whose drill this is")]
+    NotInDrill {
+        /// Whose card.
+        who: Pseudonym,
+        /// Group.
+        group: String,
+    },
     /// A text was not sent along.
     #[error("the package does not hold the {0} in words")]
     NoText(&'static str),

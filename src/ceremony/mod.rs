@@ -4,10 +4,11 @@
 //! is what the gate accepts and refuses, [`recipient`] is how the requester puts
 //! the shares together, [`coder`] how the gate does where it makes codes of them.
 //! The room, the file flow and the rehearsal all use these and nothing else.
-//! [`recovery`] is how keepers bring the gate's root back.
+//! [`drill`] is a drill by files. [`recovery`] is how keepers bring the gate's root back.
 
 pub mod coder;
 pub mod custodian;
+pub mod drill;
 pub mod gap;
 pub mod judge;
 pub mod recipient;

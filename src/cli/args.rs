@@ -165,7 +165,7 @@ Examples:
   warifu rotate acme/web/prod --reason 'yearly' --request request.warifu
   warifu rotate --resume acme/web/prod --card op.card")]
     Rotate(Rotate),
-    /// What is to be renewed, what is overdue first; exit code 9 if anything is
+    /// What is to be renewed and drilled, what is overdue first; exit code 9 if anything is
     #[command(after_help = "Examples:\n  warifu due\n  warifu due acme --within 30d --json")]
     Due(DueArgs),
     /// Destroy the record of a version that nobody needs any more
@@ -773,6 +773,9 @@ pub struct DrillArgs {
     /// Begin a new drill although one is open
     #[arg(long)]
     pub new: bool,
+    /// Write the drill into this new file, for members who answer on their own devices
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["card", "code_file", "code_fd"])]
+    pub request: Option<PathBuf>,
 }
 
 fn drill_window(text: &str) -> Result<Span, String> {

@@ -8,11 +8,13 @@ use super::hand_over::{To, hand_over};
 use super::open::What;
 use super::room::{self, Opened};
 use super::rotate::How;
-use super::{App, files, gap, open};
+use super::{App, drill_files, files, gap, open};
 use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Mode, Purpose, Shown};
-use crate::message::{Contribution, Message, Notices, Package, Release};
+use crate::message::{
+    Contribution, DrillPackage, DrillReply, LARGE_CAP, Message, Notices, Package, Release, kind_of,
+};
 use crate::name::{Factor, Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
 use crate::state::{Ceremony, Standing};
@@ -116,7 +118,13 @@ fn contribute(
     code: Option<crate::secret::SecretBytes>,
     out: Option<PathBuf>,
 ) -> Result<(), CliError> {
-    let package: Package = files::read_message(file)?;
+    // The file says what it is: whoever answers need not know.
+    let bytes = files::read_capped(file, LARGE_CAP as u64)?;
+    if kind_of(&bytes).as_deref() == Some(DrillPackage::KIND) {
+        let package = files::decode_message(file, &bytes)?;
+        return drill_files::contribute(app, &package, card, code, out);
+    }
+    let package: Package = files::decode_message(file, &bytes)?;
     let open = cards::unlock(app, card, "the custodian", None)?;
     let who = open.card.card().pseudonym().clone();
     let out = match out {
@@ -146,7 +154,11 @@ fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> 
 }
 
 fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
-    let contribution: Contribution = files::read_message(file)?;
+    let bytes = files::read_capped(file, LARGE_CAP as u64)?;
+    if kind_of(&bytes).as_deref() == Some(DrillReply::KIND) {
+        return drill_files::accept(app, &files::decode_message(file, &bytes)?);
+    }
+    let contribution: Contribution = files::decode_message(file, &bytes)?;
     let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;
     let now = app.now();
     // The same file once more is no mistake that anybody has to mend.

@@ -1,4 +1,4 @@
-//! `drill`: custodians show in one room that card, passphrase and second factor are
+//! `drill`: custodians show in one room, or by files, that card, passphrase and second factor are
 //! still at hand. Nothing is opened.
 
 use super::args::{CardArgs, DrillArgs};
@@ -19,6 +19,9 @@ use serde_json::json;
 pub fn drill(app: &mut App<'_>, args: &DrillArgs) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&args.group.organisation)?;
     let group = group::group(&log.state, &args.group.name)?.clone();
+    if let Some(out) = &args.request {
+        return super::drill_files::request(app, (&mut vault, &mut log), &group, args, out);
+    }
     let drill = open_drill(app, &mut vault, &mut log, &group, args)?;
     let code = match (&args.code_file, args.code_fd) {
         (Some(file), _) => Some(cards::secret_from_file(file)?),
@@ -34,7 +37,7 @@ pub fn drill(app: &mut App<'_>, args: &DrillArgs) -> Result<(), CliError> {
 }
 
 /// The drill that is open, or a new one.
-fn open_drill(
+pub(super) fn open_drill(
     app: &mut App<'_>,
     vault: &mut Vault,
     log: &mut Log,
@@ -43,7 +46,9 @@ fn open_drill(
 ) -> Result<Drill, CliError> {
     let now = app.now();
     let last = log.state.drills.last.get(&group.group);
-    if let Some(open) = last.filter(|d| d.is_open(now) && d.epoch == group.epoch && !args.new) {
+    // One that an older version began takes no answers by files.
+    let fits = |d: &&Drill| d.epoch == group.epoch && (args.request.is_none() || d.files.is_some());
+    if let Some(open) = last.filter(|d| d.is_open(now) && fits(d) && !args.new) {
         let until = open.until.to_minute();
         app.ui.note(&format!("The drill of {} goes on; it ends at {until}.", begun(open)));
         return Ok(open.clone());
@@ -149,7 +154,7 @@ fn proved(log: &Log, (group, drill): (&GroupStatement, &Drill)) -> Vec<String> {
 
 /// What has been shown by now. When everybody who is there was asked, too few are an
 /// alarm; one custodian alone is part of a drill.
-fn tell(
+pub(super) fn tell(
     app: &mut App<'_>,
     log: &Log,
     group: &GroupStatement,

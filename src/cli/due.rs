@@ -1,4 +1,5 @@
-//! `due`: what is to be renewed, for people and for monitoring.
+//! `due`: what is to be renewed, and which drills are to be held; for people and for
+//! monitoring.
 
 use super::App;
 use super::args::DueArgs;
@@ -7,9 +8,11 @@ use super::table::{Column, counted, table};
 use crate::name::Factor;
 use crate::time::Time;
 use crate::vault::due::{Due, DueList, Item, NoticeDue, Reason};
+use crate::vault::due_drill::DrillDue;
 use crate::vault::overview::Reading;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// `due`. What is overdue makes it fail, with an exit code of its own.
 pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
@@ -21,19 +24,33 @@ pub fn due(app: &mut App<'_>, args: DueArgs) -> Result<(), CliError> {
         item.insert("read_from".to_owned(), json!(read_from));
     }
     let room = app.ui.columns();
-    let overdue = found.iter().filter(|item| item.overdue()).map(|item| item.address().to_owned());
-    let overdue: Vec<_> = overdue.collect::<BTreeSet<_>>().into_iter().collect();
+    let overdue = |drills: bool| {
+        let of = found.iter().filter(|item| item.overdue() && matches!(item, Item::Drill(_)) == drills);
+        of.map(|item| item.address().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let (accounts, groups) = (overdue(false), overdue(true));
+    let overdue: Vec<_> = accounts.union(&groups).cloned().collect();
     app.emit_red(value, &overdue, || {
         if found.is_empty() { nothing(args.within) } else { list(&found, now, room) }
     });
-    match overdue.len() {
-        0 => Ok(()),
-        count => Err(CliError::Overdue(count)),
+    match (accounts.len(), groups.len()) {
+        (0, 0) => Ok(()),
+        (accounts, groups) => Err(CliError::Overdue { accounts, groups }),
+    }
+}
+
+/// How many are overdue, in words.
+pub fn overdue(accounts: usize, groups: usize) -> String {
+    let drills = || format!("the drill of {}", counted(groups, "group"));
+    match (accounts, groups) {
+        (accounts, 0) => counted(accounts, "account"),
+        (0, _) => drills(),
+        (accounts, _) => format!("{} and {}", counted(accounts, "account"), drills()),
     }
 }
 
 fn nothing(within: crate::time::Span) -> String {
-    format!("Nothing is to be renewed within {within}.")
+    format!("Nothing is to be renewed within {within}, and no drill is to be held.")
 }
 
 /// What an answer is wanted from.
@@ -42,11 +59,56 @@ pub fn reading(replay: bool) -> Reading {
 }
 
 fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
-    let row = |item: &Item| {
-        let due = match item {
-            Item::Renewal(due) => due,
-            Item::Notice(notice) => return notice_row(notice, now),
+    let mut tables = Vec::new();
+    let renewals: Vec<_> = found.iter().filter_map(Item::renewal).collect();
+    if !renewals.is_empty() {
+        tables.push(renewal_table(&renewals, now, room));
+    }
+    let drills: Vec<_> = found.iter().filter_map(Item::drill).collect();
+    if !drills.is_empty() {
+        tables.push(drill_table(&drills, now, room));
+    }
+    let notices: Vec<_> = found.iter().filter_map(Item::notice).collect();
+    if !notices.is_empty() {
+        tables.push(notice_table(&notices, now, room));
+    }
+    if found.first().is_some_and(|first| first.drill().is_some()) {
+        tables.reverse();
+    }
+    tables.join("\n\n")
+}
+
+fn drill_table(found: &[&DrillDue], now: Time, room: Option<usize>) -> String {
+    let row = |due: &&DrillDue| {
+        let when = match due.overdue {
+            true => format!("OVERDUE since {}", due.due.to_minute()),
+            false => format!("in {}, by {}", due.due - now, due.due.to_minute()),
         };
+        vec![due.address.clone(), when, drill_why(due)]
+    };
+    let columns = [Column::whole("group"), Column::whole("drill"), Column::text("why")];
+    table(&columns, found.iter().map(row), room)
+}
+
+fn drill_why(due: &DrillDue) -> String {
+    let missing: Vec<_> = due.missing.iter().map(ToString::to_string).collect();
+    let all = counted(usize::try_from(due.days).unwrap_or(0), "day");
+    let mut why = format!("{all} since all had shown themselves; not yet: {}", missing.join(", "));
+    if due.short() {
+        let (live, days, needed) = (due.live, due.every_days, due.threshold);
+        let _ = write!(why, "; ALARM: {live} within {days} days, but {needed} must come together");
+    }
+    why
+}
+
+/// A group's drill, as `status` says it.
+pub fn drill_line(due: &DrillDue) -> String {
+    let when = if due.overdue { "OVERDUE since" } else { "due by" };
+    format!("drill of {} {when} {}: {}", due.address, due.due.to_minute(), drill_why(due))
+}
+
+fn renewal_table(found: &[&Due], now: Time, room: Option<usize>) -> String {
+    let row = |due: &&Due| {
         let when = match due.due {
             Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
             Some(time) => format!("in {}, by {}", time - now, time.to_minute()),
@@ -63,19 +125,18 @@ fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
     table(&columns, found.iter().map(row), room)
 }
 
-/// A notice that runs is no renewal; it ends at a time that somebody may have to know.
-fn notice_row(notice: &NoticeDue, now: Time) -> Vec<String> {
-    let until = notice.abandonment.until;
-    let versions = counted(usize::try_from(notice.holds).unwrap_or(usize::MAX), "version");
-    vec![
-        notice.group.clone(),
-        "-".to_owned(),
-        format!("in {}, on {}", until - now, until.to_minute()),
-        format!(
-            "then it is abandoned and its {versions} count as lost; any member can veto: warifu group veto {}",
-            notice.group
-        ),
-    ]
+fn notice_table(found: &[&NoticeDue], now: Time, room: Option<usize>) -> String {
+    let row = |notice: &&NoticeDue| {
+        let until = notice.abandonment.until;
+        let versions = counted(usize::try_from(notice.holds).unwrap_or(usize::MAX), "version");
+        vec![
+            notice.group.clone(),
+            format!("in {}, on {}", until - now, until.to_minute()),
+            format!("{versions} count as lost; any member can veto: warifu group veto {}", notice.group),
+        ]
+    };
+    let columns = [Column::whole("group"), Column::whole("abandoned"), Column::text("then")];
+    table(&columns, found.iter().map(row), room)
 }
 
 fn why(due: &Due) -> String {

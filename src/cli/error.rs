@@ -7,6 +7,7 @@ use super::ui::UiError;
 use crate::audit::SourceError;
 use crate::ceremony::coder::CoderError;
 use crate::ceremony::custodian::{ContributeError, ReviewError};
+use crate::ceremony::drill::NotTaken;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::RecoveryError;
@@ -415,8 +416,13 @@ pub enum CliError {
     #[error("{} not settled", counted(*.0, "rotation"))]
     NotSettled(usize),
     /// Something should have been renewed by now.
-    #[error("{} overdue", counted(*.0, "account"))]
-    Overdue(usize),
+    #[error("{} overdue", super::due::overdue(*.accounts, *.groups))]
+    Overdue {
+        /// Accounts of which a version is.
+        accounts: usize,
+        /// Groups whose drill is.
+        groups: usize,
+    },
     /// Of accounts something is not shown that must be.
     #[error("{} not at baseline", counted(*.0, "account"))]
     NotAtBaseline(usize),
@@ -646,7 +652,10 @@ impl CliError {
             }
             Self::Exec(_) => "What was sealed or released stays so; hand it over again with 'warifu open'.",
             Self::NotSettled(_) => "Say what the provider accepts: warifu rotate --resume ADDRESS.",
-            Self::Overdue(_) => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
+            Self::Overdue { accounts: 0, .. } => {
+                "Call those who are named together, one after another if need be: warifu drill GROUP."
+            }
+            Self::Overdue { .. } => "Rotate what is listed first: warifu rotate ADDRESS --reason WHY.",
             Self::NotAtBaseline(_) => {
                 "Do what is listed for it; 'warifu account baseline ORG/PROJECT/ACCOUNT' lists it for one."
             }
@@ -717,7 +726,7 @@ impl CliError {
             | Self::NotShown
             | Self::TooFewCards(_)
             | Self::DrillShort
-            | Self::Overdue(_)
+            | Self::Overdue { .. }
             | Self::NotAtBaseline(_) => Exit::Alarm,
             Self::Unread(_) | Self::CredentialReport { .. } | Self::UnknownAccount { .. } => Exit::Input,
             Self::Costs { .. } | Self::CostRows(_) => Exit::Input,
@@ -963,6 +972,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::ForeignCard(_) => "Use the card that was enrolled in this organisation.",
         VaultError::NotCounted(NotCounted::Ended) => "Nothing need be done: that ceremony is over.",
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
+        VaultError::NotTaken(why) => not_taken_remedy(why),
         VaultError::Reshares(_) => {
             "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
         }
@@ -1346,6 +1356,24 @@ fn message_remedy(error: &MessageError) -> &'static str {
     }
 }
 
+fn not_taken_remedy(why: &NotTaken) -> &'static str {
+    match why {
+        NotTaken::UnknownDrill => {
+            "Have it answered anew: 'warifu drill ORG/GROUP --request FILE' writes the drill that goes on now."
+        }
+        NotTaken::Ended(_) => "Begin a new one: warifu drill ORG/GROUP --request FILE.",
+        NotTaken::NotAMember(_) => "'warifu group show ORG/GROUP' lists its members; use a member's card.",
+        NotTaken::Signature(_) | NotTaken::OtherCode(_) => {
+            "Nobody is blamed for it: it may have been altered on its way. Ask for the file again, or for a new answer."
+        }
+        NotTaken::Proof(_) => "Call the member: the card may be an old copy. A card that is lost is revoked.",
+        NotTaken::Repeated { proved: true, .. } => "Nothing more is needed in this drill.",
+        NotTaken::Repeated { proved: false, .. } => {
+            "Ask for a new answer: 'warifu ceremony contribute' once more, with a fresh code."
+        }
+    }
+}
+
 fn review_remedy(error: &ReviewError) -> &'static str {
     match error {
         ReviewError::RolledBack { .. } => {
@@ -1358,6 +1386,10 @@ fn review_remedy(error: &ReviewError) -> &'static str {
             "Nothing was signed. Whether to go on a person decides at a terminal, with this card, in a command that shows both checkpoints."
         }
         ReviewError::Expired { .. } | ReviewError::NoCeremony => "Ask the operator for a new ceremony.",
+        ReviewError::NoDrill | ReviewError::DrillOver { .. } => {
+            "Ask the host for the drill that goes on now: 'warifu drill ORG/GROUP --request FILE'."
+        }
+        ReviewError::NotInDrill { .. } => "Use the card that is a member of this group.",
         ReviewError::UnknownKinds(_) => "Use the newer warifu that wrote them; nothing was answered.",
         ReviewError::TooEarly { .. } => "Set this machine's clock right.",
         ReviewError::OtherOrganisation | ReviewError::NotAHolder(_) | ReviewError::OtherLog => {
@@ -1393,6 +1425,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::OtherOperator { .. }
         | VaultError::ForeignCard(_)
         | VaultError::NotCounted(_)
+        | VaultError::NotTaken(_)
         | VaultError::EnrolmentCode
         | VaultError::OtherFingerprint(_)
         | VaultError::NotPinned(_)

@@ -113,7 +113,12 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// Reads a message.
 pub fn read_message<M: Message>(path: &Path) -> Result<M, CliError> {
     let bytes = read_capped(path, M::CAP as u64)?;
-    M::decode(&bytes).map_err(|why| CliError::Message { path: path.to_owned(), why })
+    decode_message(path, &bytes)
+}
+
+/// A message of which the bytes were read from that file.
+pub fn decode_message<M: Message>(path: &Path, bytes: &[u8]) -> Result<M, CliError> {
+    M::decode(bytes).map_err(|why| CliError::Message { path: path.to_owned(), why })
 }
 
 /// Writes a message to a new file; none that could not be read again.

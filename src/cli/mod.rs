@@ -12,6 +12,7 @@ pub mod clock;
 mod code;
 mod ceremonies;
 mod drill;
+mod drill_files;
 mod ceremony;
 mod custodian;
 mod destroy;

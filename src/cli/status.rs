@@ -91,6 +91,9 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
     if !o.groups.is_empty() {
         let _ = writeln!(text, "\n{}", group_table(&o.groups, room));
     }
+    for drill in &o.drills {
+        let _ = writeln!(text, "\n  {}", super::due::drill_line(drill));
+    }
     for (group, who, how) in o.groups.iter().flat_map(barred) {
         let _ = writeln!(text, "\n  the card of {who}, a member of {group}, is {how}");
     }

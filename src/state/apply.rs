@@ -425,8 +425,8 @@ impl Organisation {
             Event::CardResumed(entered) => self.card_resumed(actor, entered, claims),
             Event::CardRevoked(entered) => self.card_revoked(actor, entered, entry.time, claims),
             Event::AuthenticatorReplaced(entered) => self.authenticator_replaced(actor, entered, claims),
-            Event::GroupFormed(statement) => self.group_formed(actor, statement, claims),
-            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, claims),
+            Event::GroupFormed(statement) => self.group_formed(actor, statement, entry.time, claims),
+            Event::GroupRenewed(renewal) => self.group_renewed(actor, renewal, entry.time, claims),
             Event::AbandonmentBegun(notice) => self.abandonment_begun(actor, notice, entry.time, leaf),
             Event::AbandonmentVetoed(veto) => self.abandonment_vetoed(actor, veto, entry.time, claims),
             Event::OperatorAdmitted(admission) => {
@@ -488,9 +488,9 @@ impl Organisation {
                 }
                 Ok(())
             }
-            Event::DrillBegun { group, epoch, nonce: _, until } => {
+            Event::DrillBegun { group, epoch, nonce, until, code_key } => {
                 by_host(actor)?;
-                self.drill_begun(group, *epoch, *until, entry.time, leaf)
+                self.drill_begun(group, *epoch, *until, (nonce, code_key.as_ref()), entry.time, leaf)
             }
             Event::GateProved { drill, gate_epoch, proof } => {
                 by_host(actor)?;
@@ -602,6 +602,7 @@ impl Organisation {
         &mut self,
         actor: &Actor,
         statement: &GroupStatement,
+        time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         by_host(actor)?;
@@ -609,6 +610,7 @@ impl Organisation {
             return Err(Invalid::Duplicate(statement.slug.to_string()));
         }
         check_statement(self, statement, claims)?;
+        self.drills.keyed.insert(statement.group, time);
         self.groups.insert(statement.group, statement.clone());
         Ok(())
     }

@@ -26,6 +26,9 @@ pub const MAX_EVERY_DAYS: u64 = 366;
 pub struct Drills {
     /// The last drill of each group.
     pub last: BTreeMap<GroupId, Drill>,
+    /// Since when each group's members have the share keys that they have now, each of
+    /// which its owner proved then.
+    pub keyed: BTreeMap<GroupId, Time>,
     /// When each member of a group proved its share key last.
     pub custodians: BTreeMap<GroupId, BTreeMap<Pseudonym, Time>>,
     /// When the gate proved the key of an epoch last.
@@ -48,6 +51,20 @@ pub struct Drill {
     pub until: Time,
     /// Digests of the answers that were judged: each is judged once.
     pub judged: BTreeSet<Hash>,
+    /// What answers by files need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<ByFiles>,
+}
+
+/// How codes of answers by files reach the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct ByFiles {
+    /// HPKE key that they are encrypted for.
+    pub code_key: Bytes<32>,
+    /// The drill's random bytes, of which the gate derives its private half.
+    pub nonce: Bytes<32>,
+    /// Epoch of the gate in which it did.
+    pub gate_epoch: u64,
 }
 
 impl Drill {
@@ -58,9 +75,9 @@ impl Drill {
 }
 
 impl Drills {
-    /// Whether none was ever held.
+    /// Whether nothing was ever shown.
     pub fn is_empty(&self) -> bool {
-        self.last.is_empty()
+        *self == Self::default()
     }
 
     /// When a member of a group proved its share key last.
@@ -79,13 +96,22 @@ impl Drills {
     }
 
     /// The earliest own time that an answer from now on can name, while a drill is
-    /// open.
+    /// open: in the room it is fresh, by a file of any time since the drill began.
     pub(super) fn earliest_answer(&self, now: Time) -> Option<Time> {
-        let fresh = now - ROOM_AGE;
-        self.last.values().filter(|drill| drill.is_open(now)).map(|drill| drill.begun.max(fresh)).min()
+        let fresh = |drill: &Drill| match drill.files {
+            Some(_) => drill.begun,
+            None => drill.begun.max(now - ROOM_AGE),
+        };
+        self.last.values().filter(|drill| drill.is_open(now)).map(fresh).min()
     }
 
-    fn by_id(&self, id: &Bytes<32>) -> Option<(&GroupId, &Drill)> {
+    /// Whose last drill this is.
+    pub fn group_of(&self, id: &Bytes<32>) -> Option<&GroupId> {
+        self.by_id(id).map(|(group, _)| group)
+    }
+
+    /// The last drill of some group by its id.
+    pub fn by_id(&self, id: &Bytes<32>) -> Option<(&GroupId, &Drill)> {
         self.last.iter().find(|(_, drill)| drill.id == *id)
     }
 }
@@ -122,6 +148,7 @@ impl Organisation {
         group: &GroupId,
         epoch: u64,
         until: Time,
+        (nonce, code_key): (&Bytes<32>, Option<&Bytes<32>>),
         time: Time,
         leaf: &Bytes<32>,
     ) -> Result<(), Invalid> {
@@ -129,9 +156,10 @@ impl Organisation {
         if until <= time || until - time > LONGEST_DRILL {
             return Err(Invalid::Mismatch("end of the drill"));
         }
-        self.drills
-            .last
-            .insert(*group, Drill { id: *leaf, epoch, begun: time, until, judged: BTreeSet::new() });
+        let gate_epoch = self.gate().epoch;
+        let files = code_key.map(|key| ByFiles { code_key: *key, nonce: *nonce, gate_epoch });
+        let judged = BTreeSet::new();
+        self.drills.last.insert(*group, Drill { id: *leaf, epoch, begun: time, until, judged, files });
         Ok(())
     }
 
@@ -150,8 +178,8 @@ impl Organisation {
         Ok(())
     }
 
-    /// As at a ceremony in the room: the answer is fresh, its code's step fits, was
-    /// not used before and is now used up.
+    /// As at a ceremony: in the room the answer is fresh; its code's step fits, was not
+    /// used before and is now used up.
     pub(super) fn custodian_proved(
         &mut self,
         answer: &DrillAnswer,
@@ -204,7 +232,7 @@ impl Organisation {
             Some(Refusal::TooEarly)
         } else if answer.at > now + AHEAD {
             Some(Refusal::FromTheFuture)
-        } else if now - answer.at > ROOM_AGE {
+        } else if answer.code.is_none() && now - answer.at > ROOM_AGE {
             Some(Refusal::Stale)
         } else {
             None
@@ -234,8 +262,11 @@ impl Organisation {
         time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(GroupId, Drill), Invalid> {
-        let DrillAnswer { drill, custodian, at: _, proof, signature } = answer;
+        let DrillAnswer { drill, custodian, at: _, proof, code, signature } = answer;
         let (group, open) = self.open_drill(drill, time)?;
+        if code.is_some() && open.files.is_none() {
+            return Err(Invalid::Mismatch("answer by a file"));
+        }
         let statement = self.group(&group, open.epoch)?;
         let key = self.card(custodian, Role::Custodian)?.sign_key;
         member_key(statement, custodian)?;

@@ -26,7 +26,7 @@ pub use abandon::{Abandonment, NOTICE, NoticeStanding, Vetoed};
 pub use apply::{Invalid, PolicyFault};
 pub use cards::{Barred, Cards, Revoked, Suspended};
 pub use claims::{AcceptedMessages, Claim, Claims, Said, Signer, Strict};
-pub use drill::{Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
+pub use drill::{ByFiles, Drill, Drills, LONGEST_DRILL, MAX_EVERY_DAYS};
 pub use gap::{Gapped, HeldGap};
 pub use gate::{gate_epochs, log_keys};
 pub use past::Past;

@@ -150,6 +150,7 @@ impl Organisation {
         &mut self,
         actor: &Actor,
         renewal: &Renewal,
+        time: Time,
         claims: &mut dyn Claims,
     ) -> Result<(), Invalid> {
         by_host(actor)?;
@@ -172,6 +173,7 @@ impl Organisation {
         check_quorum(before, &agreed, &renewal.agreed, claims)?;
         let before = before.clone();
         self.reshares.earlier.entry(before.group).or_default().insert(before.epoch, before);
+        self.drills.keyed.insert(next.group, time);
         self.groups.insert(next.group, next.clone());
         // Every member is there.
         self.abandonments.remove(&next.group);

@@ -2,14 +2,18 @@
 //! are still there. Nothing is opened, and no share leaves a card.
 
 use super::{Log, Records, Vault, VaultError};
+use crate::ceremony::custodian::TO_GATE;
+use crate::ceremony::drill::{NotTaken, check, code_context, prove};
 use crate::event::{Actor, DrillAnswer, DrillPolicy, Event, GroupStatement, Refusal};
 use crate::hex::Bytes;
-use crate::pvss::{self, ShareKeyPair};
+use crate::message::{DrillPackage, DrillReply};
 use crate::seal::card::{Card, Role};
+use crate::seal::hpke::{self, HpkeSecret};
 use crate::seal::totp::TotpSecret;
 use crate::secret::SecretBytes;
 use crate::state::{Drill, Organisation};
 use crate::time::{Span, Time};
+use crate::transcript::label;
 use rand_core::CryptoRng;
 
 /// For how long a proof of the gate's key counts.
@@ -31,34 +35,25 @@ pub fn answer(
     rng: &mut impl CryptoRng,
 ) -> Result<DrillAnswer, VaultError> {
     super::people::check_card(state, card, Role::Custodian)?;
-    let custodian = card.pseudonym().clone();
-    let g = state.g(group);
-    let pair = ShareKeyPair::new(card.share_scalar(&g));
-    let index = group.index_of(&custodian);
-    let named = index.and_then(|index| group.members.get(usize::from(index) - 1));
-    if named.is_none_or(|member| member.share_key != *pair.public()) {
-        let who = custodian.to_string();
-        return Err(VaultError::NotAMember { who, group: state.group_address(group) });
-    }
-    let proof = pvss::prove_share_key(&pair, &drill.id, &g, &custodian, rng);
-    let digest = DrillAnswer::digest(&drill.id, &custodian, at, &proof);
-    let signature = card.signing_key().sign(&digest);
-    Ok(DrillAnswer { drill: drill.id, custodian, at, proof, signature })
+    prove(card, (group, &state.g(group)), (&drill.id, at), None, rng).ok_or_else(|| {
+        let who = card.pseudonym().to_string();
+        VaultError::NotAMember { who, group: state.group_address(group) }
+    })
 }
 
-/// Whether an answer with this code counts.
+/// Whether an answer with this code counts; without one that it is no right one.
 fn judge(
     state: &Organisation,
     answer: DrillAnswer,
     totp: &TotpSecret,
-    code: &SecretBytes,
+    code: Option<&SecretBytes>,
     now: Time,
 ) -> Event {
     if let Some(why) = state.drill_refusal(&answer, now) {
         return Event::DrillRefused { answer, why };
     }
     let used = state.used_steps.get(&answer.custodian);
-    match totp.check(code, answer.at.unix_seconds()) {
+    match code.and_then(|code| totp.check(code, answer.at.unix_seconds())) {
         None => Event::DrillRefused { answer, why: Refusal::WrongCode },
         Some(step) if used.is_some_and(|used| used.contains(&step)) => {
             Event::DrillRefused { answer, why: Refusal::ReplayedCode }
@@ -80,8 +75,10 @@ impl Vault {
     ) -> Result<Drill, VaultError> {
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
-        let (id, epoch) = (group.group, group.epoch);
-        let begun = Event::DrillBegun { group: id, epoch, nonce: Bytes(nonce), until: now + window };
+        let (id, epoch, nonce) = (group.group, group.epoch, Bytes(nonce));
+        let key = self.gate().drill_key(&log.state.id, log.state.gate().epoch, &nonce)?;
+        let code_key = Some(HpkeSecret::from_key(key).public());
+        let begun = Event::DrillBegun { group: id, epoch, nonce, until: now + window, code_key };
         self.commit_host(log, now, vec![begun], Records::default())?;
         let gone = || VaultError::NotFound { what: "drill", name: group.slug.to_string(), near: Vec::new() };
         let drill = log.state.drills.last.get(&id).cloned().ok_or_else(gone)?;
@@ -115,10 +112,54 @@ impl Vault {
     ) -> Result<Event, VaultError> {
         self.at_present(log, now, |vault, log, now| {
             let totp = vault.totp_of(log, &answer.custodian)?;
-            let event = judge(&log.state, answer.clone(), &totp, code, now);
+            let event = judge(&log.state, answer.clone(), &totp, Some(code), now);
             let actor = Actor::Card(answer.custodian.clone());
             vault.commit_once(log, now, vec![(actor, event.clone())], Records::default())?;
             Ok(event)
         })
+    }
+
+    /// What members need who are elsewhere: the log up to now, and which drill it is.
+    pub fn drill_package(&self, log: &Log, drill: &Drill) -> Result<DrillPackage, VaultError> {
+        Ok(DrillPackage {
+            vault: log.state.vault,
+            organisation: log.state.id,
+            drill: drill.id,
+            checkpoint: log.checkpoint().to_owned(),
+            entries: self.lines(&log.state.id, log.state.size)?,
+        })
+    }
+
+    /// Judges an answer that came in a file. Proof and refusal are entries, durable when
+    /// this returns; what is no attempt at all is an error and no entry.
+    pub fn take_drill_answer(
+        &mut self,
+        log: &mut Log,
+        reply: &DrillReply,
+        now: Time,
+    ) -> Result<Event, VaultError> {
+        self.at_present(log, now, |vault, log, now| {
+            check(&log.state, reply, now)?;
+            let who = &reply.answer.custodian;
+            let (totp, code) = (vault.totp_of(log, who)?, vault.drill_code(log, reply)?);
+            let event = judge(&log.state, reply.answer.clone(), &totp, code.as_ref(), now);
+            let actor = Actor::Card(who.clone());
+            vault.commit_once(log, now, vec![(actor, event.clone())], Records::default())?;
+            Ok(event)
+        })
+    }
+
+    /// The code of an answer, if it opens with the drill's key.
+    fn drill_code(&self, log: &Log, reply: &DrillReply) -> Result<Option<SecretBytes>, VaultError> {
+        let drill = &reply.answer.drill;
+        let found = log.state.drills.by_id(drill).and_then(|(_, drill)| drill.files);
+        let files = found.ok_or(NotTaken::UnknownDrill)?;
+        let key = self.gate().drill_key(&log.state.id, files.gate_epoch, &files.nonce)?;
+        let (key, who) = (HpkeSecret::from_key(key), reply.answer.custodian.as_str());
+        if key.public() != files.code_key {
+            return Err(VaultError::CeremonyKey);
+        }
+        let context = code_context(drill);
+        Ok(hpke::open(&key, label::HPKE_CODE, &context, TO_GATE, who, reply.code.as_ref()).ok())
     }
 }

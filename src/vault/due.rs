@@ -1,8 +1,9 @@
-//! What is to be done by some time, and why: versions that are to be renewed. Only
+//! What is to be done by some time, and why: versions that are to be renewed, drills. Only
 //! what is due is read, from the overview: the cost is that of the list, and not of
 //! the accounts, their versions or the log.
 
 use super::abandon::AbandonmentStatus;
+use super::due_drill::{DrillDue, drills};
 use super::hierarchy::no_organisation;
 use super::overview::{Current, Overview, Reading, Unusable};
 use super::{PublicVault, VaultError};
@@ -83,6 +84,8 @@ pub struct Due {
 pub enum Item {
     /// A version is to be renewed.
     Renewal(Due),
+    /// Members of a group are to show that their keys are there.
+    Drill(DrillDue),
     /// Notice runs that a group is abandoned: who is a member and there has until its
     /// end to veto it.
     Notice(NoticeDue),
@@ -105,6 +108,7 @@ impl Item {
         match self {
             Self::Renewal(due) => &due.address,
             Self::Notice(notice) => &notice.group,
+            Self::Drill(due) => &due.address,
         }
     }
 
@@ -112,7 +116,32 @@ impl Item {
     pub fn overdue(&self) -> bool {
         match self {
             Self::Renewal(due) => due.overdue,
+            Self::Drill(due) => due.overdue,
             Self::Notice(_) => false,
+        }
+    }
+
+    /// The version, if that is what it is about.
+    pub fn renewal(&self) -> Option<&Due> {
+        match self {
+            Self::Renewal(due) => Some(due),
+            Self::Drill(_) | Self::Notice(_) => None,
+        }
+    }
+
+    /// The drill, if that is what it is about.
+    pub fn drill(&self) -> Option<&DrillDue> {
+        match self {
+            Self::Drill(due) => Some(due),
+            Self::Renewal(_) | Self::Notice(_) => None,
+        }
+    }
+
+    /// The notice, if that is what it is about.
+    pub fn notice(&self) -> Option<&NoticeDue> {
+        match self {
+            Self::Notice(notice) => Some(notice),
+            Self::Renewal(_) | Self::Drill(_) => None,
         }
     }
 
@@ -122,6 +151,7 @@ impl Item {
         let (exposed, due) = match self {
             Self::Renewal(due) => (due.exposed.is_some(), due.due),
             Self::Notice(notice) => (false, Some(notice.abandonment.until)),
+            Self::Drill(due) => (false, Some(due.due)),
         };
         (!(self.overdue() && exposed), !self.overdue(), !exposed, due.is_none(), due)
     }
@@ -175,7 +205,8 @@ fn gathered(overview: &Overview<'_>, now: Time, ahead: Span) -> Result<Vec<Item>
     // By a clock that is behind, nothing would have run out yet.
     let now = now.max(overview.head.last);
     let renewals = renewals(overview, now, ahead)?.into_iter().map(Item::Renewal);
-    Ok(renewals.chain(notices(overview, now)?).collect())
+    let drills = drills(overview, now, now + ahead)?.into_iter().map(Item::Drill);
+    Ok(renewals.chain(drills).chain(notices(overview, now)?).collect())
 }
 
 /// Notices that groups are abandoned, while they run.

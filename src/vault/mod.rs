@@ -13,6 +13,7 @@ pub mod code;
 pub mod commit;
 pub mod drill;
 pub mod due;
+pub mod due_drill;
 pub mod file;
 pub mod gap;
 pub mod gate;
@@ -360,6 +361,9 @@ pub enum VaultError {
     /// A message that is no attempt.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
+    /// An answer to a drill that came in a file is no attempt.
+    #[error(transparent)]
+    NotTaken(#[from] crate::ceremony::drill::NotTaken),
     /// A ceremony hands versions over: it opens nothing.
     #[error("ceremony {} hands versions over, and opens nothing", .0.short())]
     Reshares(Hash),

@@ -16,7 +16,7 @@
 //! | `aged/P/F/T/A` | of a factor the account follows its project's rules; its version was sealed at `T` |
 //! | `own/F/T/A` | of a factor the account has a period of its own, which ends at `T` |
 //! | `urgent/F/A` | exposed, to the host too, weakened, not settled, or an older password is exposed |
-//! | `group/G`, `card/C`, `ceremony/H` | a group; a card; an open ceremony |
+//! | `group/G`, `card/C`, `ceremony/H` | a group, and when its members showed their keys; a card; an open ceremony |
 
 mod facts;
 mod read;
@@ -90,7 +90,7 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
             let members = formed.members.iter().map(|member| Row::Card(member.pseudonym.clone()));
             members.chain([Row::Group(formed.group)]).collect()
         }
-        // Name, threshold and members stay.
+        // Name, threshold and members stay, with new keys.
         Event::GroupRenewed(renewal) => vec![Row::Group(renewal.statement.group)],
         Event::AbandonmentBegun(notice) => vec![Row::Group(notice.group)],
         // It ends every notice that stands.
@@ -109,9 +109,12 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         Event::Targeted { ceremony, .. } => vec![Row::Ceremony(*ceremony)],
         Event::Accepted(given) => vec![Row::Ceremony(given.ceremony), Row::Card(given.custodian.clone())],
         Event::Refused { custodian, .. } => vec![Row::Card(custodian.clone())],
-        Event::CustodianProved { answer, .. } | Event::DrillRefused { answer, .. } => {
-            vec![Row::Card(answer.custodian.clone())]
+        Event::CustodianProved { answer, .. } => {
+            let group = state.drills.group_of(&answer.drill).map(|group| Row::Group(*group));
+            group.into_iter().chain([Row::Card(answer.custodian.clone())]).collect()
         }
+        Event::DrillRefused { answer, .. } => vec![Row::Card(answer.custodian.clone())],
+        Event::DrillPolicySet(set) => vec![Row::Group(set.group)],
         Event::Released { credential, .. } => account(credential).into_iter().collect(),
         Event::Ended { ceremony, .. } => {
             let targets = state.ceremonies.get(ceremony).into_iter().flat_map(|open| &open.targets);
@@ -137,7 +140,6 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::Revealed { .. }
         | Event::DrillBegun { .. }
         | Event::GateProved { .. }
-        | Event::DrillPolicySet(_)
         | Event::Reconciled(_)
         | Event::RecoverabilityChecked(_)
         | Event::BaselineStated(_)

@@ -3,6 +3,7 @@
 
 use super::abandon::AbandonmentStatus;
 use super::baseline::BaselineStatus;
+use super::due_drill::{DrillDue, drills};
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
@@ -23,6 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts that are listed at most; of more, those that somebody should look at.
 pub const LISTED: u64 = 1000;
+
+/// For how long before its end a drill's period is spoken of.
+pub const DRILL_AHEAD: Span = Span::days(7);
 
 /// For how long a use of a root user that nothing explained is a warning.
 pub const ALARM: Span = Span::days(90);
@@ -66,6 +70,8 @@ pub struct OrganisationStatus {
     pub accounts: Vec<AccountStatus>,
     /// Groups.
     pub groups: Vec<GroupStatus>,
+    /// Groups whose drill is overdue or comes up, the longest overdue first.
+    pub drills: Vec<DrillDue>,
     /// Cards by role.
     pub custodians: usize,
     /// Operators.
@@ -334,6 +340,7 @@ impl PublicVault {
             counts: look.counts,
             accounts: listed.into_iter().map(named).collect(),
             groups,
+            drills: look.drills,
             custodians: role(Role::Custodian),
             operators: role(Role::Operator),
             officers: role(Role::Officer),
@@ -462,6 +469,7 @@ struct Look {
     overdue: BTreeSet<AccountId>,
     urgent: Vec<AccountId>,
     groups: Vec<GroupStatus>,
+    drills: Vec<DrillDue>,
     cards: Vec<(String, CardRow)>,
     ceremonies: Vec<(String, CeremonyRow)>,
     reconciled: Option<LastReconciled>,
@@ -492,6 +500,8 @@ impl Look {
             }
         }
         let groups = overview.groups()?;
+        let mut drills = drills(overview, now, now + DRILL_AHEAD)?;
+        drills.sort_by(|a, b| (a.due, &a.address).cmp(&(b.due, &b.address)));
         Ok(Self {
             slug: head.slug.clone(),
             last: head.last,
@@ -502,6 +512,7 @@ impl Look {
                 .into_iter()
                 .map(|group| GroupStatus::new(&head.slug, group, &cards, now))
                 .collect(),
+            drills,
             of_projects,
             rules_alone: alone + tally.rules_alone,
             tally,

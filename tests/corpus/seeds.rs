@@ -205,6 +205,9 @@ impl Seeds {
         let (asked, answered) = &story.recovery_messages;
         self.message("recovery_request", "ok-story", asked, "request");
         self.message("recovery_contribution", "ok-story", answered, "contribution");
+        let (asked, answered) = &story.drill;
+        self.message("drill_package", "ok-story", asked, "package");
+        self.message("drill_answer", "ok-story", answered, "contribution");
         let (given, dealt) = &story.reshare;
         self.message("reshare_request", "ok-story", &given.signed, "request");
         self.message("reshare_package", "ok-story", given, "package");

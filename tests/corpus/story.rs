@@ -3,7 +3,7 @@
 
 use rand::{SeedableRng, rngs::StdRng};
 use warifu::ceremony::recovery::{DealtRoot, NewMachine, RecoveryContribution, RecoveryPackage, contribute};
-use warifu::ceremony::{custodian, judge, recipient, reshare};
+use warifu::ceremony::{self, custodian, judge, recipient, reshare};
 use warifu::event::{
     AbandonmentNotice, AbandonmentVeto, Accepts, AccountStanding, Actor, Admission, Agreed,
     AuthenticatorReplacement, BaselineFact, BaselineStatement, BaselineWord, Because, Binding,
@@ -19,8 +19,8 @@ use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
 use warifu::message::{
-    Contribution, Notices, Package, Redealt, Release, Request, ResharePackage, ReshareRequest, Showing,
-    SignedRequest, SignedReshare, Target, request_digest,
+    Contribution, DrillPackage, DrillReply, Notices, Package, Redealt, Release, Request, ResharePackage,
+    ReshareRequest, Showing, SignedRequest, SignedReshare, Target, request_digest,
 };
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -34,7 +34,7 @@ use warifu::seal::root::{root_id, seal_roots};
 use warifu::seal::sign::SigningKey;
 use warifu::seal::totp::{TotpSecret, step_of};
 use warifu::secret::{SecretBytes, SecretKey, SecretPoint};
-use warifu::state::{Organisation, Roll, VaultState};
+use warifu::state::{Drill, Organisation, Roll, VaultState};
 use warifu::time::{Span, Time};
 use warifu::transcript::label;
 use warifu::vault;
@@ -68,6 +68,8 @@ pub struct Story {
     pub release: Release,
     /// What the operator said of it.
     pub notices: Notices,
+    /// What members were given for a drill, and what one of them could answer.
+    pub drill: (DrillPackage, DrillReply),
     /// What contributors of a resharing were given, and what one of them dealt again.
     pub reshare: (ResharePackage, Redealt),
 }
@@ -91,7 +93,7 @@ pub fn tell() -> Story {
     let notices = scene.say(&request);
     scene.rotate(&group, account, &request);
     scene.by_host(Event::Ended { ceremony: request.request.hash(), how: Ending::Closed });
-    scene.drill(&group);
+    let drill = scene.drill(&group);
     let (recovery, sealed_root, recovery_messages, (keepers, cards)) = scene.recovery();
     scene.by_host(Event::KeepersNamed(keepers.clone()));
     let (card, held) = scene.codes(account);
@@ -115,6 +117,7 @@ pub fn tell() -> Story {
         contributions,
         release,
         notices,
+        drill,
         reshare,
     }
 }
@@ -538,16 +541,19 @@ impl Scene {
 
     /// A drill in which the gate and one custodian prove their keys, and another's
     /// code is wrong.
-    fn drill(&mut self, group: &GroupStatement) {
+    fn drill(&mut self, group: &GroupStatement) -> (DrillPackage, DrillReply) {
         // The codes of the ceremony are used up.
         self.now = self.now + Span::minutes(2);
         let until = self.now + Span::days(14);
         let (id, epoch, nonce) = (group.group, group.epoch, Bytes([6; 32]));
-        self.by_host(Event::DrillBegun { group: id, epoch, nonce, until });
+        let key = self.gate.drill_key(&self.organisation, 1, &nonce).expect("the first epoch");
+        let code_key = Some(HpkeSecret::from_key(key).public());
+        self.by_host(Event::DrillBegun { group: id, epoch, nonce, until, code_key });
         let drill = self.state.drills.last.get(&id).expect("it has begun").clone();
         let gate = self.gate.key(&self.organisation, 1).expect("the first epoch");
         let proof = gate.prove(&drill.id, &self.organisation, 1, &mut self.rng);
         self.by_host(Event::GateProved { drill: drill.id, gate_epoch: 1, proof });
+        let files = self.drill_by_files(&drill);
         let mut answer = |card| {
             vault::drill::answer(&self.state, group, &drill, card, self.now, &mut self.rng).expect("a member")
         };
@@ -557,6 +563,23 @@ impl Scene {
         self.append(actor, Event::CustodianProved { answer: one, step });
         let actor = Actor::Card(other.custodian.clone());
         self.append(actor, Event::DrillRefused { answer: other, why: Refusal::WrongCode });
+        files
+    }
+
+    /// The same for somebody who is elsewhere.
+    fn drill_by_files(&mut self, drill: &Drill) -> (DrillPackage, DrillReply) {
+        let package = DrillPackage {
+            vault: self.vault,
+            organisation: self.organisation,
+            drill: drill.id,
+            checkpoint: self.checkpoint(),
+            entries: custodian::lines(&self.log),
+        };
+        let card = self.custodians.first().expect("three custodians");
+        let code = self.totp.code_at(step_of(self.now.unix_seconds()));
+        let review = ceremony::drill::review(&package, card, None, self.now).expect("a current package");
+        let reply = review.answer(card, &code, self.now, &mut self.rng).expect("a member");
+        (package, reply)
     }
 
     fn checkpoint(&self) -> String {

@@ -143,40 +143,12 @@ impl Exported {
 
     /// A checkpoint over these entries, signed by the log's own key.
     pub fn signed(&self, entries: &[EntryBytes]) -> String {
-        let mut tree = Frontier::new();
-        tree.extend(entries.iter().map(EntryBytes::leaf_hash));
-        let signer = self.signer();
-        let origin = signer.verifier().name().to_owned();
-        let body = Checkpoint { origin, size: tree.size(), root: tree.root() };
-        checkpoint::sign(&body, &signer).unwrap().to_string()
+        signed(entries, &self.signer())
     }
 
-    /// Replaces the copy by one of other entries, whole in itself: what a host
-    /// with the log's key can make.
+    /// As [`rewrite()`].
     pub fn rewrite(&self, entries: &[EntryBytes]) {
-        fs::remove_dir_all(self.path("tile")).unwrap();
-        let mut tiling = tile::Tiling::new();
-        let write = |name: String, bytes: Vec<u8>| {
-            let path = self.path(&name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        };
-        for entry in entries {
-            for (tile, hashes) in tiling.push(entry.leaf_hash()) {
-                write(tile.to_string(), tile::encode_hashes(&hashes));
-            }
-        }
-        for (tile, hashes) in tiling.edge() {
-            write(tile.to_string(), tile::encode_hashes(hashes));
-        }
-        for (n, chunk) in entries.chunks(FULL).enumerate() {
-            let name = match chunk.len() {
-                FULL => format!("tile/entries/{n:03}"),
-                width => format!("tile/entries/{n:03}.p/{width}"),
-            };
-            write(name, tile::encode_bundle(chunk));
-        }
-        fs::write(self.path("checkpoint"), self.signed(entries)).unwrap();
+        rewrite(&self.path(""), entries, &self.signer());
     }
 
     /// Verification finds something and says each of these.
@@ -199,6 +171,43 @@ impl Exported {
             assert!(!json.json()["findings"].as_array().unwrap().is_empty(), "{}", json.out);
         }
     }
+}
+
+/// A checkpoint over these entries.
+pub fn signed(entries: &[EntryBytes], signer: &LogSigner) -> String {
+    let mut tree = Frontier::new();
+    tree.extend(entries.iter().map(EntryBytes::leaf_hash));
+    let origin = signer.verifier().name().to_owned();
+    let body = Checkpoint { origin, size: tree.size(), root: tree.root() };
+    checkpoint::sign(&body, signer).unwrap().to_string()
+}
+
+/// Replaces a copy by one of other entries, whole in itself: what a host with the
+/// log's key can make.
+pub fn rewrite(dir: &Path, entries: &[EntryBytes], signer: &LogSigner) {
+    fs::remove_dir_all(dir.join("tile")).unwrap();
+    let mut tiling = tile::Tiling::new();
+    let write = |name: String, bytes: Vec<u8>| {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    for entry in entries {
+        for (tile, hashes) in tiling.push(entry.leaf_hash()) {
+            write(tile.to_string(), tile::encode_hashes(&hashes));
+        }
+    }
+    for (tile, hashes) in tiling.edge() {
+        write(tile.to_string(), tile::encode_hashes(hashes));
+    }
+    for (n, chunk) in entries.chunks(FULL).enumerate() {
+        let name = match chunk.len() {
+            FULL => format!("tile/entries/{n:03}"),
+            width => format!("tile/entries/{n:03}.p/{width}"),
+        };
+        write(name, tile::encode_bundle(chunk));
+    }
+    fs::write(dir.join("checkpoint"), signed(entries, signer)).unwrap();
 }
 
 /// The hashes of a tile's file.

@@ -145,6 +145,13 @@ pub struct GroupRow {
     /// Identities of people that it holds and that are not destroyed.
     #[serde(skip_serializing_if = "is_none_counted", default)]
     pub identities: u64,
+    /// Since when its members have their share keys, each of which was proved then.
+    pub keyed: Time,
+    /// When members proved theirs in a drill since, the last time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub proved: BTreeMap<Pseudonym, Time>,
+    /// For how many days a proof counts.
+    pub every_days: u64,
     /// The last notice that it is abandoned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub notice: Option<Notice>,
@@ -446,18 +453,27 @@ impl GroupRow {
     /// Of a state; holding so many versions of accounts.
     pub fn of(state: &Organisation, id: &GroupId, holds: u64) -> Option<Self> {
         let group = state.groups.get(id)?;
-        let members = group.members.iter().map(|member| member.pseudonym.clone()).collect();
-        let identities = state.identities_of(id);
         let notice = state.abandonments.get(id);
         let notice = notice.map(|found| Notice { begun: found.begun, vetoed: found.vetoed.clone() });
+        let members: Vec<_> = group.members.iter().map(|member| member.pseudonym.clone()).collect();
+        let keyed = state.drills.keyed.get(id).copied()?;
+        let proved = |who: &Pseudonym| state.drills.proved(id, who).filter(|at| *at > keyed);
         Some(Self {
             slug: group.slug.clone(),
             threshold: group.threshold,
+            proved: members.iter().filter_map(|who| Some((who.clone(), proved(who)?))).collect(),
             members,
             holds,
-            identities,
+            identities: state.identities_of(id),
             notice,
+            keyed,
+            every_days: state.drills.every_days(id),
         })
+    }
+
+    /// When a member showed its share key last.
+    pub fn shown(&self, who: &Pseudonym) -> Time {
+        self.proved.get(who).copied().unwrap_or(self.keyed)
     }
 }
 

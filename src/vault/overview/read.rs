@@ -10,10 +10,10 @@
 //! `audit verify` holds every row against them. Anything else is replayed.
 
 use super::{AccountRow, CardRow, CeremonyRow, GroupRow, HEAD, Head, ProjectRow, Rows, Rules};
-use super::{account, all, days_of, instant};
+use super::{account, all, card, days_of, instant};
 use crate::event::{Entry, Event, Line};
 use crate::log::checkpoint;
-use crate::name::{AccountId, Factor, OrganisationId, Origin, ProjectId};
+use crate::name::{AccountId, Factor, OrganisationId, Origin, ProjectId, Pseudonym};
 use crate::state::rotation::RotationRules;
 use crate::state::{Organisation, VaultState, gate_epochs};
 use crate::store::{RecordKey, Store, StoreError};
@@ -142,6 +142,11 @@ impl<'a> Overview<'a> {
     /// Groups, in the order of their ids.
     pub fn groups(&self) -> Result<Vec<GroupRow>, Unusable> {
         Ok(self.all_of("group", usize::MAX)?.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// One card.
+    pub fn card(&self, who: &Pseudonym) -> Result<CardRow, Unusable> {
+        self.row(card(who))
     }
 
     /// Cards by pseudonym.
