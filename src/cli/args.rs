@@ -596,7 +596,7 @@ Example:
 }
 
 /// One card.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct CardArgs {
     /// The card's file
     #[arg(long, value_name = "FILE")]
@@ -610,7 +610,7 @@ pub struct CardArgs {
 }
 
 /// Several cards.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct CardsArgs {
     /// A card's file; repeat it for each
     #[arg(long = "card", value_name = "FILE", action = ArgAction::Append)]

@@ -74,7 +74,7 @@ fn everybody(
             Err(CliError::NotConfirmed) => return Ok(()),
             Err(error) => return Err(error),
         }
-        let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+        let asked = CardArgs::default();
         match one(app, vault, log, of, &asked, None) {
             Ok(()) => {}
             Err(error) if interrupted(&error) => return Err(error),

@@ -180,8 +180,11 @@ impl Organisation {
     pub fn reshare_refused(&self, from: GroupEpoch, to: GroupEpoch) -> Result<Vec<(Hash, Hash)>, Invalid> {
         let new = self.group(&to.group, to.epoch)?;
         let present = self.groups.get(&to.group).is_some_and(|group| group.epoch == to.epoch);
-        if !present || from == to {
+        if !present {
             return Err(Invalid::Mismatch("new group"));
+        }
+        if from == to {
+            return Err(Invalid::HoldsItAlready(new.slug.to_string()));
         }
         let list = self.reshare_free(from)?;
         self.check_moved_apart(&from.group, new)?;

@@ -203,13 +203,13 @@ const REACH: &str = "Shown: the shares of each version fit together and are encr
 
 fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
     let columns = [
-        Column::whole("GROUP"),
-        Column::whole("NEEDS"),
-        Column::whole("OPENABLE"),
-        Column::whole("FAILED"),
-        Column::text("HOW").spare(1),
-        Column::whole("LIVE"),
-        Column::whole("MARGIN"),
+        Column::whole("group"),
+        Column::whole("needs"),
+        Column::whole("openable"),
+        Column::whole("failed"),
+        Column::text("how").spare(1),
+        Column::whole("live"),
+        Column::whole("margin"),
     ];
     let row = |group: &GroupRecoverability| {
         vec![

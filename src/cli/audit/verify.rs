@@ -232,11 +232,11 @@ fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<
     lines.join("\n")
 }
 
-/// One line a log, with what is wrong with it below.
 fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
+/// One line a log, with what is wrong with it below.
 fn words(report: &Report, only_a_part: bool, more: impl Fn(&LogReport) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for log in &report.logs {
