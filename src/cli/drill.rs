@@ -5,7 +5,7 @@ use super::args::{CardArgs, DrillArgs};
 use super::cards::{self, OpenCard};
 use super::error::{CliError, refusal_remedy, wrong_code};
 use super::room::ask_code;
-use super::table::counted;
+use super::table::{self, counted};
 use super::{App, interrupted};
 use crate::ceremony::judge;
 use crate::event::{Event, GroupStatement, Refusal};
@@ -179,8 +179,9 @@ fn tell(
         }
         if short {
             lines.push(format!(
-                "{}: {live} within {days} days, but {} must come together to open anything.",
+                "{}: {live} within {}, but {} must come together to open anything.",
                 if whole { "ALARM" } else { "Not enough yet" },
+                table::days(days),
                 group.threshold
             ));
         }

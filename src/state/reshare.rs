@@ -107,6 +107,11 @@ impl Organisation {
         present.or_else(|| self.reshares.earlier.get(group)?.get(&epoch))
     }
 
+    /// `org/group` of a group in an epoch.
+    pub fn epoch_address(&self, of: &GroupEpoch) -> Option<String> {
+        self.statement(&of.group, of.epoch).map(|group| self.group_address(group))
+    }
+
     /// Who holds a version: its group in just the epoch that it is under.
     pub fn holder(&self, held: &Held) -> Option<&GroupStatement> {
         self.statement(&held.group, held.epoch)

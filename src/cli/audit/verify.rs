@@ -144,7 +144,7 @@ fn of_copy(
     }
 }
 
-fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
+pub(super) fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
     let bar = Progress::new("entries");
     let progress = |done: u64, of: u64| bar.at(done, of);
     audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_, _| {})
@@ -225,11 +225,15 @@ fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<
         }
     }
     if let Some(key) = own {
-        let remark =
-            "The key was taken from the directory itself. Compare it with one from somebody you trust:";
-        lines.push(format!("{remark}\n      {}", printable(&key.to_string())));
+        lines.push(own_key(key));
     }
     lines.join("\n")
+}
+
+/// What is to be known of a copy that was verified with the key that lies in it.
+pub(super) fn own_key(key: &VerifierKey) -> String {
+    let remark = "The key was taken from the directory itself. Compare it with one from somebody you trust:";
+    format!("{remark}\n      {}", printable(&key.to_string()))
 }
 
 fn entries(number: u64) -> String {

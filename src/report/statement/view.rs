@@ -1,6 +1,7 @@
 //! What was gathered of a period, as rows: of one project, or of all of an
 //! organisation. Each table is made in one place, whichever document it is in.
-//! Numbers are `counts.rs`'s, columns `columns.rs`'s.
+//! Numbers are `counts.rs`'s, columns `columns.rs`'s. Long, because what one row says
+//! of an entry another must not say otherwise: all rows are made here.
 
 mod columns;
 mod counts;
