@@ -166,3 +166,32 @@ impl View<'_> {
         projects.into_iter().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A good verdict stands over nothing that a table marks.
+    #[test]
+    fn every_count_that_somebody_must_look_at_is_in_the_verdict() {
+        let none =
+            Counts { accounts: 3, sealed: 3, handled: 1, released: 2, explained: 1, ..Counts::default() };
+        assert_eq!(none.verdict(), (NOTHING.to_owned(), false));
+        let each: [fn(&mut Counts) -> &mut u64; 8] = [
+            |c| &mut c.unexplained,
+            |c| &mut c.unprotected,
+            |c| &mut c.late,
+            |c| &mut c.overdue,
+            |c| &mut c.exposed,
+            |c| &mut c.weakened,
+            |c| &mut c.refused,
+            |c| &mut c.unsealed,
+        ];
+        for place in each {
+            let mut counts = none;
+            *place(&mut counts) = 7;
+            let (said, alarm) = counts.verdict();
+            assert!(alarm && said.starts_with("To be looked at: ") && said.ends_with(": 7."), "{said}");
+        }
+    }
+}
