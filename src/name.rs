@@ -1,5 +1,6 @@
 //! Identifiers and names. Constructors validate; a value of one of these types
-//! is well formed.
+//! is well formed. Long, because what is a name, and what a wrong one is called, stands
+//! in one place.
 
 use crate::hex::Bytes;
 use rand_core::CryptoRng;

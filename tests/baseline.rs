@@ -193,6 +193,26 @@ fn a_password_from_outside_or_that_nobody_was_given_shows_nothing() {
     );
 }
 
+/// Where nobody was given it when it was sealed, the entry that is named is the opening.
+#[test]
+fn a_password_that_was_opened_since_is_proven_by_its_release() {
+    let world = World::new();
+    world.host(&["seal", PROD, "--login", "a@example.com", "--generate"]).good();
+    assert_eq!(item(&world.items(PROD), "password")["why"], "not-handed-over");
+    let ceremony = world.request("asked.warifu");
+    (0..2).for_each(|which| world.contributed(which, "asked.warifu"));
+    let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > opened"];
+    world.host(&joined(&finish, &world.card(&world.operator))).good();
+    let items = world.items(PROD);
+    let proof = item(&items, "password");
+    assert_eq!((&proof["proof"], &proof["handed"]), (&"sealed".into(), &"nobody".into()));
+    let log = world.host(&["--json", "audit", "log", "acme"]).good().json();
+    let entry = &log[usize::try_from(proof["entry"].as_u64().unwrap()).unwrap()];
+    assert_eq!((&entry["kind"], &entry["time"]), (&"released".into(), &proof["time"]));
+    let said = world.host(&["account", "baseline", PROD]).refused(9, &[]).out;
+    assert!(said.contains("opened since") && !said.contains("shown to nobody"), "{said}");
+}
+
 #[test]
 fn a_sealed_device_is_a_second_factor() {
     let world = World::new();

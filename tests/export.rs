@@ -309,7 +309,26 @@ fn whoever_has_an_export_with_records_sees_what_could_be_opened() {
     assert_eq!(here["organisations"][0]["versions"], 1);
     assert_eq!(here["organisations"][0]["good"], 1);
     here["entered"] = false.into();
+    let key = world.host(&["audit", "key", "acme"]).good().out.trim_end().to_owned();
+    (here["key"], here["key_given"]) = (key.as_str().into(), false.into());
     assert_eq!(here, there);
+}
+
+#[test]
+fn a_copy_that_is_judged_by_its_own_key_says_so_and_another_key_says_why_not() {
+    let world = World::new();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    let key = |world: &World| world.host(&["audit", "key", "acme"]).good().out.trim_end().to_owned();
+    let own = "The key was taken from the directory itself";
+    let of_copy = ["audit", "recoverability", "copy"];
+    let said = world.host(&of_copy).refused(9, &["it was not shown lately"]).out;
+    assert!(said.contains(own) && said.contains(&key(&world)), "{said}");
+    let with = |key: &str| world.host(&[&of_copy[..], &["--key", key]].concat());
+    let said = with(&key(&world)).refused(9, &["it was not shown lately"]).out;
+    assert!(!said.contains(own), "{said}");
+    // A later epoch's key did not sign this copy.
+    world.host(&["gate", "rotate", "--kdf-floor"]).good();
+    with(&key(&world)).refused(6, &["WRONG copy: ", "1 finding"]);
 }
 
 #[test]

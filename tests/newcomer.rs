@@ -146,6 +146,18 @@ fn what_is_not_known_is_looked_for_in_the_right_list() {
 }
 
 #[test]
+fn a_remedy_names_what_there_is() {
+    let world = World::new();
+    let resume = ["rotate", "--resume", "acme/web/prod", "--factor", "recovery-codes"];
+    world.host_refused(&resume, 3, &["'warifu account show acme/web/prod' says which version"]);
+    let restore = ["--vault", "another", "restore", "nosuch"];
+    let ran =
+        cli::run(&world.host_dir(), &restore).refused(7, &["does not exist", "'warifu backup' made it"]);
+    assert!(!ran.err.contains("warifu init"), "{}", ran.err);
+    assert!(!world.host_dir().join("another").exists());
+}
+
+#[test]
 fn wrong_codes_count_down_to_a_lock_that_is_seen() {
     let world = World::new();
     world.request("request.warifu");

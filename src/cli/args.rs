@@ -1,14 +1,13 @@
-//! The command line's grammar. Secrets are never arguments. One file, long
-//! as it is: the whole grammar can be read at once, but for `audit`'s, `backup`'s, `gate`'s, `import`'s,
-//! `reconcile`'s, `recovery`'s, `report`'s, `reshare`'s, the roster's, `witness`'s and
-//! rotation's.
+//! The command line's grammar. Secrets are never arguments. One file, long as it is,
+//! so that the whole grammar can be read at once, but for what files of its own have:
+//! those of families of commands, named below.
 
 mod audit;
-mod baseline;
 mod backup;
-mod gate;
+mod baseline;
 mod card;
 mod custodian;
+mod gate;
 mod import;
 mod reconcile;
 mod recovery;
@@ -96,22 +95,31 @@ pub enum Command {
     #[command(after_help = "Example:\n  warifu init --origin example.com/warifu")]
     Init(Init),
     /// Organisations
+    #[command(after_help = "Example:\n  warifu org add acme --name 'Acme AG'")]
     Org(Sub<OrgCommand>),
     /// Projects of an organisation
+    #[command(after_help = "Example:\n  warifu project add acme/web")]
     Project(Sub<ProjectCommand>),
     /// Accounts of a project
+    #[command(after_help = "Example:\n  warifu account list acme/web")]
     Account(Sub<AccountCommand>),
     /// Custodians: they hold shares
+    #[command(after_help = "Example:\n  warifu custodian enrol acme")]
     Custodian(Sub<CustodianCommand>),
     /// Operators: they ask for ceremonies
+    #[command(after_help = "Example:\n  warifu operator admit acme/keepers quiet-heron-lamp --days 90")]
     Operator(Sub<OperatorCommand>),
     /// Officers: they read and verify, and open nothing
+    #[command(after_help = "Example:\n  warifu officer enrol acme")]
     Officer(Sub<OfficerCommand>),
     /// A card's file: passphrase, a copy on paper, hardware keys; no vault is needed
+    #[command(after_help = "Example:\n  warifu card paper mine.card --pdf mine.pdf")]
     Card(Sub<CardCommand>),
     /// Groups of custodians
+    #[command(after_help = "Example:\n  warifu group show acme/keepers")]
     Group(Sub<GroupCommand>),
     /// Who the owners of cards are: sealed for a group that alone can disclose it
+    #[command(after_help = "Example:\n  warifu roster show acme")]
     Roster(Sub<RosterCommand>),
     /// Have the roster group disclose who a pseudonym is, with a quorum, in one room or by files
     #[command(after_help = "\
@@ -120,6 +128,7 @@ Examples:
   warifu identify quiet-heron-lamp --reason 'disputed opening' --request request.warifu")]
     Identify(Identify),
     /// Keepers: with 'warifu recover' they bring the gate's root back on a new machine
+    #[command(after_help = "Example:\n  warifu recovery show")]
     Recovery(Sub<RecoveryCommand>),
     /// Bind an organisation, project or account to a group: its members agree to hold what is sealed there
     #[command(after_help = "\
@@ -143,11 +152,16 @@ Examples:
   warifu seal-all acme/web --logins accounts.json")]
     SealAll(SealAll),
     /// Bring in accounts from a file: a dry run unless --apply is given
-    #[command(long_about = "\
+    #[command(
+        long_about = "\
 Bring in accounts from a file: a dry run unless --apply is given. \
 An account is known by provider and identifier, wherever in the organisation it is: \
 new ones go into the project, names and standings follow the file, nothing is removed. \
-What is entered is the word of this host's administration, and the log says so.")]
+What is entered is the word of this host's administration, and the log says so.",
+        after_help = "\
+Example:
+  warifu import aws-accounts acme/web accounts.json"
+    )]
     Import(Sub<ImportCommand>),
     /// Open a root password with a quorum, in one room
     #[command(after_help = "\
@@ -176,6 +190,7 @@ Examples:
   warifu destroy acme/web/prod --version 4 --current --card a.card --card b.card")]
     Destroy(Destroy),
     /// Rules for what is sealed
+    #[command(after_help = "Example:\n  warifu policy rotation show acme/web/prod")]
     Policy(Sub<PoliciesCommand>),
     /// Have codes made of a sealed authenticator with a quorum, in one room
     #[command(after_help = "\
@@ -216,14 +231,19 @@ Examples:
   warifu refresh acme/keepers --reason 'yearly' --card op.card")]
     Refresh(RefreshArgs),
     /// Read and verify the log
+    #[command(after_help = "Example:\n  warifu audit verify")]
     Audit(Sub<AuditCommand>),
     /// Hold the provider's records of root users against the ceremonies
+    #[command(after_help = "Example:\n  warifu reconcile cloudtrail acme logs/")]
     Reconcile(Sub<ReconcileCommand>),
     /// Statements of a period, for customers, finance and auditors
+    #[command(after_help = "Example:\n  warifu report project acme/web --out march/")]
     Report(Sub<ReportCommand>),
     /// Be a witness: cosign the checkpoints of logs that others keep
+    #[command(after_help = "Example:\n  warifu witness init --state witness --name witness.example.org")]
     Witness(Sub<WitnessCommand>),
     /// The gate's epochs: a fresh root after a recovery or a leak
+    #[command(after_help = "Example:\n  warifu gate show")]
     Gate(Sub<GateCommand>),
     /// Copy the vault while it is in use, and verify the copy; gate.key is not in it
     #[command(after_help = "\
@@ -625,7 +645,7 @@ Example:
 }
 
 /// One card.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct CardArgs {
     /// The card's file
     #[arg(long, value_name = "FILE")]
@@ -639,7 +659,7 @@ pub struct CardArgs {
 }
 
 /// Several cards.
-#[derive(Args, Debug, Clone)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct CardsArgs {
     /// A card's file; repeat it for each
     #[arg(long = "card", value_name = "FILE", action = ArgAction::Append)]

@@ -11,8 +11,9 @@ use crate::ceremony::custodian::Seen;
 use crate::export::{CopiedRecords, Directory};
 use crate::log::note::MAX_NOTE;
 use crate::message::Package;
+use crate::store::StoreError;
 use crate::vault::backup::{Copied, Further, SeenBefore, WholeLog, restore as make};
-use crate::vault::{GATE_FILE, PublicVault};
+use crate::vault::{GATE_FILE, PublicVault, VaultError};
 use serde_json::json;
 use std::cell::RefCell;
 use std::path::Path;
@@ -44,7 +45,7 @@ pub fn backup(app: &mut App<'_>, args: &Backup) -> Result<(), CliError> {
 
 /// `restore`.
 pub fn restore(app: &mut App<'_>, args: &Restore) -> Result<(), CliError> {
-    let backup = PublicVault::open(&args.backup)?;
+    let backup = PublicVault::open(&args.backup).map_err(no_backup)?;
     let sources = args.merge.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
     let further: Vec<_> =
         args.merge.iter().zip(&sources).map(|(path, source)| source.further(path)).collect();
@@ -69,6 +70,17 @@ pub fn restore(app: &mut App<'_>, args: &Restore) -> Result<(), CliError> {
     match lost.len() {
         0 => Ok(()),
         count => Err(CliError::RecordsLost(count)),
+    }
+}
+
+/// Where there is no vault to copy from, none is to be made.
+fn no_backup(error: VaultError) -> CliError {
+    let missing =
+        matches!(error, VaultError::Store(StoreError::Missing { .. } | StoreError::NotAVault { .. }));
+    let error = CliError::from(error);
+    match missing {
+        true => error.advised("Name the directory of a backup, as 'warifu backup' made it.".to_owned()),
+        false => error,
     }
 }
 

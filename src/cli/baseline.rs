@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::table::{Column, counted, table};
 use super::ui::{Kind, Prompt};
 use super::{App, cards, files, next};
-use crate::event::{BaselineFact, printable};
+use crate::event::{BaselineFact, Shown, printable};
 use crate::name::{AccountAddress, AccountId, Factor, ScopeAddress};
 use crate::state::baseline::{Checked, Item, Lack, Proof};
 use crate::state::{Effective, Organisation};
@@ -184,16 +184,19 @@ impl Of<'_> {
         let state = &self.log.state;
         Ok(match proof {
             Proof::Sealed(credential, version) => {
-                let entry = self.vault.entry_of_seal(self.log, credential, version)?;
-                let (sealing, at) = (&version.sealing, version.sealed);
+                let (entry, at) = self.vault.entry_of_seal(self.log, credential, version)?;
+                let sealing = &version.sealing;
                 let group =
                     state.groups.get(&sealing.group).map(|g| state.group_address(g)).unwrap_or_default();
+                let given = match (sealing.shown, version.exposed) {
+                    (Shown::Nobody, Some(_)) => "opened since".to_owned(),
+                    (shown, _) => format!("shown to {}", shown.as_str()),
+                };
                 let words = format!(
-                    "{} version {}, {}, held by {group}, shown to {}",
+                    "{} version {}, {}, held by {group}, {given}",
                     sealing.factor,
                     sealing.version,
-                    super::hierarchy::text(&json!(sealing.made)),
-                    sealing.shown.as_str()
+                    super::hierarchy::text(&json!(sealing.made))
                 );
                 let value = json!({
                     "proof": "sealed", "entry": entry, "time": at, "factor": sealing.factor,

@@ -105,7 +105,15 @@ fn restore(app: &mut App<'_>, args: &RestoreArgs) -> Result<(), CliError> {
     }
     let (bytes, _) = files::read_secret(from, qr::MAX_PICTURE)?;
     let text = if qr::is_picture(bytes.expose()) { qr::read(&bytes)? } else { bytes };
-    let why = |why| CliError::Card { path: from.clone(), why };
+    let why = |why| {
+        let error = CliError::Card { path: from.clone(), why };
+        match drawn(text.expose()) {
+            true => error.advised(
+                "The program reads no PDF or SVG: save the page as PNG or JPEG, or photograph it.".to_owned(),
+            ),
+            false => error,
+        }
+    };
     let read = text.expose().get(..MAX_CARD_FILE.min(text.len())).unwrap_or_default();
     let file = CardFile::parse_copy(read).map_err(why)?;
     let open = cards::unlock_file(app, &file, &old.of(from.clone()))?;
@@ -125,6 +133,12 @@ fn restore(app: &mut App<'_>, args: &RestoreArgs) -> Result<(), CliError> {
     );
     app.emit(value, || told);
     Ok(())
+}
+
+/// Whether these are forms in which `card paper` writes a card and which are not read.
+fn drawn(bytes: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(1024)).unwrap_or_default());
+    head.starts_with("%PDF-") || head.contains("<svg")
 }
 
 fn rewrap(app: &mut App<'_>, args: &Rewrap) -> Result<(), CliError> {

@@ -306,7 +306,7 @@ pub fn unlock_each(
     }
     while unlocked.len() < needed {
         let count = unlocked.len() + 1;
-        let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+        let asked = CardArgs::default();
         let attempt = unlock(app, &asked, &format!("{who} {count} of {needed}"), None);
         match attempt.and_then(|card| fits(app, &card).map(|()| card)) {
             Ok(card) => {

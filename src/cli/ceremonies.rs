@@ -57,10 +57,8 @@ pub fn list(app: &mut App<'_>, organisation: &Slug, all: bool) -> Result<(), Cli
 
 /// What a resharing is for, in words.
 fn handed_over(state: &Organisation, ceremony: &Ceremony, reshare: &Reshare) -> String {
-    let named = |of: &GroupEpoch| {
-        let group = state.statement(&of.group, of.epoch).map(|group| state.group_address(group));
-        format!("{} epoch {}", group.unwrap_or_default(), of.epoch)
-    };
+    let named =
+        |of: &GroupEpoch| format!("{} epoch {}", state.epoch_address(of).unwrap_or_default(), of.epoch);
     let count = counted(usize::try_from(ceremony.count).unwrap_or(usize::MAX), "version");
     format!("{count} from {} to {}, {} done", named(&reshare.from), named(&reshare.to), reshare.done)
 }

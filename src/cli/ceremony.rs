@@ -1,4 +1,5 @@
-//! `ceremony`: the same messages as files, everyone on their own machine.
+//! `ceremony`: the same messages as files, everyone on their own machine. Long, because
+//! each side's command is read beside the one that takes its answer.
 
 use super::args::{CardArgs, CeremonyCommand, PurposeArg};
 use super::cards;

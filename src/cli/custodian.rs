@@ -169,7 +169,7 @@ fn collect(
     while groups.iter().zip(&signed).any(|((_, needed), signed)| signed.len() < *needed) {
         let mut sign =
             |open: &OpenCard| sign_for(&groups, &mut signed, (who, resuming), (state, digest), open);
-        let asked = CardsArgs { cards: Vec::new(), passphrase_files: Vec::new(), passphrase_fds: Vec::new() };
+        let asked = CardsArgs::default();
         open.extend(cards::unlock_several(app, here, &asked, 1, &label, &mut sign)?);
     }
     let agreed = groups
@@ -233,7 +233,7 @@ fn tell(
         }
         if what == "revoked" && groups.iter().any(|group| group.versions > 0) {
             lines.push(
-                "What these groups hold is still dealt to that card too: deal it anew to a group without it, or replace it at the provider and seal it for another group.".to_owned(),
+                "What these groups hold is still dealt to that card too. Hand it over to a group without it: warifu reshare ORG/GROUP --to ORG/OTHER; or rotate it (warifu rotate), after binding another group.".to_owned(),
             );
         }
         lines.extend(groups.iter().filter(|group| group.margin < 0).map(alarm));
@@ -252,19 +252,20 @@ fn alarm(group: &Remaining) -> String {
         );
     }
     format!(
-        "ALARM {address}: {} counts, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
-        counted(*usable, "card")
+        "ALARM {address}: {} {}, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
+        counted(*usable, "card"),
+        if *usable == 1 { "counts" } else { "count" }
     )
 }
 
 fn group_table(groups: &[Remaining], room: Option<usize>) -> String {
     let columns = [
-        Column::whole("GROUP"),
-        Column::whole("NEEDS"),
-        Column::whole("COUNT"),
-        Column::whole("MARGIN"),
-        Column::whole("LIVE"),
-        Column::whole("VERSIONS"),
+        Column::whole("group"),
+        Column::whole("needs"),
+        Column::whole("count"),
+        Column::whole("margin"),
+        Column::whole("live"),
+        Column::whole("versions"),
     ];
     let row = |group: &Remaining| {
         vec![

@@ -5,7 +5,7 @@ use super::args::{CardArgs, DrillArgs};
 use super::cards::{self, OpenCard};
 use super::error::{CliError, refusal_remedy, wrong_code};
 use super::room::ask_code;
-use super::table::counted;
+use super::table::{self, counted};
 use super::{App, interrupted};
 use crate::ceremony::judge;
 use crate::event::{Event, GroupStatement, Refusal};
@@ -79,7 +79,7 @@ fn everybody(
             Err(CliError::NotConfirmed) => return Ok(()),
             Err(error) => return Err(error),
         }
-        let asked = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+        let asked = CardArgs::default();
         match one(app, vault, log, of, &asked, None) {
             Ok(()) => {}
             Err(error) if interrupted(&error) => return Err(error),
@@ -184,8 +184,9 @@ pub(super) fn tell(
         }
         if short {
             lines.push(format!(
-                "{}: {live} within {days} days, but {} must come together to open anything.",
+                "{}: {live} within {}, but {} must come together to open anything.",
                 if whole { "ALARM" } else { "Not enough yet" },
+                table::days(days),
                 group.threshold
             ));
         }

@@ -148,10 +148,10 @@ pub enum CliError {
     #[error("{} exists already", .0.display())]
     FileExists(PathBuf),
     /// What a card's owner saw last cannot be read.
-    #[error("{} is damaged", .0.display())]
+    #[error("{}, which says what the card's owner saw last of the log, is damaged", .0.display())]
     SeenDamaged(PathBuf),
     /// The file of what a card signed in resharings cannot be read.
-    #[error("{} is damaged", .0.display())]
+    #[error("{}, which says what the card signed in resharings, is damaged", .0.display())]
     SignedDamaged(PathBuf),
     /// Nothing tells where the vault is.
     #[error("there is no place for a vault on this system")]
@@ -804,7 +804,7 @@ fn named_remedy(error: &VaultError) -> Option<String> {
                 .to_owned()
         }
         VaultError::Destroyed { address, .. } => {
-            format!("'warifu account show {address}' lists the versions that there are.")
+            format!("'warifu account show {}' lists the versions that there are.", account_of(address))
         }
         VaultError::IsCurrent { address, version, group } => format!(
             "Rotate it instead: warifu rotate {address} --reason WHY. If it must go without a successor: warifu destroy {address} --version {version} --current, with a quorum of {group}."
@@ -813,7 +813,8 @@ fn named_remedy(error: &VaultError) -> Option<String> {
             format!("Say what the provider accepts now: warifu rotate --resume {address}.")
         }
         VaultError::NoRotation(address) => {
-            format!("Nothing need be done; 'warifu account show {address}' says which version is current.")
+            let account = account_of(address);
+            format!("Nothing need be done; 'warifu account show {account}' says which version is current.")
         }
         VaultError::UnboundFactor { address, factor } => {
             let organisation = organisation(address);
@@ -848,6 +849,11 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// The account of which something is said, without its `--factor`.
+fn account_of(named: &str) -> &str {
+    named.split(' ').next().unwrap_or(named)
 }
 
 /// What somebody should do whose code was wrong, who has so many tries left.
@@ -1305,6 +1311,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::NotAgreed(_) | Invalid::NotGivenUp(_) => {
             "That group's quorum must sign too: name its cards with --card."
         }
+        Invalid::NotA { what: "suspended", .. } => {
+            "Nothing need be done; 'warifu status ORG' says whose card is suspended."
+        }
         Invalid::NotA { .. } => "Use the card of somebody who is.",
         Invalid::Barred { how: "suspended", .. } => {
             "Call another custodian. Its groups' other members can let it count again: warifu custodian resume."
@@ -1318,6 +1327,9 @@ fn invalid_remedy(error: &Invalid) -> &'static str {
         Invalid::BackInTime { .. } => "Set this machine's clock right.",
         Invalid::HoldsNothing(_) => {
             "Nothing need be done; 'warifu group list ORG' shows what each group holds."
+        }
+        Invalid::HoldsItAlready(_) => {
+            "Name another group with --to; new share keys for the same members come with 'warifu refresh ORG/GROUP'."
         }
         Invalid::CeremonyBusy => "Finish or abort the other ceremony first.",
         Invalid::NotAdmitted { .. } | Invalid::Revoked => {

@@ -66,10 +66,10 @@ fn show(app: &mut App<'_>) -> Result<(), CliError> {
 
 fn words(epochs: &[EpochStatus], room: Option<usize>) -> String {
     let columns = [
-        Column::whole("EPOCH"),
-        Column::whole("PRESENT"),
-        Column::whole("DEALT"),
-        Column::text("VERSIONS THAT NEED ITS ROOT"),
+        Column::whole("epoch"),
+        Column::whole("present epoch"),
+        Column::whole("dealt"),
+        Column::text("versions that need its root"),
     ];
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let row = |one: &EpochStatus| {

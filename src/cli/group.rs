@@ -176,6 +176,20 @@ pub fn collect(
     Ok(signatures)
 }
 
+/// Asks whether everybody wants what a group is to decide, and has its quorum sign it:
+/// the signatures, and the paths of the signers' cards.
+pub fn decide(
+    app: &mut App<'_>,
+    here: (&Vault, &Log),
+    of: (&GroupStatement, &[u8; 64]),
+    cards: &CardsArgs,
+) -> Result<(Vec<Signed>, Vec<PathBuf>), CliError> {
+    app.confirm("Is that what everybody wants?", None)?;
+    let mut given = Vec::new();
+    let signatures = collect(app, here, of, cards, &mut given)?;
+    Ok((signatures, given))
+}
+
 /// `operator admit`.
 pub fn admit(
     app: &mut App<'_>,

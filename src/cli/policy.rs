@@ -6,8 +6,9 @@ use super::App;
 use super::args::{DrillPolicyCommand, PoliciesCommand, RotationPolicyCommand, SetDrill, SetRotation};
 use super::cards;
 use super::error::CliError;
-use super::group::{collect, split};
+use super::group::{collect, decide, split};
 use super::hierarchy::show_as;
+use super::table;
 use crate::event::RotationPolicy;
 use crate::name::{Factor, MemberAddress, ScopeAddress};
 use crate::state::rotation::RotationRules;
@@ -36,12 +37,13 @@ fn set_drill(app: &mut App<'_>, args: &SetDrill) -> Result<(), CliError> {
     let group = vault::group::group(&state, &address.name)?;
     let mut set = drill::policy(&state, group, *days);
     app.ui.note(&format!(
-        "{} custodians of {address} decide that a proof in a drill counts for {days} days.",
-        group.threshold
+        "{} custodians of {address} decide that a proof in a drill counts for {}.",
+        group.threshold,
+        table::days(*days)
     ));
-    app.confirm("Is that what everybody wants?", None)?;
-    let (digest, mut signed) = (set.digest(&state.id, &state.g(group)), Vec::new());
-    set.signatures = collect(app, (&vault, &log), (group, &digest), given, &mut signed)?;
+    let digest = set.digest(&state.id, &state.g(group));
+    let (signatures, signed) = decide(app, (&vault, &log), (group, &digest), given)?;
+    set.signatures = signatures;
     let signers: Vec<_> = set.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
     let (serial, now) = (set.serial, app.now());
     vault.set_drill_policy(&mut log, set, now)?;
@@ -51,7 +53,10 @@ fn set_drill(app: &mut App<'_>, args: &SetDrill) -> Result<(), CliError> {
     });
     app.emit(value, || {
         let by = signers.join(", ");
-        format!("A proof of a custodian of {address} counts for {days} days from now on, signed by {by}.")
+        format!(
+            "A proof of a custodian of {address} counts for {} from now on, signed by {by}.",
+            table::days(*days)
+        )
     });
     Ok(())
 }
@@ -69,7 +74,7 @@ fn show_drill(app: &mut App<'_>, address: &MemberAddress) -> Result<(), CliError
     });
     app.emit(value, || {
         let remark = if set.is_some() { "" } else { "; the group has decided nothing else" };
-        format!("A proof of a custodian of {address} counts for {days} days{remark}.")
+        format!("A proof of a custodian of {address} counts for {}{remark}.", table::days(days))
     });
     Ok(())
 }
@@ -132,7 +137,7 @@ fn words(set: &RotationPolicy) -> String {
     let said = [
         set.every_days.map(|days| match days {
             0 => "never renewed for its age alone".to_owned(),
-            days => format!("renewed every {days} days"),
+            days => format!("renewed every {}", table::days(days)),
         }),
         set.exposed_hours.map(|hours| format!("renewed within {hours} h of its release")),
         set.length.map(|length| format!("new ones have {length} characters or more")),

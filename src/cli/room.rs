@@ -267,7 +267,7 @@ fn one_in_room(
     who: &str,
     expires: Time,
 ) -> Result<Option<Present>, CliError> {
-    let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+    let none = CardArgs::default();
     let open = cards::unlock(app, &none, who, Some(expires))?;
     let custodian = open.card.card().pseudonym().clone();
     // Others may have written while the card was fetched, and its owner have seen that.

@@ -69,8 +69,9 @@ impl Outcome {
             Factor::Password => self.address.to_string(),
             factor => format!("{} {factor}", self.address),
         };
-        // Nobody was given a seed.
-        let still = if self.factor == Factor::Mfa { "current" } else { "current and exposed" };
+        // Nobody was given a seed; whether somebody looked at what else was released
+        // the log cannot say.
+        let still = if self.factor == Factor::Mfa { "current" } else { "current and counts as exposed" };
         let Some(new) = self.new else {
             return format!("{address}: nothing new was given; version {old} stays {still}.");
         };

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::factor;
 use super::hand_over::{To, hand_over};
 use super::open::title;
+use super::table::counted;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{AccountId, Factor, Provider, unprintable};
@@ -15,6 +16,7 @@ use crate::seal::contents::Contents;
 use crate::seal::generate::{DEFAULT_LENGTH, PasswordRules, check_typed_password, generate};
 use crate::seal::record::Payload;
 use crate::secret::SecretBytes;
+use crate::state::Organisation;
 use crate::state::rotation::RotationRules;
 use crate::vault::hierarchy::account;
 use crate::vault::seal::{Provenance, holder};
@@ -83,6 +85,21 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Says it where too few of a group's cards count to open what is to be sealed. (Where
+/// too few are left for ever, the log refuses it.)
+fn warn_of_too_few(app: &mut App<'_>, state: &Organisation, group: &GroupStatement) {
+    let usable = state.usable(group);
+    if usable < group.needed() && state.left(group) >= group.needed() {
+        let (address, slug) = (state.group_address(group), &state.slug);
+        app.ui.note(&format!(
+            "ALARM {address}: {} {}, and {} must come: what is sealed for it cannot be opened until a suspended card counts again (warifu custodian resume {slug} PSEUDONYM).",
+            counted(usable, "card"),
+            if usable == 1 { "counts" } else { "count" },
+            group.needed()
+        ));
+    }
+}
+
 /// Login, password and notes, as the arguments say or a person types them.
 fn password_contents(
     app: &mut App<'_>,
@@ -143,7 +160,8 @@ fn asked_login(app: &mut App<'_>) -> Result<String, CliError> {
 }
 
 /// A sealer confirms a group once, by typing the twelve words that its members
-/// read aloud: otherwise the host could name keys of its own.
+/// read aloud: otherwise the host could name keys of its own. Whoever seals for it is
+/// told here, too, if it could not open anything as it is.
 pub(super) fn confirm_group(
     app: &mut App<'_>,
     vault: &mut Vault,
@@ -151,6 +169,7 @@ pub(super) fn confirm_group(
     group: &GroupStatement,
     given: Option<&str>,
 ) -> Result<(), CliError> {
+    warn_of_too_few(app, &log.state, group);
     if let Some(words) = given {
         // Also where the group is confirmed already: whoever gives words wants them compared.
         return Ok(vault.pin(&log.state, group, words)?);

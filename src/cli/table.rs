@@ -88,6 +88,11 @@ pub fn counted(number: usize, one: &str) -> String {
     format!("{number} {one}{plural}")
 }
 
+/// So many days: 1 day, 2 days.
+pub fn days(number: u64) -> String {
+    counted(usize::try_from(number).unwrap_or(usize::MAX), "day")
+}
+
 /// All columns, then one less each time, with the heads of those left out.
 fn choices(shapes: &[Shape]) -> Vec<(Vec<&Shape>, Vec<&str>)> {
     let mut spare: Vec<&Shape> = shapes.iter().filter(|s| s.spare.is_some()).collect();

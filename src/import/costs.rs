@@ -7,7 +7,8 @@
 //! (focus.finops.org, "Cost and Usage" columns of 1.0 and later) and those of the
 //! AWS Data Exports guide ("CUR 2.0" and "Legacy CUR" columns). Quotation marks
 //! stand as RFC 4180 wants them, or the row is refused: a reader that guessed could
-//! take a thousand rows for one.
+//! take a thousand rows for one. Long, because what is read of a row and why it may be
+//! refused stand together.
 
 use super::cloudtrail::unpacked;
 use super::money::{Amount, NotAnAmount};

@@ -25,9 +25,6 @@ pub const MAX_PROOF_FILE: usize = MAX_NOTE + 96 * 1024;
 /// Most hashes in a proof: one for each level of the largest log.
 pub const MAX_HASHES: usize = 64;
 
-/// Suffix of a proof file's name.
-pub const SUFFIX: &str = "tlog-proof";
-
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
 /// Why a proof file was refused.

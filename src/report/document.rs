@@ -75,7 +75,7 @@ impl Cell {
             Self::Signed(count) => number(count.to_string()),
             Self::Yes(yes) => text(yes.to_string()),
             Self::Time(time) => text(time.to_string()),
-            Self::Span(span) => number((span.0 / 1000).to_string()),
+            Self::Span(span) => number(span.whole_seconds().to_string()),
             Self::Amount(amount) => number(amount.to_string()),
             Self::Texts(texts) => text(texts.join(" ")),
         }
@@ -90,7 +90,7 @@ impl Cell {
             Self::Signed(count) => json!(count),
             Self::Yes(yes) => json!(yes),
             Self::Time(time) => json!(time),
-            Self::Span(span) => json!(span.0 / 1000),
+            Self::Span(span) => json!(span.whole_seconds()),
             Self::Amount(amount) => json!(amount.to_string()),
             Self::Texts(texts) => json!(texts),
         }

@@ -231,6 +231,9 @@ pub enum Invalid {
     /// A group has nothing that could be reshared.
     #[error("group '{0}' holds nothing that could be reshared")]
     HoldsNothing(String),
+    /// What is to be handed over is to go where it is.
+    #[error("group '{0}' is the one that holds it: a resharing goes to another group")]
+    HoldsItAlready(String),
     /// A ceremony for this cannot have that target.
     #[error("a ceremony to '{purpose}' cannot be for the {factor} of this account")]
     NotForThis {

@@ -107,6 +107,11 @@ impl Organisation {
         present.or_else(|| self.reshares.earlier.get(group)?.get(&epoch))
     }
 
+    /// `org/group` of a group in an epoch.
+    pub fn epoch_address(&self, of: &GroupEpoch) -> Option<String> {
+        self.statement(&of.group, of.epoch).map(|group| self.group_address(group))
+    }
+
     /// Who holds a version: its group in just the epoch that it is under.
     pub fn holder(&self, held: &Held) -> Option<&GroupStatement> {
         self.statement(&held.group, held.epoch)
@@ -184,8 +189,11 @@ impl Organisation {
     pub fn reshare_refused(&self, from: GroupEpoch, to: GroupEpoch) -> Result<Vec<(Hash, Hash)>, Invalid> {
         let new = self.group(&to.group, to.epoch)?;
         let present = self.groups.get(&to.group).is_some_and(|group| group.epoch == to.epoch);
-        if !present || from == to {
+        if !present {
             return Err(Invalid::Mismatch("new group"));
+        }
+        if from == to {
+            return Err(Invalid::HoldsItAlready(new.slug.to_string()));
         }
         let list = self.reshare_free(from)?;
         self.check_moved_apart(&from.group, new)?;

@@ -1,7 +1,8 @@
 //! Which version of an account is current, which one waits to become it, what
 //! was destroyed, and how often what a scope holds is to be renewed; with the
 //! rules of the entries that say so. It decides nothing about time: what is due
-//! is found out from this by `vault::due`.
+//! is found out from this by `vault::due`. Long, because each of these rules looks at
+//! the same few lists.
 
 use super::apply::{by_card, by_host, check_admitted, check_quorum, claim};
 use super::claims::Claims;

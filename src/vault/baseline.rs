@@ -5,7 +5,9 @@
 use super::hierarchy::{keep_text, no_project};
 use super::reconcile::facts_record;
 use super::{Log, PublicVault, Records, Vault, VaultError};
-use crate::event::{Actor, BaselineFact, BaselineStatement, BaselineWord, Event, Hash, RootUse, record_hash};
+use crate::event::{
+    Actor, BaselineFact, BaselineStatement, BaselineWord, Event, Hash, RootUse, Shown, record_hash,
+};
 use crate::hex::Bytes;
 use crate::name::{AccountId, ScopeAddress};
 use crate::report::reconcile::{Facts, Verdict};
@@ -91,19 +93,38 @@ impl PublicVault {
         BaselineStatus { accounts: below.len(), first }
     }
 
-    /// Index of the entry with which a version was sealed. Entries are in the order of
-    /// their times, so that few have to be looked at.
+    /// Index and time of the entry that shows that a version is sealed and somebody was
+    /// given it: that with which it was sealed, or where nobody was given it then, that
+    /// with which it was first released.
     pub fn entry_of_seal(
         &self,
         log: &Log,
         credential: &Hash,
         version: &Version,
+    ) -> Result<(Option<u64>, Time), VaultError> {
+        let released = version.exposed.filter(|_| version.sealing.shown == Shown::Nobody);
+        let at = released.unwrap_or(version.sealed);
+        let is_it = |event: &Event| match event {
+            Event::Sealed(sealing) => released.is_none() && sealing.credential == *credential,
+            Event::Released { credential: given, .. } => released.is_some() && given == credential,
+            _ => false,
+        };
+        Ok((self.entry_at(log, at, is_it)?, at))
+    }
+
+    /// Index of the first entry of a time that is the one looked for. Entries are in the
+    /// order of their times, so that few have to be looked at.
+    fn entry_at(
+        &self,
+        log: &Log,
+        at: Time,
+        is_it: impl Fn(&Event) -> bool,
     ) -> Result<Option<u64>, VaultError> {
         let (mut from, mut to) = (0, log.state.size);
         while from < to {
             let middle = from + (to - from) / 2;
             let read = self.walk(&log.state.id, middle..middle + 1).next().transpose()?;
-            if read.is_some_and(|entry| entry.time < version.sealed) {
+            if read.is_some_and(|entry| entry.time < at) {
                 from = middle + 1;
             } else {
                 to = middle;
@@ -112,10 +133,8 @@ impl PublicVault {
         for entry in self.walk(&log.state.id, from..log.state.size) {
             let entry = entry?;
             match &entry.event {
-                _ if entry.time > version.sealed => break,
-                Some(Event::Sealed(sealing)) if sealing.credential == *credential => {
-                    return Ok(Some(entry.index));
-                }
+                _ if entry.time > at => break,
+                Some(event) if is_it(event) => return Ok(Some(entry.index)),
                 _ => {}
             }
         }

@@ -1,11 +1,12 @@
 //! The vault's commands: each checks the present state, makes events and
-//! commits them. Terminal, files of people and the clock are above.
+//! commits them. Terminal, files of people and the clock are above. Long, because every
+//! error of the commands stands here, with the opening of a vault that they share.
 
 pub mod abandon;
 pub mod ask;
 pub mod audit;
-pub mod baseline;
 pub mod backup;
+pub mod baseline;
 pub mod bulk;
 pub mod cards;
 pub mod ceremony;

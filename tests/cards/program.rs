@@ -36,6 +36,10 @@ fn a_lost_card_is_suspended_found_and_lost_again() {
     let suspend = ["custodian", "suspend", "acme", &three.name, "--reason", "not seen for days"];
     let ran = world.host(&joined(&suspend, &world.card(&two))).refused(9, &["acme/keepers"]);
     assert!(ran.out.contains("ALARM acme/keepers: 1 card counts, and 2 must come"), "{}", ran.out);
+    // Whoever seals for it is told, and seals all the same.
+    let seal = ["seal", "acme/web/spare", "--login", "root@example.com", "--generate"];
+    let ran = world.host(&seal).good();
+    assert!(ran.err.contains("ALARM acme/keepers: 1 card counts, and 2 must come"), "{}", ran.err);
     let status = world.host(&["status", "acme"]).good().out;
     assert!(
         status.contains("ALARM: 1 too few") && status.contains(&format!("{}, a member", one.name)),
@@ -47,10 +51,14 @@ fn a_lost_card_is_suspended_found_and_lost_again() {
     world.host(&joined(&resume, &world.cards(&[1, 2]))).good();
     let resume = ["--json", "custodian", "resume", "acme", &three.name];
     let ran = world.host(&joined(&resume, &world.cards(&[0, 1]))).good();
-    assert_eq!(groups(&ran), [(1, 1)]);
+    assert_eq!(groups(&ran), [(1, 2)]);
+    let again = ["custodian", "resume", "acme", &three.name];
+    world.host_refused(&again, 3, &["is not suspended", "Nothing need be done", "warifu status ORG"]);
+    let ran = world.host(&seal).good();
+    assert!(!ran.err.contains("ALARM"), "{}", ran.err);
     let revoke = ["--json", "custodian", "revoke", "acme", &one.name, "--reason", "it was stolen after all"];
     let ran = world.host(&joined(&revoke, &world.cards(&[1, 2]))).good();
-    assert_eq!((ran.json()["is"].as_str(), groups(&ran)), (Some("revoked"), vec![(0, 1)]));
+    assert_eq!((ran.json()["is"].as_str(), groups(&ran)), (Some("revoked"), vec![(0, 3)]));
     world.host_refused(&joined(&revoke, &world.cards(&[1, 2])), 3, &["is revoked"]);
     let log = world.host(&["audit", "log", "acme"]).good().out;
     assert!(log.contains("card-revoked") && log.contains("it was stolen after all"), "{log}");
@@ -68,7 +76,7 @@ fn who_revokes_the_last_card_that_was_needed_is_told_what_is_lost() {
     let other = ["custodian", "revoke", "acme", &one.name, "--reason", "not mine", "--own"];
     world.host_refused(&joined(&other, &world.card(&two)), 2, &["not of"]);
     let told = own(&one).good().out;
-    assert!(told.contains("still dealt to that card"), "{told}");
+    assert!(told.contains("still dealt to that card") && told.contains("warifu reshare"), "{told}");
     let told = own(&two).refused(9, &["acme/keepers"]).out;
     assert!(told.contains("1 card left, and 2 must come: nobody can open its 1 version any more"), "{told}");
     let seal = ["seal", "acme/web/spare", "--login", "root@example.com", "--generate"];
@@ -213,6 +221,11 @@ fn text_is_restored_however_its_lines_are_broken_and_nothing_else_is() {
     restored(&world, &one, "slip", "third").refused(4, &["damaged"]);
     fs::write(home.join("cut"), &armour[..300]).unwrap();
     restored(&world, &one, "cut", "third").refused(4, &["cut short"]);
+    // What the program draws for paper it does not read.
+    for drawn in ["page.pdf", "page.svg"] {
+        world.at(&one, &["card", "paper", "card", &format!("--{}", &drawn[5..]), drawn]).good();
+        restored(&world, &one, drawn, "third").refused(4, &["not a card file", "PNG or JPEG"]);
+    }
     fs::copy(world.home(&world.custodians[1]).join("passphrase"), home.join("other")).unwrap();
     let restore = ["card", "restore", "card", "--out", "third", "--passphrase-file", "other"];
     world.at(&one, &restore).refused(4, &["does not open this card"]);

@@ -60,6 +60,7 @@ Examples:
   warifu audit cosign acme --policy policy")]
     Cosign(CosignArgs),
     /// Which witnesses a group's releases wait for
+    #[command(after_help = "Example:\n  warifu audit policy show acme/keepers")]
     Policy(Sub<PolicyCommand>),
     /// Print the verifier key of a log
     #[command(after_help = "Example:\n  warifu audit key acme > acme.vkey")]

@@ -90,8 +90,10 @@ pub struct Destroy {
 #[derive(Subcommand, Debug)]
 pub enum PoliciesCommand {
     /// How often what is sealed is renewed, and how new passwords are made
+    #[command(after_help = "Example:\n  warifu policy rotation show acme/web/prod")]
     Rotation(Sub<RotationPolicyCommand>),
     /// How often a group's custodians prove in drills that their cards are there
+    #[command(after_help = "Example:\n  warifu policy drill show acme/board")]
     Drill(Sub<DrillPolicyCommand>),
 }
 

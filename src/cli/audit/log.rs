@@ -6,7 +6,7 @@ use crate::cli::App;
 use crate::cli::args::LogArgs;
 use crate::cli::error::CliError;
 use crate::cli::open::title;
-use crate::cli::table::{Column, counted, table_or};
+use crate::cli::table::{Column, counted, days, table_or};
 use crate::event::{Actor, Agreed, CheckedGroup, Event, Hash, TextHash};
 use crate::report::csv;
 use crate::state::{Organisation, Past};
@@ -103,9 +103,16 @@ fn row(vault: &PublicVault, of: (&Organisation, &Past), entry: &Read) -> Value {
     })
 }
 
-fn reason_of(vault: &PublicVault, state: &Organisation, reason: &TextHash) -> String {
+/// A reason in quotation marks, or that it is gone.
+pub(super) fn reason_of(vault: &PublicVault, state: &Organisation, reason: &TextHash) -> String {
     let text = vault.text(&state.id, reason);
     text.map_or("(reason erased)".to_owned(), |r| format!("'{}'", crate::name::printable(&r)))
+}
+
+/// A ticket with what stands before it; nothing where there is none.
+pub(super) fn ticket_of(vault: &PublicVault, state: &Organisation, ticket: Option<TextHash>) -> String {
+    let text = ticket.and_then(|hash| vault.text(&state.id, &hash));
+    text.map(|t| format!(", ticket {}", crate::name::printable(&t))).unwrap_or_default()
 }
 
 fn signed(agreed: &[Agreed]) -> String {
@@ -207,7 +214,8 @@ fn summary(
         }
         Event::DrillPolicySet(set) => {
             let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
-            format!("{group}: every {} days, {} signed", set.every_days, set.signatures.len())
+            let days = days(set.every_days);
+            format!("{group}: every {days}, {} signed", set.signatures.len())
         }
         Event::SealBegun { credential, .. } => address_of(credential),
         Event::Sealed(s) => {
@@ -222,9 +230,7 @@ fn summary(
         Event::IdentitySealed(sealing) => address_of(&sealing.credential),
         Event::Opened(o) => {
             let reason = reason_of(vault, state, &o.reason);
-            let ticket = o.ticket.and_then(|hash| vault.text(&state.id, &hash));
-            let ticket =
-                ticket.map(|t| format!(", ticket {}", crate::name::printable(&t))).unwrap_or_default();
+            let ticket = ticket_of(vault, state, o.ticket);
             format!("ceremony {}: {reason}{ticket}, until {}", o.ceremony.short(), o.expires.to_minute())
         }
         Event::Targeted { ceremony, credentials, .. } => {

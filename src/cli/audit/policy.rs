@@ -3,7 +3,7 @@
 use super::cosign::read_policy_and_text;
 use crate::cli::args::{CardsArgs, PolicyCommand};
 use crate::cli::error::CliError;
-use crate::cli::group::collect;
+use crate::cli::group::decide;
 use crate::cli::{App, cards};
 use crate::name::MemberAddress;
 use crate::name::printable;
@@ -39,9 +39,9 @@ fn set(app: &mut App<'_>, address: &MemberAddress, file: &Path, args: &CardsArgs
         group.threshold,
         lines(&policy.to_string())
     ));
-    app.confirm("Is that what everybody wants?", None)?;
-    let (digest, mut given) = (set.digest(&state.id, &state.g(group)), Vec::new());
-    set.signatures = collect(app, (&vault, &log), (group, &digest), args, &mut given)?;
+    let digest = set.digest(&state.id, &state.g(group));
+    let (signatures, given) = decide(app, (&vault, &log), (group, &digest), args)?;
+    set.signatures = signatures;
     let signers: Vec<_> = set.signatures.iter().map(|s| s.pseudonym.to_string()).collect();
     let (serial, now) = (set.serial, app.now());
     vault.set_witness_policy(&mut log, set, now)?;

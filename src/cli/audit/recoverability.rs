@@ -1,15 +1,16 @@
 //! `audit recoverability`: could all of this be opened today?
 
 use super::export::verifier_key;
-use crate::audit::{self, Lack, Options, Source, SourceError, State, Verdict};
+use super::verify::{engine, own_key};
+use crate::audit::{Lack, Options, Source, SourceError, State};
 use crate::cli::args::{Holders, RecoverabilityArgs};
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
-use crate::cli::table::{Column, counted, table};
+use crate::cli::table::{self, Column, counted};
 use crate::cli::{App, Rng};
 use crate::export::{CHECKPOINT, CopiedRecords, Directory};
 use crate::log::VerifierKey;
-use crate::name::MemberAddress;
+use crate::name::{MemberAddress, printable};
 use crate::time::Time;
 use crate::vault::drill::GATE_EVERY;
 use crate::vault::gate_file::GateFileError;
@@ -26,7 +27,7 @@ use std::path::Path;
 pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<(), CliError> {
     let checked = match args.target.as_deref() {
         // A name is a path as well; what lies there decides.
-        Some(dir) if Directory::is_one(dir) => Checked::alone(of_copy(dir, args.key.as_deref(), app.now())?),
+        Some(dir) if Directory::is_one(dir) => of_copy(app, dir, args.key.as_deref())?,
         _ if args.key.is_some() => {
             let fact = "--key is for an exported log".to_owned();
             return Err(CliError::Argument {
@@ -37,7 +38,11 @@ pub fn recoverability(app: &mut App<'_>, args: &RecoverabilityArgs) -> Result<()
         target => of_vault(app, holders(target)?.as_ref(), args.dry_run)?,
     };
     let (room, now) = (app.ui.columns(), app.now());
-    let value = json!({ "organisations": checked.results, "entered": checked.entered });
+    let mut value = json!({ "organisations": checked.results, "entered": checked.entered });
+    if let (Some(object), Some((key, given))) = (value.as_object_mut(), &checked.key) {
+        object.insert("key".to_owned(), json!(key.to_string()));
+        object.insert("key_given".to_owned(), json!(given));
+    }
     app.emit(value, || words(&checked, now, room));
     let not_shown: usize = checked.results.iter().map(|one| one.not_shown(now).len()).sum();
     match checked.results.iter().map(|one| one.failed.len()).sum() {
@@ -53,12 +58,9 @@ struct Checked {
     entered: bool,
     /// Why nothing was entered that should have been.
     remark: Option<&'static str>,
-}
-
-impl Checked {
-    fn alone(result: Recoverability) -> Self {
-        Self { results: vec![result], entered: false, remark: None }
-    }
+    /// The key with which a copy was verified, and whether somebody gave it: else it is
+    /// the copy's own.
+    key: Option<(VerifierKey, bool)>,
 }
 
 fn holders(target: Option<&Path>) -> Result<Option<Holders>, CliError> {
@@ -104,7 +106,7 @@ fn of_vault(app: &mut App<'_>, target: Option<&Holders>, dry_run: bool) -> Resul
         results.push(result);
     }
     let remark = (gate.is_none() && !dry_run).then_some(NO_GATE);
-    Ok(Checked { results, entered: gate.is_some(), remark })
+    Ok(Checked { results, entered: gate.is_some(), remark, key: None })
 }
 
 /// The vault with its gate; `None` where there is none.
@@ -119,39 +121,39 @@ const NO_GATE: &str = "Not entered in the log: the gate's file is not here.";
 
 /// Of an exported log, all of which must verify first: what it says of itself decides
 /// what its records must be.
-fn of_copy(dir: &Path, key: Option<&str>, now: Time) -> Result<Recoverability, CliError> {
+fn of_copy(app: &mut App<'_>, dir: &Path, key: Option<&str>) -> Result<Checked, CliError> {
+    let now = app.now();
     let unreadable = |why| CliError::Source { dir: dir.to_owned(), why };
     let given = key.map(verifier_key).transpose()?;
     let read = Directory::open(dir).map_err(unreadable)?;
     if read.first() > 0 {
         return Err(CliError::OnlyAPart { first: read.first() });
     }
-    let key = match given {
-        Some(key) => key,
-        None => read.key().map_err(unreadable)?,
+    let (key, given) = match given {
+        Some(key) => (key, true),
+        None => (read.key().map_err(unreadable)?, false),
     };
-    let verdict = verified(&read, &key);
+    let verdict = engine(&read, &Options { key: Some(&key), ..Options::default() });
     let state = match verdict.state {
         Some(State::Organisation(state)) if verdict.findings.is_empty() => state,
         Some(State::Vault(_)) if verdict.findings.is_empty() => {
             let fact = format!("{} holds the vault's own log, and nothing is sealed there", dir.display());
             return Err(CliError::Argument { fact, remedy: "Name the export of an organisation's log." });
         }
-        _ => return Err(CliError::ExportWrong(verdict.findings.len().max(1))),
+        _ => {
+            for finding in &verdict.findings {
+                app.ui.note(&format!("WRONG {}: {}", dir.display(), printable(&finding.what)));
+            }
+            return Err(CliError::ExportWrong(verdict.findings.len().max(1)));
+        }
     };
     if !CopiedRecords::are_in(dir) {
         return Err(CliError::NoRecords(dir.to_owned()));
     }
     let records = CopiedRecords::open(dir).map_err(unreadable)?;
     let bar = Progress::new("versions");
-    Ok(of_records(&state, &records, None, now, &mut fresh, &|done, all| bar.at(done, all)))
-}
-
-fn verified(read: &Directory, key: &VerifierKey) -> Verdict {
-    let bar = Progress::new("entries");
-    let progress = |done: u64, of: u64| bar.at(done, of);
-    let options = Options { key: Some(key), progress: Some(&progress), ..Options::default() };
-    audit::verify(read, &options, &mut |_, _| {})
+    let result = of_records(&state, &records, None, now, &mut fresh, &|done, all| bar.at(done, all));
+    Ok(Checked { results: vec![result], entered: false, remark: None, key: Some((key, given)) })
 }
 
 fn fresh() -> Rng {
@@ -177,14 +179,15 @@ fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
             lines.push(format!("\n{}\n", group_table(&one.groups, room)));
         }
     }
-    let days = GATE_EVERY.whole_days();
+    let days = table::days(u64::try_from(GATE_EVERY.whole_days()).unwrap_or(u64::MAX));
     for one in results {
         lines.extend(one.not_shown(now).into_iter().map(|what| match what {
             NotShown::Members { group, live, within_days, threshold } => format!(
-                "ALARM {group}: {live} proved within {within_days} days that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}"
+                "ALARM {group}: {live} proved within {} that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}",
+                table::days(within_days)
             ),
             NotShown::Gate => format!(
-                "ALARM {}: the gate has not proved its key within {days} days. It does when a drill begins.",
+                "ALARM {}: the gate has not proved its key within {days}. It does when a drill begins.",
                 one.organisation
             ),
         }));
@@ -194,6 +197,7 @@ fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
     }
     lines.push(REACH.to_owned());
     lines.extend(checked.remark.map(str::to_owned));
+    lines.extend(checked.key.iter().filter(|(_, given)| !given).map(|(key, _)| own_key(key)));
     lines.join("\n")
 }
 
@@ -203,13 +207,13 @@ const REACH: &str = "Shown: the shares of each version fit together and are encr
 
 fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
     let columns = [
-        Column::whole("GROUP"),
-        Column::whole("NEEDS"),
-        Column::whole("OPENABLE"),
-        Column::whole("FAILED"),
-        Column::text("HOW").spare(1),
-        Column::whole("LIVE"),
-        Column::whole("MARGIN"),
+        Column::whole("group"),
+        Column::whole("needs"),
+        Column::whole("openable"),
+        Column::whole("failed"),
+        Column::text("how").spare(1),
+        Column::whole("live"),
+        Column::whole("margin"),
     ];
     let row = |group: &GroupRecoverability| {
         vec![
@@ -222,5 +226,5 @@ fn group_table(groups: &[GroupRecoverability], room: Option<usize>) -> String {
             group.margin.to_string(),
         ]
     };
-    table(&columns, groups.iter().map(row), room)
+    table::table(&columns, groups.iter().map(row), room)
 }

@@ -1,8 +1,8 @@
 //! Entries of resharings in words.
 
+use super::log::{reason_of, ticket_of};
 use crate::cli::table::counted;
 use crate::event::{DealingsDestroyed, GroupEpoch, Renewal, ReshareDone, ReshareOpening};
-use crate::name::printable;
 use crate::state::{Ceremony, Organisation};
 use crate::vault::PublicVault;
 
@@ -16,14 +16,11 @@ pub fn renewed(state: &Organisation, renewal: &Renewal) -> String {
 /// A ceremony to reshare opens.
 pub fn opened(vault: &PublicVault, state: &Organisation, opening: &ReshareOpening) -> String {
     let named = |of: &GroupEpoch| {
-        let group = state.statement(&of.group, of.epoch);
-        let address = group.map_or_else(|| of.group.0.short(), |group| state.group_address(group));
+        let address = state.epoch_address(of).unwrap_or_else(|| of.group.0.short());
         if opening.from.group == opening.to.group { format!("{address} epoch {}", of.epoch) } else { address }
     };
-    let reason = vault.text(&state.id, &opening.reason);
-    let reason = reason.map_or("(reason erased)".to_owned(), |r| format!("'{}'", printable(&r)));
-    let ticket = opening.ticket.and_then(|hash| vault.text(&state.id, &hash));
-    let ticket = ticket.map(|t| format!(", ticket {}", printable(&t))).unwrap_or_default();
+    let reason = reason_of(vault, state, &opening.reason);
+    let ticket = ticket_of(vault, state, opening.ticket);
     format!(
         "ceremony {}: {} from {} to {}, {reason}{ticket}, until {}",
         opening.ceremony.short(),

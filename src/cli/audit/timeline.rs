@@ -4,7 +4,7 @@ use super::filter::Filter;
 use crate::cli::App;
 use crate::cli::error::CliError;
 use crate::cli::table::Column;
-use crate::event::{Ending, Event, GroupEpoch, Hash};
+use crate::event::{Ending, Event, Hash};
 use crate::name::{Factor, Recipient};
 use crate::state::reshare::Reshare;
 use crate::state::{Ceremony, Organisation, Past, Standing};
@@ -106,11 +106,9 @@ fn row(state: &Organisation, hash: &Hash, ceremony: &Ceremony, told: Told, now: 
 
 /// From whom to whom, and how far it came.
 fn handed_over(state: &Organisation, ceremony: &Ceremony, reshare: &Reshare) -> Value {
-    let named =
-        |of: &GroupEpoch| state.statement(&of.group, of.epoch).map(|group| state.group_address(group));
+    let (from, to) = (state.epoch_address(&reshare.from), state.epoch_address(&reshare.to));
     json!({
-        "from": named(&reshare.from), "epoch": reshare.from.epoch, "to": named(&reshare.to),
-        "to_epoch": reshare.to.epoch, "versions": ceremony.count, "handed_over": reshare.done,
+        "from": from, "epoch": reshare.from.epoch, "to": to, "to_epoch": reshare.to.epoch, "versions": ceremony.count, "handed_over": reshare.done,
         "rejected": reshare.rejected,
     })
 }

@@ -151,7 +151,7 @@ fn of_copy(
     }
 }
 
-fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
+pub(super) fn engine(read: &Directory, options: &Options<'_>) -> Verdict {
     let bar = Progress::new("entries");
     let progress = |done: u64, of: u64| bar.at(done, of);
     audit::verify(read, &Options { progress: Some(&progress), ..*options }, &mut |_, _| {})
@@ -233,9 +233,7 @@ fn copy_words(report: &Report, (first, since): (u64, Option<Time>), own: Option<
         }
     }
     if let Some(key) = own {
-        let remark =
-            "The key was taken from the directory itself. Compare it with one from somebody you trust:";
-        lines.push(format!("{remark}\n      {}", printable(&key.to_string())));
+        lines.push(own_key(key));
     }
     lines.join("\n")
 }
@@ -266,11 +264,17 @@ fn gaps(report: &Report, with_vault: bool) -> Vec<String> {
     report.logs.iter().flat_map(|log| log.gaps.iter().map(|gap| one(log, gap))).collect()
 }
 
-/// One line a log, with what is wrong with it below.
+/// What is to be known of a copy that was verified with the key that lies in it.
+pub(super) fn own_key(key: &VerifierKey) -> String {
+    let remark = "The key was taken from the directory itself. Compare it with one from somebody you trust:";
+    format!("{remark}\n      {}", printable(&key.to_string()))
+}
+
 fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
+/// One line a log, with what is wrong with it below.
 fn words(report: &Report, only_a_part: bool, more: impl Fn(&LogReport) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for log in &report.logs {

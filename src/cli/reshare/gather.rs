@@ -85,7 +85,7 @@ fn one(
     present: &[Contributor],
     expires: Time,
 ) -> Result<Option<Contributor>, CliError> {
-    let none = CardArgs { card: None, passphrase_file: None, passphrase_fd: None };
+    let none = CardArgs::default();
     let mut open = match next {
         Some(open) => open,
         None => cards::unlock(app, &none, who, Some(expires))?,

@@ -54,7 +54,7 @@ pub fn next_epoch(
     ));
     let mut draft = Draft::next(&state, before);
     let mut rng = app.rng;
-    let none = CardsArgs { cards: Vec::new(), passphrase_files: Vec::new(), passphrase_fds: Vec::new() };
+    let none = CardsArgs::default();
     let mut open = cards::unlock_several(app, (&*vault, &*log), &none, all, "member", &mut |open| {
         let card = open.card.card();
         if before.index_of(card.pseudonym()).is_some() && !draft.missing().contains(&card.pseudonym()) {

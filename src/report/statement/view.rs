@@ -1,14 +1,24 @@
 //! What was gathered of a period, as rows: of one project, or of all of an
 //! organisation. Each table is made in one place, whichever document it is in.
+//! Numbers are `counts.rs`'s, columns `columns.rs`'s. Long, because what one row says
+//! of an entry another must not say otherwise: all rows are made here.
+
+mod columns;
+mod counts;
+
+pub(super) use counts::Counts;
 
 use super::gathering::{Gathering, Held, Replaced, Sealed};
 use crate::event::{Accepts, AccountStanding, Ending, Hash, RootUse, Scope, Shown, TextHash};
 use crate::name::{AccountId, Factor, ProjectId, Recipient};
-use crate::report::document::{Cell, Checkpointed, Column, Row, Table, text, whole};
+use crate::report::document::{Cell, Checkpointed, Row, Table};
 use crate::report::reconcile::{By, Verdict};
 use crate::state::rotation::Place;
 use crate::state::{Ceremony, Effective, Organisation, Standing};
 use crate::time::{Span, Time};
+use columns::{
+    ACCOUNTS, CEREMONIES, EXPOSURES, PROTECTION, RECONCILIATIONS, REFUSALS, RENEWALS, USES, VERSIONS,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What documents are made of.
@@ -55,197 +65,6 @@ impl InTime {
         }
     }
 }
-
-/// Numbers of a project, or of all of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Counts {
-    pub accounts: u64,
-    pub in_use: u64,
-    pub sealed: u64,
-    pub unsealed: u64,
-    pub exposed: u64,
-    pub handled: u64,
-    pub weakened: u64,
-    pub overdue: u64,
-    pub ceremonies: u64,
-    pub released: u64,
-    pub rotated: u64,
-    pub late: u64,
-    pub refused: u64,
-    pub explained: u64,
-    pub unexplained: u64,
-    pub unprotected: u64,
-}
-
-/// Numbers that are being counted.
-struct Tally {
-    projects: BTreeMap<ProjectId, Counts>,
-    all: Counts,
-}
-
-impl Tally {
-    /// For these projects, and once for all of them; nothing for none.
-    fn add(&mut self, projects: &[ProjectId], count: impl Fn(&mut Counts)) {
-        if !projects.is_empty() {
-            self.add_to_all(projects, count);
-        }
-    }
-
-    /// The same also where it is no project's.
-    fn add_to_all(&mut self, projects: &[ProjectId], count: impl Fn(&mut Counts)) {
-        projects.iter().for_each(|project| count(self.projects.entry(*project).or_default()));
-        count(&mut self.all);
-    }
-}
-
-impl Counts {
-    /// With names for programs and heads for people.
-    pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
-        vec![
-            ("accounts", "accounts", self.accounts),
-            ("in_use", "in use", self.in_use),
-            ("sealed", "with a sealed password", self.sealed),
-            ("unsealed", "in use without one", self.unsealed),
-            ("exposed", "exposed now", self.exposed),
-            ("handled", "seen by somebody", self.handled),
-            ("weakened", "weakened", self.weakened),
-            ("overdue", "overdue", self.overdue),
-            ("ceremonies", "ceremonies", self.ceremonies),
-            ("released", "releases", self.released),
-            ("rotated", "rotations", self.rotated),
-            ("late", "exposed too long", self.late),
-            ("refused", "refusals", self.refused),
-            ("explained", "uses explained", self.explained),
-            ("unexplained", "uses unexplained", self.unexplained),
-            ("unprotected", "root users unprotected", self.unprotected),
-        ]
-    }
-
-    /// What somebody has to look at, in words.
-    pub fn verdict(&self) -> (String, bool) {
-        let parts = [
-            (self.unexplained, "uses of root users that nothing explains"),
-            (self.unprotected, "root users with an access key or without a second factor"),
-            (self.late, "versions exposed for longer than allowed"),
-            (self.overdue, "passwords overdue for renewal"),
-            (self.weakened, "versions weakened"),
-            (self.unsealed, "accounts in use without a sealed password"),
-        ];
-        let there: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).collect();
-        let words: Vec<_> = there.iter().map(|(count, what)| format!("{what}: {count}")).collect();
-        match words.is_empty() {
-            true => ("Nothing that the log shows needs somebody to look at it.".to_owned(), false),
-            false => (format!("To be looked at: {}.", words.join("; ")), true),
-        }
-    }
-}
-
-const ACCOUNTS: &[Column] = &[
-    whole("address", "account"),
-    text("name", "name"),
-    whole("provider", "provider"),
-    whole("external_id", "provider's id"),
-    whole("standing", "standing"),
-    text("group", "held by"),
-    whole("password", "password"),
-];
-
-const VERSIONS: &[Column] = &[
-    whole("address", "account"),
-    whole("factor", "factor"),
-    whole("version", "version"),
-    whole("place", "place"),
-    whole("sealed", "sealed"),
-    whole("age_days", "age, days"),
-    whole("exposed", "exposed"),
-    whole("exposed_to_host", "exposed to the host"),
-    text("handled", "seen by"),
-    whole("weakened", "weakened by"),
-    whole("renew_by", "renew by"),
-    whole("overdue", "overdue"),
-];
-
-const CEREMONIES: &[Column] = &[
-    whole("ceremony", "ceremony"),
-    whole("opened", "opened"),
-    whole("ended", "ended"),
-    whole("purpose", "purpose"),
-    whole("mode", "mode"),
-    text("operator", "operator"),
-    text("custodians", "custodians"),
-    text("targets", "what"),
-    whole("released", "released"),
-    whole("revealed", "opened it"),
-    whole("codes", "codes"),
-    whole("refused", "refused"),
-    whole("outcome", "outcome"),
-    text("ticket", "ticket"),
-    text("reason", "reason"),
-];
-
-const RENEWALS: &[Column] = &[
-    whole("address", "account"),
-    whole("factor", "factor"),
-    whole("old", "old version"),
-    whole("new", "new version"),
-    whole("how", "how"),
-    whole("begun", "begun"),
-    whole("settled", "settled"),
-    whole("handed", "handed to"),
-    whole("ceremony", "ceremony"),
-];
-
-const EXPOSURES: &[Column] = &[
-    whole("address", "account"),
-    whole("factor", "factor"),
-    whole("version", "version"),
-    whole("exposed", "exposed"),
-    whole("ceremony", "ceremony"),
-    whole("replaced", "replaced"),
-    whole("how", "how"),
-    whole("lasted", "lasted"),
-    whole("allowed", "allowed"),
-    whole("policy", "policy"),
-];
-
-const REFUSALS: &[Column] = &[
-    whole("time", "time"),
-    text("custodian", "custodian"),
-    whole("why", "why"),
-    whole("ceremony", "ceremony"),
-];
-
-const USES: &[Column] = &[
-    whole("verdict", "verdict"),
-    whole("address", "account"),
-    whole("what", "what"),
-    whole("count", "how often"),
-    whole("first", "first"),
-    whole("last", "last"),
-    text("explained_by", "explained by"),
-];
-
-const PROTECTION: &[Column] = &[
-    whole("address", "account"),
-    whole("mfa", "second factor"),
-    whole("access_keys", "active access key"),
-    whole("as_of", "entered"),
-];
-
-const RECONCILIATIONS: &[Column] = &[
-    whole("time", "entered"),
-    whole("source", "records"),
-    whole("records_from", "from"),
-    whole("records_to", "to"),
-    whole("explained", "explained"),
-    whole("unexplained", "unexplained"),
-    whole("weak", "weak"),
-    whole("pending", "pending"),
-    whole("failed", "failed"),
-    whole("before", "before"),
-    whole("unused", "without a use"),
-    whole("unread", "unread"),
-];
 
 impl View<'_> {
     pub(super) fn project_of(&self, account: &AccountId) -> Option<ProjectId> {
@@ -662,71 +481,6 @@ impl View<'_> {
             rows: rows.collect(),
             proven: true,
         }
-    }
-
-    /// Numbers of each project, and of all of them: in one pass over what there is.
-    /// Long, because each is counted once, here.
-    pub(super) fn counts(&self) -> (BTreeMap<ProjectId, Counts>, Counts) {
-        let begun = self.state.projects.keys().map(|id| (*id, Counts::default())).collect();
-        let mut tally = Tally { projects: begun, all: Counts::default() };
-        for (account, found) in &self.state.accounts {
-            let there = self.state.current_of(account, Factor::Password).is_some();
-            let in_use = found.standing.in_use();
-            let (mfa, key, _) = self.protected(account);
-            tally.add(&[found.project], |counts| {
-                counts.accounts += 1;
-                counts.in_use += u64::from(in_use);
-                counts.sealed += u64::from(there);
-                counts.unsealed += u64::from(in_use && !there);
-                counts.unprotected += u64::from(mfa == Some(false) || key == Some(true));
-            });
-        }
-        for (credential, version) in &self.gathered.versions {
-            let Some(project) = self.project_of(&version.account) else { continue };
-            let current = self.state.place_of(credential) == Some(Place::Current);
-            let late = self.was_exposed(version) && self.in_time(version) == InTime::Late;
-            let overdue = self.renew_by(credential, version).is_some_and(|by| by < self.as_of);
-            tally.add(&[project], |counts| {
-                counts.exposed += u64::from(current && version.exposed.is_some());
-                counts.handled += u64::from(current && self.seen_by(credential, version).is_some());
-                counts.weakened += u64::from(current && self.state.weakened(credential) > 0);
-                counts.overdue += u64::from(overdue);
-                counts.late += u64::from(late);
-            });
-        }
-        for hash in self.gathered.held.keys() {
-            let Some(ceremony) = self.gathered.past.get(hash) else { continue };
-            tally.add(&self.projects_of(ceremony), |counts| counts.ceremonies += 1);
-            for (index, _, account, ..) in self.targets(ceremony, None) {
-                let project = self.project_of(&account).filter(|_| ceremony.released.contains(&index));
-                tally.add(project.as_slice(), |counts| counts.released += 1);
-            }
-        }
-        for refused in &self.gathered.refused {
-            let ceremony = refused.ceremony.and_then(|hash| self.gathered.past.get(&hash));
-            let projects = ceremony.map(|ceremony| self.projects_of(ceremony)).unwrap_or_default();
-            tally.add_to_all(&projects, |counts| counts.refused += 1);
-        }
-        let settled =
-            self.gathered.turned.iter().filter(|one| matches!(one.settled, Some((_, Accepts::New, _))));
-        for new in settled.filter_map(|one| self.state.begun(&one.new)) {
-            tally.add(self.project_of(&new.account).as_slice(), |counts| counts.rotated += 1);
-        }
-        for used in self.gathered.uses.values() {
-            tally.add(self.project_of(&used.account).as_slice(), |counts| {
-                counts.explained += u64::from(matches!(used.verdict, Verdict::Explained(_)));
-                counts.unexplained += u64::from(used.verdict == Verdict::Unexplained);
-            });
-        }
-        (tally.projects, tally.all)
-    }
-
-    fn projects_of(&self, ceremony: &Ceremony) -> Vec<ProjectId> {
-        let projects: BTreeSet<_> = self
-            .targets(ceremony, None)
-            .filter_map(|(_, _, account, ..)| self.project_of(&account))
-            .collect();
-        projects.into_iter().collect()
     }
 
     /// What every document says of itself.
