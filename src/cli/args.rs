@@ -456,7 +456,7 @@ pub struct NewCard {
     /// Write the authenticator's otpauth:// URL into a new file (mode 0600) instead of showing it
     #[arg(long, value_name = "FILE")]
     pub totp_file: Option<PathBuf>,
-    /// Read the first code from a file
+    /// Read the first code from a file; with --totp-file a pipe (mkfifo), for the code is of the secret written there in this run
     #[arg(long, value_name = "FILE", conflicts_with = "code_fd")]
     pub code_file: Option<PathBuf>,
     /// Read the first code from a file descriptor
