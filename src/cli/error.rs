@@ -955,7 +955,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NotTaken(why) => not_taken_remedy(why),
         VaultError::Reshares(_) => {
-            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
+            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', by files with 'warifu ceremony hand-over', or abort it."
         }
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
