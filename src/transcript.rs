@@ -132,6 +132,8 @@ pub mod label {
         RESHARED_CONTEXT = "reshared-context";
         /// What the contributors of a resharing sign.
         RESHARED = "reshared";
+        /// What a card keeps of several parts that it signs at once.
+        RESHARED_PARTS = "reshared-parts";
         /// Challenge of the decryption proof.
         CONTRIBUTION = "contribution";
         /// Nonces of all sigma proofs.
