@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use warifu::ceremony::custodian::{ReviewError, Seen};
-use warifu::ceremony::gap::explained;
+use warifu::ceremony::gap::{GapMet, explained};
 use warifu::event::{Actor, Ending, Entry, Event, Gap, Line, LogHead, RestoredWithGap, SCHEMA, Signed};
 use warifu::gate::{Gate, RootGate};
 use warifu::hex::Bytes;
@@ -499,43 +499,91 @@ fn an_organisation_names_its_vaults_keepers_from_the_day_that_there_are_some() {
     world.verified();
 }
 
+impl Forger {
+    /// The log with this entry and the gate's next epoch after it.
+    fn gone_on(&self, mut state: Organisation, entry: RestoredWithGap) -> Organisation {
+        let text = fs::read_to_string(self.dead.world.vault().join("gate.key")).unwrap();
+        let root = data_encoding::HEXLOWER.decode(text.lines().nth(1).unwrap().as_bytes()).unwrap();
+        let mut gate = RootGate::new(SecretKey::from_slice(&root).unwrap());
+        gate.add(2, SecretKey::from_slice(&[7; 32]).unwrap());
+        self.apply(&mut state, Event::RestoredWithGap(entry)).unwrap();
+        for ceremony in state.ceremonies.keys().copied().collect::<Vec<_>>() {
+            self.apply(&mut state, Event::Ended { ceremony, how: Ending::Aborted }).unwrap();
+        }
+        let next = gate.succession(&state.id, 2).unwrap();
+        self.apply(&mut state, Event::GateEpochBegun(next)).unwrap();
+        state
+    }
+
+    /// What an owner who saw this is asked, of a log that was cut off before it named keepers.
+    fn met(&self, entry: RestoredWithGap, before: &Seen) -> Option<GapMet> {
+        let mut state = self.state.clone();
+        state.keepers = None;
+        let state = self.gone_on(state, entry);
+        let why = ReviewError::RolledBack { now: 1, seen: 2, before: String::new(), offered: String::new() };
+        match explained(&state, before, before, why) {
+            ReviewError::Gap(met) => Some(*met),
+            _ => None,
+        }
+    }
+
+    /// The same entry, signed by a group of cards that the host made; it takes the keepers'
+    /// place in the vault.
+    fn by_strangers(&self) -> RestoredWithGap {
+        let world = &self.dead.world;
+        let strangers = ["x1", "x2"].map(|folder| world.keeper(folder));
+        world.form_recovery(2, &strangers.each_ref());
+        let cards = strangers.each_ref().map(|one| unlocked(world, one));
+        let mut entry = self.good.clone();
+        entry.keepers = PublicVault::open(&world.vault()).unwrap().state().recovery.clone().unwrap();
+        entry.signatures = signed(&entry, &self.state, &[cards[0].card(), cards[1].card()]);
+        entry
+    }
+
+    /// What the first custodian saw before the host died.
+    fn before(&self) -> Seen {
+        let path = self.dead.seen_path(&self.dead.world.custodians[0]);
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    }
+}
+
 /// The host cuts the log off before it named its keepers, and has others sign.
 #[test]
 fn who_saw_the_keepers_named_is_deceived_by_no_others() {
     let forger = Forger::new();
-    let (dead, world) = (&forger.dead, &forger.dead.world);
-    let text = fs::read_to_string(world.vault().join("gate.key")).unwrap();
-    let root = data_encoding::HEXLOWER.decode(text.lines().nth(1).unwrap().as_bytes()).unwrap();
-    let mut gate = RootGate::new(SecretKey::from_slice(&root).unwrap());
-    gate.add(2, SecretKey::from_slice(&[7; 32]).unwrap());
-    let one = &world.custodians[0];
-    let mut before: Seen = serde_json::from_slice(&fs::read(dead.seen_path(one)).unwrap()).unwrap();
-    let strangers = ["x1", "x2"].map(|folder| world.keeper(folder));
-    world.form_recovery(2, &strangers.each_ref());
-    let cards = strangers.each_ref().map(|one| unlocked(world, one));
-    let asked = |entry: RestoredWithGap, before: &Seen| {
-        let mut state = forger.state.clone();
-        state.keepers = None;
-        forger.apply(&mut state, Event::RestoredWithGap(entry)).unwrap();
-        for ceremony in state.ceremonies.keys().copied().collect::<Vec<_>>() {
-            forger.apply(&mut state, Event::Ended { ceremony, how: Ending::Aborted }).unwrap();
-        }
-        let next = gate.succession(&state.id, 2).unwrap();
-        forger.apply(&mut state, Event::GateEpochBegun(next)).unwrap();
-        let why = ReviewError::RolledBack { now: 1, seen: 2, before: String::new(), offered: String::new() };
-        match explained(&state, &before.clone(), before, why) {
-            ReviewError::Gap(met) => Some(met.known),
-            _ => None,
-        }
-    };
-    let mut entry = forger.good.clone();
-    assert_eq!(asked(entry.clone(), &before), Some(true));
-    entry.keepers = PublicVault::open(&world.vault()).unwrap().state().recovery.clone().unwrap();
-    entry.signatures = signed(&entry, &forger.state, &[cards[0].card(), cards[1].card()]);
-    assert_eq!(asked(entry.clone(), &before), None);
+    let (mut before, theirs) = (forger.before(), forger.by_strangers());
+    let met = forger.met(forger.good.clone(), &before).unwrap();
+    assert!(met.known && !met.replaced);
+    assert_eq!(forger.met(theirs.clone(), &before), None);
     // Who never saw them named is asked, and told so.
     before.keepers = None;
-    assert_eq!(asked(entry, &before), Some(false));
+    assert!(!forger.met(theirs, &before).unwrap().known);
+}
+
+/// The host alone names keepers: it names cards of its own, lets everybody see that, cuts
+/// the log off before it and has those sign.
+#[test]
+fn keepers_whom_the_host_put_in_others_place_are_not_passed_off_as_the_known_ones() {
+    let forger = Forger::new();
+    let theirs = forger.by_strangers();
+    let mut named = forger.state.clone();
+    forger.apply(&mut named, Event::KeepersNamed(theirs.keepers.clone())).unwrap();
+    let before = forger.before().naming(&named);
+    let met = forger.met(theirs, &before).unwrap();
+    assert!(met.known && met.replaced, "the owner is told that these replaced others");
+}
+
+/// Keepers who were replaced, with the host: an organisation's log is cut off before that,
+/// and the entry dated before it.
+#[test]
+fn replaced_keepers_sign_for_no_gap_that_is_dated_back() {
+    let forger = Forger::new();
+    forger.by_strangers();
+    let present = PublicVault::open(&forger.dead.world.vault()).unwrap();
+    assert!(forger.state.last < present.state().last);
+    let state = forger.gone_on(forger.state.clone(), forger.good.clone());
+    let why = present.state().check_organisation(&state).unwrap_err();
+    assert!(matches!(&why, Invalid::NotA { what: "this vault's recovery group", .. }), "{why}");
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub struct Seen {
     /// Digest of the recovery group that the log named.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keepers: Option<Hash>,
+    /// Whether the log had named another before that one: the host alone names them.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub replaced: bool,
     /// Gaps that the owner has accepted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub accepted: Vec<AcceptedGap>,
@@ -47,7 +50,13 @@ pub struct Seen {
 impl Seen {
     /// A log as it is shown now.
     pub fn new(organisation: OrganisationId, (size, root): (u64, Bytes<32>), checkpoint: String) -> Self {
-        Self { organisation, size, root, checkpoint, keepers: None, accepted: Vec::new() }
+        Self { organisation, size, root, checkpoint, keepers: None, replaced: false, accepted: Vec::new() }
+    }
+
+    /// With what the log says of who its keepers are.
+    #[must_use]
+    pub fn naming(self, log: &impl Gapped) -> Self {
+        Self { keepers: log.keepers_digest(), replaced: log.keepers_replaced(), ..self }
     }
 }
 
@@ -299,7 +308,7 @@ pub fn replay(
         let line = Entry::from_line(bytes).map_err(damaged(index))?;
         state.apply(&line, &bytes.leaf_hash()).map_err(invalid(index))?;
     }
-    seen.keepers = state.keepers_digest();
+    let seen = seen.naming(&state);
     if let Some(before) = before {
         compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))?;
     }

@@ -42,6 +42,8 @@ pub struct GapMet {
     pub same: bool,
     /// Whether the owner had seen before that these are the vault's keepers.
     pub known: bool,
+    /// Whether they had taken the place of others by then, by the host's word alone.
+    pub replaced: bool,
     /// Keepers who signed.
     pub signers: Vec<Pseudonym>,
     /// How many must.
@@ -96,6 +98,7 @@ fn met(held: &HeldGap, now: &Seen, before: &Seen, vault: &VaultId) -> GapMet {
         before: before.clone(),
         now: now.clone(),
         known: before.keepers.is_some(),
+        replaced: before.replaced,
         same: before.size == entry.gap.seen.size,
         signers,
         threshold: entry.keepers.threshold,

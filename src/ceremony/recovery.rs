@@ -256,7 +256,7 @@ pub fn call(package: &RecoveryPackage, card: &Card, before: Option<&Seen>) -> Re
     let (state, seen, then) =
         replay(&package.entries, &package.checkpoint, &card.first_entry(), before).map_err(log)?;
     check_keeper(card, state.vault)?;
-    let seen = Seen { keepers: state.keepers_digest(), ..seen };
+    let seen = seen.naming(&state);
     let met = before.map_or(Ok(()), |before| {
         compare(&seen, before, then).map_err(|why| explained(&state, &seen, before, why))
     });

@@ -137,6 +137,9 @@ fn words(who: &Pseudonym, met: &GapMet) -> String {
         ),
     };
     let known = match met.known {
+        true if met.replaced => {
+            "THEY TOOK THE PLACE OF OTHER KEEPERS, AND THE HOST ALONE SAID SO: the words below are all that tells them from any group that the host made up."
+        }
         true => "They are the keepers whom this log named when you saw it last.",
         false => {
             "WHO THE KEEPERS ARE THIS CARD HAS NEVER SEEN: the words below are all that tells them from any group that the host made up."

@@ -286,6 +286,7 @@ impl Organisation {
             gates: vec![gate.clone()],
             resealing: BTreeSet::new(),
             keepers: None,
+            keepers_replaced: false,
             gaps: Vec::new(),
             projects: BTreeMap::new(),
             accounts: BTreeMap::new(),

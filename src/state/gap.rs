@@ -23,6 +23,17 @@ pub struct HeldGap {
     pub entry: RestoredWithGap,
 }
 
+/// A recovery group that the vault's own log has, or had.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Recovery {
+    /// When it was formed.
+    pub(super) formed: Time,
+    /// In which epoch of the gate.
+    pub(super) gate_epoch: u64,
+    /// Digest of its statement.
+    pub(super) digest: Hash,
+}
+
 /// A log of which something may be missing.
 pub trait Gapped {
     /// Its gaps, in order.
@@ -33,6 +44,8 @@ pub trait Gapped {
     fn log_id(&self) -> OrganisationId;
     /// Digest of the recovery group that it names.
     fn keepers_digest(&self) -> Option<Hash>;
+    /// Whether it had named another before.
+    fn keepers_replaced(&self) -> bool;
     /// Its vault.
     fn vault_id(&self) -> VaultId;
     /// Its origin.
@@ -103,6 +116,10 @@ impl Gapped for Organisation {
         self.keepers.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
     }
 
+    fn keepers_replaced(&self) -> bool {
+        self.keepers_replaced
+    }
+
     fn vault_id(&self) -> VaultId {
         self.vault
     }
@@ -127,6 +144,10 @@ impl Gapped for VaultState {
 
     fn keepers_digest(&self) -> Option<Hash> {
         self.recovery.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
+    }
+
+    fn keepers_replaced(&self) -> bool {
+        self.recoveries.len() > 1
     }
 
     fn vault_id(&self) -> VaultId {
@@ -217,6 +238,7 @@ impl Organisation {
             return Err(Invalid::Duplicate(RECOVERY.to_owned()));
         }
         check_keepers(self.vault, group, claims)?;
+        self.keepers_replaced |= self.keepers.is_some();
         self.keepers = Some(group.clone());
         Ok(())
     }
@@ -260,9 +282,16 @@ impl VaultState {
         Ok(())
     }
 
-    /// The recovery group that there was at a time.
-    fn keepers_at(&self, time: Time) -> Option<Hash> {
-        self.recoveries.iter().rev().find(|(formed, _)| *formed <= time).map(|(_, digest)| *digest)
+    /// The recovery group that could sign for a gap: the one that there was at its time,
+    /// and when its epoch of the gate began. An organisation's log alone has the time by
+    /// the host's word, which may be an earlier one.
+    fn keepers_of(&self, held: &HeldGap) -> Option<Hash> {
+        let last = |is: &dyn Fn(&Recovery) -> bool| {
+            self.recoveries.iter().rev().find(|one| is(one)).map(|one| one.digest)
+        };
+        let then = last(&|one| one.formed <= held.at)?;
+        let began = last(&|one| one.gate_epoch < held.entry.gap.gate_epoch)?;
+        (then == began).then_some(then)
     }
 
     /// An organisation's log names no keepers but those of this vault. Every gap of it was signed by the group that this vault's own
@@ -270,14 +299,12 @@ impl VaultState {
     /// organisation's log alone would believe any group.
     pub(super) fn check_gaps(&self, log: &Organisation) -> Result<(), Invalid> {
         let named = log.keepers_digest();
-        if named.is_some_and(|named| self.recoveries.iter().all(|(_, digest)| *digest != named)) {
+        if named.is_some_and(|named| self.recoveries.iter().all(|one| one.digest != named)) {
             let who = "who is named as the keepers".to_owned();
             return Err(Invalid::NotA { who, what: "this vault's recovery group" });
         }
-        let foreign = log
-            .gaps
-            .iter()
-            .any(|held| self.keepers_at(held.at) != Some(held.entry.keepers_digest(&self.vault)));
+        let foreign =
+            log.gaps.iter().any(|held| self.keepers_of(held) != Some(held.entry.keepers_digest(&self.vault)));
         if foreign {
             return Err(Invalid::NotA {
                 who: "who signed for a gap".to_owned(),

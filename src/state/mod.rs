@@ -93,6 +93,9 @@ pub struct Organisation {
     /// The vault's recovery group, where the log has named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keepers: Option<GroupStatement>,
+    /// Whether it had named another one before.
+    #[serde(skip)]
+    pub keepers_replaced: bool,
     /// What is missing of it, by the word of recovery quorums.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<HeldGap>,

@@ -102,6 +102,7 @@ impl Organisation {
                 && self.gate().epoch == sealing.gate_epoch
         });
         let roster = roster.ok_or(Invalid::Mismatch("roster group"))?;
+        self.check_not_abandoned(&sealing.group, time)?;
         let digest = sealing.digest(&self.id, &self.g(roster));
         claims.take(claim(who, &card.sign_key, &digest, &sealing.signature))?;
         let held = Held {

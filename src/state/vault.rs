@@ -2,11 +2,11 @@
 //! gate's root back.
 
 use super::apply::{by_host, check_gate_epoch, claim};
-use super::gap::{HeldGap, check_after_gap};
+use super::gap::{HeldGap, Recovery, check_after_gap};
 use super::gate::check_succession;
 use super::roll::{Roll, check_statement};
 use super::{Claims, Invalid, Organisation, Strict};
-use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Hash, Keeper, Line, RootDealing, SCHEMA};
+use crate::event::{Actor, Entry, Event, GateEpoch, GroupStatement, Keeper, Line, RootDealing, SCHEMA};
 use crate::hex::Bytes;
 use crate::log::note::{NoteError, VerifierKey};
 use crate::log::roots::Roots;
@@ -49,9 +49,9 @@ pub struct VaultState {
     /// What is missing of it, by the word of recovery quorums.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<HeldGap>,
-    /// Every recovery group that there was: when it was formed, and its digest.
+    /// Every recovery group that there was.
     #[serde(skip)]
-    pub(super) recoveries: Vec<(Time, Hash)>,
+    pub(super) recoveries: Vec<Recovery>,
     /// The log's last roots; the checkpoint has the present one.
     #[serde(skip)]
     pub(super) roots: Roots,
@@ -169,7 +169,11 @@ impl VaultState {
         }
         check_statement(self, statement, claims)?;
         self.recovery = Some(statement.clone());
-        self.recoveries.push((time, Bytes(statement.digest(&self.id()))));
+        self.recoveries.push(Recovery {
+            formed: time,
+            gate_epoch: self.gate().epoch,
+            digest: Bytes(statement.digest(&self.id())),
+        });
         self.dealt.clear();
         Ok(())
     }

@@ -98,8 +98,7 @@ impl PublicVault {
         let gone = || VaultError::NotFound { what: "log", name: id.to_string(), near: Vec::new() };
         let head = self.store().head(&id)?.ok_or_else(gone)?;
         let (size, root) = (head.frontier.size(), head.frontier.root());
-        let seen = Seen::new(id, (size, root), head.checkpoint);
-        Ok(Seen { keepers: self.state().keepers_digest(), ..seen })
+        Ok(Seen::new(id, (size, root), head.checkpoint).naming(self.state()))
     }
 
     /// Root over the first entries of the vault's own log; `None` if there are fewer.

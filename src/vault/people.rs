@@ -93,8 +93,7 @@ impl Vault {
     /// What the owner of a card sees who gives it here.
     pub fn shown(&self, log: &Log) -> Result<Seen, VaultError> {
         let head = (log.state.size, log.root());
-        let seen = Seen::new(log.state.id, head, log.checkpoint().to_owned());
-        Ok(Seen { keepers: log.state.keepers_digest(), ..seen })
+        Ok(Seen::new(log.state.id, head, log.checkpoint().to_owned()).naming(&log.state))
     }
 
     /// Root over the first entries of a log; `None` if there are fewer.

@@ -6,8 +6,8 @@ use crate::support::{World, opening, slug, targeted};
 use warifu::ceremony::recipient::{FinishError, finish};
 use warifu::cli::system_rng;
 use warifu::event::{
-    Actor, Because, Binding, CardRevocation, Destruction, Event, GroupStatement, Hash, IdentitySealing, Made,
-    Mode, Purpose, RotationBegun, RotationPolicy, Scope, Sealing, Shown,
+    AbandonmentNotice, Actor, Because, Binding, CardRevocation, Destruction, Event, GroupStatement, Hash,
+    IdentitySealing, Made, Mode, Purpose, RotationBegun, RotationPolicy, Scope, Sealing, Shown,
 };
 use warifu::hex::Bytes;
 use warifu::message::{Request, SignedRequest};
@@ -18,7 +18,7 @@ use warifu::seal::contents::{Contents, Identity};
 use warifu::seal::hpke::HpkeSecret;
 use warifu::seal::record::{BUCKETS, SealedPayload};
 use warifu::secret::SecretBytes;
-use warifu::state::{Invalid, Organisation};
+use warifu::state::{Invalid, NOTICE, Organisation};
 use warifu::time::Span;
 use warifu::vault::ceremony::{List, requester_secret};
 use warifu::vault::roster;
@@ -257,6 +257,25 @@ fn an_identity_is_begun_for_a_card_that_there_is_and_sealed_with_its_signature_a
     let barred = |why: &Option<VaultError>| matches!(why, Some(VaultError::Invalid(Invalid::Barred { .. })));
     assert!(barred(&refused), "{refused:?}");
     assert!(cards::agreeing(&log.state, &who).len() < 3);
+}
+
+/// The seal is begun while the notice runs, and entered when its time is over.
+#[test]
+fn no_identity_is_sealed_for_a_group_that_is_abandoned_meanwhile() {
+    let world = world();
+    let (begun, entry) = begun(&world);
+    let roster = begun.roster().unwrap();
+    let notice = AbandonmentNotice { group: roster.group, epoch: roster.epoch, reason: Bytes([1; 64]) };
+    let event = Event::AbandonmentBegun(notice);
+    let state = crate::support::forge_on(&begun, world.now, Actor::Host, event).unwrap();
+    let own = &world.custodians[0];
+    let entry = signed(&state, entry, &own.card, &state.g(state.roster().unwrap()));
+    let at = |now| {
+        let event = Event::IdentitySealed(entry.clone());
+        crate::support::forge_on(&state, now, own.actor(), event).err()
+    };
+    assert_eq!(at(world.now + Span(NOTICE.0 - 1)), None);
+    assert_eq!(at(world.now + NOTICE), Some(Invalid::Abandoned("roster".to_owned())));
 }
 
 #[test]
