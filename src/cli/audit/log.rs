@@ -140,7 +140,7 @@ fn summary(
             "{} entries restored, {} that were seen are lost; {} keepers signed",
             entry.gap.restored.size,
             entry.gap.missing(),
-            entry.signatures.len()
+            entry.signers().len()
         ),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
