@@ -30,7 +30,7 @@ use crate::seal::record::RecordError;
 use crate::seal::root::{Roots, SealedRoot, root_id};
 use crate::seal::sign;
 use crate::seal::words::{self, Fingerprint};
-use crate::state::{Gapped, Invalid, Roll, VaultState};
+use crate::state::{Invalid, Roll, VaultState};
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};

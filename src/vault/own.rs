@@ -7,7 +7,6 @@ use crate::event::{Actor, Event};
 use crate::gate::Gate;
 use crate::hex::Bytes;
 use crate::name::OrganisationId;
-use crate::state::Gapped;
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
 
