@@ -3,8 +3,8 @@
 //! others have dealt again is checked before anything is signed; and of each old
 //! dealing a card signs one that takes its place, unless the log shows that the
 //! attempt before came to nothing. Nothing here puts a shared secret together, and
-//! what could do that is not used here: `tests/layering.rs` sees to it. Long, because
-//! what is checked, and the values that show that it was, stand together.
+//! what could do that is not used here: `tests/layering.rs` sees to it. Long, because all
+//! that a contributor checks, in one room and by files, stands together.
 
 use super::custodian::{
     ContributeError, Replayed, ReviewError, Seen, TO_GATE, check_window, cosign_at, replay, text_among,

@@ -86,7 +86,7 @@ pub fn request(
 }
 
 /// A contributor's answer, on their own device: in the first round re-dealings, in the
-/// second signatures.
+/// second signatures. Long, because both begin with the same checks.
 pub fn contribute(
     app: &mut App<'_>,
     file: &ReshareFile,
@@ -277,7 +277,7 @@ impl Open {
 }
 
 /// `ceremony gather`: takes in what contributors dealt again, and writes the second
-/// round's file.
+/// round's file. Long, because a round is read from top to bottom.
 pub fn gather_answers(app: &mut App<'_>, answers: &[PathBuf], out: &Path) -> Result<(), CliError> {
     if out.exists() {
         return Err(CliError::FileExists(out.to_owned()));
