@@ -23,6 +23,7 @@ use warifu::event::{
     AccountStanding, BaselineFact, Ending, Entry, Line, Reconciliation, RootFinding, RootRecords, RootUse,
     Scope, record_hash,
 };
+use warifu::hex::Bytes;
 use warifu::import::csv;
 use warifu::log::entry::EntryBytes;
 use warifu::log::merkle::Frontier;
@@ -365,7 +366,7 @@ impl Baselines for World {
     /// Enters a credential report: whether there is no access key.
     fn report(&mut self, account: AccountId, sound: bool) {
         let source = RootRecords::CredentialReport;
-        let (id, what) = (record_hash(b"id"), RootUse::AccessKeyActive);
+        let (id, what) = (Bytes([7; 32]), RootUse::AccessKeyActive);
         let verdict = if sound { Verdict::Sound } else { Verdict::Weak };
         let uses = vec![Fact { id, account, at: None, session: None, what, verdict }];
         let serial = self.log.state.reconciled.len() as u64 + 1;
@@ -406,7 +407,7 @@ impl Baselines for World {
         let address: AccountAddress = self.account(&format!("acme/shop/{name}"), &number);
         let standing = AccountStanding::CredentialLess;
         assert!(self.vault.set_standing(&mut self.log, &address, standing, self.now).unwrap());
-        *warifu::vault::hierarchy::account(&self.log.state, &address).unwrap().0
+        warifu::vault::hierarchy::account(&self.log.state, &address).unwrap().0
     }
 }
 
