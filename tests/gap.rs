@@ -2,6 +2,7 @@
 //! them, each who saw them accepts it at a terminal, and nobody else can make such an
 //! entry or go round that question.
 
+#![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 #[path = "support/cli.rs"]
