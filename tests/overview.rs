@@ -218,7 +218,7 @@ fn the_overview_says_what_the_entries_say_through_the_life_of_an_account() {
         [(Scope::Organisation, 90), (Scope::Project(project), 30), (Scope::Account(id), 10)]
     {
         let wanted = Wanted { every_days: Some(every_days), ..Wanted::default() };
-        let (set, _) = rotate::rotation_policy(&world.log.state, scope, wanted).unwrap();
+        let (set, _) = rotate::rotation_policy(&world.log.state, scope, wanted, world.now).unwrap();
         world.vault.set_rotation_policy(&mut world.log, set, world.now).unwrap();
         agrees(&world);
     }

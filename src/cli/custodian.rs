@@ -7,7 +7,7 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::group::{split, twice};
 use super::people::{Authenticator, right_code, show_totp};
-use super::table::{Column, counted, table};
+use super::table::{Column, counted, table, usable_cards};
 use crate::event::{Agreed, GroupStatement, Signed};
 use crate::name::Pseudonym;
 use crate::state::Organisation;
@@ -252,9 +252,8 @@ fn alarm(group: &Remaining) -> String {
         );
     }
     format!(
-        "ALARM {address}: {} {}, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
-        counted(*usable, "card"),
-        if *usable == 1 { "counts" } else { "count" }
+        "ALARM {address}: {}, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
+        usable_cards(*usable)
     )
 }
 

@@ -8,7 +8,7 @@
 //! dealings of the next are made.
 
 use super::commit::Committed;
-use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, sealed_record};
+use super::seal::{BegunSeal, Holding, Provenance, dealing_record, holder, sealed_record};
 use super::{Log, Records, Vault, VaultError};
 use crate::event::{Event, GroupStatement, Hash};
 use crate::name::{AccountId, Factor, GroupId};
@@ -70,7 +70,7 @@ struct Todo {
     version: u64,
     credential: Hash,
     keys: GroupKeys,
-    subject: Subject,
+    holding: Holding,
 }
 
 /// One that is dealt and not yet begun.
@@ -173,8 +173,8 @@ impl Vault {
             let keys = groups.keys(self, state, group)?;
             let version = state.next_version(account, factor);
             let credential = pvss::credential_id(&state.vault, &state.id, account, factor, version);
-            let subject = Subject::of(state, account, group)?;
-            todo.push(Todo { at, account: *account, version, credential, keys, subject });
+            let holding = Holding::of(state, account, group)?;
+            todo.push(Todo { at, account: *account, version, credential, keys, holding });
         }
         Ok(todo)
     }
@@ -192,7 +192,7 @@ impl Vault {
         let mut before: BTreeMap<_, _> = dealt.into_iter().map(|one| (one.todo.credential, one)).collect();
         let (mut renewed, mut missing) = (Vec::with_capacity(accounts.len()), Vec::new());
         for todo in self.todo(log, number, accounts, groups)? {
-            match before.remove(&todo.credential).filter(|one| one.todo.subject == todo.subject) {
+            match before.remove(&todo.credential).filter(|one| one.todo.holding == todo.holding) {
                 Some(one) => renewed.push(one),
                 None => missing.push(todo),
             }
@@ -296,14 +296,14 @@ struct Rest {
     at: usize,
     version: u64,
     shared: SecretPoint,
-    subject: Subject,
+    holding: Holding,
 }
 
 /// What the log has durably begun; the proof of that is demanded, and each.
 fn begun(log: &Log, _durable: &Committed, dealt: Vec<Dealt>) -> Result<Vec<Begun>, VaultError> {
     let each = dealt.into_iter().map(|Dealt { todo, dealing, shared }| {
         let seal = BegunSeal::find(log, dealing)?;
-        Ok(Begun { seal, rest: Rest { at: todo.at, version: todo.version, shared, subject: todo.subject } })
+        Ok(Begun { seal, rest: Rest { at: todo.at, version: todo.version, shared, holding: todo.holding } })
     });
     each.collect()
 }
@@ -335,7 +335,7 @@ impl Rest {
         let credential = *dealing.context().cred();
         let sealed = record::seal(&credential, &self.shared, &ingredient, &payload, rng)?;
         let hash = sealed.payload_hash();
-        let fact = self.subject.sealing(&dealing, hash, Factor::Password, self.version, provenance);
+        let fact = self.holding.sealing(&dealing, hash, Factor::Password, self.version, provenance);
         let put = [
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),

@@ -793,7 +793,6 @@ impl Scene {
         self.by_host(Event::RestoredWithGap(RestoredWithGap { gap, keepers, signatures }));
     }
 
-    /// The gate gets a fresh root.
     /// The second group becomes the roster group, and the operator's identity is sealed
     /// for it.
     fn identity(&mut self) {
@@ -832,6 +831,7 @@ impl Scene {
         self.by_operator(Event::IdentitySealed(sealing));
     }
 
+    /// The gate gets a fresh root.
     fn next_epoch(&mut self) {
         self.gate.add(2, SecretKey::from_slice(&[10; 32]).expect("32 bytes"));
         let next = self.gate.succession(&self.organisation, 2).expect("two epochs");
