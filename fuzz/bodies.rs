@@ -9,7 +9,7 @@ use curve25519_dalek::{Scalar, ristretto::CompressedRistretto, traits::IsIdentit
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use warifu::ceremony::recovery::{DealtRoot, RecoveryContribution, RecoveryPackage};
-use warifu::ceremony::{custodian, recipient, recovery};
+use warifu::ceremony::{custodian, recipient, recovery, reshare};
 use warifu::event::{Entry, KINDS, Line};
 use warifu::hex::Bytes;
 use warifu::import::accounts::{self, FileFault, List};
@@ -24,8 +24,8 @@ use warifu::log::proof_file::ProofFile;
 use warifu::log::tile::{self, Tile};
 use warifu::log::witness::{AddCheckpoint, Answer, decide};
 use warifu::message::{
-    Contribution, DrillPackage, DrillReply, Message, Notices, Package, Redealt, Release, ResharePackage,
-    SignedRequest, SignedReshare,
+    Contribution, DrillPackage, DrillReply, Message, Notices, Package, Redealt, Release, ReshareAnswer,
+    ReshareFile, ResharePackage, ReshareSignatures, SignedRequest, SignedReshare,
 };
 use warifu::pvss::{Dealing, DealingRecord, LinkProof, Reshared, UntrustedShare};
 use warifu::seal::{card_file::CardFile, hpke::HpkeSecret, record::SealedPayload, root::SealedRoot};
@@ -66,8 +66,11 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("redealings", redealings),
     ("release", release),
     ("request", request),
+    ("reshare_answer", reshare_answer),
+    ("reshare_file", reshare_file),
     ("reshare_package", reshare_package),
     ("reshare_request", reshare_request),
+    ("reshare_signatures", reshare_signatures),
     ("reshared", reshared),
     ("sealed_root", sealed_root),
     ("share", share),
@@ -217,6 +220,34 @@ pub fn reshare_package(bytes: &[u8]) -> bool {
     let Some(read) = message::<ResharePackage>(bytes) else { return false };
     let _ = custodian::replay(&read.entries, &read.checkpoint, &first_leaf(&read.entries), None);
     true
+}
+
+/// What contributors to a resharing get by files.
+pub fn reshare_file(bytes: &[u8]) -> bool {
+    let Some(read) = message::<ReshareFile>(bytes) else { return false };
+    let _ = reshare::check_signers(&read, &[]);
+    let _ = custodian::replay(
+        &read.package.entries,
+        &read.package.checkpoint,
+        &first_leaf(&read.package.entries),
+        None,
+    );
+    true
+}
+
+/// A contributor's answer in the first round of a resharing by files.
+pub fn reshare_answer(bytes: &[u8]) -> bool {
+    let Some(read) = message::<ReshareAnswer>(bytes) else { return false };
+    let _ = read.contribution.digest();
+    let alone = reshare::check_answers(std::slice::from_ref(&read)).is_ok();
+    let twice = reshare::check_answers(&[read.clone(), read]);
+    assert!(twice.is_err(), "two answers of one contributor, the first {alone}");
+    true
+}
+
+/// A contributor's signatures in the second round.
+pub fn reshare_signatures(bytes: &[u8]) -> bool {
+    message::<ReshareSignatures>(bytes).is_some()
 }
 
 /// What members of a group get for a drill by files.

@@ -12,7 +12,10 @@ mod drill;
 mod reshare;
 
 pub use drill::{DrillPackage, DrillReply};
-pub use reshare::{Redealt, ResharePackage, ReshareRequest, SignedReshare};
+pub use reshare::{
+    Redealt, ReshareAnswer, ReshareFile, ResharePackage, ReshareRequest, ReshareSignatures, SignedPart,
+    SignedReshare,
+};
 
 use crate::event::{
     Hash, Mode, Opening, Purpose, SaltedText, Shown, Signed, TextHash, ciphertext_hash, printable,

@@ -17,7 +17,7 @@ pub mod label {
     macro_rules! labels {
         ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
             $($(#[$doc])* pub const $name: &str = concat!("warifu/v1/", $text);)*
-            /// Every label, for the test that no two are alike.
+            /// Every label, for the tests that no two are alike and each is documented.
             pub const ALL: &[&str] = &[$($name),*];
         };
     }
@@ -132,6 +132,8 @@ pub mod label {
         RESHARED_CONTEXT = "reshared-context";
         /// What the contributors of a resharing sign.
         RESHARED = "reshared";
+        /// What a card keeps of several parts that it signs at once.
+        RESHARED_PARTS = "reshared-parts";
         /// Challenge of the decryption proof.
         CONTRIBUTION = "contribution";
         /// Nonces of all sigma proofs.
@@ -352,6 +354,16 @@ mod tests {
         labels.sort_unstable();
         labels.dedup();
         assert_eq!(labels.len(), label::ALL.len());
+    }
+
+    /// Else somebody who implements the protocol does not know it.
+    #[test]
+    fn every_label_stands_in_the_documented_table() {
+        let protocol = include_str!("../docs/protocol.md");
+        let (_, table) = protocol.split_once("\n## Labels\n").unwrap();
+        let (table, _) = table.split_once("\n## ").unwrap();
+        let missing = |label: &&&str| !table.contains(&format!("`{}`", label.trim_start_matches("warifu/v1/")));
+        assert_eq!(label::ALL.iter().filter(missing).collect::<Vec<_>>(), [] as [&&str; 0]);
     }
 
     #[test]

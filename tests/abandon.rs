@@ -91,7 +91,6 @@ fn a_group_of_which_no_notice_was_given_keeps_what_it_holds() {
 fn any_member_ends_a_notice_whenever_they_come() {
     let (mut world, others) = given();
     let root = world.group();
-    // Whose card is suspended too: one officer must not silence a group.
     world.pass(Span::days(13));
     let made = veto(&world.log.state, &root, &world.custodians[2].card).unwrap();
     let after = world.forge(world.custodians[2].actor(), Event::AbandonmentVetoed(made)).unwrap();
@@ -181,7 +180,7 @@ fn a_veto_counts_for_its_member_and_its_notice_alone() {
     let mut forged = good.clone();
     forged.signature = Bytes([7; 64]);
     assert!(matches!(enter(&world, member.clone(), forged), Err(Invalid::Signature { .. })));
-    // Again, of a later notice.
+    // Again, and of a later notice.
     world
         .vault
         .commit(

@@ -27,6 +27,7 @@ trait Baselines {
     fn state(&self, address: &str, options: &[&str], who: &Person) -> Ran;
     fn report(&self, number: &str, mfa: &str, key: &str) -> Ran;
     fn second_group(&self) -> String;
+    fn below(&self) -> Value;
 }
 
 impl Baselines for World {
@@ -54,6 +55,20 @@ impl Baselines for World {
         );
         fs::write(self.host_dir().join("report.csv"), text).unwrap();
         self.host(&["reconcile", "credential-report", "acme", "report.csv"])
+    }
+
+    /// Who is not at baseline by `status`: by the overview as by the entries.
+    #[track_caller]
+    fn below(&self) -> Value {
+        let read = |command: &[&str], from: &str| {
+            let mut status = self.host(command).good().json();
+            let organisation = &mut status["organisations"][0];
+            assert_eq!(organisation["read_from"], from);
+            organisation["not_at_baseline"].take()
+        };
+        let found = read(&["--json", "status", "acme"], "overview");
+        assert_eq!(found, read(&["--json", "status", "--replay", "acme"], "entries"));
+        found
     }
 
     /// Two more custodians hold second factors; gives their group's twelve words.
@@ -117,7 +132,13 @@ fn a_new_account_lacks_everything_and_reaches_its_baseline_step_by_step() {
         world.state(SPARE, &["--state", fact, "--note-file", "note"], &world.operator).good();
     }
     assert_eq!(missing(&world.items(SPARE)), ["no-access-keys: not-reported", "mfa-active: not-reported"]);
+    // It waits for a report alone.
+    world.verified();
+    let three = world.below();
+    assert_eq!(three["accounts"], 3);
     world.report("111122224444", "true", "false").good();
+    let two = serde_json::json!({ "accounts": 2, "first": ["acme/lab/one", PROD], "not_looked_at": 0 });
+    assert_eq!(world.below(), two);
     let ran = world.host(&["account", "baseline", SPARE]).good();
     assert!(ran.out.contains("All of its baseline is shown."), "{}", ran.out);
 
@@ -158,16 +179,14 @@ fn who_is_not_at_baseline_is_listed_and_counted() {
     assert_eq!(names, ["acme/lab/one", PROD, SPARE]);
     assert_eq!(list("acme/lab").json()[0]["missing"].as_array().unwrap().len(), 6);
     assert_eq!(list("acme/lab").json().as_array().unwrap().len(), 1);
-    let status = world.host(&["--json", "status", "--replay", "acme"]).good().json();
-    let below = &status["organisations"][0]["not_at_baseline"];
-    assert_eq!((&below["accounts"], below["first"].as_array().unwrap().len()), (&3.into(), 3));
-    // What lies in records the overview does not say.
-    let unread = world.host(&["--json", "status", "acme"]).good().json();
-    assert!(unread["organisations"][0]["not_at_baseline"].is_null());
-    let said = world.host(&["status", "acme"]).good().out;
-    assert!(said.contains("baselines were not looked at"), "{said}");
-    let said = world.host(&["status", "--replay", "acme"]).good().out;
-    assert!(said.contains("3 accounts not at baseline: acme/lab/one"), "{said}");
+    let below = world.below();
+    assert_eq!((&below["accounts"], &below["not_looked_at"]), (&3.into(), &0.into()));
+    assert_eq!(below["first"], serde_json::json!(names));
+    for command in [&["status", "acme"][..], &["status", "--replay", "acme"]] {
+        let said = world.host(command).good().out;
+        assert!(said.contains("3 accounts not at baseline: acme/lab/one"), "{said}");
+        assert!(!said.contains("not looked at"), "{said}");
+    }
     let text = world.host(&["account", "baseline", "acme"]).refused(9, &["3 accounts not at baseline"]);
     assert!(text.out.contains("password, second-factor, no-access-keys"), "{}", text.out);
     world.host_refused(&["account", "baseline", "acme/nothing"], 3, &["there is no project"]);
@@ -258,6 +277,8 @@ fn where_there_is_no_root_user_less_is_demanded() {
     world.state("acme/lab/one", &["--state", "mailbox", "--note-file", "note"], &world.operator).good();
     let ran = world.host(&["account", "baseline", "acme/lab"]).good();
     assert_eq!(ran.out.trim(), "1 account at baseline: nothing is missing.");
+    assert_eq!(world.below()["first"], serde_json::json!([PROD, SPARE]));
+    world.verified();
 }
 
 #[test]

@@ -7,7 +7,7 @@
 #[path = "support/cli.rs"]
 mod cli;
 
-use cli::{Person, Ran, World, joined};
+use cli::{Ran, World, joined};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -20,16 +20,6 @@ fn asked(world: &World, file: &str) -> Value {
         world.carry(file, person);
     }
     asked
-}
-
-/// A member's answer on their own machine.
-fn answers(world: &World, who: &Person, file: &str, out: &str) -> Ran {
-    world.contribute(who, file, out)
-}
-
-/// The answer, carried to the host.
-fn bring(world: &World, who: &Person, file: &str) {
-    world.bring(who, file);
 }
 
 fn accepts(world: &World, file: &str) -> Ran {
@@ -47,9 +37,9 @@ fn members_who_are_elsewhere_show_that_their_cards_are_there() {
     let drill = asked(&world, "drill.warifu")["drill"].clone();
     for (which, proved) in [(2, 1), (0, 2)] {
         let who = &world.custodians[which];
-        answers(&world, who, "drill.warifu", "answer").good();
+        world.contribute(who, "drill.warifu", "answer").good();
         assert!(world.home(who).join("card.seen").exists(), "what was seen is kept");
-        bring(&world, who, "answer");
+        world.bring(who, "answer");
         let said = accepts(&world, "answer").good().json();
         assert_eq!((&said["drill"], said["proved"].as_array().unwrap().len()), (&drill, proved));
         assert_eq!(said["live"], proved);
@@ -58,7 +48,7 @@ fn members_who_are_elsewhere_show_that_their_cards_are_there() {
     // A second package is of the same drill, and knows who has answered.
     assert_eq!(asked(&world, "again.warifu")["drill"], drill);
     let who = &world.custodians[0];
-    answers(&world, who, "again.warifu", "second").refused(4, &["judged before", "Nothing more is needed"]);
+    world.contribute(who, "again.warifu", "second").refused(4, &["judged before", "Nothing more is needed"]);
     // Who is on the host's machine answers there, in the same drill.
     let last = &world.custodians[1];
     fs::write(world.host_dir().join("code"), world.code(last)).unwrap();
@@ -74,15 +64,15 @@ fn the_same_file_twice_is_no_mistake_and_a_second_answer_is_of_no_use() {
     let world = World::new();
     asked(&world, "drill.warifu");
     let who = &world.custodians[0];
-    answers(&world, who, "drill.warifu", "one").good();
-    bring(&world, who, "one");
+    world.contribute(who, "drill.warifu", "one").good();
+    world.bring(who, "one");
     accepts(&world, "one").good();
     let entries = world.entries();
     let again = accepts(&world, "one").good();
     assert!(again.err.contains("before; nothing need be done"), "{}", again.err);
     assert_eq!(world.entries(), entries);
-    answers(&world, who, "drill.warifu", "two").good();
-    bring(&world, who, "two");
+    world.contribute(who, "drill.warifu", "two").good();
+    world.bring(who, "two");
     accepts(&world, "two").refused(4, &["Nothing more is needed in this drill"]);
     world.verified();
 }
@@ -93,12 +83,11 @@ fn a_wrong_code_is_refused_on_record_and_the_next_answer_counts() {
     asked(&world, "drill.warifu");
     let who = &world.custodians[0];
     world.contribute_with(who, "drill.warifu", "one", "000000").good();
-    bring(&world, who, "one");
+    world.bring(who, "one");
     accepts(&world, "one").refused(4, &["wrong code"]);
-    let twice = accepts(&world, "one");
-    twice.refused(4, &["it was refused", "a fresh code"]);
-    answers(&world, who, "drill.warifu", "two").good();
-    bring(&world, who, "two");
+    accepts(&world, "one").refused(4, &["it was refused", "a fresh code"]);
+    world.contribute(who, "drill.warifu", "two").good();
+    world.bring(who, "two");
     accepts(&world, "two").good();
     assert_eq!(live(&world), 1);
     world.verified();
@@ -109,8 +98,8 @@ fn an_answer_to_an_earlier_drill_is_refused() {
     let world = World::new();
     asked(&world, "drill.warifu");
     let who = &world.custodians[0];
-    answers(&world, who, "drill.warifu", "one").good();
-    bring(&world, who, "one");
+    world.contribute(who, "drill.warifu", "one").good();
+    world.bring(who, "one");
     world.host(&["drill", "acme/keepers", "--new", "--request", "next.warifu"]).good();
     world.host_refused(&["ceremony", "accept", "one"], 4, &["earlier one", "--request FILE"]);
 }
@@ -122,10 +111,11 @@ fn a_card_of_no_member_answers_nothing() {
     world.host(&["drill", "acme/pair", "--request", "pair.warifu"]).good();
     let third = &world.custodians[2];
     world.carry("pair.warifu", third);
-    answers(&world, third, "pair.warifu", "one")
+    world
+        .contribute(third, "pair.warifu", "one")
         .refused(4, &["is no member of acme/pair", "a member of this group"]);
     world.carry("pair.warifu", &world.stranger);
-    answers(&world, &world.stranger, "pair.warifu", "one").refused(4, &["another organisation"]);
+    world.contribute(&world.stranger, "pair.warifu", "one").refused(4, &["another organisation"]);
 }
 
 #[test]
@@ -133,14 +123,14 @@ fn a_revoked_card_is_refused_by_its_own_machine_and_by_the_host() {
     let world = World::new();
     asked(&world, "drill.warifu");
     let who = &world.custodians[2];
-    answers(&world, who, "drill.warifu", "one").good();
-    bring(&world, who, "one");
+    world.contribute(who, "drill.warifu", "one").good();
+    world.bring(who, "one");
     let revoke = ["custodian", "revoke", "acme", &who.name, "--reason", "lost"];
     let revoked = world.host(&joined(&revoke, &world.cards(&[0, 1])));
     assert!(revoked.code == 0 || revoked.code == 9, "{}{}", revoked.out, revoked.err);
     accepts(&world, "one").refused(4, &["revoked"]);
     asked(&world, "later.warifu");
-    answers(&world, who, "later.warifu", "two").refused(4, &["is revoked"]);
+    world.contribute(who, "later.warifu", "two").refused(4, &["is revoked"]);
     world.verified();
 }
 
@@ -149,8 +139,8 @@ fn an_answer_that_was_altered_on_its_way_blames_nobody() {
     let world = World::new();
     asked(&world, "drill.warifu");
     let who = &world.custodians[0];
-    answers(&world, who, "drill.warifu", "one").good();
-    bring(&world, who, "one");
+    world.contribute(who, "drill.warifu", "one").good();
+    world.bring(who, "one");
     let path = world.host_dir().join("one");
     let good = fs::read_to_string(&path).unwrap();
     // The encrypted code stands last, the signature before it.
@@ -175,9 +165,9 @@ fn files_are_not_mixed_up_and_none_is_overwritten() {
     );
     let who = &world.custodians[0];
     fs::write(world.home(who).join("taken"), "").unwrap();
-    answers(&world, who, "drill.warifu", "taken").refused(3, &["exists already"]);
+    world.contribute(who, "drill.warifu", "taken").refused(3, &["exists already"]);
     world.host_refused(&["drill", "acme/keepers", "--request", "drill.warifu"], 3, &["exists already"]);
-    answers(&world, who, "drill.warifu", "answer").good();
+    world.contribute(who, "drill.warifu", "answer").good();
     let contribute =
         ["ceremony", "contribute", "answer", "--card", "card", "--passphrase-file", "passphrase"];
     world.at(who, &contribute).refused(3, &["is a drill-answer, not a package"]);

@@ -25,7 +25,7 @@ use std::process::Command;
 use warifu::ceremony::custodian::review;
 use warifu::ceremony::recipient::{finish, notices};
 use warifu::ceremony::reshare;
-use warifu::event::{Ending, Event, Made, Shown};
+use warifu::event::{Ending, Event, Made, Mode, Shown};
 use warifu::pvss::{ClaimedDealing, Quorum, ShareKeyPair, UntrustedShare, open_share};
 use warifu::seal::card_file::{CardFile, UnlockedCard};
 use warifu::seal::record::Payload;
@@ -84,6 +84,7 @@ fn reshare(dir: &Path, keeping: bool) -> Option<SecretBytes> {
         reason: "one leaves",
         ticket: None,
         window: Span::hours(1),
+        mode: Mode::Room,
     };
     let kept = keeping.then(|| shared_point(dir, &vault, &log));
     let hash = vault.open_reshare(&mut log, operator.card(), &ask, now(), &mut rng()).unwrap();

@@ -155,6 +155,13 @@ fn a_remedy_names_what_there_is() {
         cli::run(&world.host_dir(), &restore).refused(7, &["does not exist", "'warifu backup' made it"]);
     assert!(!ran.err.contains("warifu init"), "{}", ran.err);
     assert!(!world.host_dir().join("another").exists());
+    // Two files beside a card can be damaged: it is said which, and what for.
+    let one = &world.custodians[0];
+    world.request("asked.warifu");
+    world.carry("asked.warifu", one);
+    fs::write(world.file(one, "card.seen"), b"{").unwrap();
+    let says = ["card.seen, which says what the card's owner saw last of the log, is damaged"];
+    world.contribute(one, "asked.warifu", "a.contribution").refused(7, &says);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use warifu::ceremony::custodian;
 use warifu::ceremony::recipient::finish;
 use warifu::ceremony::reshare::{ReshareReview, SignedLast, review};
-use warifu::event::{Ending, Event, GroupEpoch, Hash, Made, Shown};
+use warifu::event::{Ending, Event, GroupEpoch, Hash, Made, Mode, Shown};
 use warifu::name::{AccountAddress, Provider};
 use warifu::seal::card_file::UnlockedCard;
 use warifu::seal::totp::{TotpSecret, step_of};
@@ -86,7 +86,14 @@ fn take_part(
     let (from, to) = (group_of(log, "keepers"), group_of(log, "new"));
     let found = log.state.open_reshare(from).map(|(hash, _)| *hash);
     let ceremony = found.unwrap_or_else(|| {
-        let ask = ReshareAsk { from, to, reason: "one leaves", ticket: None, window: Span::hours(1) };
+        let ask = ReshareAsk {
+            from,
+            to,
+            reason: "one leaves",
+            ticket: None,
+            window: Span::hours(1),
+            mode: Mode::Room,
+        };
         vault.open_reshare(log, operator.card.card(), &ask, at, &mut rng()).unwrap()
     });
     fuse.point();

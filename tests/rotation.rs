@@ -96,7 +96,7 @@ impl World {
     }
 
     fn set(&mut self, scope: Scope, wanted: Wanted) {
-        let (mut set, holders) = rotate::rotation_policy(&self.log.state, scope, wanted).unwrap();
+        let (mut set, holders) = rotate::rotation_policy(&self.log.state, scope, wanted, self.now).unwrap();
         let group = self.group();
         for holder in holders {
             assert_eq!(holder, group.group);
@@ -365,7 +365,7 @@ fn a_rotation_policy_needs_the_quorum_of_every_group_that_holds_something_there(
     let mut world = World::new();
     let policy = |world: &World, scope| {
         let wanted = Wanted { every_days: Some(90), ..Wanted::default() };
-        rotate::rotation_policy(&world.log.state, scope, wanted).unwrap()
+        rotate::rotation_policy(&world.log.state, scope, wanted, world.now).unwrap()
     };
     let (unsigned, holders) = policy(&world, Scope::Organisation);
     assert_eq!(holders, [world.group().group]);
@@ -404,7 +404,7 @@ fn a_rotation_policy_needs_the_quorum_of_every_group_that_holds_something_there(
         Wanted { length: Some(129), ..Wanted::default() },
         Wanted { factor: Some(Factor::Mfa), length: Some(40), ..Wanted::default() },
     ] {
-        let refused = rotate::rotation_policy(&world.log.state, Scope::Organisation, wanted);
+        let refused = rotate::rotation_policy(&world.log.state, Scope::Organisation, wanted, world.now);
         assert!(matches!(refused, Err(VaultError::Invalid(Invalid::RotationPolicy(_)))), "{wanted:?}");
     }
 }
@@ -436,12 +436,13 @@ fn a_policy_is_of_one_factor_and_the_default_hours_are_for_what_signs_in_by_itse
     assert_eq!(Factor::ALL.map(|f| hours(&world, f)), [Some(24), None, Some(24), None, None]);
     let wanted = Wanted { factor: Some(Factor::Mfa), exposed_hours: Some(48), ..Wanted::default() };
     // Nobody holds a seed yet: the group that holds passwords has no say in it.
-    let (set, holders) = rotate::rotation_policy(&world.log.state, whole, wanted).unwrap();
+    let (set, holders) = rotate::rotation_policy(&world.log.state, whole, wanted, world.now).unwrap();
     assert_eq!((set.factor, holders.len()), (Some(Factor::Mfa), 0));
     world.set(whole, wanted);
     assert_eq!((hours(&world, Factor::Mfa), hours(&world, Factor::Password)), (Some(48), Some(24)));
     // Of passwords there is one way to say it, and the factor is signed.
-    let (unsigned, _) = rotate::rotation_policy(&world.log.state, whole, Wanted::default()).unwrap();
+    let (unsigned, _) =
+        rotate::rotation_policy(&world.log.state, whole, Wanted::default(), world.now).unwrap();
     let named = |factor| RotationPolicy { factor, ..unsigned.clone() };
     let digest = |factor| named(factor).digest(&world.log.state.id);
     assert_ne!(digest(None), digest(Some(Factor::Mfa)));

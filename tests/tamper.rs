@@ -688,6 +688,8 @@ fn vault_overview_row_changed() {
         ("account/", "111122223333", "999922223333"),
         ("account/", r#""version":1"#, r#""version":9"#),
         ("project/", r#""sealed":1"#, r#""sealed":9"#),
+        ("project/", r#""accounts":"#, r#""baseline_shown":1,"accounts":"#),
+        ("account/", r#"{"project":"#, r#"{"baseline":"shown","project":"#),
         ("group/", r#""holds":1"#, r#""holds":9"#),
         ("group/", r#""every_days":90"#, r#""every_days":900"#),
         ("group/", r#""keyed":"2"#, r#""keyed":"3"#),
@@ -717,7 +719,7 @@ fn vault_overview_row_missing() {
 
 #[test]
 fn vault_overview_row_inserted() {
-    for name in ["a", "aged/7", "urgent/7", "zzz"] {
+    for name in ["a", "aged/7", "report/7", "urgent/7", "waits/7", "zzz"] {
         altered(
             &format!(
                 "INSERT INTO row SELECT log, '{name}', bytes FROM row WHERE name = 'head' AND log = {{acme}}"

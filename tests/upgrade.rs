@@ -12,7 +12,7 @@ use std::path::Path;
 use warifu::store::sqlite::SqliteStore;
 use warifu::vault::upgrade::{NO_ROWS, OLD_STATE};
 
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// The vault's own, and two organisations'.
 const LOGS: i64 = 3;
 
@@ -110,6 +110,48 @@ fn a_vault_of_the_third_format_is_told_when_keys_were_shown() {
         database.pragma_update(None, "user_version", 3).unwrap();
         drop(database);
         up_to_date_after(&world, command);
+    }
+}
+
+/// The vault as the fourth format had it: rows said nothing of baselines. What they say
+/// now must come from the entries, not from there being nothing.
+#[test]
+fn a_vault_of_the_fourth_format_is_told_who_is_at_baseline() {
+    let world = World::new();
+    let note = world.host_dir().join("note");
+    std::fs::write(note, "the board").unwrap();
+    let state = |address: &str, fact: &str| {
+        let command = ["account", "baseline", address, "--state", fact, "--note-file", "note"];
+        world.host(&cli::joined(&command, &world.card(&world.operator))).good();
+    };
+    world.host(&["account", "standing", "acme/lab/one", "closed"]).good();
+    state("acme/lab/one", "mailbox");
+    world.host(&["account", "standing", "acme/web/spare", "credential-less"]).good();
+    state("acme/web/spare", "mailbox");
+    state("acme/web/spare", "contacts");
+    let below = |world: &World| {
+        let status = world.host(&["--json", "status", "acme"]).good().json();
+        assert_eq!(status["organisations"][0]["read_from"], "overview");
+        status["organisations"][0]["not_at_baseline"].clone()
+    };
+    let right = below(&world);
+    assert_eq!(right["accounts"], 2);
+    for command in [&["status"][..], &["due"], &["audit", "verify"], &["project", "add", "acme/more"]] {
+        let database = world.database();
+        for (from, times) in [
+            (r#","baseline":"waits""#, 1),
+            (r#","baseline":"shown""#, 1),
+            (r#","baseline_waits":1"#, 1),
+            (r#","baseline_shown":1"#, 1),
+        ] {
+            let sql = "UPDATE row SET bytes = CAST(replace(CAST(bytes AS TEXT), ?1, '') AS BLOB) WHERE instr(bytes, ?1)";
+            assert_eq!(database.execute(sql, [from]).unwrap(), times, "{from}");
+        }
+        assert_eq!(database.execute("DELETE FROM row WHERE name LIKE 'waits/%'", []).unwrap(), 1);
+        database.pragma_update(None, "user_version", 4).unwrap();
+        drop(database);
+        up_to_date_after(&world, command);
+        assert_eq!(below(&world), right);
     }
 }
 

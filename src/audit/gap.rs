@@ -6,7 +6,7 @@ use crate::event::LogHead;
 use crate::log::Checkpoint;
 use crate::name::Pseudonym;
 use crate::seal::words;
-use crate::state::{Gapped, HeldGap};
+use crate::state::Gapped;
 use crate::time::Time;
 use serde::Serialize;
 
@@ -32,20 +32,17 @@ pub struct GapFound {
 }
 
 impl State {
-    fn held(&self) -> &[HeldGap] {
+    fn log(&self) -> &dyn Gapped {
         match self {
-            Self::Organisation(state) => state.gaps(),
-            Self::Vault(state) => state.gaps(),
+            Self::Organisation(state) => &**state,
+            Self::Vault(state) => &**state,
         }
     }
 
     /// Every gap in the log, in order.
     pub fn gaps(&self) -> Vec<GapFound> {
-        let vault = match self {
-            Self::Organisation(state) => state.vault,
-            Self::Vault(state) => state.vault,
-        };
-        let each = self.held().iter().map(|held| {
+        let (log, vault) = (self.log(), self.log().vault());
+        let each = log.gaps().iter().map(|held| {
             let (gap, keepers) = (&held.entry.gap, &held.entry.keepers);
             GapFound {
                 entry: gap.restored.size,
@@ -53,7 +50,7 @@ impl State {
                 restored: gap.restored,
                 seen: gap.seen,
                 missing: gap.missing(),
-                signed_by: held.entry.signatures.iter().map(|one| one.pseudonym.clone()).collect(),
+                signed_by: held.entry.signers().into_iter().cloned().collect(),
                 threshold: keepers.threshold,
                 keepers: words::fingerprint(&keepers.fingerprint(&vault.into())).to_string(),
             }
@@ -65,10 +62,7 @@ impl State {
 /// Says of an older checkpoint that lies in a gap that it does, which neither agrees
 /// with the log nor was forged.
 pub(super) fn lies_in_gap(state: &State, note: &[u8], old: &Checkpoint) -> Option<Finding> {
-    let held = match state {
-        State::Organisation(state) => state.gap_around(note),
-        State::Vault(state) => state.gap_around(note),
-    }?;
+    let held = state.log().gap_around(note)?;
     let gap = &held.entry.gap;
     let same = match old.size == gap.seen.size {
         true => "it is the very checkpoint that they signed for",

@@ -73,11 +73,11 @@ pub fn explained(log: &impl Gapped, now: &Seen, before: &Seen, why: ReviewError)
     let held = log.gap_around(before.checkpoint.as_bytes()).filter(|_| is_whole(before));
     let held = held.filter(|held| before.accepted.iter().all(|gap| gap.restored != held.entry.gap.restored));
     let of_keepers = |held: &&HeldGap| {
-        let signed = held.entry.keepers_digest(&log.vault_id());
+        let signed = held.entry.keepers_digest(&log.vault());
         before.keepers.is_none_or(|known| known == signed)
     };
     match held.filter(of_keepers) {
-        Some(held) => ReviewError::Gap(Box::new(met(held, now, before, &log.vault_id()))),
+        Some(held) => ReviewError::Gap(Box::new(met(held, now, before, &log.vault()))),
         None => why,
     }
 }
@@ -90,8 +90,6 @@ fn is_whole(before: &Seen) -> bool {
 
 fn met(held: &HeldGap, now: &Seen, before: &Seen, vault: &VaultId) -> GapMet {
     let entry = &held.entry;
-    let mut signers: Vec<_> = entry.signatures.iter().map(|signed| signed.pseudonym.clone()).collect();
-    signers.dedup();
     GapMet {
         gap: entry.gap,
         entered: held.at,
@@ -100,7 +98,7 @@ fn met(held: &HeldGap, now: &Seen, before: &Seen, vault: &VaultId) -> GapMet {
         known: before.keepers.is_some(),
         replaced: before.replaced,
         same: before.size == entry.gap.seen.size,
-        signers,
+        signers: entry.signers().into_iter().cloned().collect(),
         threshold: entry.keepers.threshold,
         keepers: words::fingerprint(&entry.keepers.fingerprint(&(*vault).into())),
     }

@@ -19,7 +19,7 @@ use crate::gate::{Gate, RootGate};
 use crate::hex::{Bytes, HexBytes};
 use crate::log::checkpoint;
 use crate::message::{LARGE_CAP, Message, SMALL_CAP};
-use crate::name::{Origin, Pseudonym, VaultId};
+use crate::name::{Pseudonym, VaultId};
 use crate::pvss::{
     self, Dealing, DealingContext, DealingError, Quorum, QuorumError, ShareKeyPair, UntrustedShare,
     VerifiedDealing, VerifiedShare,
@@ -30,7 +30,7 @@ use crate::seal::record::RecordError;
 use crate::seal::root::{Roots, SealedRoot, root_id};
 use crate::seal::sign;
 use crate::seal::words::{self, Fingerprint};
-use crate::state::{Gapped, Invalid, Roll, VaultState};
+use crate::state::{Invalid, Roll, VaultState};
 use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -293,7 +293,7 @@ pub fn replay(
     let mut state = VaultState::begin(&read(0, first)?, first_entry).map_err(invalid(0))?;
     let (size, root, then) = folded(&lines, before);
     let mut seen = Seen::new(state.id(), (size, root), checkpoint.to_owned());
-    let origin = Origin::of_log(&state.origin, &state.id());
+    let origin = state.log_origin();
     let gate = present_gate(&state.id(), state.gate(), rest);
     seen.checkpoint = check_checkpoint((origin.as_str(), &gate.log_key), &seen)?;
     for (index, bytes) in (1u64..).zip(rest) {

@@ -3,15 +3,18 @@
 //! others have dealt again is checked before anything is signed; and of each old
 //! dealing a card signs one that takes its place, unless the log shows that the
 //! attempt before came to nothing. Nothing here puts a shared secret together, and
-//! what could do that is not used here: `tests/layering.rs` sees to it. Long, because
-//! what is checked, and the values that show that it was, stand together.
+//! what could do that is not used here: `tests/layering.rs` sees to it. Long, because all
+//! that a contributor checks, in one room and by files, stands together.
 
 use super::custodian::{
     ContributeError, Replayed, ReviewError, Seen, TO_GATE, check_window, cosign_at, replay, text_among,
 };
 use crate::event::{GroupEpoch, GroupStatement, Hash, MAX_CHUNK, ResharedVersion, Signed, TextHash};
 use crate::hex::{Bytes, HexBytes};
-use crate::message::{Contribution, Redealt, ResharePackage, ReshareRequest};
+use crate::message::{
+    Contribution, Redealt, ReshareAnswer, ReshareFile, ResharePackage, ReshareRequest, ReshareSignatures,
+    SignedPart,
+};
 use crate::name::{OrganisationId, Origin, Pseudonym};
 use crate::pvss::{
     ClaimedDealing, DealingError, GroupKeys, LinkProof, Redealing, ReshareError, Resharing, ShareKeyPair,
@@ -21,7 +24,7 @@ use crate::seal::{card::Card, hpke, sign, words};
 use crate::secret::SecretBytes;
 use crate::state::{Ceremony, Organisation};
 use crate::time::Time;
-use crate::transcript::label;
+use crate::transcript::{Transcript, label};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,9 +306,118 @@ pub enum SignRefusal {
     /// not show that this came to nothing.
     #[error("this card has signed another outcome for the same versions, in ceremony {}", .0.short())]
     SignedAnother(Hash),
+    /// What others dealt again is of a round in which this card has no part.
+    #[error("this card has no part in what is to be signed")]
+    NotAContributor,
     /// What was to be kept first was not.
     #[error("what this card signs was not kept before")]
     NotKept,
+}
+
+/// Why files that contributors gave cannot be used, or not together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Of another ceremony than the others.
+    #[error("the file of {0} is of another ceremony than the others")]
+    OtherCeremony(Pseudonym),
+    /// Two files of the same custodian.
+    #[error("two of the files are of {0}")]
+    Twice(Pseudonym),
+    /// Somebody else's re-dealings in it.
+    #[error("the file of {0} holds what somebody else dealt again, or of another ceremony")]
+    NotOwn(Pseudonym),
+    /// Not just the versions that are left.
+    #[error("what {0} dealt again is not of just the versions that are to be handed over now")]
+    OtherVersions(Pseudonym),
+    /// What is to be signed, or was, is of other versions than are left.
+    #[error("the second round's file is not of just the versions that are to be handed over now")]
+    OtherRound,
+    /// A signature is of another outcome.
+    #[error("{0} did not sign what the second round's file has")]
+    OtherOutcome(Pseudonym),
+    /// It is wrong: anybody may have written it.
+    #[error("the signature of {0} is wrong")]
+    Signature(Pseudonym),
+    /// Contributors of the second round without a file.
+    #[error("the signatures of {} are missing", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Missing(Vec<Pseudonym>),
+    /// Nobody of the ceremony.
+    #[error("{0} is no contributor of the second round's file")]
+    NotAContributor(Pseudonym),
+}
+
+/// Checks that files of the first round are of one ceremony, each by another custodian
+/// and of nothing but that one's own; gives the ceremony. Proofs are not looked at.
+pub fn check_answers(answers: &[ReshareAnswer]) -> Result<Option<Hash>, FileError> {
+    let (ceremony, mut known) = (answers.first().map(|one| one.contribution.ceremony), BTreeSet::new());
+    for ReshareAnswer { contribution, parts } in answers {
+        let who = &contribution.custodian;
+        if Some(contribution.ceremony) != ceremony {
+            return Err(FileError::OtherCeremony(who.clone()));
+        }
+        if !known.insert(who) {
+            return Err(FileError::Twice(who.clone()));
+        }
+        let own = |part: &Redealt| part.custodian == *who && Some(part.ceremony) == ceremony;
+        if !parts.iter().all(own) {
+            return Err(FileError::NotOwn(who.clone()));
+        }
+    }
+    Ok(ceremony)
+}
+
+/// What each contributor dealt again of just these versions.
+pub fn offers_of(chunk: &Chunk, answers: &[ReshareAnswer]) -> Result<Vec<Redealt>, FileError> {
+    let credentials = chunk.credentials();
+    let offer = |answer: &ReshareAnswer| {
+        let found = answer.parts.iter().find(|part| part.credentials == credentials);
+        found.cloned().ok_or_else(|| FileError::OtherVersions(answer.contribution.custodian.clone()))
+    };
+    answers.iter().map(offer).collect()
+}
+
+/// Checks that there are signatures of just the contributors of a second round, one
+/// file each; their proofs and what they are over are not looked at.
+pub fn check_signers(round: &ReshareFile, signed: &[ReshareSignatures]) -> Result<Hash, FileError> {
+    let ceremony = round.package.signed.request.hash();
+    let wanted: BTreeSet<_> = round.parts.iter().flatten().map(|offer| &offer.custodian).collect();
+    let mut known = BTreeSet::new();
+    for one in signed {
+        let who = &one.custodian;
+        if one.ceremony != ceremony {
+            return Err(FileError::OtherCeremony(who.clone()));
+        }
+        if !wanted.contains(who) {
+            return Err(FileError::NotAContributor(who.clone()));
+        }
+        if !known.insert(who) {
+            return Err(FileError::Twice(who.clone()));
+        }
+    }
+    let missing: Vec<_> = wanted.difference(&known).map(|who| (*who).clone()).collect();
+    if missing.is_empty() { Ok(ceremony) } else { Err(FileError::Missing(missing)) }
+}
+
+/// The contributors' signatures of a part, in the order of their share indices, each
+/// right for just what was checked.
+pub fn signatures_of(
+    from: &GroupStatement,
+    checked: &CheckedChunk,
+    signed: &[ReshareSignatures],
+) -> Result<Vec<Signed>, FileError> {
+    let outcome = checked.digest();
+    let each = checked.contributors.iter().map(|who| {
+        let file = signed.iter().find(|one| one.custodian == *who);
+        let file = file.ok_or_else(|| FileError::Missing(vec![who.clone()]))?;
+        let part = file.parts.iter().find(|part| part.outcome == outcome);
+        let signature = part.ok_or_else(|| FileError::OtherOutcome(who.clone()))?.signature;
+        let key = from.members.iter().find(|member| member.pseudonym == *who).map(|member| member.sign_key);
+        if key.is_none_or(|key| !sign::verify(&key, &outcome.0, &signature)) {
+            return Err(FileError::Signature(who.clone()));
+        }
+        Ok(Signed { pseudonym: who.clone(), signature })
+    });
+    each.collect()
 }
 
 /// What a card has signed in resharings last. It lies in a file beside the card, and
@@ -413,22 +525,21 @@ impl ReshareReview {
         records: &[Vec<u8>],
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Chunk, ChunkError> {
-        let (mut places, mut claims) = (Vec::new(), Vec::new());
-        for ((place, credential, dealing), bytes) in self.left.iter().zip(records).take(MAX_CHUNK) {
-            let claimed = ClaimedDealing::read(bytes, credential, &self.old);
-            let claimed = claimed.map_err(|why| ChunkError::Dealing { place: *place, why })?;
-            if claimed.id() != dealing {
-                return Err(ChunkError::NotAsLogged(*place));
-            }
-            places.push(*place);
-            claims.push(claimed);
+        Chunk::of(self.ceremony, &self.left, records, (&self.old, &self.new), rng)
+    }
+
+    /// All of [`ReshareReview::left`] as parts, as [`ReshareReview::chunk`] makes one.
+    pub fn chunks(
+        &self,
+        records: &[HexBytes],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Vec<Chunk>, ChunkError> {
+        if let Some((place, ..)) = self.left.get(records.len()) {
+            return Err(ChunkError::NotAsLogged(*place));
         }
-        let verified = verify_claimed(claims, rng).map_err(|bad| {
-            let place = bad.first().and_then(|at| places.get(*at)).copied().unwrap_or(0);
-            ChunkError::Dealing { place, why: DealingError::Proof }
-        })?;
-        let resharings = verified.into_iter().map(|old| Resharing::new(old, &self.new)).collect();
-        Ok(Chunk { ceremony: self.ceremony, places, resharings })
+        let parts = self.left.chunks(MAX_CHUNK).zip(records.chunks(MAX_CHUNK));
+        let keys = (&self.old, &self.new);
+        parts.map(|(left, records)| Chunk::of(self.ceremony, left, records, keys, rng)).collect()
     }
 
     /// After a part was handed over, and the log says so: what is left.
@@ -478,10 +589,20 @@ impl ReshareReview {
         checked: &CheckedChunk,
         before: Option<&SignedLast>,
     ) -> Result<SignedLast, SignRefusal> {
-        if checked.ceremony != self.ceremony {
+        self.to_keep_all(std::slice::from_ref(checked), before)
+    }
+
+    /// The same of several parts that are signed at once: all of them, or none.
+    pub fn to_keep_all(
+        &self,
+        checked: &[CheckedChunk],
+        before: Option<&SignedLast>,
+    ) -> Result<SignedLast, SignRefusal> {
+        if checked.is_empty() || checked.iter().any(|one| one.ceremony != self.ceremony) {
             return Err(SignRefusal::OtherCeremony);
         }
-        let (first, last) = (checked.places.first().copied(), checked.digest());
+        let first = checked.iter().filter_map(|one| one.places.first()).min().copied();
+        let last = self.outcome(checked);
         let another = |before: &SignedLast| Err(SignRefusal::SignedAnother(before.ceremony));
         match before {
             Some(before) if before.organisation != self.request.organisation => return another(before),
@@ -496,7 +617,7 @@ impl ReshareReview {
             }
             _ => {}
         }
-        let through = checked.places.last().map_or(0, |place| place + 1);
+        let through = checked.iter().filter_map(|one| one.places.last()).max().map_or(0, |place| place + 1);
         let (organisation, ceremony) = (self.request.organisation, self.ceremony);
         Ok(SignedLast { organisation, ceremony, attempt: self.attempt, through, last })
     }
@@ -515,6 +636,43 @@ impl ReshareReview {
         let pseudonym = card.pseudonym().clone();
         Ok(Signed { pseudonym, signature: card.signing_key().sign(&last.0) })
     }
+
+    /// Signs several parts that were checked, in each of which the card has a part, once
+    /// what was signed is kept.
+    pub fn sign_all(
+        &self,
+        card: &Card,
+        checked: &[CheckedChunk],
+        kept: &SignedLast,
+    ) -> Result<ReshareSignatures, SignRefusal> {
+        let of_all = checked.iter().all(|one| one.ceremony == self.ceremony);
+        if !of_all || (kept.ceremony, kept.last) != (self.ceremony, self.outcome(checked)) {
+            return Err(SignRefusal::NotKept);
+        }
+        let who = card.pseudonym();
+        if !checked.iter().all(|one| one.contributors.contains(who)) {
+            return Err(SignRefusal::NotAContributor);
+        }
+        let key = card.signing_key();
+        let part = |one: &CheckedChunk| {
+            let outcome = one.digest();
+            SignedPart { outcome, signature: key.sign(&outcome.0) }
+        };
+        let (ceremony, custodian) = (self.ceremony, who.clone());
+        Ok(ReshareSignatures { ceremony, custodian, parts: checked.iter().map(part).collect() })
+    }
+
+    /// What stands for parts that are signed at once: of one part its own hash, of several
+    /// `H("reshared-parts", request, [hash of each])`.
+    fn outcome(&self, checked: &[CheckedChunk]) -> Hash {
+        match checked {
+            [one] => one.digest(),
+            several => {
+                let digests: Vec<_> = several.iter().map(CheckedChunk::digest).collect();
+                Bytes(Transcript::new(label::RESHARED_PARTS).part(self.ceremony).list(digests).finish())
+            }
+        }
+    }
 }
 
 impl Chunk {
@@ -528,7 +686,35 @@ impl Chunk {
         self.resharings.is_empty()
     }
 
-    fn credentials(&self) -> Vec<Hash> {
+    /// Verifies old dealings of the first [`MAX_CHUNK`] of these versions or fewer, in
+    /// order; each by its place in the list, its credential, and the dealing's id.
+    pub fn of(
+        ceremony: Hash,
+        left: &[(u64, Hash, Hash)],
+        records: &[impl AsRef<[u8]>],
+        (old, new): (&GroupKeys, &GroupKeys),
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, ChunkError> {
+        let (mut places, mut claims) = (Vec::new(), Vec::new());
+        for ((place, credential, dealing), bytes) in left.iter().zip(records).take(MAX_CHUNK) {
+            let claimed = ClaimedDealing::read(bytes.as_ref(), credential, old);
+            let claimed = claimed.map_err(|why| ChunkError::Dealing { place: *place, why })?;
+            if claimed.id() != dealing {
+                return Err(ChunkError::NotAsLogged(*place));
+            }
+            places.push(*place);
+            claims.push(claimed);
+        }
+        let verified = verify_claimed(claims, rng).map_err(|bad| {
+            let place = bad.first().and_then(|at| places.get(*at)).copied().unwrap_or(0);
+            ChunkError::Dealing { place, why: DealingError::Proof }
+        })?;
+        let resharings = verified.into_iter().map(|dealing| Resharing::new(dealing, new)).collect();
+        Ok(Self { ceremony, places, resharings })
+    }
+
+    /// Which versions, in order.
+    pub fn credentials(&self) -> Vec<Hash> {
         self.resharings.iter().map(|resharing| *resharing.context().cred()).collect()
     }
 

@@ -4,7 +4,7 @@ use super::App;
 use super::args::CardArgs;
 use super::cards;
 use super::error::CliError;
-use super::table::{Column, counted, table};
+use super::table::{Column, counted, days, table};
 use crate::name::{Factor, MemberAddress};
 use crate::state::NOTICE;
 use crate::time::Time;
@@ -135,9 +135,9 @@ pub fn in_words(value: &mut Value) {
     let Some(found) = object.get_mut("abandonment") else { return };
     let text = |name: &str| found.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (standing, until) = (text("standing"), text("until"));
-    let left = found.get("days_left").and_then(Value::as_i64).unwrap_or_default();
+    let left = days(found.get("days_left").and_then(Value::as_u64).unwrap_or_default());
     *found = json!(match standing.as_str() {
-        "running" => format!("notice runs until {until}, {left} days left: any member can veto"),
+        "running" => format!("notice runs until {until}, {left} left: any member can veto"),
         "in-force" => format!("abandoned since {until}: what it holds is lost"),
         _ => format!("a notice was vetoed by {}", text("vetoed_by")),
     });

@@ -216,13 +216,15 @@ In order:
     #[command(after_help = "\
 Examples:
   warifu drill acme/keepers
-  warifu drill acme/keepers --card mine.card")]
+  warifu drill acme/keepers --card mine.card
+  warifu drill acme/keepers --request drill.warifu")]
     Drill(DrillArgs),
-    /// Hand all that a group holds to another with a quorum, in one room; nothing is opened
+    /// Hand all that a group holds to another with a quorum; nothing is opened
     #[command(after_help = "\
 Examples:
   warifu reshare acme/keepers --to acme/new-keepers --dry-run
-  warifu reshare acme/keepers --to acme/new-keepers --reason 'one leaves' --ticket OPS-9")]
+  warifu reshare acme/keepers --to acme/new-keepers --reason 'one leaves' --ticket OPS-9
+  warifu reshare acme/keepers --to acme/new-keepers --reason 'one leaves' --request request.warifu")]
     Reshare(ReshareArgs),
     /// Give a group's members new share keys, in one room; nothing is opened
     #[command(after_help = "\
@@ -456,7 +458,7 @@ pub struct NewCard {
     /// Write the authenticator's otpauth:// URL into a new file (mode 0600) instead of showing it
     #[arg(long, value_name = "FILE")]
     pub totp_file: Option<PathBuf>,
-    /// Read the first code from a file
+    /// Read the first code from a file; with --totp-file a pipe (mkfifo), for the code is of the secret written there in this run
     #[arg(long, value_name = "FILE", conflicts_with = "code_fd")]
     pub code_file: Option<PathBuf>,
     /// Read the first code from a file descriptor
@@ -896,6 +898,33 @@ Example:
     Accept {
         /// The contribution's file
         file: PathBuf,
+    },
+    /// Of a resharing: take in what contributors dealt again, and write the second round's file
+    #[command(after_help = "\
+In order:
+  host       warifu reshare acme/keepers --to acme/new --reason 'one leaves' --request request.warifu
+  custodian  warifu ceremony contribute request.warifu --card mine.card
+  host       warifu ceremony gather ONE.redealt TWO.redealt --out round.warifu
+  custodian  warifu ceremony contribute round.warifu --card mine.card
+  host       warifu ceremony hand-over round.warifu ONE.signed TWO.signed")]
+    Gather {
+        /// Contributors' answers, as many as are needed
+        #[arg(required = true, value_name = "ANSWER")]
+        answers: Vec<PathBuf>,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Of a resharing: enter what all contributors signed; again after an interruption
+    #[command(after_help = "\
+Example:
+  warifu ceremony hand-over round.warifu ONE.signed TWO.signed")]
+    HandOver {
+        /// The second round's file
+        round: PathBuf,
+        /// Contributors' signatures, one file each
+        #[arg(required = true, value_name = "SIGNED")]
+        signed: Vec<PathBuf>,
     },
     /// With the quorum complete: release, open and show; or replace, one account after the other
     #[command(after_help = "\

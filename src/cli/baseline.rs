@@ -3,6 +3,7 @@
 
 use super::args::BaselineArgs;
 use super::error::CliError;
+use super::status::large;
 use super::table::{Column, counted, table};
 use super::ui::{Kind, Prompt};
 use super::{App, cards, files, next};
@@ -135,12 +136,20 @@ fn list(app: &mut App<'_>, args: &BaselineArgs) -> Result<(), CliError> {
     if below.is_empty() { Ok(()) } else { Err(CliError::NotAtBaseline(below.len())) }
 }
 
-/// The line of `status`, if there is one to say.
-pub fn status_line(organisation: &str, status: &BaselineStatus) -> Option<String> {
-    let BaselineStatus { accounts, first } = status;
-    let more = if *accounts > first.len() { ", …" } else { "" };
-    let named = format!("{} not at baseline: {}{more}", counted(*accounts, "account"), first.join(", "));
-    (*accounts > 0).then(|| format!("{named} (warifu account baseline {organisation})"))
+/// The lines of `status`: who is not at baseline, and of whom that is not known.
+pub fn status_lines(organisation: &str, status: &BaselineStatus) -> Vec<String> {
+    let BaselineStatus { accounts, first, not_looked_at } = status;
+    let look = format!("warifu account baseline {organisation}");
+    let how_many = |count: u64| counted(large(count), "account");
+    let more = if *accounts > first.len() as u64 { ", …" } else { "" };
+    let names = if first.is_empty() { String::new() } else { format!(": {}{more}", first.join(", ")) };
+    let below = format!("{} not at baseline{names} ({look})", how_many(*accounts));
+    let unread = format!(
+        "of {} nothing is missing but what credential reports say, which was not looked at: {look}, or status --replay",
+        how_many(*not_looked_at)
+    );
+    let lines = [(*accounts, below), (*not_looked_at, unread)];
+    lines.into_iter().filter(|(count, _)| *count > 0).map(|(_, line)| line).collect()
 }
 
 /// An account whose checklist is told.

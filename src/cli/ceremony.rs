@@ -7,6 +7,7 @@ use super::ceremonies::{self, standing_word};
 use super::error::CliError;
 use super::hand_over::{To, hand_over};
 use super::open::What;
+use super::reshare::by_file;
 use super::room::{self, Opened};
 use super::rotate::How;
 use super::{App, drill_files, files, gap, open};
@@ -14,7 +15,8 @@ use crate::ceremony::judge;
 use crate::ceremony::recipient::{FinishError, finish, notices};
 use crate::event::{Ending, Event, Hash, Mode, Purpose, Shown};
 use crate::message::{
-    Contribution, DrillPackage, DrillReply, LARGE_CAP, Message, Notices, Package, Release, kind_of,
+    Contribution, DrillPackage, DrillReply, LARGE_CAP, Message, Notices, Package, Release, ReshareFile,
+    kind_of,
 };
 use crate::name::{Factor, Pseudonym, Slug};
 use crate::seal::card::{Card, Role};
@@ -49,6 +51,8 @@ pub fn ceremony(app: &mut App<'_>, command: CeremonyCommand) -> Result<(), CliEr
             contribute(app, &file, &card, code, out)
         }
         CeremonyCommand::Accept { file } => accept(app, &file),
+        CeremonyCommand::Gather { answers, out } => by_file::gather_answers(app, &answers, &out),
+        CeremonyCommand::HandOver { round, signed } => by_file::hand_over(app, &round, &signed),
         CeremonyCommand::Finish { organisation, ceremony, card, exec, out, contents, from, codes, wait } => {
             app.witness_wait = wait.witness_timeout.to_duration();
             let to = To::of(exec.as_deref(), contents.as_deref());
@@ -125,6 +129,9 @@ fn contribute(
         let package = files::decode_message(file, &bytes)?;
         return drill_files::contribute(app, &package, card, code, out);
     }
+    if kind_of(&bytes).as_deref() == Some(ReshareFile::KIND) {
+        return by_file::contribute(app, &files::decode_message(file, &bytes)?, card, code, out);
+    }
     let package: Package = files::decode_message(file, &bytes)?;
     let open = cards::unlock(app, card, "the custodian", None)?;
     let who = open.card.card().pseudonym().clone();
@@ -143,7 +150,7 @@ fn contribute(
 }
 
 /// The log that knows a ceremony, and the vault.
-fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> {
+pub(super) fn log_of(app: &mut App<'_>, ceremony: &Hash) -> Result<(Vault, Log), CliError> {
     let vault = app.open_vault()?;
     let slugs: Vec<_> = vault.state().organisations.values().cloned().collect();
     for slug in slugs {
@@ -158,6 +165,12 @@ fn accept(app: &mut App<'_>, file: &Path) -> Result<(), CliError> {
     let bytes = files::read_capped(file, LARGE_CAP as u64)?;
     if kind_of(&bytes).as_deref() == Some(DrillReply::KIND) {
         return drill_files::accept(app, &files::decode_message(file, &bytes)?);
+    }
+    if kind_of(&bytes).is_some_and(|kind| by_file::is_answer(&kind)) {
+        return Err(CliError::Argument {
+            fact: format!("{} is an answer in a resharing", file.display()),
+            remedy: "All of them are taken in together: warifu ceremony gather for those of the first round, warifu ceremony hand-over for those of the second.",
+        });
     }
     let contribution: Contribution = files::decode_message(file, &bytes)?;
     let (mut vault, mut log) = log_of(app, &contribution.ceremony)?;

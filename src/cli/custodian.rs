@@ -7,7 +7,7 @@ use super::cards::{self, OpenCard};
 use super::error::CliError;
 use super::group::{split, twice};
 use super::people::{Authenticator, right_code, show_totp};
-use super::table::{Column, counted, table};
+use super::table::{Column, counted, table, usable_cards};
 use crate::event::{Agreed, GroupStatement, Signed};
 use crate::name::Pseudonym;
 use crate::state::Organisation;
@@ -233,7 +233,7 @@ fn tell(
         }
         if what == "revoked" && groups.iter().any(|group| group.versions > 0) {
             lines.push(
-                "What these groups hold is still dealt to that card too. Hand it over to a group without it: warifu reshare ORG/GROUP --to ORG/OTHER; or rotate it (warifu rotate), after binding another group.".to_owned(),
+                "What these groups hold is still dealt to that card too. Hand it over to a group without it: warifu reshare ORG/GROUP --to ORG/OTHER --reason WHY; or rotate it (warifu rotate), after binding another group.".to_owned(),
             );
         }
         lines.extend(groups.iter().filter(|group| group.margin < 0).map(alarm));
@@ -252,9 +252,8 @@ fn alarm(group: &Remaining) -> String {
         );
     }
     format!(
-        "ALARM {address}: {} {}, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
-        counted(*usable, "card"),
-        if *usable == 1 { "counts" } else { "count" }
+        "ALARM {address}: {}, and {threshold} must come: its {versions} cannot be opened until a suspended card counts again.",
+        usable_cards(*usable)
     )
 }
 
@@ -278,4 +277,29 @@ fn group_table(groups: &[Remaining], room: Option<usize>) -> String {
         ]
     };
     table(&columns, groups.iter().map(row), room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_counts_cards_in_whole_sentences() {
+        let group = |usable| Remaining {
+            group: "acme/keepers".to_owned(),
+            threshold: 3,
+            members: 5,
+            usable,
+            left: 5,
+            margin: usable as i64 - 3,
+            live: 0,
+            versions: 4,
+        };
+        for (usable, words) in [(0, "0 cards count"), (1, "1 card counts"), (2, "2 cards count")] {
+            let said = alarm(&group(usable));
+            assert!(
+                said.starts_with(&format!("ALARM acme/keepers: {words}, and 3 must come: its 4 versions"))
+            );
+        }
+    }
 }

@@ -1,5 +1,5 @@
-//! `drill`: custodians show in one room, or by files, that card, passphrase and second factor are
-//! still at hand. Nothing is opened.
+//! `drill`: custodians show in one room, or by files, that card, passphrase and second
+//! factor are still at hand. Nothing is opened.
 
 use super::args::{CardArgs, DrillArgs};
 use super::cards::{self, OpenCard};

@@ -1,10 +1,10 @@
-//! `due`: what is to be renewed, and which drills are to be held; for people and for
-//! monitoring.
+//! `due`: what is to be renewed, which drills are to be held and which notices run; for
+//! people and for monitoring.
 
 use super::App;
 use super::args::DueArgs;
 use super::error::CliError;
-use super::table::{Column, counted, table};
+use super::table::{Column, counted, days, table};
 use crate::name::Factor;
 use crate::time::Time;
 use crate::vault::due::{Due, DueList, Item, NoticeDue, Reason};
@@ -92,11 +92,11 @@ fn drill_table(found: &[&DrillDue], now: Time, room: Option<usize>) -> String {
 
 fn drill_why(due: &DrillDue) -> String {
     let missing: Vec<_> = due.missing.iter().map(ToString::to_string).collect();
-    let all = counted(usize::try_from(due.days).unwrap_or(0), "day");
+    let all = days(u64::try_from(due.days).unwrap_or(0));
     let mut why = format!("{all} since all had shown themselves; not yet: {}", missing.join(", "));
     if due.short() {
-        let (live, days, needed) = (due.live, due.every_days, due.threshold);
-        let _ = write!(why, "; ALARM: {live} within {days} days, but {needed} must come together");
+        let (live, counts, needed) = (due.live, days(due.every_days), due.threshold);
+        let _ = write!(why, "; ALARM: {live} within {counts}, but {needed} must come together");
     }
     why
 }

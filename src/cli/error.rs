@@ -11,7 +11,7 @@ use crate::ceremony::drill::NotTaken;
 use crate::ceremony::judge::NotCounted;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::RecoveryError;
-use crate::ceremony::reshare::{CheckError, ChunkError, SignRefusal};
+use crate::ceremony::reshare::{CheckError, ChunkError, FileError, SignRefusal};
 use crate::event::Refusal;
 use crate::export::ExportError;
 use crate::http::keep::KeepError;
@@ -309,6 +309,20 @@ pub enum CliError {
     /// A custodian whose re-dealing was bad came again.
     #[error("{0} was set aside in this ceremony")]
     SetAside(Pseudonym),
+    /// Files of a resharing that are of no use, or not together.
+    #[error(transparent)]
+    ReshareFiles(#[from] FileError),
+    /// Contributors who gave something bad, which is on record.
+    #[error("set aside for bad re-dealings, on record: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    BadRedealings(Vec<Pseudonym>),
+    /// Answers of the first round that are still missing.
+    #[error("{there} of {needed} answers")]
+    TooFewAnswers {
+        /// How many there are.
+        there: usize,
+        /// The old group's threshold.
+        needed: usize,
+    },
     /// What lies beside the log cannot be reshared.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
@@ -583,6 +597,13 @@ impl CliError {
             Self::DrillRefused { why: Refusal::Twice, .. } => "Nothing more is needed in this drill.",
             Self::Refused { why, .. } | Self::DrillRefused { why, .. } => refusal_remedy(*why),
             Self::ContributedAlready(_) | Self::SetAside(_) => "Call another custodian.",
+            Self::ReshareFiles(why) => reshare_files_remedy(why),
+            Self::BadRedealings(_) => {
+                "Have another member answer the first round's file, and run 'warifu ceremony gather' with that answer instead; whoever signed before signs the new round."
+            }
+            Self::TooFewAnswers { .. } => {
+                "Name the answers of all contributors in one command: those that were taken in count still."
+            }
             Self::Chunk(_) => "Run 'warifu audit verify'; restore what is wrong from a backup.",
             Self::Redealt(_) => {
                 "Nothing of this part was entered; run the command again with other custodians."
@@ -719,7 +740,11 @@ impl CliError {
                 Exit::Tampered
             }
             Self::Chunk(_) => Exit::Tampered,
-            Self::NotSigned(_) => Exit::Ceremony,
+            Self::ReshareFiles(FileError::Missing(_))
+            | Self::BadRedealings(_)
+            | Self::TooFewAnswers { .. }
+            | Self::NotSigned(_) => Exit::Ceremony,
+            Self::ReshareFiles(_) => Exit::Input,
             Self::Redealt(_) => Exit::Failed,
             Self::OnlyAPart { .. } => Exit::Part,
             Self::Alarm { .. }
@@ -980,7 +1005,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::NotCounted(_) => "Ask for the file of this ceremony, made with the right card.",
         VaultError::NotTaken(why) => not_taken_remedy(why),
         VaultError::Reshares(_) => {
-            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', or abort it."
+            "Go on with it in the room, with 'warifu reshare' or 'warifu refresh', by files with 'warifu ceremony hand-over', or abort it."
         }
         VaultError::NoQuorum { .. } => "Call another custodian of the group.",
         VaultError::CeremonyEnded(_) => "Open a new one.",
@@ -1363,8 +1388,34 @@ fn message_remedy(error: &MessageError) -> &'static str {
             "You may have mixed files up: use the one of the kind that is asked for."
         }
         MessageError::Newer { .. } => "Use the newer warifu that made it.",
+        MessageError::TooLongToWrite { kind: "reshare-file" | "reshare-answer", .. } => {
+            "Hand it over in one room: leave --request out."
+        }
         MessageError::TooLongToWrite { .. } => "Open it in one room, with 'warifu open': that needs no file.",
         _ => "Ask for the file again; it was damaged or altered on its way.",
+    }
+}
+
+fn reshare_files_remedy(why: &FileError) -> &'static str {
+    match why {
+        FileError::OtherCeremony(_) | FileError::Twice(_) | FileError::NotAContributor(_) => {
+            "Name one file of each contributor, all of this ceremony and round."
+        }
+        FileError::NotOwn(_) | FileError::Signature(_) => {
+            "Nobody is blamed for it: it may have been altered on its way. Ask for the file again."
+        }
+        FileError::OtherVersions(_) => {
+            "Write the first round's file once more ('warifu reshare … --request FILE'), and have it answered anew."
+        }
+        FileError::OtherRound => {
+            "Name the second round's file that 'warifu ceremony gather' wrote last. If what is to be handed over has changed since, abort the ceremony and open another."
+        }
+        FileError::OtherOutcome(_) => {
+            "Have that contributor sign just this second round's file, with 'warifu ceremony contribute'."
+        }
+        FileError::Missing(_) => {
+            "Get their files. If somebody cannot sign any more, abort the ceremony and open another: what the others signed is of no use without theirs."
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::args::Later;
 use super::backup::{Bars, note, source};
 use super::cards;
 use super::error::CliError;
+use super::table::entries;
 use super::ui::{Kind, Prompt};
 use crate::ceremony::custodian::ReviewError;
 use crate::ceremony::gap::GapMet;
@@ -17,33 +18,16 @@ use crate::state::VaultState;
 use crate::vault::PublicVault;
 use crate::vault::backup::{BackupError, SeenBefore, bring_in, name_of};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a card's owner types to accept a gap.
 const WORD: &str = "accept";
 
 /// Brings in what is named, and finds what somebody saw beyond it. That something is
-/// missing is refused unless the keepers are to sign for it. Long, because the order
-/// matters: what is given is used before anything is said to be lost.
+/// missing is refused unless the keepers are to sign for it. What is given is used
+/// before anything is said to be lost.
 pub fn missing(app: &mut App<'_>, later: &Later) -> Result<(PublicVault, Vec<Gap>), CliError> {
-    let vault = app.read_vault()?;
-    if !later.merge.is_empty() {
-        let sources = later.merge.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-        let further: Vec<_> =
-            later.merge.iter().zip(&sources).map(|(path, source)| source.further(path)).collect();
-        let dir = vault.dir().to_owned();
-        drop(vault);
-        let merged = {
-            let bars = Bars::default();
-            bring_in(&dir, &further, &|what, done, of| bars.at(what, done, of))?
-        };
-        for log in merged.iter().filter(|log| log.merged > 0) {
-            let what = if log.merged == 1 { "entry" } else { "entries" };
-            app.ui.note(&format!("{}: {} {what} brought in.", log.log, log.merged));
-        }
-    } else {
-        drop(vault);
-    }
+    merge(app, &later.merge)?;
     let vault = app.read_vault()?;
     let notes = later.against.iter().map(|path| note(path)).collect::<Result<Vec<_>, _>>()?;
     let seen: Vec<_> =
@@ -62,6 +46,23 @@ pub fn missing(app: &mut App<'_>, later: &Later) -> Result<(PublicVault, Vec<Gap
         app.ui.note(&to_sign(vault.state(), &gaps));
     }
     Ok((vault, gaps))
+}
+
+/// Brings in what others know of the logs.
+fn merge(app: &mut App<'_>, from: &[PathBuf]) -> Result<(), CliError> {
+    if from.is_empty() {
+        return Ok(());
+    }
+    let dir = app.read_vault()?.dir().to_owned();
+    let sources = from.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
+    let further: Vec<_> = from.iter().zip(&sources).map(|(path, source)| source.further(path)).collect();
+    let bars = Bars::default();
+    let merged = bring_in(&dir, &further, &|what, done, of| bars.at(what, done, of))?;
+    drop(bars);
+    for log in merged.iter().filter(|log| log.merged > 0) {
+        app.ui.note(&format!("{}: {} brought in.", log.log, entries(log.merged)));
+    }
+    Ok(())
 }
 
 /// What keepers are told before they sign.
@@ -116,7 +117,7 @@ pub fn past_in(app: &mut App<'_>, card: &Path, who: &Pseudonym, why: &FinishErro
 pub fn accept(app: &mut App<'_>, card: &Path, who: &Pseudonym, met: &GapMet) -> Result<(), CliError> {
     app.ui.note(&words(who, met));
     let prompt = Prompt::new(
-        Kind::Accept,
+        Kind::Gap,
         format!("{who}: type '{WORD}' to go on with this log, anything else to refuse it"),
         "This is answered at a terminal alone: no option accepts it.",
     );

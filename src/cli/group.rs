@@ -113,7 +113,7 @@ fn form(
 }
 
 /// Another card was given than the one that it is about.
-pub(super) fn twice_named(came: &Pseudonym, asked: &Pseudonym) -> CliError {
+pub(super) fn other_card(came: &Pseudonym, asked: &Pseudonym) -> CliError {
     CliError::Argument {
         fact: format!("this is the card of {came}, not of {asked}"),
         remedy: "Give the card of the person that it is about.",

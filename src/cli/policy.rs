@@ -90,9 +90,7 @@ fn set(app: &mut App<'_>, args: SetRotation) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&args.scope.organisation)?;
     let state = log.state.clone();
     let scope = rotate::scope(&state, &args.scope)?;
-    let (mut set, mut holders) = rotate::rotation_policy(&state, scope, wanted)?;
-    let now = app.now();
-    holders.retain(|group| !state.is_abandoned(group, now));
+    let (mut set, holders) = rotate::rotation_policy(&state, scope, wanted, app.now())?;
     let of = match args.factor {
         Factor::Password => args.scope.to_string(),
         factor => format!("what is sealed as {factor} in {}", args.scope),

@@ -1,10 +1,11 @@
-//! `reshare` and `refresh` in one room: a quorum hands over what its group holds, part
+//! `reshare` and `refresh`, in one room or by files (`by_file`): a quorum hands over what its group holds, part
 //! after part, to another group or to its own next epoch. What the cards check and
 //! sign is in `ceremony::reshare`, what is entered in `vault::reshare`.
 //!
 //! Whatever ends this early leaves each version with one group or with the other, and
 //! the next run goes on from there.
 
+pub mod by_file;
 mod gather;
 mod renew;
 mod tell;
@@ -16,7 +17,7 @@ use super::progress::Progress;
 use super::room;
 use super::{App, Rng};
 use crate::ceremony::reshare::{CheckError, CheckedChunk, Chunk, SignRefusal};
-use crate::event::{Ending, GroupEpoch, GroupStatement, Hash, Signed};
+use crate::event::{Ending, GroupEpoch, GroupStatement, Hash, Mode, Signed};
 use crate::message::Redealt;
 use crate::name::Pseudonym;
 use crate::state::{Invalid, Organisation};
@@ -88,14 +89,14 @@ fn groups(state: &Organisation, args: &ReshareArgs) -> Result<(GroupStatement, G
 
 /// From whom to whom.
 #[derive(Clone, Copy)]
-struct HandOver {
+pub struct HandOver {
     from: GroupEpoch,
     to: GroupEpoch,
 }
 
 /// What came of it.
 #[derive(Default)]
-struct Done {
+pub(super) struct Done {
     versions: u64,
     cleared: Cleared,
     rejected: Vec<Pseudonym>,
@@ -110,6 +111,9 @@ impl HandOver {
         ask: &ReshareAskArgs,
         cards: Vec<OpenCard>,
     ) -> Result<(), CliError> {
+        if let Some(out) = &ask.request {
+            return by_file::request(self, app, (vault, log), ask, out);
+        }
         // What an earlier run replaced and did not come to destroy.
         let cleared = vault.clear_replaced(log, app.now(), &mut app.rng)?;
         let mut done = Done { cleared, ..Done::default() };
@@ -169,9 +173,13 @@ impl HandOver {
             refused => refused.map_err(VaultError::from)?,
         };
         let operator = cards::unlock_here(app, (&*vault, &*log), &ask.card, "the operator")?;
-        let window = ask.window.unwrap_or(WINDOW);
+        let (mode, window) = match ask.request {
+            Some(_) => (Mode::Files, by_file::WINDOW),
+            None => (Mode::Room, WINDOW),
+        };
+        let window = ask.window.unwrap_or(window);
         let (reason, ticket) = (ask.reason.as_str(), ask.ticket.as_deref());
-        let asked = ReshareAsk { from: self.from, to: self.to, reason, ticket, window };
+        let asked = ReshareAsk { from: self.from, to: self.to, reason, ticket, window, mode };
         let now = app.now();
         let ceremony = vault.open_reshare(log, operator.card.card(), &asked, now, &mut app.rng)?;
         cards::remember(app, (vault, log), &operator.path);

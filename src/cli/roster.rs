@@ -6,7 +6,7 @@ use super::args::{CardsArgs, Identify, NewPerson, RosterCommand, SealPerson};
 use super::cards::{self, OpenCard};
 use super::ceremony::write_request;
 use super::error::CliError;
-use super::group::{bind_here, collect, twice_named};
+use super::group::{bind_here, collect, other_card};
 use super::hand_over::{SHOWN_SECONDS, To};
 use super::open::{collected, tell_open};
 use super::room;
@@ -19,7 +19,7 @@ use crate::name::{Factor, Pseudonym, Slug};
 use crate::seal::contents::{Contents, Identity};
 use crate::secret::SecretBytes;
 use crate::vault::ceremony::List;
-use crate::vault::roster::{self as vault_roster, RosterRow, check_person, identity_of};
+use crate::vault::roster::{self as vault_roster, IdentityStanding, RosterRow, check_person, identity_of};
 use crate::vault::seal::Sealed;
 use crate::vault::{Log, Vault, VaultError};
 use serde_json::json;
@@ -58,7 +58,7 @@ pub fn roster(app: &mut App<'_>, command: RosterCommand) -> Result<(), CliError>
 /// Whose identity was never sealed.
 fn pending(log: &Log) -> Vec<Pseudonym> {
     let rows = vault_roster::rows(&log.state).into_iter();
-    rows.filter(|row| row.state == "pending").map(|row| row.pseudonym).collect()
+    rows.filter(|row| row.state == IdentityStanding::Pending).map(|row| row.pseudonym).collect()
 }
 
 fn next(pending: &[Pseudonym], organisation: &Slug) -> String {
@@ -92,7 +92,7 @@ fn show(app: &mut App<'_>, organisation: &Slug) -> Result<(), CliError> {
             vec![
                 row.pseudonym.to_string(),
                 row.role.as_str().to_owned(),
-                row.state.to_owned(),
+                row.state.as_str().to_owned(),
                 minute(row.sealed),
                 minute(row.disclosed),
             ]
@@ -125,7 +125,7 @@ fn seal(app: &mut App<'_>, args: &SealPerson) -> Result<(), CliError> {
     }
     let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, &format!("{person},"))?;
     if card.card().pseudonym() != person {
-        return Err(twice_named(card.card().pseudonym(), person));
+        return Err(other_card(card.card().pseudonym(), person));
     }
     let identity = match person_file {
         Some(path) => from_file(path)?,

@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::factor;
 use super::hand_over::{To, hand_over};
 use super::open::title;
-use super::table::counted;
+use super::table::usable_cards;
 use super::ui::{Kind, Prompt};
 use crate::event::{GroupStatement, Made, Shown};
 use crate::name::{AccountId, Factor, Provider, unprintable};
@@ -92,9 +92,8 @@ fn warn_of_too_few(app: &mut App<'_>, state: &Organisation, group: &GroupStateme
     if usable < group.needed() && state.left(group) >= group.needed() {
         let (address, slug) = (state.group_address(group), &state.slug);
         app.ui.note(&format!(
-            "ALARM {address}: {} {}, and {} must come: what is sealed for it cannot be opened until a suspended card counts again (warifu custodian resume {slug} PSEUDONYM).",
-            counted(usable, "card"),
-            if usable == 1 { "counts" } else { "count" },
+            "ALARM {address}: {}, and {} must come: what is sealed for it cannot be opened until a suspended card counts again (warifu custodian resume {slug} PSEUDONYM).",
+            usable_cards(usable),
             group.needed()
         ));
     }

@@ -39,7 +39,7 @@ fn words(status: &Status, room: Option<usize>) -> String {
 }
 
 /// For words alone.
-fn large(count: u64) -> usize {
+pub(super) fn large(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
@@ -112,20 +112,8 @@ fn organisation_words(text: &mut String, o: &OrganisationStatus, room: Option<us
             c.expires.to_minute()
         );
     }
-    match &o.not_at_baseline {
-        Some(found) => {
-            if let Some(line) = super::baseline::status_line(&o.organisation, found) {
-                let _ = writeln!(text, "\n  {line}");
-            }
-        }
-        None if o.accounts_total > 0 => {
-            let _ = writeln!(
-                text,
-                "\n  baselines were not looked at: warifu account baseline {}, or status --replay",
-                o.organisation
-            );
-        }
-        None => {}
+    for line in super::baseline::status_lines(&o.organisation, &o.not_at_baseline) {
+        let _ = writeln!(text, "\n  {line}");
     }
     if !o.host_alone.is_empty() {
         let _ = writeln!(text, "\n  On the host's word alone:");

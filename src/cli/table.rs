@@ -88,9 +88,19 @@ pub fn counted(number: usize, one: &str) -> String {
     format!("{number} {one}{plural}")
 }
 
+/// So many cards of a group that count: 1 card counts, 2 cards count.
+pub fn usable_cards(number: usize) -> String {
+    format!("{} {}", counted(number, "card"), if number == 1 { "counts" } else { "count" })
+}
+
 /// So many days: 1 day, 2 days.
 pub fn days(number: u64) -> String {
     counted(usize::try_from(number).unwrap_or(usize::MAX), "day")
+}
+
+/// So many entries of a log: 1 entry, 2 entries.
+pub fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
 /// All columns, then one less each time, with the heads of those left out.

@@ -47,7 +47,7 @@ pub enum Kind {
     /// Which of two passwords the provider accepts.
     Accepts,
     /// The word with which somebody accepts that entries are lost.
-    Accept,
+    Gap,
 }
 
 /// Why there is no answer.

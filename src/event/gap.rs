@@ -3,9 +3,10 @@
 
 use super::{GroupStatement, Hash, Signed};
 use crate::hex::Bytes;
-use crate::name::{OrganisationId, VaultId};
+use crate::name::{OrganisationId, Pseudonym, VaultId};
 use crate::transcript::{Transcript, label};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// How far a log goes, and its root there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -74,5 +75,37 @@ impl RestoredWithGap {
     /// Digest of the keepers' statement, whose group is the vault's.
     pub fn keepers_digest(&self, vault: &VaultId) -> Hash {
         Bytes(self.keepers.digest(&(*vault).into()))
+    }
+
+    /// Who signed, each once: a signature that stands there twice makes no second keeper.
+    pub fn signers(&self) -> BTreeSet<&Pseudonym> {
+        self.signatures.iter().map(|signed| &signed.pseudonym).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::GroupId;
+
+    #[test]
+    fn a_keeper_whose_signature_stands_there_twice_signed_once() {
+        let head = LogHead { size: 1, root: Bytes([1; 32]) };
+        let (log, seen_signature) = (OrganisationId(Bytes([2; 32])), Bytes([3; 64]));
+        let gap = Gap { log, restored: head, seen: head, seen_signature, gate_epoch: 2 };
+        let keepers = GroupStatement {
+            group: GroupId(Bytes([4; 32])),
+            slug: "recovery".parse().unwrap(),
+            epoch: 1,
+            previous: None,
+            threshold: 2,
+            members: Vec::new(),
+            signatures: Vec::new(),
+        };
+        let signed = |name: &str| Signed { pseudonym: name.parse().unwrap(), signature: Bytes([5; 64]) };
+        let signatures = ["quiet-heron-lamp", "brisk-tern-door", "quiet-heron-lamp"].map(signed).into();
+        let entry = RestoredWithGap { gap, keepers, signatures };
+        let names: Vec<_> = entry.signers().into_iter().map(Pseudonym::as_str).collect();
+        assert_eq!(names, ["brisk-tern-door", "quiet-heron-lamp"]);
     }
 }

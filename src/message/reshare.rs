@@ -1,7 +1,7 @@
 //! Messages of a resharing: the request, what a contributor needs to judge it, and a
 //! contributor's re-dealings. They are not judged here.
 
-use super::{LARGE_CAP, Message, SMALL_CAP, request_digest};
+use super::{Contribution, LARGE_CAP, Message, SMALL_CAP, request_digest};
 use crate::event::{GroupEpoch, Hash, Mode, ReshareOpening, SaltedText, TextHash, reshare_request_hash};
 use crate::hex::{Bytes, HexBytes};
 use crate::name::{OrganisationId, Pseudonym, VaultId};
@@ -148,6 +148,66 @@ impl Redealt {
             .list(&self.links)
             .finish()
     }
+}
+
+/// What contributors get by files: in the first round without re-dealings, in the second
+/// with those of all contributors, part after part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReshareFile {
+    /// Request and log.
+    pub package: ResharePackage,
+    /// The old dealing of each version that is left, in the order of the list.
+    pub dealings: Vec<HexBytes>,
+    /// Of each part what its contributors dealt again.
+    pub parts: Vec<Vec<Redealt>>,
+}
+
+/// What a contributor answers in the first round.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReshareAnswer {
+    /// That they take part, with the code.
+    pub contribution: Contribution,
+    /// What they dealt again, part after part, each signed by itself.
+    pub parts: Vec<Redealt>,
+}
+
+/// What a contributor signs in the second round.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReshareSignatures {
+    /// The ceremony.
+    pub ceremony: Hash,
+    /// Whose.
+    pub custodian: Pseudonym,
+    /// Of each part.
+    pub parts: Vec<SignedPart>,
+}
+
+/// The signature of one part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedPart {
+    /// `H("reshared", request, list of (ctx', L))`.
+    pub outcome: Hash,
+    /// Over that.
+    pub signature: Bytes<64>,
+}
+
+impl Message for ReshareFile {
+    const KIND: &'static str = "reshare-file";
+    const CAP: usize = LARGE_CAP;
+}
+
+impl Message for ReshareAnswer {
+    const KIND: &'static str = "reshare-answer";
+    const CAP: usize = LARGE_CAP;
+}
+
+impl Message for ReshareSignatures {
+    const KIND: &'static str = "reshare-signatures";
+    const CAP: usize = SMALL_CAP;
 }
 
 impl Message for SignedReshare {

@@ -367,7 +367,7 @@ fn mapped(source: &Source<'_>, event: &Event) -> Mapped {
                     "The log was restored with {} entries after a dead host; {} that somebody had seen are lost, and {} keepers of the recovery group signed for that",
                     entry.gap.restored.size,
                     entry.gap.missing(),
-                    entry.signatures.len()
+                    entry.signers().len()
                 ),
                 json!({
                     "type": "Log", "type_id": 99, "uid": entry.gap.log, "name": "the log",

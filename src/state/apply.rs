@@ -896,15 +896,8 @@ impl Organisation {
         }
         self.check_rotation_of(sealing)?;
         self.note_sealed(sealing);
-        let version = Version {
-            sealing: Box::new(Held::from(sealing)),
-            sealed: time,
-            exposed: None,
-            exposed_to_host: None,
-            loose_shares: BTreeSet::new(),
-        };
         self.begun.remove(&sealing.credential);
-        self.versions.insert(sealing.credential, version);
+        self.versions.insert(sealing.credential, Version::new(Held::from(sealing), time));
         Ok(())
     }
 

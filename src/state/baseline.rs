@@ -14,7 +14,7 @@ use crate::event::{
 use crate::name::{AccountId, Factor, GroupId, Provider, Pseudonym};
 use crate::seal::card::Role;
 use crate::time::Time;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the log says for baselines. Left out of the stored state where nobody has
@@ -116,8 +116,34 @@ impl Item {
             AccountStanding::CredentialLess => vec![Self::NoAccessKeys, Self::Mailbox, Self::Contacts],
             AccountStanding::Closed => vec![Self::Mailbox],
         };
-        let reported = |item: &Self| matches!(item, Self::NoAccessKeys | Self::MfaActive);
-        all.into_iter().filter(|item| *provider == Provider::Aws || !reported(item)).collect()
+        all.into_iter().filter(|item| *provider == Provider::Aws || !item.is_reported()).collect()
+    }
+
+    /// Whether credential reports show it, and nothing else.
+    pub fn is_reported(self) -> bool {
+        matches!(self, Self::NoAccessKeys | Self::MfaActive)
+    }
+}
+
+/// What the entries alone say of an account's baseline: what credential reports said
+/// lies in records, which can be gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ByEntries {
+    /// Something is missing that no credential report could show. So begins every
+    /// account.
+    #[default]
+    Lacks,
+    /// Nothing is missing but what credential reports have to say, if they do not.
+    Waits,
+    /// Nothing is missing, and no credential report is demanded.
+    Shown,
+}
+
+impl ByEntries {
+    /// Whether it is [`Self::Lacks`].
+    pub fn lacks(&self) -> bool {
+        *self == Self::Lacks
     }
 }
 
@@ -139,6 +165,29 @@ pub struct Protection {
     pub keys: Option<Reported>,
     /// Of its second factor.
     pub mfa: Option<Reported>,
+}
+
+impl Protection {
+    /// Whether an account of which the entries show all else is at baseline; `None` if
+    /// nobody has looked at what could say so. `whole`: whether every report that
+    /// counts was read.
+    pub fn shows(&self, standing: AccountStanding, provider: &Provider, whole: bool) -> Option<bool> {
+        let demanded = Item::all_of(standing, provider).into_iter();
+        let said: Vec<_> = demanded
+            .filter_map(|item| match item {
+                Item::NoAccessKeys => Some(self.keys),
+                Item::MfaActive => Some(self.mfa),
+                _ => None,
+            })
+            .collect();
+        if said.iter().flatten().any(|said| !said.sound) {
+            return Some(false);
+        }
+        match said.iter().all(Option::is_some) {
+            true => Some(true),
+            false => whole.then_some(false),
+        }
+    }
 }
 
 /// What shows that an item is there.
@@ -191,6 +240,20 @@ impl Organisation {
         let items = Item::all_of(account.standing, &account.provider).into_iter();
         let check = |item| Checked { item, shown: self.shown(id, item, reported) };
         Some(items.map(check).collect())
+    }
+
+    /// What the entries alone say of an account's baseline; `None` if there is no such
+    /// account.
+    pub fn baseline_by_entries(&self, id: &AccountId) -> Option<ByEntries> {
+        let account = self.accounts.get(id)?;
+        let items = Item::all_of(account.standing, &account.provider);
+        let unsaid = Protection::default();
+        let shown = |item: &Item| item.is_reported() || self.shown(id, *item, &unsaid).is_ok();
+        Some(match items.iter().all(shown) {
+            false => ByEntries::Lacks,
+            true if items.iter().any(|item| item.is_reported()) => ByEntries::Waits,
+            true => ByEntries::Shown,
+        })
     }
 
     fn shown(&self, id: &AccountId, item: Item, reported: &Protection) -> Result<Proof<'_>, Lack<'_>> {
@@ -329,5 +392,26 @@ mod tests {
         let other = "post-office".parse().unwrap();
         assert_eq!(names(AccountStanding::InUse, &other), "password second-factor mailbox contacts");
         assert_eq!(names(AccountStanding::CredentialLess, &other), "mailbox contacts");
+    }
+
+    #[test]
+    fn what_no_report_that_was_read_says_is_missing_only_where_all_were_read() {
+        let said =
+            |sound| Some(Reported { sound, entry: 7, at: Time::parse("2026-03-01T09:00:00.000Z").unwrap() });
+        let (sound, weak) = (said(true), said(false));
+        for (keys, mfa, of_all, of_some) in [
+            (None, None, Some(false), None),
+            (sound, None, Some(false), None),
+            (None, weak, Some(false), Some(false)),
+            (sound, weak, Some(false), Some(false)),
+            (sound, sound, Some(true), Some(true)),
+        ] {
+            let found = Protection { keys, mfa };
+            let shows = |whole| found.shows(AccountStanding::InUse, &Provider::Aws, whole);
+            assert_eq!((shows(true), shows(false)), (of_all, of_some), "{found:?}");
+        }
+        // Of a second factor nothing is demanded where there is no root user.
+        let found = Protection { keys: sound, mfa: None };
+        assert_eq!(found.shows(AccountStanding::CredentialLess, &Provider::Aws, false), Some(true));
     }
 }

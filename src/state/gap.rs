@@ -1,14 +1,16 @@
 //! What is missing of a log after a dead host, by the word of a recovery quorum: the
 //! rules of that entry, and which gap explains what somebody saw before.
 
-use super::apply::{by_host, check_quorum, claim};
+use super::apply::{by_host, check_quorum};
 use super::claims::{Claim, Claims, Said, Signer};
+use super::gate::log_key;
+use super::roll::{Roll, check_member};
 use super::{Invalid, Organisation, RECOVERY, VaultState};
 use crate::event::{Actor, Event, Gap, GateEpoch, GroupStatement, Hash, Line, LogHead, RestoredWithGap};
 use crate::hex::Bytes;
 use crate::log::checkpoint::{self, Checkpoint};
-use crate::log::note::{KeyType, Note, NoteError, Signature, VerifierKey};
-use crate::name::{OrganisationId, Origin, VaultId};
+use crate::log::note::{Note, Signature};
+use crate::name::{Origin, VaultId};
 use crate::pvss::{self, GroupKeys};
 use crate::time::Time;
 use serde::Serialize;
@@ -35,19 +37,15 @@ pub(super) struct Recovery {
 }
 
 /// A log of which something may be missing.
-pub trait Gapped {
+pub trait Gapped: Roll {
     /// Its gaps, in order.
     fn gaps(&self) -> &[HeldGap];
     /// The gate's epochs in it.
     fn epochs(&self) -> &[GateEpoch];
-    /// Its id.
-    fn log_id(&self) -> OrganisationId;
     /// Digest of the recovery group that it names.
     fn keepers_digest(&self) -> Option<Hash>;
     /// Whether it had named another before.
     fn keepers_replaced(&self) -> bool;
-    /// Its vault.
-    fn vault_id(&self) -> VaultId;
     /// Its origin.
     fn log_origin(&self) -> Origin;
 
@@ -68,7 +66,7 @@ pub trait Gapped {
             let gap = &held.entry.gap;
             let begun = epochs.iter().any(|gate| gate.epoch == gap.gate_epoch);
             let ended = epochs.iter().find(|gate| gate.epoch.checked_add(1) == Some(gap.gate_epoch));
-            let key = ended.and_then(|gate| key_of(&origin, gate).ok()).filter(|_| begun);
+            let key = ended.and_then(|gate| log_key(&origin, gate).ok()).filter(|_| begun);
             let stated = key.and_then(|key| checkpoint::open(note, &key).ok());
             stated.is_some_and(|stated| gap.covers(stated.size, &stated.root))
         })
@@ -84,7 +82,7 @@ impl Gap {
 
     /// The checkpoint that was seen, as a signed note again.
     pub fn seen_note(&self, origin: &Origin, ended: &GateEpoch) -> Option<String> {
-        let key = key_of(origin, ended).ok()?;
+        let key = log_key(origin, ended).ok()?;
         let text = self.stated(origin, self.seen).text().ok()?;
         let line = Signature::of_log(&key, &self.seen_signature);
         Some(Note::new(text, line).to_string())
@@ -93,10 +91,6 @@ impl Gap {
     fn stated(&self, origin: &Origin, head: LogHead) -> Checkpoint {
         Checkpoint { origin: origin.to_string(), size: head.size, root: head.root }
     }
-}
-
-fn key_of(origin: &Origin, gate: &GateEpoch) -> Result<VerifierKey, NoteError> {
-    VerifierKey::new(origin.as_str(), KeyType::Ed25519, &gate.log_key)
 }
 
 impl Gapped for Organisation {
@@ -108,20 +102,12 @@ impl Gapped for Organisation {
         &self.gates
     }
 
-    fn log_id(&self) -> OrganisationId {
-        self.id
-    }
-
     fn keepers_digest(&self) -> Option<Hash> {
         self.keepers.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
     }
 
     fn keepers_replaced(&self) -> bool {
         self.keepers_replaced
-    }
-
-    fn vault_id(&self) -> VaultId {
-        self.vault
     }
 
     fn log_origin(&self) -> Origin {
@@ -138,10 +124,6 @@ impl Gapped for VaultState {
         &self.gates
     }
 
-    fn log_id(&self) -> OrganisationId {
-        self.vault.into()
-    }
-
     fn keepers_digest(&self) -> Option<Hash> {
         self.recovery.as_ref().map(|group| Bytes(group.digest(&self.vault.into())))
     }
@@ -150,12 +132,8 @@ impl Gapped for VaultState {
         self.recoveries.len() > 1
     }
 
-    fn vault_id(&self) -> VaultId {
-        self.vault
-    }
-
     fn log_origin(&self) -> Origin {
-        Origin::of_log(&self.origin, &self.vault.into())
+        Self::log_origin(self)
     }
 }
 
@@ -174,13 +152,13 @@ pub(super) fn check_after_gap(log: &impl Gapped, line: &Line) -> Result<(), Inva
 /// keepers that it names signed for just this log.
 fn check_gap(
     log: &impl Gapped,
-    (vault, here): (VaultId, LogHead),
+    here: LogHead,
     entry: &RestoredWithGap,
     claims: &mut dyn Claims,
 ) -> Result<(), Invalid> {
-    let gap = &entry.gap;
+    let (gap, vault) = (&entry.gap, log.vault());
     let gate = log.epochs().last().ok_or(Invalid::Mismatch("gate epoch"))?;
-    if gap.log != log.log_id() {
+    if gap.log != log.id() {
         return Err(Invalid::Mismatch("log"));
     }
     if gap.restored != here {
@@ -214,13 +192,10 @@ fn check_keepers(vault: VaultId, group: &GroupStatement, claims: &mut dyn Claims
     let digest = group.digest(&vault.into());
     let (mut names, mut keys) = (BTreeSet::new(), BTreeSet::new());
     for (member, signature) in group.members.iter().zip(&group.signatures) {
-        let who = &member.pseudonym;
-        if !names.insert(who) || !keys.insert(member.sign_key) {
+        if !names.insert(&member.pseudonym) || !keys.insert(member.sign_key) {
             return Err(Invalid::Mismatch("member"));
         }
-        pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession)
-            .map_err(|_| Invalid::NotA { who: who.to_string(), what: "the owner of its share key" })?;
-        claims.take(claim(who, &member.sign_key, &digest, signature))?;
+        check_member(member, signature, (&g, &digest), claims)?;
     }
     Ok(())
 }
@@ -257,7 +232,7 @@ impl Organisation {
             Some(_) => {}
             None => check_keepers(self.vault, &entry.keepers, claims)?,
         }
-        check_gap(self, (self.vault, LogHead { size: self.size, root }), entry, claims)?;
+        check_gap(self, LogHead { size: self.size, root }, entry, claims)?;
         // A veto may be among what is lost: whoever is said to be lost is given notice anew.
         self.abandonments.retain(|_, notice| notice.vetoed.is_some());
         self.gaps.push(HeldGap { at: time, entry: entry.clone() });
@@ -277,7 +252,7 @@ impl VaultState {
         if self.recovery.as_ref() != Some(&entry.keepers) {
             return Err(Invalid::Mismatch("keepers' group"));
         }
-        check_gap(self, (self.vault, LogHead { size: self.size, root }), entry, claims)?;
+        check_gap(self, LogHead { size: self.size, root }, entry, claims)?;
         self.gaps.push(HeldGap { at: time, entry: entry.clone() });
         Ok(())
     }
@@ -294,9 +269,9 @@ impl VaultState {
         (then == began).then_some(then)
     }
 
-    /// An organisation's log names no keepers but those of this vault. Every gap of it was signed by the group that this vault's own
-    /// log had as its keepers at the time, and the gate's next epoch followed: an
-    /// organisation's log alone would believe any group.
+    /// An organisation's log names no keepers but those of this vault. Every gap of it was
+    /// signed by the group that this vault's own log had as its keepers at the time, and
+    /// the gate's next epoch followed: an organisation's log alone would believe any group.
     pub(super) fn check_gaps(&self, log: &Organisation) -> Result<(), Invalid> {
         let named = log.keepers_digest();
         if named.is_some_and(|named| self.recoveries.iter().all(|one| one.digest != named)) {

@@ -306,6 +306,14 @@ pub struct Version {
     pub loose_shares: BTreeSet<Pseudonym>,
 }
 
+impl Version {
+    /// As it is when it has just been sealed: nobody was given it.
+    fn new(held: Held, sealed: Time) -> Self {
+        let (exposed, exposed_to_host, loose_shares) = (None, None, BTreeSet::new());
+        Self { sealing: Box::new(held), sealed, exposed, exposed_to_host, loose_shares }
+    }
+}
+
 /// How a ceremony stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

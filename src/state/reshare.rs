@@ -8,7 +8,7 @@ use super::claims::{AcceptedMessages, Claims};
 use super::roll::check_statement_of;
 use super::{AHEAD, Ceremony, Held, Invalid, Organisation, Standing};
 use crate::event::{
-    Actor, DealingsDestroyed, GroupEpoch, GroupStatement, Hash, MAX_CHUNK, Mode, Purpose, RedealingRejected,
+    Actor, DealingsDestroyed, GroupEpoch, GroupStatement, Hash, MAX_CHUNK, Purpose, RedealingRejected,
     Renewal, ReshareDone, ReshareOpening, reshare_list_hash, reshare_request_hash,
 };
 use crate::hex::Bytes;
@@ -237,8 +237,7 @@ impl Organisation {
         if self.ceremonies.contains_key(&opening.ceremony) || self.spent.contains_key(&opening.ceremony) {
             return Err(Invalid::Duplicate(format!("ceremony {}", opening.ceremony.short())));
         }
-        // By files contributors would have to keep what they have signed for days.
-        if opening.mode != Mode::Room || opening.expires <= time || opening.asked > time + AHEAD {
+        if opening.expires <= time || opening.asked > time + AHEAD {
             return Err(Invalid::Mismatch("opening"));
         }
         self.check_seen(&opening.operator, opening.size, &opening.root)?;

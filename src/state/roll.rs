@@ -3,7 +3,7 @@
 
 use super::apply::claim;
 use super::{Claims, Invalid, Organisation};
-use crate::event::{GroupStatement, Hash};
+use crate::event::{GroupStatement, Hash, Member};
 use crate::hex::Bytes;
 use crate::name::{OrganisationId, Pseudonym, VaultId};
 use crate::pvss::{self, GroupKeys};
@@ -90,18 +90,30 @@ pub(super) fn check_statement_of(
     let g = roll.g(statement);
     let mut seen = BTreeSet::new();
     for (member, signature) in statement.members.iter().zip(&statement.signatures) {
-        let who = member.pseudonym.to_string();
-        let unknown = || Invalid::Unknown { what: "card", id: who.clone() };
-        let (role, sign_key) = roll.enrolled(&member.pseudonym).ok_or_else(unknown)?;
+        let who = &member.pseudonym;
+        let unknown = || Invalid::Unknown { what: "card", id: who.to_string() };
+        let (role, sign_key) = roll.enrolled(who).ok_or_else(unknown)?;
         if role != roll.member_role() {
-            return Err(Invalid::NotA { who, what: roll.member_role().as_str() });
+            return Err(Invalid::NotA { who: who.to_string(), what: roll.member_role().as_str() });
         }
-        if *sign_key != member.sign_key || !seen.insert(&member.pseudonym) {
+        if *sign_key != member.sign_key || !seen.insert(who) {
             return Err(Invalid::Mismatch("member"));
         }
-        pvss::verify_possession(&member.share_key, &g, &member.sign_key, &member.possession)
-            .map_err(|_| Invalid::NotA { who, what: "the owner of its share key" })?;
-        claims.take(claim(&member.pseudonym, &member.sign_key, &digest, signature))?;
+        check_member(member, signature, (&g, &digest), claims)?;
     }
     Ok(())
+}
+
+/// A member of the group `g` knows its share key's secret, and has signed the group's
+/// statement, which has this digest.
+pub(super) fn check_member(
+    member: &Member,
+    signature: &Bytes<64>,
+    (g, digest): (&Hash, &[u8; 64]),
+    claims: &mut dyn Claims,
+) -> Result<(), Invalid> {
+    let who = &member.pseudonym;
+    pvss::verify_possession(&member.share_key, g, &member.sign_key, &member.possession)
+        .map_err(|_| Invalid::NotA { who: who.to_string(), what: "the owner of its share key" })?;
+    claims.take(claim(who, &member.sign_key, digest, signature))
 }

@@ -10,7 +10,6 @@ use crate::event::roster::subject;
 use crate::event::{Actor, Binding, GroupStatement, IdentitySealing, Made, Scope, Shown};
 use crate::name::{AccountId, Factor, GroupId, Pseudonym};
 use crate::time::Time;
-use std::collections::BTreeSet;
 
 /// Of one card, whether its owner's identity is sealed.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,8 +75,7 @@ impl Organisation {
         }
     }
 
-    /// Sealed as it was begun, for the roster group, and signed by the person's card. Long,
-    /// because all that is demanded of such an entry stands here.
+    /// Sealed as it was begun, for the roster group, and signed by the person's card.
     pub(super) fn identity_sealed(
         &mut self,
         actor: &Actor,
@@ -105,29 +103,26 @@ impl Organisation {
         self.check_not_abandoned(&sealing.group, time)?;
         let digest = sealing.digest(&self.id, &self.g(roster));
         claims.take(claim(who, &card.sign_key, &digest, &sealing.signature))?;
-        let held = Held {
-            account,
-            factor: Factor::Identity,
-            version: sealing.version,
-            group: sealing.group,
-            epoch: sealing.epoch,
-            gate_epoch: sealing.gate_epoch,
-            payload: sealing.payload,
-            dealing: sealing.dealing,
-            origin: sealing.dealing,
-            made: Made::Typed,
-            shown: Shown::Nobody,
-        };
         self.begun.remove(&sealing.credential);
         self.index.versions.entry((account, Factor::Identity)).or_default().current = sealing.version;
-        let version = Version {
-            sealing: Box::new(held),
-            sealed: time,
-            exposed: None,
-            exposed_to_host: None,
-            loose_shares: BTreeSet::new(),
-        };
-        self.versions.insert(sealing.credential, version);
+        self.versions.insert(sealing.credential, Version::new(held(sealing, account), time));
         Ok(())
+    }
+}
+
+/// A version like any other, whose account's id is the person's subject.
+fn held(sealing: &IdentitySealing, subject: AccountId) -> Held {
+    Held {
+        account: subject,
+        factor: Factor::Identity,
+        version: sealing.version,
+        group: sealing.group,
+        epoch: sealing.epoch,
+        gate_epoch: sealing.gate_epoch,
+        payload: sealing.payload,
+        dealing: sealing.dealing,
+        origin: sealing.dealing,
+        made: Made::Typed,
+        shown: Shown::Nobody,
     }
 }

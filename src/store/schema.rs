@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i32 = 0x7772_6675;
 /// in SQLite's `user_version`, which belongs to the same transaction as the
 /// tables, and can be read before any table is known. Never edit a published
 /// one: add the next.
-pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
+pub(super) const MIGRATIONS: &[&str] = &[FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5];
 
 /// Entries: `position` = log number · 2⁴⁰ + index, so that a log's entries lie
 /// together in order in one tree, and an append goes to its end. The frontier
@@ -77,6 +77,14 @@ const FORMAT_3: &str = "
 /// anew from the entries. Where an upgrade was cut short they still are to be.
 const FORMAT_4: &str = "
     UPDATE OR REPLACE projection SET name = 'state-of-format-1' WHERE name = 'state';
+    INSERT OR IGNORE INTO projection (log, name, bytes) SELECT number, 'rows-to-be-made', x'' FROM log;
+";
+
+/// Rows say what of baselines the entries show: all are made anew. A row without it
+/// reads as one that says something, so that until then none is believed: there is no
+/// head.
+const FORMAT_5: &str = "
+    DELETE FROM row WHERE name = 'head' AND log IN (SELECT number FROM log);
     INSERT OR IGNORE INTO projection (log, name, bytes) SELECT number, 'rows-to-be-made', x'' FROM log;
 ";
 

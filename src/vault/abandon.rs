@@ -7,8 +7,8 @@ use super::{Log, Records, Vault, VaultError};
 use crate::event::{AbandonmentNotice, AbandonmentVeto, Actor, Event, GroupStatement};
 use crate::name::{Factor, GroupId, Pseudonym};
 use crate::seal::card::{Card, Role};
-use crate::state::{Invalid, NOTICE, NoticeStanding, Organisation, Vetoed};
-use crate::time::Time;
+use crate::state::{Barred, Invalid, NOTICE, NoticeStanding, Organisation, Vetoed};
+use crate::time::{Span, Time};
 use rand_core::CryptoRng;
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ impl AbandonmentStatus {
     /// Of a notice, and the veto that ended it.
     pub fn of(begun: Time, vetoed: Option<&Vetoed>, now: Time) -> Self {
         let (standing, until) = (NoticeStanding::of(begun, vetoed, now), begun + NOTICE);
-        let day = 24 * 60 * 60 * 1000;
+        let day = Span::days(1).0;
         let left = if standing == NoticeStanding::Running { (until - now).0.max(0) } else { 0 };
         Self {
             standing,
@@ -91,7 +91,7 @@ pub fn last_shown(state: &Organisation, group: &GroupStatement) -> Vec<LastShown
     let each = group.members.iter().map(|member| LastShown {
         custodian: member.pseudonym.clone(),
         proved: state.drills.proved(&group.group, &member.pseudonym),
-        barred: state.cards.barred(&member.pseudonym).map(crate::state::Barred::as_str),
+        barred: state.cards.barred(&member.pseudonym).map(Barred::as_str),
     });
     each.collect()
 }

@@ -9,10 +9,10 @@ use crate::event::{
     Actor, BaselineFact, BaselineStatement, BaselineWord, Event, Hash, RootUse, Shown, record_hash,
 };
 use crate::hex::Bytes;
-use crate::name::{AccountId, ScopeAddress};
+use crate::name::{AccountId, OrganisationId, ScopeAddress};
 use crate::report::reconcile::{Facts, Verdict};
 use crate::seal::card::{Card, Role};
-use crate::state::baseline::{Checked, Item, Protection, Reported};
+use crate::state::baseline::{Checked, Item, Protection, Report, Reported};
 use crate::state::{Organisation, Version};
 use crate::time::Time;
 use rand_core::CryptoRng;
@@ -32,33 +32,55 @@ pub struct NotAtBaseline {
 #[derive(Debug, Default, Serialize)]
 pub struct BaselineStatus {
     /// How many.
-    pub accounts: usize,
-    /// The first of them.
+    pub accounts: u64,
+    /// The first of them; of many, some that were quickly found.
     pub first: Vec<String>,
+    /// How many more there are of which nothing is missing but what credential reports
+    /// have to say, which was not looked at.
+    pub not_looked_at: u64,
 }
 
 /// How many are named.
-const NAMED: usize = 3;
+pub(super) const NAMED: usize = 3;
+
+/// What credential reports said that were read.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Of each account.
+    pub of: BTreeMap<AccountId, Protection>,
+    /// Whether the record of one is gone, before which none counts.
+    pub gone: bool,
+}
 
 impl PublicVault {
     /// What the credential reports said that were entered, of each account. The records
     /// say what an entry only counts; where one is gone, nothing that was said before
     /// it counts any more, because it may have said the opposite.
     pub fn protection(&self, log: &Log) -> BTreeMap<AccountId, Protection> {
-        let mut found: BTreeMap<AccountId, Protection> = BTreeMap::new();
-        for report in &log.state.baselines.reports {
-            let bytes = self.record(&log.state.id, &facts_record(&report.facts)).ok();
+        self.said(&log.state.id, log.state.baselines.reports.iter().rev().copied()).of
+    }
+
+    /// The same of these reports, the newest first: what was said last counts.
+    pub(super) fn said(&self, log: &OrganisationId, newest_first: impl Iterator<Item = Report>) -> Said {
+        let mut found = Said::default();
+        for report in newest_first {
+            let bytes = self.record(log, &facts_record(&report.facts)).ok();
             let bytes = bytes.filter(|bytes| record_hash(bytes) == report.facts);
             let Some(facts) = bytes.and_then(|bytes| serde_json::from_slice::<Facts>(&bytes).ok()) else {
-                found.clear();
-                continue;
+                found.gone = true;
+                break;
             };
-            for fact in facts.uses {
+            for fact in facts.uses.iter().rev() {
                 let said =
                     Reported { sound: fact.verdict == Verdict::Sound, entry: report.entry, at: report.at };
+                // What was said later stands already.
                 match fact.what {
-                    RootUse::AccessKeyActive => found.entry(fact.account).or_default().keys = Some(said),
-                    RootUse::MfaInactive => found.entry(fact.account).or_default().mfa = Some(said),
+                    RootUse::AccessKeyActive => {
+                        let _ = found.of.entry(fact.account).or_default().keys.get_or_insert(said);
+                    }
+                    RootUse::MfaInactive => {
+                        let _ = found.of.entry(fact.account).or_default().mfa.get_or_insert(said);
+                    }
                     _ => {}
                 }
             }
@@ -90,7 +112,7 @@ impl PublicVault {
         let mut below: Vec<_> = state.accounts.keys().filter_map(|id| below(state, id, &reported)).collect();
         below.sort_by(|a, b| a.address.cmp(&b.address));
         let first = below.iter().take(NAMED).map(|one| one.address.clone()).collect();
-        BaselineStatus { accounts: below.len(), first }
+        BaselineStatus { accounts: below.len() as u64, first, not_looked_at: 0 }
     }
 
     /// Index and time of the entry that shows that a version is sealed and somebody was

@@ -8,7 +8,7 @@
 //! dealings of the next are made.
 
 use super::commit::Committed;
-use super::seal::{BegunSeal, Provenance, Subject, dealing_record, holder, sealed_record};
+use super::seal::{BegunSeal, Holding, Provenance, dealing_record, holder, sealed_record};
 use super::{Log, Records, Vault, VaultError};
 use crate::event::{Event, GroupStatement, Hash};
 use crate::name::{AccountId, Factor, GroupId};
@@ -19,6 +19,7 @@ use crate::state::{Invalid, Organisation};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -31,6 +32,9 @@ const ATTEMPTS: usize = 16;
 
 /// Makes what is sealed for the account at a position of the list.
 pub type Contents<'a, R> = &'a (dyn Fn(usize, &mut R) -> Result<Payload, VaultError> + Sync);
+
+/// Enters the accounts at these positions of the list.
+pub(super) type Enter<'a> = &'a mut dyn FnMut(&mut Vault, &mut Log, Range<usize>) -> Result<(), VaultError>;
 
 /// What is to be sealed.
 pub struct Bulk<'a, R> {
@@ -66,7 +70,7 @@ struct Todo {
     version: u64,
     credential: Hash,
     keys: GroupKeys,
-    subject: Subject,
+    holding: Holding,
 }
 
 /// One that is dealt and not yet begun.
@@ -85,36 +89,55 @@ impl Vault {
         bulk: &Bulk<'_, R>,
         go_on: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Done, VaultError> {
+        self.enter_and_seal(log, bulk, &mut |_, _, _| Ok(()), go_on)
+    }
+
+    /// The same for accounts of which those of a batch are entered only two batches
+    /// before it is sealed, while others of its dealings are made.
+    pub(super) fn enter_and_seal<R: CryptoRng>(
+        &mut self,
+        log: &mut Log,
+        bulk: &Bulk<'_, R>,
+        enter: Enter<'_>,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Done, VaultError> {
         let mut done = Done::default();
         let mut groups = Groups::default();
-        let mut batches = bulk.accounts.chunks(BATCH).enumerate();
-        let mut next = batches.next();
+        let batches: Vec<_> = bulk.accounts.chunks(BATCH).collect();
+        let places = |number: usize, batch: &[_]| number * BATCH..number * BATCH + batch.len();
+        for (number, batch) in batches.iter().enumerate().take(2) {
+            enter(self, log, places(number, batch))?;
+        }
         let mut dealt = None;
-        while let Some((number, accounts)) = next {
+        for (number, accounts) in batches.iter().copied().enumerate() {
             if !go_on(number * BATCH) {
                 done.stopped = true;
                 return Ok(done);
             }
-            next = batches.next();
             let this = match dealt.take() {
                 Some(dealt) => dealt,
                 None => deal_all(self.todo(log, number, accounts, &mut groups)?, bulk.rng)?,
             };
+            let next = batches.get(number + 1);
             let ahead = match next {
-                Some((number, accounts)) => self.todo(log, number, accounts, &mut groups)?,
+                Some(accounts) => self.todo(log, number + 1, accounts, &mut groups)?,
                 None => Vec::new(),
             };
             let (ahead, rng) = (Pieces::of(ahead), bulk.rng);
             let deal = |piece| deal(piece, rng);
             let sealed = thread::scope(|scope| {
-                // One core is left for the commits, which everything waits for. When they
-                // are durable it helps with what is left of the next batch.
+                // One core is left for the commits, which everything waits for: with a worker
+                // more they took longer than was won. When they are durable their thread
+                // helps with what is left of the next batch.
                 for _ in 1..cores().max(2) {
                     scope.spawn(|| ahead.work_on(&deal));
                 }
                 let begun = self.begin(log, bulk, (number, accounts), this, &mut groups)?;
                 let count = begun.len();
                 self.finish(log, bulk, begun)?;
+                if let Some(after) = batches.get(number + 2) {
+                    enter(self, log, places(number + 2, after))?;
+                }
                 ahead.work_on(&deal);
                 Ok::<_, VaultError>(count)
             });
@@ -150,8 +173,8 @@ impl Vault {
             let keys = groups.keys(self, state, group)?;
             let version = state.next_version(account, factor);
             let credential = pvss::credential_id(&state.vault, &state.id, account, factor, version);
-            let subject = Subject::of(state, account, group)?;
-            todo.push(Todo { at, account: *account, version, credential, keys, subject });
+            let holding = Holding::of(state, account, group)?;
+            todo.push(Todo { at, account: *account, version, credential, keys, holding });
         }
         Ok(todo)
     }
@@ -169,7 +192,7 @@ impl Vault {
         let mut before: BTreeMap<_, _> = dealt.into_iter().map(|one| (one.todo.credential, one)).collect();
         let (mut renewed, mut missing) = (Vec::with_capacity(accounts.len()), Vec::new());
         for todo in self.todo(log, number, accounts, groups)? {
-            match before.remove(&todo.credential).filter(|one| one.todo.subject == todo.subject) {
+            match before.remove(&todo.credential).filter(|one| one.todo.holding == todo.holding) {
                 Some(one) => renewed.push(one),
                 None => missing.push(todo),
             }
@@ -273,14 +296,14 @@ struct Rest {
     at: usize,
     version: u64,
     shared: SecretPoint,
-    subject: Subject,
+    holding: Holding,
 }
 
 /// What the log has durably begun; the proof of that is demanded, and each.
 fn begun(log: &Log, _durable: &Committed, dealt: Vec<Dealt>) -> Result<Vec<Begun>, VaultError> {
     let each = dealt.into_iter().map(|Dealt { todo, dealing, shared }| {
         let seal = BegunSeal::find(log, dealing)?;
-        Ok(Begun { seal, rest: Rest { at: todo.at, version: todo.version, shared, subject: todo.subject } })
+        Ok(Begun { seal, rest: Rest { at: todo.at, version: todo.version, shared, holding: todo.holding } })
     });
     each.collect()
 }
@@ -312,7 +335,7 @@ impl Rest {
         let credential = *dealing.context().cred();
         let sealed = record::seal(&credential, &self.shared, &ingredient, &payload, rng)?;
         let hash = sealed.payload_hash();
-        let fact = self.subject.sealing(&dealing, hash, Factor::Password, self.version, provenance);
+        let fact = self.holding.sealing(&dealing, hash, Factor::Password, self.version, provenance);
         let put = [
             (sealed_record(&credential), sealed.to_bytes()),
             (dealing_record(dealing.id()), dealing.to_bytes()),

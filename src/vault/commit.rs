@@ -281,7 +281,7 @@ pub fn begin_vault(
     let id = state.vault.into();
     let mut tree = Frontier::new();
     tree.push(entry.leaf_hash());
-    let origin = Origin::of_log(&state.origin, &id);
+    let origin = state.log_origin();
     let _durable = store.commit(Batch {
         appends: vec![append_one(gate, id, &origin, 0, entry, &tree)?],
         projections: vec![projection(&id, &state)],
@@ -470,7 +470,7 @@ impl Vault {
             tree.push(entry.leaf_hash());
             entries.push(entry);
         }
-        let vault_origin = Origin::of_log(&next.origin, &vault_id);
+        let vault_origin = next.log_origin();
         let checkpoint = sign(&self.gate, self.gate.epoch(), &id, &state.origin, &tree)?;
         let appends = vec![
             append_one(&self.gate, vault_id, &vault_origin, self.state.size, entry, &vault_tree)?,

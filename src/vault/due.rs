@@ -1,6 +1,6 @@
-//! What is to be done by some time, and why: versions that are to be renewed, drills. Only
-//! what is due is read, from the overview: the cost is that of the list, and not of
-//! the accounts, their versions or the log.
+//! What is to be done by some time, and why: versions that are to be renewed, drills
+//! that are to be held, notices that run. Only what is due is read, from the overview:
+//! the cost is that of the list, and not of the accounts, their versions or the log.
 
 use super::abandon::AbandonmentStatus;
 use super::due_drill::{DrillDue, drills};

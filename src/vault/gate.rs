@@ -10,7 +10,7 @@ use super::{GATE_FILE, Log, PublicVault, Records, Vault, VaultError, gate_file};
 use crate::event::{Actor, Ending, Event, Hash, RestoredWithGap, record_hash};
 use crate::gate::Gate;
 use crate::log::Frontier;
-use crate::name::{OrganisationId, Origin};
+use crate::name::OrganisationId;
 use crate::seal::aead;
 use crate::seal::passphrase::KdfParams;
 use crate::seal::root::Roots;
@@ -263,7 +263,7 @@ impl Vault {
             batch.put_records.extend(keyed(id, records.put));
             batch.delete_records.extend(records.delete.into_iter().map(|name| RecordKey { log: id, name }));
         }
-        let checkpoint = sign(&self.gate, epoch, &id, &Origin::of_log(&next.origin, &id), &tree)?;
+        let checkpoint = sign(&self.gate, epoch, &id, &next.log_origin(), &tree)?;
         batch.appends.push(Append { log: id, expected_size, entries, checkpoint });
         batch.projections.push(projection(&id, &next));
         Ok(next)

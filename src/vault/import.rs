@@ -18,6 +18,7 @@ use crate::time::Time;
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Entries of one commit.
 const BATCH: usize = 4096;
@@ -398,7 +399,8 @@ fn plain(c: char) -> Option<&'static str> {
 }
 
 impl Vault {
-    /// Enters what a plan says, then seals its passwords. The plan was made from
+    /// Enters what a plan says and seals its passwords, each soon after its account
+    /// was entered: one core enters while others deal. The plan was made from
     /// the log at hand; interrupted anywhere, the list can be applied again.
     pub fn apply_import<R: CryptoRng>(
         &mut self,
@@ -411,14 +413,6 @@ impl Vault {
         let mut random = rng();
         let new: Vec<_> = plan.new.iter().map(|_| AccountId::random(&mut random)).collect();
         let mut applied = Applied::default();
-        for pairs in plan.new.iter().zip(&new).collect::<Vec<_>>().chunks(BATCH) {
-            let (mut events, mut records) = (Vec::new(), Records::default());
-            for (one, id) in pairs {
-                one.events(plan.project, **id, &mut events, &mut records, &mut random)?;
-            }
-            applied.entries += events.len();
-            self.commit_host(log, clock(), events, records)?;
-        }
         for changes in plan.changed.chunks(BATCH) {
             let (mut events, mut records) = (Vec::new(), Records::default());
             for change in changes {
@@ -437,7 +431,29 @@ impl Vault {
         let contents = |at: usize, _: &mut R| plan.payload(at);
         let provenance = Provenance { made: Made::Imported, shown: Shown::Nobody };
         let bulk = Bulk { accounts: &accounts, contents: &contents, provenance, rng, clock };
-        applied.passwords = self.seal_many(log, &bulk, go_on)?;
+        let mut left = plan.new.iter().zip(&new);
+        let mut enter = |vault: &mut Self, log: &mut Log, until: usize| {
+            while plan.new.len() - left.len() < until {
+                let (mut events, mut records) = (Vec::new(), Records::default());
+                for (one, id) in left.by_ref().take(BATCH) {
+                    one.events(plan.project, *id, &mut events, &mut records, &mut random)?;
+                }
+                applied.entries += events.len();
+                vault.commit_host(log, clock(), events, records)?;
+            }
+            Ok(())
+        };
+        let until = |seals: &[(Target, usize)]| {
+            let new =
+                seals.iter().filter_map(|(to, _)| if let Target::New(at) = to { Some(at + 1) } else { None });
+            new.max().unwrap_or(0)
+        };
+        let mut in_time = |vault: &mut Self, log: &mut Log, places: Range<usize>| {
+            enter(vault, log, plan.seals.get(places).map_or(0, until))
+        };
+        applied.passwords = self.enter_and_seal(log, &bulk, &mut in_time, go_on)?;
+        // Those that nothing is sealed for, and all if it was stopped before its end.
+        enter(self, log, plan.new.len())?;
         Ok(applied)
     }
 }

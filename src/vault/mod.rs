@@ -4,6 +4,7 @@
 
 pub mod abandon;
 pub mod ask;
+pub mod at_baseline;
 pub mod audit;
 pub mod backup;
 pub mod baseline;

@@ -16,23 +16,28 @@
 //! | `aged/P/F/T/A` | of a factor the account follows its project's rules; its version was sealed at `T` |
 //! | `own/F/T/A` | of a factor the account has a period of its own, which ends at `T` |
 //! | `urgent/F/A` | exposed, to the host too, weakened, not settled, or an older password is exposed |
+//! | `waits/A` | of an account's baseline nothing is missing but what credential reports have to say |
+//! | `report/E` | a credential report; the newest entry comes first |
 //! | `group/G`, `card/C`, `ceremony/H` | a group, and when its members showed their keys; a card; an open ceremony |
 
 mod facts;
 mod read;
+mod reports;
 
 pub use facts::{
     AccountRow, CardRow, CeremonyRow, Current, GroupRow, Head, ProjectRow, Rules, Tally, rules_alone,
 };
 pub use read::{Opened, Overview, Reading, Unusable};
+pub use reports::ReportRow;
 
 use super::VaultError;
 use crate::event::{
-    AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension, Event, Hash, Scope,
+    AuthenticatorReplacement, CardResumption, CardRevocation, CardSuspension, Event, Hash, RootRecords, Scope,
 };
 use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, GroupId, OrganisationId, ProjectId, Pseudonym};
 use crate::state::Organisation;
+use crate::state::baseline::ByEntries;
 use crate::store::{RecordKey, Store};
 use crate::time::{Span, Time};
 use facts::Counted;
@@ -55,6 +60,8 @@ enum Row {
     Group(GroupId),
     Card(Pseudonym),
     Ceremony(Hash),
+    /// That came with an entry.
+    Report(u64),
 }
 
 /// What an event changes. Of a kind that is not listed here nobody has said that
@@ -133,6 +140,10 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         Event::RotationBegun(begun) => account(&begun.old).into_iter().collect(),
         Event::RotationSettled(settled) => account(&settled.credential).into_iter().collect(),
         Event::Destroyed(gone) => account(&gone.credential).into_iter().collect(),
+        Event::BaselineStated(said) => vec![Row::Account(said.account)],
+        Event::Reconciled(found) if found.source == RootRecords::CredentialReport => {
+            vec![Row::Report(state.size)]
+        }
         Event::Bound(_)
         | Event::WitnessPolicySet(_)
         | Event::SealBegun { .. }
@@ -142,7 +153,6 @@ fn changed(event: &Event, state: &Organisation) -> Option<Vec<Row>> {
         | Event::GateProved { .. }
         | Event::Reconciled(_)
         | Event::RecoverabilityChecked(_)
-        | Event::BaselineStated(_)
         | Event::GateEpochBegun(_)
         | Event::KeepersNamed(_)
         | Event::AuthenticatorResealed { .. }
@@ -254,6 +264,7 @@ impl Changes {
                     Some(open) => written.put.extend(row_of(ceremony(&hash), Some(open))),
                     None => written.delete.push(ceremony(&hash)),
                 },
+                Row::Report(entry) => written.put.extend(row_of(report(entry), ReportRow::of(state, entry))),
                 Row::Account(_) => {}
             }
         }
@@ -322,6 +333,9 @@ impl AccountRows {
         let found = AccountRow::of(state, id)?;
         let mut rows = Rows::new();
         rows.extend(found.urgent().map(|factor| (format!("urgent/{factor}/{id}"), Vec::new())));
+        if found.baseline == ByEntries::Waits {
+            rows.insert(format!("waits/{id}"), Vec::new());
+        }
         // Where nobody can sign in nothing is renewed.
         for (factor, current) in found.current.iter().filter(|_| found.standing.in_use()) {
             let sealed = current.sealed;
@@ -359,6 +373,8 @@ pub fn all(state: &Organisation) -> Rows {
     rows.extend(state.people.keys().filter_map(|who| row_of(card(who), CardRow::of(state, who))));
     let open = state.ceremonies.keys();
     rows.extend(open.filter_map(|hash| row_of(ceremony(hash), CeremonyRow::of(state, hash))));
+    let reports = state.baselines.reports.iter().map(|report| report.entry);
+    rows.extend(reports.filter_map(|entry| row_of(report(entry), ReportRow::of(state, entry))));
     rows.extend(row_of(HEAD.to_owned(), Some(Head::of(state))));
     rows
 }
@@ -386,6 +402,10 @@ fn card(who: &Pseudonym) -> String {
 
 fn ceremony(hash: &Hash) -> String {
     format!("ceremony/{hash}")
+}
+
+fn report(entry: u64) -> String {
+    format!("report/{}", reports::place(entry))
 }
 
 /// A time as it stands in a name: in order, as names are.

@@ -6,8 +6,7 @@ use crate::ceremony::custodian::Seen;
 use crate::event::{Actor, Event};
 use crate::gate::Gate;
 use crate::hex::Bytes;
-use crate::name::{OrganisationId, Origin};
-use crate::state::Gapped;
+use crate::name::OrganisationId;
 use crate::store::{Append, Batch, RecordKey, Store, StoreError};
 use crate::time::Time;
 
@@ -62,8 +61,7 @@ impl Vault {
             tree.push(entry.leaf_hash());
             entries.push(entry);
         }
-        let checkpoint =
-            commit::sign(&self.gate, self.gate.epoch(), &id, &Origin::of_log(&next.origin, &id), &tree)?;
+        let checkpoint = commit::sign(&self.gate, self.gate.epoch(), &id, &next.log_origin(), &tree)?;
         let delete = records.delete.into_iter().map(|name| RecordKey { log: id, name });
         let mut batch = Batch {
             appends: vec![Append { log: id, expected_size, entries, checkpoint }],

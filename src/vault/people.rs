@@ -10,7 +10,7 @@ use crate::seal::card::{Card, Role};
 use crate::seal::totp::TotpSecret;
 use crate::seal::{aead, words};
 use crate::secret::{SecretBytes, SecretKey};
-use crate::state::{Gapped, Organisation, Roll};
+use crate::state::{Organisation, Roll};
 use crate::store::Store;
 use crate::time::Time;
 use rand_core::CryptoRng;

@@ -91,7 +91,8 @@ impl Vault {
 
     /// Enters a recovery group that every member signed and deals the gate's present
     /// root to it: both in one commit, so that there is never a group without the
-    /// root. Each organisation's log names it in the same commit. What was dealt to a group before is destroyed with it.
+    /// root. Each organisation's log names it in the same commit. What was dealt to a
+    /// group before is destroyed with it.
     pub fn form_recovery(
         &mut self,
         statement: &GroupStatement,

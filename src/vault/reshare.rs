@@ -15,8 +15,10 @@ use crate::event::{
     Actor, DealingsDestroyed, Event, GroupEpoch, GroupStatement, Hash, MAX_CHUNK, Mode, RedealingRejected,
     Renewal, ReshareDone, SaltedText, Signed, reshare_list_hash,
 };
-use crate::hex::Bytes;
-use crate::message::{Message, ResharePackage, ReshareRequest, SignedReshare, request_digest};
+use crate::hex::{Bytes, HexBytes};
+use crate::message::{
+    Message, Redealt, ReshareFile, ResharePackage, ReshareRequest, SignedReshare, request_digest,
+};
 use crate::name::{Factor, Pseudonym};
 use crate::pvss::{ClaimedDealing, verify_claimed};
 use crate::seal::card::{Card, Role};
@@ -41,6 +43,8 @@ pub struct ReshareAsk<'a> {
     pub ticket: Option<&'a str>,
     /// How long the ceremony stays open.
     pub window: Span,
+    /// In one room, or by files.
+    pub mode: Mode,
 }
 
 /// What a resharing would do.
@@ -217,7 +221,7 @@ impl Vault {
             vault: log.state.vault,
             organisation: log.state.id,
             nonce: Bytes(nonce),
-            mode: Mode::Room,
+            mode: ask.mode,
             operator: operator.pseudonym().clone(),
             operator_key: operator.signing_key().public(),
             from: ask.from,
@@ -261,6 +265,23 @@ impl Vault {
             entries: self.lines(&id, log.state.size)?,
             signed,
         })
+    }
+
+    /// What contributors need by files: the package, and the old dealings that are left;
+    /// in the second round with what all of them dealt again.
+    pub fn reshare_file(
+        &self,
+        log: &Log,
+        ceremony: &Hash,
+        parts: Vec<Vec<Redealt>>,
+    ) -> Result<ReshareFile, VaultError> {
+        let package = self.reshare_package(log, ceremony)?;
+        let open = self.known(log, ceremony)?;
+        let left = log.state.reshare_left(&open);
+        let record =
+            |(_, _, id): &(u64, Hash, Hash)| self.record(&log.state.id, &dealing_record(id)).map(HexBytes);
+        let dealings = left.iter().map(record).collect::<Result<_, _>>()?;
+        Ok(ReshareFile { package, dealings, parts })
     }
 
     /// Records of the first of these dealings, as many as one part has.

@@ -5,19 +5,40 @@
 use super::ask::List;
 use super::hierarchy::some;
 use super::people::check_card;
-use super::seal::{BegunSeal, Sealed, dealing_record, sealed_record, there};
-use super::{Log, Records, Vault, VaultError};
+use super::seal::{Sealed, there};
+use super::{Log, Vault, VaultError};
 use crate::event::{Actor, Because, Destruction, Event, GroupStatement, Hash, IdentitySealing};
 use crate::hex::Bytes;
 use crate::name::{Factor, Pseudonym};
-use crate::pvss::{self, DealingContext};
 use crate::seal::card::{Card, Role};
 use crate::seal::contents::{Contents, Identity};
-use crate::seal::record;
 use crate::state::{Organisation, Version};
 use crate::time::Time;
 use rand_core::CryptoRng;
 use serde::Serialize;
+
+/// Whether the roster group can say whose a card is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentityStanding {
+    /// It can.
+    Sealed,
+    /// Nothing was sealed yet.
+    Pending,
+    /// What was sealed is destroyed.
+    Forgotten,
+}
+
+impl IdentityStanding {
+    /// As it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sealed => "sealed",
+            Self::Pending => "pending",
+            Self::Forgotten => "forgotten",
+        }
+    }
+}
 
 /// Of one card, whether it is known to the roster group whose it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,8 +47,8 @@ pub struct RosterRow {
     pub pseudonym: Pseudonym,
     /// What it may do.
     pub role: Role,
-    /// `sealed`, `pending`, or `forgotten`: what was sealed is destroyed.
-    pub state: &'static str,
+    /// How its owner's identity stands.
+    pub state: IdentityStanding,
     /// The identity's version.
     pub version: Option<u64>,
     /// When that was sealed.
@@ -48,9 +69,11 @@ pub fn rows(state: &Organisation) -> Vec<RosterRow> {
             pseudonym: who.clone(),
             role,
             state: match sealed {
-                Some(_) => "sealed",
-                None if state.versions_of(&state.subject(who), Factor::Identity).is_empty() => "pending",
-                None => "forgotten",
+                Some(_) => IdentityStanding::Sealed,
+                None if state.versions_of(&state.subject(who), Factor::Identity).is_empty() => {
+                    IdentityStanding::Pending
+                }
+                None => IdentityStanding::Forgotten,
             },
             version: held.map(|held| held.version),
             sealed: sealed.map(|version| version.sealed),
@@ -114,8 +137,7 @@ pub fn to_forget<'a>(
 
 impl Vault {
     /// Seals who the owner of a card is, for the roster group; the card signs that it
-    /// is theirs. As with every seal the dealing is verified and the intention durable
-    /// before the gate answers. Long, because that order is read from top to bottom.
+    /// is theirs.
     pub fn seal_identity(
         &mut self,
         log: &mut Log,
@@ -131,37 +153,24 @@ impl Vault {
         if !self.is_pinned(&log.state, &group)? {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
         }
-        let (account, factor) = (log.state.subject(who), Factor::Identity);
-        let version = log.state.next_version(&account, factor);
-        let credential = pvss::credential_id(&log.state.vault, &log.state.id, &account, factor, version);
-        let keys = log.state.group_keys(&group)?;
-        let (dealing, shared) = pvss::deal(&DealingContext::new(credential, &keys), &keys, rng)?;
-        let begun = Event::SealBegun { credential, origin: *dealing.id(), account, factor, version };
-        self.commit_host(log, now, vec![begun], Records::default())?;
-        let begun = BegunSeal::find(log, dealing)?;
-        let gate_epoch = log.state.gate().epoch;
-        let gate = self.gate().key(&log.state.id, gate_epoch)?;
-        let (dealing, ingredient) = begun.ingredient(&gate, rng)?;
-        let sealed = record::seal(&credential, &shared, &ingredient, &Contents::Identity(identity), rng)?;
+        let (subject, identity) = (log.state.subject(who), Contents::Identity(identity));
+        let sealed = self.seal_for(log, (subject, &group), &identity, now, rng)?;
+        let (credential, version) = (sealed.credential, sealed.version);
         let mut entry = IdentitySealing {
             credential,
             pseudonym: who.clone(),
             version,
             group: group.group,
             epoch: group.epoch,
-            gate_epoch,
-            payload: sealed.payload_hash(),
-            dealing: *dealing.id(),
+            gate_epoch: log.state.gate().epoch,
+            payload: sealed.payload.payload_hash(),
+            dealing: *sealed.dealing.id(),
             signature: Bytes([0; 64]),
         };
         let digest = entry.digest(&log.state.id, &log.state.g(&group));
         entry.signature = card.signing_key().sign(&digest);
-        let put = vec![
-            (sealed_record(&credential), sealed.to_bytes()),
-            (dealing_record(dealing.id()), dealing.to_bytes()),
-        ];
         let events = vec![(Actor::Card(who.clone()), Event::IdentitySealed(entry))];
-        self.commit(log, now, events, Records { put, ..Records::default() })?;
+        self.commit(log, now, events, sealed.records())?;
         Ok(Sealed { version, group: log.state.group_address(&group), credential })
     }
 

@@ -99,6 +99,7 @@ pub fn rotation_policy(
     state: &Organisation,
     scope: Scope,
     wanted: Wanted,
+    now: Time,
 ) -> Result<(RotationPolicy, Vec<GroupId>), VaultError> {
     let Wanted { factor, every_days, exposed_hours, length, alphabet } = wanted;
     let factor = factor.filter(|factor| *factor != Factor::Password);
@@ -108,7 +109,7 @@ pub fn rotation_policy(
     match state.rotation_policy_refused(&set) {
         Some(why) => Err(why.into()),
         None => {
-            let holders = state.holders_within(&scope, factor.unwrap_or(Factor::Password), state.last);
+            let holders = state.holders_within(&scope, factor.unwrap_or(Factor::Password), now);
             Ok((set, holders.into_iter().collect()))
         }
     }

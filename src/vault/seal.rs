@@ -6,7 +6,7 @@ use crate::event::{Actor, Event, GroupStatement, Hash, Made, Sealing, Shown};
 use crate::name::{AccountAddress, AccountId, Factor, GroupId, Provider};
 use crate::pvss::{self, DealingContext, GateError, GateKey, VerifiedDealing};
 use crate::seal::contents::Sealable;
-use crate::seal::record;
+use crate::seal::record::{self, SealedPayload};
 use crate::seal::words;
 use crate::secret::SecretPoint;
 use crate::state::{Account, Effective, Invalid, Organisation};
@@ -125,9 +125,28 @@ impl BegunSeal {
     }
 }
 
+/// The next version of a factor, dealt for a group and sealed; not entered yet.
+pub(super) struct NotEntered {
+    pub(super) credential: Hash,
+    pub(super) version: u64,
+    pub(super) dealing: VerifiedDealing,
+    pub(super) payload: SealedPayload,
+}
+
+impl NotEntered {
+    /// What lies beside the log from its entry on.
+    pub(super) fn records(&self) -> Records {
+        let put = vec![
+            (sealed_record(&self.credential), self.payload.to_bytes()),
+            (dealing_record(self.dealing.id()), self.dealing.to_bytes()),
+        ];
+        Records { put, ..Records::default() }
+    }
+}
+
 /// What a `sealed` entry says of account, group and gate.
 #[derive(PartialEq, Eq)]
-pub(super) struct Subject {
+pub(super) struct Holding {
     account: AccountId,
     group: GroupId,
     epoch: u64,
@@ -137,7 +156,7 @@ pub(super) struct Subject {
     external_id: String,
 }
 
-impl Subject {
+impl Holding {
     /// As the state has them now.
     pub(super) fn of(
         state: &Organisation,
@@ -227,9 +246,30 @@ impl Vault {
             return Err(VaultError::NotPinned(log.state.group_address(&group)));
         }
         log.state.check_sealing_apart(&id, factor, &group)?;
+        let sealed = self.seal_for(log, (id, &group), contents, now, rng)?;
+        let (credential, version) = (sealed.credential, sealed.version);
+        let (holding, payload) = (Holding::of(&log.state, &id, &group)?, sealed.payload.payload_hash());
+        let event = Event::Sealed(holding.sealing(&sealed.dealing, payload, factor, version, provenance));
+        let events = before(credential).into_iter().chain([(Actor::Host, event)]).collect();
+        self.commit(log, now, events, sealed.records())?;
+        Ok(Sealed { version, group: log.state.group_address(&group), credential })
+    }
+
+    /// Deals for a group and seals the next version of an account's factor, or of who the
+    /// person is for whom `id` stands. The dealing is verified and the intention durable
+    /// before the gate answers.
+    pub(super) fn seal_for(
+        &mut self,
+        log: &mut Log,
+        (id, group): (AccountId, &GroupStatement),
+        contents: &impl Sealable,
+        now: Time,
+        rng: &mut impl CryptoRng,
+    ) -> Result<NotEntered, VaultError> {
+        let factor = contents.factor();
         let version = log.state.next_version(&id, factor);
         let credential = pvss::credential_id(&log.state.vault, &log.state.id, &id, factor, version);
-        let keys = log.state.group_keys(&group)?;
+        let keys = log.state.group_keys(group)?;
         let context = DealingContext::new(credential, &keys);
         let (dealing, shared) = pvss::deal(&context, &keys, rng)?;
         let begun = Event::SealBegun { credential, origin: *dealing.id(), account: id, factor, version };
@@ -237,17 +277,8 @@ impl Vault {
         let begun = BegunSeal::find(log, dealing)?;
         let gate = self.gate().key(&log.state.id, log.state.gate().epoch)?;
         let (dealing, ingredient) = begun.ingredient(&gate, rng)?;
-        let sealed = record::seal(&credential, &shared, &ingredient, contents, rng)?;
-        let about = Subject::of(&log.state, &id, &group)?;
-        let event =
-            Event::Sealed(about.sealing(&dealing, sealed.payload_hash(), factor, version, provenance));
-        let put = vec![
-            (sealed_record(&credential), sealed.to_bytes()),
-            (dealing_record(dealing.id()), dealing.to_bytes()),
-        ];
-        let events = before(credential).into_iter().chain([(Actor::Host, event)]).collect();
-        self.commit(log, now, events, Records { put, ..Records::default() })?;
-        Ok(Sealed { version, group: log.state.group_address(&group), credential })
+        let payload = record::seal(&credential, &shared, &ingredient, contents, rng)?;
+        Ok(NotEntered { credential, version, dealing, payload })
     }
 
     fn pins_file(&self) -> PathBuf {

@@ -2,14 +2,14 @@
 //! everything that is shown at once is put together here.
 
 use super::abandon::AbandonmentStatus;
+use super::at_baseline::Bounds;
 use super::baseline::BaselineStatus;
 use super::due_drill::{DrillDue, drills};
 use super::file::left_beside;
 use super::gate_file::{self, GateFileError};
 use super::hierarchy::no_organisation;
 use super::overview::{
-    AccountRow, CardRow, CeremonyRow, GroupRow, Opened, Overview, ProjectRow, Reading, Tally, Unusable,
-    rules_alone,
+    AccountRow, CardRow, CeremonyRow, GroupRow, Overview, ProjectRow, Reading, Tally, Unusable, rules_alone,
 };
 use super::recovery::REQUEST_KEY;
 use super::recovery::RecoveryStatus;
@@ -82,9 +82,8 @@ pub struct OrganisationStatus {
     pub locked: Vec<LockedOut>,
     /// Open ceremonies.
     pub ceremonies: Vec<CeremonyStatus>,
-    /// Accounts that are not at baseline, where the entries were replayed: the overview
-    /// does not say, because what decides lies in records too.
-    pub not_at_baseline: Option<BaselineStatus>,
+    /// Accounts that are not at baseline.
+    pub not_at_baseline: BaselineStatus,
     /// When the provider's records were held against the ceremonies last.
     pub reconciliation: Option<LastReconciled>,
     /// What the host's administration did with nobody's signature but its own.
@@ -265,7 +264,11 @@ impl PublicVault {
         for (id, found, mut opened) in looks {
             let few = total <= LISTED;
             let listed = self.ask(id, &mut opened, |overview| found.listed(overview, few))?;
-            organisations.push(self.organisation_status(id, found, listed, opened));
+            let below = match &opened.log {
+                Some(log) => self.baseline_status(log),
+                None => self.ask(id, &mut opened, |rows| self.baseline_by_rows(id, rows, Bounds::STATUS))?,
+            };
+            organisations.push(self.organisation_status(id, found, listed, (opened.read_from, below)));
         }
         organisations.sort_by(|a, b| a.organisation.cmp(&b.organisation));
         let mut warnings = self.gate_warnings();
@@ -317,7 +320,7 @@ impl PublicVault {
         id: &OrganisationId,
         look: Look,
         listed: Vec<(AccountRow, AccountStatus)>,
-        Opened { read_from, log, .. }: Opened<'_>,
+        (read_from, not_at_baseline): (Reading, BaselineStatus),
     ) -> OrganisationStatus {
         let named = |(row, status): (AccountRow, AccountStatus)| {
             let name = row.name.and_then(|hash| self.text(id, &hash));
@@ -346,7 +349,7 @@ impl PublicVault {
             officers: role(Role::Officer),
             locked: locked(&look.cards, look.now),
             ceremonies: ceremonies(look.ceremonies, look.now),
-            not_at_baseline: log.as_ref().map(|log| self.baseline_status(log)),
+            not_at_baseline,
             reconciliation: look.reconciled,
             host_alone: host_alone(&look.tally, &look.cards, look.rules_alone),
         }

@@ -77,7 +77,8 @@ fn timed(dir: &Path, arguments: &[&str]) -> Duration {
 fn build(dir: &Path, count: usize) {
     let mut world = World::new();
     let policy = Wanted { every_days: Some(90), ..Wanted::default() };
-    let (mut set, holders) = rotate::rotation_policy(&world.log.state, Scope::Organisation, policy).unwrap();
+    let (mut set, holders) =
+        rotate::rotation_policy(&world.log.state, Scope::Organisation, policy, world.now).unwrap();
     let group = world.group();
     let digest = set.digest(&world.log.state.id);
     for _ in holders {

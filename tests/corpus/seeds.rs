@@ -212,6 +212,13 @@ impl Seeds {
         self.message("reshare_request", "ok-story", &given.signed, "request");
         self.message("reshare_package", "ok-story", given, "package");
         self.message("redealings", "ok-story", dealt, "contribution");
+        let (file, answer, signatures) = &story.reshare_files;
+        self.message("reshare_file", "ok-second-round", file, "package");
+        let mut first = file.clone();
+        first.parts.clear();
+        self.add("reshare_file", "ok-first-round", first.encode());
+        self.message("reshare_answer", "ok-story", answer, "contribution");
+        self.message("reshare_signatures", "ok-story", signatures, "contribution");
         self.message("notice", "ok-one-bad-share-and-shown", notices, "request");
         let mut unshown = notices.clone();
         unshown.revealed = None;

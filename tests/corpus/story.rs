@@ -19,8 +19,9 @@ use warifu::hex::{Bytes, HexBytes};
 use warifu::log::checkpoint::{self, Checkpoint};
 use warifu::log::{entry::EntryBytes, merkle::Frontier, note::LogSigner};
 use warifu::message::{
-    Contribution, DrillPackage, DrillReply, Notices, Package, Redealt, Release, Request, ResharePackage,
-    ReshareRequest, Showing, SignedRequest, SignedReshare, Target, request_digest,
+    Contribution, DrillPackage, DrillReply, Notices, Package, Redealt, Release, Request, ReshareAnswer,
+    ReshareFile, ResharePackage, ReshareRequest, ReshareSignatures, Showing, SignedRequest, SignedReshare,
+    Target, request_digest,
 };
 use warifu::name::{AccountId, Factor, GroupId, OrganisationId, Origin, ProjectId, Provider, Slug, VaultId};
 use warifu::pvss::{self, DealingContext, ShareKeyPair, VerifiedDealing};
@@ -71,7 +72,9 @@ pub struct Story {
     /// What members were given for a drill, and what one of them could answer.
     pub drill: (DrillPackage, DrillReply),
     /// What contributors of a resharing were given, and what one of them dealt again.
-    pub reshare: (ResharePackage, Redealt),
+    pub reshare: Reshared,
+    /// The same by files: the second round's file, and what one of them gave in each.
+    pub reshare_files: ByFiles,
 }
 
 /// Tells the story; the same each time.
@@ -97,7 +100,7 @@ pub fn tell() -> Story {
     let (recovery, sealed_root, recovery_messages, (keepers, cards)) = scene.recovery();
     scene.by_host(Event::KeepersNamed(keepers.clone()));
     let (card, held) = scene.codes(account);
-    let reshare = scene.refresh(&held);
+    let (reshare, reshare_files) = scene.refresh(&held);
     scene.identity();
     scene.abandon(&card);
     scene.lose_entries(&keepers, &cards);
@@ -119,8 +122,14 @@ pub fn tell() -> Story {
         notices,
         drill,
         reshare,
+        reshare_files,
     }
 }
+
+/// What contributors of a resharing were given, and what one of them dealt again.
+type Reshared = (ResharePackage, Redealt);
+/// The second round's file, and one contributor's answers in both rounds.
+type ByFiles = (ReshareFile, ReshareAnswer, ReshareSignatures);
 
 const WORDS: [&str; 3] = ["amber-fox-lake", "quiet-heron-lamp", "plain-otter-hill"];
 
@@ -784,7 +793,6 @@ impl Scene {
         self.by_host(Event::RestoredWithGap(RestoredWithGap { gap, keepers, signatures }));
     }
 
-    /// The gate gets a fresh root.
     /// The second group becomes the roster group, and the operator's identity is sealed
     /// for it.
     fn identity(&mut self) {
@@ -823,6 +831,7 @@ impl Scene {
         self.by_operator(Event::IdentitySealed(sealing));
     }
 
+    /// The gate gets a fresh root.
     fn next_epoch(&mut self) {
         self.gate.add(2, SecretKey::from_slice(&[10; 32]).expect("32 bytes"));
         let next = self.gate.succession(&self.organisation, 2).expect("two epochs");
@@ -902,7 +911,7 @@ impl Scene {
 
     /// The second group's next epoch, to which it hands over what it holds: in a first
     /// ceremony a contributor is set aside, in the next all goes well.
-    fn refresh(&mut self, held: &VerifiedDealing) -> (ResharePackage, Redealt) {
+    fn refresh(&mut self, held: &VerifiedDealing) -> (Reshared, ByFiles) {
         let before = self.state.group_by_slug(&slug("second")).expect("it was formed").clone();
         let mut draft = vault::group::Draft::next(&self.state, &before);
         for card in &self.custodians {
@@ -935,11 +944,34 @@ impl Scene {
             review.sign(card, &checked, &kept).expect("it is kept")
         };
         let contributors = both.map(sign).collect();
+        let files = self.by_files((&package, held), &offers, (first, &checked));
         let versions = checked.versions().to_vec();
         self.by_host(Event::Reshared(ReshareDone { ceremony, versions, contributors }));
         self.by_host(Event::DealingsDestroyed(DealingsDestroyed { dealings: vec![*held.id()] }));
         self.by_host(Event::Ended { ceremony, how: Ending::Closed });
-        (package, offers.into_iter().next().expect("two contributors"))
+        ((package, offers.into_iter().next().expect("two contributors")), files)
+    }
+
+    /// What the first contributor would get and give by files.
+    fn by_files(
+        &mut self,
+        (package, held): (&ResharePackage, &VerifiedDealing),
+        offers: &[Redealt],
+        (review, checked): (&reshare::ReshareReview, &reshare::CheckedChunk),
+    ) -> ByFiles {
+        let card = self.custodians.first().expect("two custodians");
+        let code = self.totp.code_at(step_of(self.now.unix_seconds()));
+        let contribution = review.agree(card, &code, self.now, &mut self.rng).expect("good keys");
+        let answer = ReshareAnswer { contribution, parts: offers.iter().take(1).cloned().collect() };
+        let parts = std::slice::from_ref(checked);
+        let kept = review.to_keep_all(parts, None).expect("nothing was signed before");
+        let signatures = review.sign_all(card, parts, &kept).expect("it is kept");
+        let file = ReshareFile {
+            package: package.clone(),
+            dealings: vec![HexBytes(held.to_bytes())],
+            parts: vec![offers.to_vec()],
+        };
+        (file, answer, signatures)
     }
 
     /// A ceremony in which the first custodians take part.

@@ -127,7 +127,7 @@ fn the_roster_group_alone_learns_who_somebody_is() {
     let credential = seal(&mut world, NAME);
     let who = world.custodians[0].name();
     let ceremony = ask(&mut world, &who, None).unwrap();
-    // Custodian 0, whose identity it is, is no keeper; nor is custodian 4.
+    // Custodian 0, whose identity it is, is no member; nor is custodian 4.
     let package = world.package(&ceremony);
     for other in [0, 4] {
         assert!(world.review(&package, other).is_err(), "{other} holds no share");
@@ -426,7 +426,7 @@ fn no_account_has_the_id_that_stands_for_a_person() {
 }
 
 #[test]
-fn a_keeper_who_leaves_is_replaced_by_resharing_and_takes_nobody_along() {
+fn a_member_who_leaves_is_replaced_by_resharing_and_takes_nobody_along() {
     let mut world = world();
     seal(&mut world, NAME);
     world.pass(Span::minutes(2));

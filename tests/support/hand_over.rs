@@ -6,7 +6,7 @@ use super::support::World;
 use rand::{SeedableRng, rngs::StdRng};
 use std::collections::BTreeMap;
 use warifu::ceremony::reshare::{CheckError, CheckedChunk, Chunk, ReshareReview, SignedLast, review};
-use warifu::event::{Ending, Event, GroupStatement, Hash, Renewal, Signed};
+use warifu::event::{Ending, Event, GroupStatement, Hash, Mode, Renewal, Signed};
 use warifu::message::Redealt;
 use warifu::time::Span;
 use warifu::vault::VaultError;
@@ -30,6 +30,7 @@ pub fn open(world: &mut World, from: &GroupStatement, to: &GroupStatement) -> Re
         reason: "somebody leaves",
         ticket: Some("OPS-9"),
         window: Span::hours(1),
+        mode: Mode::Room,
     };
     let operator = &world.operator.card;
     let ceremony = world.vault.open_reshare(&mut world.log, operator, &ask, world.now, &mut world.rng)?;

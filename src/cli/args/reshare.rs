@@ -4,6 +4,7 @@ use super::CardArgs;
 use crate::name::MemberAddress;
 use crate::time::Span;
 use clap::Args;
+use std::path::PathBuf;
 
 /// `reshare`.
 #[derive(Args, Debug)]
@@ -37,7 +38,10 @@ pub struct ReshareAskArgs {
     /// Ticket
     #[arg(long)]
     pub ticket: Option<String>,
-    /// How long the ceremony stays open, like 15m or 2h [default: 1h]
+    /// Write the ceremony into this new file, for members who answer on their own devices
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub request: Option<PathBuf>,
+    /// How long the ceremony stays open, like 15m or 2h [default: 1h, by files 7d]
     #[arg(long, value_parser = super::span)]
     pub window: Option<Span>,
     /// Only list what would be handed over; nobody is asked and nothing is changed

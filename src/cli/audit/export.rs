@@ -4,6 +4,7 @@ use crate::audit::recoverability::current;
 use crate::cli::args::ExportArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
+use crate::cli::table::counted;
 use crate::cli::{App, files};
 use crate::export::{Copied, CopiedRecords, ExportError, Exported, Snapshot, export, export_with_records};
 use crate::log::note::VerifierKey;
@@ -50,8 +51,9 @@ pub fn write(app: &mut App<'_>, args: &ExportArgs) -> Result<(), CliError> {
         let new = size - before;
         let part = if first > 0 { format!(" (entries from {first} on; of earlier ones the hashes)") } else { String::new() };
         format!(
-            "{dir}: {size} entries of {}{part}, {new} of them new; {files} files written.\n{dir}/README says how to verify them with other tools.",
-            args.log
+            "{dir}: {size} entries of {}{part}, {new} of them new; {} written.\n{dir}/README says how to verify them with other tools.",
+            args.log,
+            counted(usize::try_from(files).unwrap_or(usize::MAX), "file")
         )
     });
     Ok(())

@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::open::title;
 use crate::cli::table::{Column, counted, days, table_or};
 use crate::event::{Actor, Agreed, CheckedGroup, Event, Hash, TextHash};
+use crate::name::GroupId;
 use crate::report::csv;
 use crate::state::{Organisation, Past};
 use crate::time::Time;
@@ -129,6 +130,8 @@ fn summary(
         let begun = state.begun(credential);
         begun.map_or_else(|| credential.short(), |b| title(&state.address(&b.account), b.factor, b.version))
     };
+    let group_of =
+        |id: &GroupId| state.groups.get(id).map(|group| state.group_address(group)).unwrap_or_default();
     match event {
         Event::VaultCreated { .. } | Event::OrganisationAdded { .. } => String::new(),
         Event::KeeperEnrolled(keeper) => keeper.pseudonym.to_string(),
@@ -140,7 +143,7 @@ fn summary(
             "{} entries restored, {} that were seen are lost; {} keepers signed",
             entry.gap.restored.size,
             entry.gap.missing(),
-            entry.signatures.len()
+            entry.signers().len()
         ),
         Event::OrganisationCreated { slug, .. } => slug.to_string(),
         Event::ProjectCreated { slug, .. } => format!("{}/{slug}", state.slug),
@@ -154,13 +157,12 @@ fn summary(
         }
         Event::CardEnrolled(enrolment) => format!("{} {}", enrolment.role.as_str(), enrolment.pseudonym),
         Event::AbandonmentBegun(notice) => {
-            let group = state.groups.get(&notice.group).map(|g| state.group_address(g)).unwrap_or_default();
-            let text =
-                vault.text(&state.id, &notice.reason).map(|text| format!(" ({text})")).unwrap_or_default();
-            format!("{group}: notice that it can no longer reach its threshold{text}")
+            let group = group_of(&notice.group);
+            let reason = reason_of(vault, state, &notice.reason);
+            format!("{group}: notice that it can no longer reach its threshold, {reason}")
         }
         Event::AbandonmentVetoed(veto) => {
-            let group = state.groups.get(&veto.group).map(|g| state.group_address(g)).unwrap_or_default();
+            let group = group_of(&veto.group);
             format!("{group}: {} is there, and the notice is over", veto.custodian)
         }
         Event::CardSuspended(entry) => {
@@ -209,11 +211,11 @@ fn summary(
             )
         }
         Event::WitnessPolicySet(set) => {
-            let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
+            let group = group_of(&set.group);
             format!("{group}: policy {}, {} signed", set.serial, set.signatures.len())
         }
         Event::DrillPolicySet(set) => {
-            let group = state.groups.get(&set.group).map(|g| state.group_address(g)).unwrap_or_default();
+            let group = group_of(&set.group);
             let days = days(set.every_days);
             format!("{group}: every {days}, {} signed", set.signatures.len())
         }
@@ -262,7 +264,7 @@ fn summary(
             format!("ceremony {}: on {}", ceremony.short(), crate::cli::hierarchy::text(&json!(shown)))
         }
         Event::DrillBegun { group, until, .. } => {
-            let group = state.groups.get(group).map(|g| state.group_address(g)).unwrap_or_default();
+            let group = group_of(group);
             format!("{group}: until {}", until.to_minute())
         }
         Event::GateEpochBegun(next) => format!("epoch {} of the gate", next.gate.epoch),

@@ -7,7 +7,7 @@ use crate::audit::{self, GapFound, Options, Source, SourceError, State, Tamperin
 use crate::cli::args::VerifyArgs;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
-use crate::cli::table::counted;
+use crate::cli::table::{counted, entries};
 use crate::cli::{App, files};
 use crate::export::{self, Directory, FIRST, Policies, check_records, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
@@ -268,10 +268,6 @@ fn gaps(report: &Report, with_vault: bool) -> Vec<String> {
 pub(super) fn own_key(key: &VerifierKey) -> String {
     let remark = "The key was taken from the directory itself. Compare it with one from somebody you trust:";
     format!("{remark}\n      {}", printable(&key.to_string()))
-}
-
-fn entries(number: u64) -> String {
-    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
 }
 
 /// One line a log, with what is wrong with it below.

@@ -173,7 +173,7 @@ pub fn again(
 }
 
 /// A custodian reads what would be done and the new group's twelve words, and agrees.
-fn agree(
+pub fn agree(
     app: &mut App<'_>,
     reviewed: &ReshareReview,
     open: &OpenCard,

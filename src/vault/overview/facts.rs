@@ -6,6 +6,7 @@ use crate::hex::Bytes;
 use crate::name::{AccountId, Factor, GroupId, ProjectId, Provider, Pseudonym, Slug};
 use crate::seal::card::Role;
 use crate::seal::generate::Alphabet;
+use crate::state::baseline::ByEntries;
 use crate::state::rotation::{Place, RotationRules, exposed_hours};
 use crate::state::{Barred, Ceremony, Effective, LastReconciled, Organisation, Vetoed};
 use crate::time::Time;
@@ -101,6 +102,9 @@ pub struct AccountRow {
     /// Other versions of its password that were exposed and can still be opened, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub older_exposed: Vec<u64>,
+    /// What the entries alone say of its baseline.
+    #[serde(skip_serializing_if = "ByEntries::lacks", default)]
+    pub baseline: ByEntries,
 }
 
 /// A current version.
@@ -252,6 +256,11 @@ tally!(
     generated,
     /// Versions that the gate has opened.
     exposed_to_host,
+    /// Of whose baseline nothing is missing but what credential reports have to say.
+    baseline_waits,
+    /// Of whose baseline nothing is missing, without any report. The others lack
+    /// something: so most rows are as short as they were before this was counted.
+    baseline_shown,
 );
 
 /// How many of these no group has agreed to.
@@ -362,6 +371,7 @@ impl AccountRow {
             rules: Rules::at(state, Scope::Account(*id)),
             current: Factor::ALL.into_iter().filter_map(current).collect(),
             older_exposed: older.map(|(_, version)| version.sealing.version).collect(),
+            baseline: state.baseline_by_entries(id).unwrap_or_default(),
         })
     }
 
@@ -405,6 +415,8 @@ impl AccountRow {
             said_credential_less: one(said(AccountStanding::CredentialLess)),
             said_closed: one(said(AccountStanding::Closed)),
             rules_alone: rules_alone(&self.rules),
+            baseline_waits: one(self.baseline == ByEntries::Waits),
+            baseline_shown: one(self.baseline == ByEntries::Shown),
             ..Tally::default()
         };
         let mut holds = BTreeMap::new();

@@ -9,11 +9,13 @@
 //! says what the entries say rests on whoever can write the database, until
 //! `audit verify` holds every row against them. Anything else is replayed.
 
+use super::reports::{self, ReportRow};
 use super::{AccountRow, CardRow, CeremonyRow, GroupRow, HEAD, Head, ProjectRow, Rows, Rules};
 use super::{account, all, card, days_of, instant};
 use crate::event::{Entry, Event, Line};
 use crate::log::checkpoint;
 use crate::name::{AccountId, Factor, OrganisationId, Origin, ProjectId, Pseudonym};
+use crate::state::baseline::Report;
 use crate::state::rotation::RotationRules;
 use crate::state::{Organisation, VaultState, gate_epochs};
 use crate::store::{RecordKey, Store, StoreError};
@@ -173,6 +175,22 @@ impl<'a> Overview<'a> {
     pub fn urgent(&self, factor: Factor) -> Result<Vec<AccountId>, Unusable> {
         let (start, end) = (format!("urgent/{factor}/"), format!("urgent/{factor}0"));
         ids(self.range(start.as_str()..end.as_str(), usize::MAX)?)
+    }
+
+    /// At most so many accounts of whose baseline nothing is missing but what credential
+    /// reports have to say.
+    pub fn waiting(&self, most: usize) -> Result<Vec<AccountId>, Unusable> {
+        ids(self.range("waits/".."waits0", most)?)
+    }
+
+    /// At most so many credential reports, the newest first.
+    pub fn reports(&self, most: usize) -> Result<Vec<Report>, Unusable> {
+        let rows = self.all_of::<ReportRow>("report", most)?.into_iter();
+        rows.map(|(place, row)| {
+            let entry = reports::entry_at(&place).ok_or(Unusable::Row(place))?;
+            Ok(row.report(entry))
+        })
+        .collect()
     }
 
     /// Accounts of whose factor the current version's period by the policies ends before
