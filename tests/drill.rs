@@ -274,6 +274,23 @@ fn an_answer_by_a_file_counts_until_the_drill_ends_and_not_longer() {
     assert_eq!(held.world.vault.verify(None).unwrap().findings, []);
 }
 
+/// Whoever carries a file could keep it back, and a member who is gone seem to be there.
+#[test]
+fn an_answer_by_a_file_is_a_proof_of_when_it_was_made_and_not_of_when_it_came() {
+    let mut held = held();
+    let made = held.world.now;
+    let code = held.world.custodians[0].code(made);
+    let reply = by_file(&mut held, 0, &code);
+    held.world.pass(Span::days(13));
+    assert_eq!(refused(&take(&mut held, &reply).unwrap()), None);
+    let who = held.world.custodians[0].name();
+    assert_eq!(held.world.log.state.drills.proved(&held.group.group, &who), Some(made));
+    held.world.pass(Span::days(77));
+    assert_eq!(held.live(), 1, "90 days after it was made");
+    held.world.pass(Span(1));
+    assert_eq!(held.live(), 0);
+}
+
 /// The code is used up at the step that it was typed at, however late it comes, and it
 /// is remembered as long as the drill goes on.
 #[test]

@@ -199,7 +199,10 @@ impl Organisation {
         self.judged(&group, answer)?;
         self.use_up(who, step, time);
         self.wrong_codes.remove(who);
-        self.drills.custodians.entry(group).or_default().insert(who.clone(), time);
+        // A file shows that the member was there when it was made, and may come long after.
+        let at = if answer.code.is_some() { answer.at.min(time) } else { time };
+        let proved = self.drills.custodians.entry(group).or_default();
+        proved.entry(who.clone()).and_modify(|last| *last = at.max(*last)).or_insert(at);
         Ok(())
     }
 
