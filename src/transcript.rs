@@ -362,7 +362,8 @@ mod tests {
         let protocol = include_str!("../docs/protocol.md");
         let (_, table) = protocol.split_once("\n## Labels\n").unwrap();
         let (table, _) = table.split_once("\n## ").unwrap();
-        let missing = |label: &&&str| !table.contains(&format!("`{}`", label.trim_start_matches("warifu/v1/")));
+        let missing =
+            |label: &&&str| !table.contains(&format!("`{}`", label.trim_start_matches("warifu/v1/")));
         assert_eq!(label::ALL.iter().filter(missing).collect::<Vec<_>>(), [] as [&&str; 0]);
     }
 

@@ -1,6 +1,6 @@
 //! Entries that somebody saw and nobody has any more: the recovery quorum signs for
 //! them, each who saw them accepts it at a terminal, and nobody else can make such an
-//! entry or go round that question.
+//! entry or go round that question. Long, because all of it is told of one dead host.
 
 #![cfg(target_os = "linux")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]

@@ -47,7 +47,7 @@ pub struct DrillReview {
 /// Checks everything that can be checked before a person is asked: that the log is the
 /// card's own and extends what its owner saw; that by its replay the drill is open, of
 /// a group in which the card is, by the statement that its owner signed; and that the
-/// card counts.
+/// card counts. Long, because these checks stand in the order in which they are made.
 pub fn review(
     package: &DrillPackage,
     card: &Card,

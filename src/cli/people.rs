@@ -53,6 +53,7 @@ pub fn officer(app: &mut App<'_>, command: OfficerCommand) -> Result<(), CliErro
     }
 }
 
+/// Long, because the order of its steps is what a crash leaves a card by.
 fn enrol(app: &mut App<'_>, role: Role, args: NewCard) -> Result<(), CliError> {
     let (mut vault, mut log) = app.open_log(&args.organisation)?;
     let pending = new_person(&log.state, role, &mut app.rng);
