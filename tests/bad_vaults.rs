@@ -117,7 +117,7 @@ fn a_vault_of_a_newer_format() {
     let world = World::new();
     world.database().pragma_update(None, "user_version", 99).unwrap();
     let says =
-        ["the vault has format 99; this program knows formats up to 3", "Use the newer warifu that made it."];
+        ["the vault has format 99; this program knows formats up to 5", "Use the newer warifu that made it."];
     world.host_refused(&["status"], STORAGE, &says);
     world.host_refused(&["org", "add", "more"], STORAGE, &says);
 }

@@ -23,7 +23,7 @@ use warifu::event::{
 };
 use warifu::hex::Bytes;
 use warifu::name::Factor;
-use warifu::state::Invalid;
+use warifu::state::{Invalid, NOTICE};
 use warifu::store::Store;
 use warifu::time::Span;
 use warifu::vault::ceremony::requester_secret;
@@ -607,4 +607,28 @@ fn an_entry_of_a_resharing_that_was_altered_breaks_the_replay() {
     other.versions[0].dealing = other.versions[1].dealing;
     let refused = world.forge(Actor::Host, Event::Reshared(other)).err();
     assert!(matches!(refused, Some(Invalid::Signature { .. })), "{refused:?}");
+}
+
+#[test]
+fn nothing_is_handed_over_to_a_group_that_is_abandoned_meanwhile() {
+    let mut world = world();
+    let root = world.group();
+    let new = world.form("new", 2, &[0, 1, 5]);
+    let (now, reason) = (world.now, "nobody answers");
+    world.vault.abandon_group(&mut world.log, &new, reason, now, &mut world.rng).unwrap();
+    // Just before the notice ends it is too early to count as abandoned.
+    world.pass(NOTICE - Span::minutes(10));
+    let mut held = open(&mut world, &root, &new).unwrap();
+    held.agree(&mut world, &[0, 1, 2]);
+    let chunk = held.chunk(&world);
+    let offers = held.redealt(&mut world, &chunk);
+    let checked = held.check(&mut world, &chunk, &offers).unwrap();
+    let signed = held.signed(&world, &checked);
+    world.pass(Span::minutes(10));
+    assert!(world.log.state.is_abandoned(&new.group, world.now));
+    let refused = world.vault.enter_reshared(&mut world.log, &checked, signed, world.now).err();
+    let abandoned = Invalid::Abandoned("new".to_owned());
+    assert!(matches!(&refused, Some(VaultError::Invalid(why)) if *why == abandoned), "{refused:?}");
+    // With the old group everything is as it was.
+    recoverable(&world, Label::Proven);
 }

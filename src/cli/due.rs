@@ -58,24 +58,19 @@ pub fn reading(replay: bool) -> Reading {
     if replay { Reading::Entries } else { Reading::Overview }
 }
 
+/// A table for each kind of item, in the order of what is most urgent of each.
 fn list(found: &[Item], now: Time, room: Option<usize>) -> String {
-    let mut tables = Vec::new();
     let renewals: Vec<_> = found.iter().filter_map(Item::renewal).collect();
-    if !renewals.is_empty() {
-        tables.push(renewal_table(&renewals, now, room));
-    }
     let drills: Vec<_> = found.iter().filter_map(Item::drill).collect();
-    if !drills.is_empty() {
-        tables.push(drill_table(&drills, now, room));
-    }
     let notices: Vec<_> = found.iter().filter_map(Item::notice).collect();
-    if !notices.is_empty() {
-        tables.push(notice_table(&notices, now, room));
-    }
-    if found.first().is_some_and(|first| first.drill().is_some()) {
-        tables.reverse();
-    }
-    tables.join("\n\n")
+    let mut tables = [
+        (found.iter().position(|item| item.renewal().is_some()), renewal_table(&renewals, now, room)),
+        (found.iter().position(|item| item.drill().is_some()), drill_table(&drills, now, room)),
+        (found.iter().position(|item| item.notice().is_some()), notice_table(&notices, now, room)),
+    ];
+    tables.sort_by_key(|(first, _)| *first);
+    let there = tables.into_iter().filter(|(first, _)| first.is_some()).map(|(_, table)| table);
+    there.collect::<Vec<_>>().join("\n\n")
 }
 
 fn drill_table(found: &[&DrillDue], now: Time, room: Option<usize>) -> String {

@@ -297,6 +297,8 @@ impl Organisation {
         let to = self.groups.get(&reshare.to.group).filter(|group| group.epoch == reshare.to.epoch);
         let to = to.ok_or(Invalid::Mismatch("new group"))?;
         self.check_left(to)?;
+        // The notice may have ended since the resharing began.
+        self.check_not_abandoned(&to.group, time)?;
         let credentials = done.versions.iter().map(|version| version.credential);
         let ascending = credentials.clone().is_sorted_by(|a, b| a < b);
         if done.versions.is_empty() || done.versions.len() > MAX_CHUNK || !ascending {
