@@ -617,7 +617,7 @@ fn nothing_is_handed_over_to_a_group_that_is_abandoned_meanwhile() {
     let (now, reason) = (world.now, "nobody answers");
     world.vault.abandon_group(&mut world.log, &new, reason, now, &mut world.rng).unwrap();
     // Just before the notice ends it is too early to count as abandoned.
-    world.pass(NOTICE - Span::minutes(10));
+    world.pass(Span(NOTICE.0 - Span::minutes(10).0));
     let mut held = open(&mut world, &root, &new).unwrap();
     held.agree(&mut world, &[0, 1, 2]);
     let chunk = held.chunk(&world);
