@@ -174,6 +174,36 @@ fn a_request_that_a_custodian_got_is_brought_in() {
     let acme = said["logs"].as_array().unwrap().iter().find(|log| log["log"] == "acme").unwrap().clone();
     assert_eq!(acme["entries"], size, "{said}");
     assert_eq!(ran.code, 8);
+    let lost: Vec<_> = said["lost"].as_array().unwrap().iter().map(|lost| lost.as_str().unwrap()).collect();
+    assert!(lost.iter().all(|lost| !lost.contains("record request/")), "it is the request: {lost:?}");
+}
+
+#[test]
+fn after_an_opening_since_the_backup_an_export_with_records_makes_a_whole_vault() {
+    let world = World::new();
+    back_up(&world, "backup");
+    let ceremony = world.request("request.warifu");
+    for which in 0..2 {
+        world.contributed(which, "request.warifu");
+    }
+    let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > /dev/null"];
+    world.host(&cli::joined(&finish, &world.card(&world.operator))).good();
+    world.host(&["audit", "export", "acme", "copy", "--records"]).good();
+    let restore = ["--json", "--vault", "restored", "restore", "backup", "--merge", "copy"];
+    let said = cli::run(&world.host_dir(), &restore).good().json();
+    assert_eq!(said["lost"], Value::Array(vec![]));
+    in_restored(&world, &["audit", "verify"]).good();
+    in_restored(&world, &["backup", "again"]).good();
+    // What is in the copy beside the log is held against the entries.
+    let records = world.host_dir().join("copy/records");
+    let mut bytes = fs::read(&records).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&records, bytes).unwrap();
+    let other = ["--json", "--vault", "other", "restore", "backup", "--merge", "copy"];
+    let ran = cli::run(&world.host_dir(), &other);
+    assert!(ran.out.contains("record request/"), "{}", ran.out);
+    ran.refused(8, &["1 record of what was brought in"]);
 }
 
 #[test]

@@ -30,6 +30,11 @@ pub trait RecordSource {
     fn sealed(&self, credential: &Hash) -> Result<Option<Vec<u8>>, Unreadable>;
     /// A dealing by its id; `None` if it is not there.
     fn dealing(&self, id: &Hash) -> Result<Option<Vec<u8>>, Unreadable>;
+    /// The signed request that opened a ceremony; `None` if it is not there. Nothing is
+    /// opened with it: a vault that is made again must have it.
+    fn request(&self, ceremony: &Hash) -> Result<Option<Vec<u8>>, Unreadable>;
+    /// What a reconciliation found, by its hash; `None` if it is not there. As above.
+    fn facts(&self, facts: &Hash) -> Result<Option<Vec<u8>>, Unreadable>;
 }
 
 /// A record that is there and cannot be read.

@@ -7,10 +7,12 @@ use super::files;
 use super::progress::Progress;
 use super::table::counted;
 use crate::audit::Source;
+use crate::audit::recoverability::{RecordSource, Unreadable};
 use crate::ceremony::custodian::Seen;
+use crate::event::Hash;
 use crate::export::{CopiedRecords, Directory};
 use crate::log::note::MAX_NOTE;
-use crate::message::Package;
+use crate::message::{Message, Package, SignedRequest};
 use crate::store::StoreError;
 use crate::vault::backup::{Copied, Further, SeenBefore, WholeLog, restore as make};
 use crate::vault::{GATE_FILE, PublicVault, VaultError};
@@ -95,7 +97,7 @@ fn words(logs: &[Copied]) -> String {
 /// Something to bring in.
 pub(super) enum Merged {
     Export(Box<Directory>, Option<CopiedRecords>),
-    Carried(WholeLog),
+    Carried(WholeLog, CarriedRequest),
 }
 
 impl Merged {
@@ -104,12 +106,33 @@ impl Merged {
             Self::Export(dir, records) => Further {
                 path,
                 source: dir.as_ref(),
-                records: records
-                    .as_ref()
-                    .map(|records| records as &dyn crate::audit::recoverability::RecordSource),
+                records: records.as_ref().map(|records| records as &dyn RecordSource),
             },
-            Self::Carried(log) => Further { path, source: log as &dyn Source, records: None },
+            Self::Carried(log, request) => {
+                Further { path, source: log as &dyn Source, records: Some(request) }
+            }
         }
+    }
+}
+
+/// The one record that a package carries: the request that it is about.
+pub(super) struct CarriedRequest(SignedRequest);
+
+impl RecordSource for CarriedRequest {
+    fn sealed(&self, _: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        Ok(None)
+    }
+
+    fn dealing(&self, _: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        Ok(None)
+    }
+
+    fn request(&self, ceremony: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        Ok((self.0.request.hash() == *ceremony).then(|| self.0.encode()))
+    }
+
+    fn facts(&self, _: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        Ok(None)
     }
 }
 
@@ -122,7 +145,8 @@ pub(super) fn source(path: &Path) -> Result<Merged, CliError> {
     }
     let package: Package = files::read_message(path)?;
     let log = WholeLog::new(&package.entries, &package.checkpoint);
-    log.map(Merged::Carried).map_err(|_| CliError::NotALog(path.to_owned()))
+    let log = log.map_err(|_| CliError::NotALog(path.to_owned()))?;
+    Ok(Merged::Carried(log, CarriedRequest(package.signed)))
 }
 
 /// A signed checkpoint: itself, or as a card's owner saw it.

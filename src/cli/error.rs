@@ -580,7 +580,7 @@ impl CliError {
             }
             Self::Backup(error) => backup_remedy(error),
             Self::RecordsLost(_) => {
-                "The vault was made. What is named above can be opened only if somebody has an export with records of later: restore again with it. Else set those passwords anew at the provider."
+                "The vault was made. What is named above is here again only if somebody has an export with records of later: restore again with it. Else set those passwords anew at the provider, give those people another authenticator (warifu custodian re-enrol-totp), and abort ceremonies that were open."
             }
             Self::NotALog(_) => "Name an export's directory, or a request as custodians get it.",
             Self::NoRecords(_) => "Export them with it: warifu audit export ORG DIR --records.",

@@ -1,12 +1,15 @@
 //! The records of an export: what lies beside the log of each version that was
-//! current, so that somebody who holds the copy can see whether it could be opened.
-//! They are as public as what is stored; the entries say what they must be, and
-//! nothing is judged here.
+//! current, so that somebody who holds the copy can see whether it could be opened,
+//! and what else a vault must have that is made again of a backup and this copy. They
+//! are as public as what is stored, without any free text; the entries say what they
+//! must be, and nothing is judged here.
 //!
 //! ```text
 //! "warifu records 1\n"
-//! for each record:  1 byte   what it is: 1 a sealed payload, 2 a dealing
-//!                  64 bytes  its id: of the credential, or of the dealing
+//! for each record:  1 byte   what it is: 1 a sealed payload, 2 a dealing, 3 the signed
+//!                            request of a ceremony, 4 what a reconciliation found
+//!                  64 bytes  its id: of the credential, of the dealing, of the
+//!                            ceremony, or its hash
 //!                   4 bytes  length, big endian
 //!                            the record
 //! ```
@@ -35,12 +38,18 @@ const ID: usize = 64;
 enum What {
     Sealed = 1,
     Dealing = 2,
+    Request = 3,
+    Facts = 4,
 }
 
 /// What is to be copied: these versions, from there.
 pub struct Copied<'a> {
     /// Current versions.
     pub versions: &'a [(&'a Hash, &'a Held)],
+    /// Ceremonies, by the hashes of their requests.
+    pub requests: &'a [Hash],
+    /// Reconciliations, by the hashes of what they found.
+    pub facts: &'a [Hash],
     /// Where their records lie.
     pub source: &'a dyn RecordSource,
     /// Whether the vault is as it was when the versions were current.
@@ -60,18 +69,25 @@ impl Copied<'_> {
         let all = self.versions.len() as u64;
         let mut gone = false;
         to.write_all(HEAD).map_err(io)?;
-        for ((credential, held), done) in self.versions.iter().zip(1..) {
-            let sealed = (What::Sealed, *credential, self.source.sealed(credential));
-            let dealing = (What::Dealing, &held.dealing, self.source.dealing(&held.dealing));
-            for (what, id, record) in [sealed, dealing] {
-                let unreadable = || ExportError::Record(id.short());
-                match record.map_err(|Unreadable| unreadable())? {
-                    Some(bytes) if bytes.len() > MAX_RECORD => return Err(unreadable()),
-                    Some(bytes) => put(to, what, id, &bytes).map_err(io)?,
-                    None => gone = true,
-                }
+        let mut copy = |what, id: &Hash, record: Result<Option<Vec<u8>>, Unreadable>| {
+            let unreadable = || ExportError::Record(id.short());
+            match record.map_err(|Unreadable| unreadable())? {
+                Some(bytes) if bytes.len() > MAX_RECORD => return Err(unreadable()),
+                Some(bytes) => put(to, what, id, &bytes).map_err(io)?,
+                None => gone = true,
             }
+            Ok(())
+        };
+        for ((credential, held), done) in self.versions.iter().zip(1..) {
+            copy(What::Sealed, credential, self.source.sealed(credential))?;
+            copy(What::Dealing, &held.dealing, self.source.dealing(&held.dealing))?;
             progress(done, all);
+        }
+        for ceremony in self.requests {
+            copy(What::Request, ceremony, self.source.request(ceremony))?;
+        }
+        for facts in self.facts {
+            copy(What::Facts, facts, self.source.facts(facts))?;
         }
         if gone && !(self.unchanged)() { Err(ExportError::Changed) } else { Ok(()) }
     }
@@ -148,6 +164,14 @@ impl RecordSource for CopiedRecords {
     fn dealing(&self, id: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
         self.record(What::Dealing, id)
     }
+
+    fn request(&self, ceremony: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        self.record(What::Request, ceremony)
+    }
+
+    fn facts(&self, facts: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        self.record(What::Facts, facts)
+    }
 }
 
 /// Where each record begins in a file of this length.
@@ -162,7 +186,7 @@ fn places(file: &mut BufReader<impl Read + Seek>, length: u64) -> io::Result<Vec
     while at < length {
         let mut before = [0; BEFORE];
         file.read_exact(&mut before)?;
-        let what = before.first().copied().filter(|what| [1, 2].contains(what)).ok_or_else(bad)?;
+        let what = before.first().copied().filter(|what| (1..=4).contains(what)).ok_or_else(bad)?;
         let (id, long) = parts(&before).ok_or_else(bad)?;
         places.push((what, prefix(id), at));
         at += (BEFORE + long) as u64;

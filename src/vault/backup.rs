@@ -3,16 +3,19 @@
 //! here: what is brought in was signed by the logs' own keys.
 
 use super::audit::pieces;
+use super::ceremony::request_record;
 use super::commit::{destroyed_by, keyed, projection};
 use super::overview;
+use super::reconcile::facts_record;
+use super::recoverability::opened_by;
 use super::recovery::no_gate;
 use super::report::{Finding, Report};
 use super::seal::{PINS_FILE, dealing_record, sealed_record};
-use super::verify::{StoredLog, dealing_holds};
+use super::verify::{StoredLog, dealing_holds, request_holds, reshare_request_holds};
 use super::{PublicVault, VaultError, commit, file};
 use crate::audit::recoverability::RecordSource;
 use crate::audit::{self, Lack, Options, Source, SourceError, State};
-use crate::event::{Entry, GroupEpoch, Line};
+use crate::event::{Entry, GroupEpoch, Line, record_hash};
 use crate::log::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::log::entry::{EntryBytes, EntryError};
 use crate::log::{Hash as LeafHash, VerifierKey};
@@ -357,7 +360,7 @@ fn merge(
         batch.clear_rows = vec![id];
         batch.put_rows = keyed(id, overview::all(state).into_iter().collect());
         let gone = destroyed(store, &id, &entries)?;
-        batch.put_records = keyed(id, new_records(store, state, further.records, &gone)?);
+        batch.put_records = keyed(id, new_records(store, state, further.records, (&entries, &gone))?);
         batch.delete_records = gone.into_iter().map(|name| RecordKey { log: id, name }).collect();
     }
     // The log's own signature alone: what others wrote below it nobody has verified.
@@ -417,13 +420,14 @@ fn destroyed(
     Ok(gone)
 }
 
-/// Sealed payloads and dealings that the store lacks and the source has, if they are
+/// Sealed payloads and dealings that the store lacks and the source has, the requests of
+/// the ceremonies that these entries open, and what reconciliations found, if they are
 /// what the entries say.
 fn new_records(
     store: &SqliteStore,
     state: &Organisation,
     records: Option<&dyn RecordSource>,
-    gone: &[String],
+    (entries, gone): (&[EntryBytes], &[String]),
 ) -> Result<Vec<(String, Vec<u8>)>, BackupError> {
     let Some(records) = records else { return Ok(Vec::new()) };
     let here = store.record_names(&state.id)?;
@@ -445,6 +449,25 @@ fn new_records(
             && dealing_holds(state, &held.dealing, (credential, holder), &bytes)
         {
             found.push((dealing, bytes));
+        }
+    }
+    let known = |line| if let Ok(Line::Known(entry)) = Entry::from_line(line) { Some(entry) } else { None };
+    for ceremony in entries.iter().filter_map(known).filter_map(|entry| opened_by(&entry.event)) {
+        let (name, request) = (request_record(&ceremony), records.request(&ceremony));
+        if lacks(&name)
+            && let Ok(Some(bytes)) = request
+            && (request_holds(&ceremony, &bytes) || reshare_request_holds(&ceremony, &bytes))
+        {
+            found.push((name, bytes));
+        }
+    }
+    for facts in &state.reconciled {
+        let name = facts_record(facts);
+        if lacks(&name)
+            && let Ok(Some(bytes)) = records.facts(facts)
+            && record_hash(&bytes) == *facts
+        {
+            found.push((name, bytes));
         }
     }
     Ok(found)

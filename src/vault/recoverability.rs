@@ -1,7 +1,9 @@
 //! Whether everything that a vault's organisation has sealed could be opened today,
 //! by what its log says and what lies beside it. How it is found is `audit`'s.
 
+use super::ceremony::request_record;
 use super::drill::GATE_EVERY;
+use super::reconcile::facts_record;
 use super::seal::{dealing_record, sealed_record};
 use super::{Log, PublicVault, Records, Vault, VaultError};
 use crate::audit::recoverability::{self, Bad, Fault, Label, RecordSource, Unreadable};
@@ -115,6 +117,15 @@ pub struct Failed {
     pub why: String,
 }
 
+/// The ceremony that an event opens.
+pub(super) fn opened_by(event: &Event) -> Option<Hash> {
+    match event {
+        Event::Opened(opening) => Some(opening.ceremony),
+        Event::ReshareOpened(opening) => Some(opening.ceremony),
+        _ => None,
+    }
+}
+
 /// The records of one log in a store.
 struct Stored<'a> {
     store: &'a dyn Store,
@@ -134,6 +145,14 @@ impl RecordSource for Stored<'_> {
 
     fn dealing(&self, id: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
         self.record(dealing_record(id))
+    }
+
+    fn request(&self, ceremony: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        self.record(request_record(ceremony))
+    }
+
+    fn facts(&self, facts: &Hash) -> Result<Option<Vec<u8>>, Unreadable> {
+        self.record(facts_record(facts))
     }
 }
 
@@ -199,6 +218,15 @@ impl PublicVault {
         progress: &dyn Fn(u64, u64),
     ) -> Recoverability {
         recoverability(&log.state, &self.records_of(log), only, now, rng, progress)
+    }
+
+    /// Every ceremony that was opened in a log, by the hash of its request.
+    pub fn opened(&self, log: &Log) -> Result<Vec<Hash>, VaultError> {
+        let mut opened = Vec::new();
+        for entry in self.walk(&log.state.id, 0..log.state.size) {
+            opened.extend(entry?.event.as_ref().and_then(opened_by));
+        }
+        Ok(opened)
     }
 
     /// The records of a log.

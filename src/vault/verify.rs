@@ -480,17 +480,12 @@ impl Check<'_> {
             Expected::Dealing { id, credential, holder } => {
                 dealing_holds(state, &id, (&credential, holder), bytes)
             }
-            Expected::ReshareRequest(ceremony) => {
-                SignedReshare::decode(bytes).is_ok_and(|s| s.request.hash() == ceremony && s.is_signed())
-            }
+            Expected::ReshareRequest(ceremony) => reshare_request_holds(&ceremony, bytes),
             Expected::Record(hash) => record_hash(bytes) == hash,
             Expected::Text(hash) => {
                 serde_json::from_slice::<SaltedText>(bytes).is_ok_and(|t| t.hash() == hash)
             }
-            Expected::Request(ceremony) => SignedRequest::decode(bytes).is_ok_and(|s| {
-                let signed = s.request.signed_digest();
-                s.request.hash() == ceremony && sign::verify(&s.request.operator_key, &signed, &s.signature)
-            }),
+            Expected::Request(ceremony) => request_holds(&ceremony, bytes),
             Expected::Contribution(ceremony) => Contribution::decode(bytes).is_ok_and(|c| {
                 let found = state.ceremonies.get(&ceremony);
                 found.is_some_and(|found| is_theirs(&state.people, found, &c))
@@ -608,6 +603,19 @@ fn texts<'a>(state: &Organisation, others: impl Iterator<Item = &'a TextHash>) -
     let projects = state.projects.values().filter_map(|project| project.name);
     let all = named.chain(projects).chain(others.copied());
     all.map(|hash| (text_record(&hash), Expected::Text(hash))).collect()
+}
+
+/// Whether a record is the signed request that opened a ceremony.
+pub(super) fn request_holds(ceremony: &Hash, bytes: &[u8]) -> bool {
+    SignedRequest::decode(bytes).is_ok_and(|s| {
+        let signed = s.request.signed_digest();
+        s.request.hash() == *ceremony && sign::verify(&s.request.operator_key, &signed, &s.signature)
+    })
+}
+
+/// The same of a resharing.
+pub(super) fn reshare_request_holds(ceremony: &Hash, bytes: &[u8]) -> bool {
+    SignedReshare::decode(bytes).is_ok_and(|s| s.request.hash() == *ceremony && s.is_signed())
 }
 
 /// Whether bytes are this dealing, of this credential, to this group in its epoch.

@@ -223,7 +223,7 @@ pub struct ExportArgs {
     /// Only entries from this time on
     #[arg(long, value_parser = Time::parse_lenient)]
     pub since: Option<Time>,
-    /// Also the sealed records and dealings of current versions, so that an outsider can check whether all could be opened. Later exports into this directory bring them up to date
+    /// Also the sealed records and dealings of current versions, so that an outsider can check whether all could be opened, and what else a vault must have that is made again of a backup and this copy: signed requests, what reconciliations found. Later exports into this directory bring them up to date
     #[arg(long)]
     pub records: bool,
     /// Where to

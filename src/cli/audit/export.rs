@@ -76,7 +76,15 @@ fn with_records<'v>(
     }
     let versions = current(&log.state, None);
     let source = vault.records_of(&log);
-    let records = Copied { versions: &versions, source: &source, unchanged: &unchanged };
+    let requests = vault.opened(&log)?;
+    let facts: Vec<_> = log.state.reconciled.iter().copied().collect();
+    let records = Copied {
+        versions: &versions,
+        requests: &requests,
+        facts: &facts,
+        source: &source,
+        unchanged: &unchanged,
+    };
     let bar = Progress::new("entries and records");
     let done = export_with_records(&snapshot, dir, since, Some(&records), &mut |done, of| bar.at(done, of))?;
     Ok((snapshot, done))
