@@ -303,7 +303,10 @@ fn notice_and_veto_from_the_command_line() {
     assert_eq!(world.log_size(), before);
     let given = world.host(&abandon).good();
     assert!(given.err.contains("acme/web/prod"), "listed before anybody is asked: {}", given.err);
-    world.host(&abandon).refused(3, &["exists already"]);
+    world.host(&abandon).refused(
+        3,
+        &["notice runs already that acme/keepers is abandoned, until", "warifu group veto acme/keepers"],
+    );
     let status = world.host(&["status"]).good();
     assert!(status.out.contains("notice runs that acme/keepers is abandoned"), "{}", status.out);
     assert!(status.out.contains("14 days left"), "{}", status.out);

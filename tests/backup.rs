@@ -215,6 +215,7 @@ fn a_backup_that_is_behind_what_somebody_saw_is_refused() {
     world.request("request.warifu");
     world.contributed(0, "request.warifu");
     let seen = world.file(&world.custodians[0], "card.seen");
+    world.host(&["audit", "verify", "acme", "--against", &seen]).good();
     not_restored(&world, &["--against", &seen], 6, &["acme", "entries here", "is a checkpoint of"]);
     world.host(&["audit", "export", "acme", "copy"]).good();
     let restore = [

@@ -598,7 +598,7 @@ fn a_vault_under_another_key_than_the_one_that_is_known_is_found() {
     let ran = world.host(&["audit", "verify", "--key", &key(7)]);
     assert_eq!(ran.code, TAMPERED, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("WRONG acme") && ran.out.contains("good  globex"), "{}", ran.out);
-    world.host_refused(&["audit", "verify", "--key", "acme"], INPUT, &["the key is not usable"]);
+    world.host_refused(&["audit", "verify", "--key", "acme"], INPUT, &["is not a verifier key"]);
 }
 
 /// While a ceremony or an enrolment waits for a person, others write to the same

@@ -5,9 +5,11 @@ use super::args::CardArgs;
 use super::cards;
 use super::error::CliError;
 use super::table::{Column, counted, days, table};
+use crate::event::GroupStatement;
 use crate::name::{Factor, MemberAddress};
-use crate::state::NOTICE;
+use crate::state::{Invalid, NOTICE, NoticeStanding, Organisation};
 use crate::time::Time;
+use crate::vault::VaultError;
 use crate::vault::abandon::{LastShown, Lost, last_shown, lost_with};
 use crate::vault::group as vault_group;
 use serde_json::{Value, json};
@@ -42,6 +44,7 @@ pub fn abandon(
         app.emit(value, || text);
         return Ok(());
     }
+    none_stands(&log.state, address, &group, app.now())?;
     app.ui.note(&text);
     app.confirm(
         &format!(
@@ -63,6 +66,23 @@ pub fn abandon(
     );
     app.emit(value, || text);
     Ok(())
+}
+
+/// That no notice stands yet. Before anybody reads the list a second time.
+fn none_stands(
+    state: &Organisation,
+    address: &MemberAddress,
+    group: &GroupStatement,
+    now: Time,
+) -> Result<(), VaultError> {
+    let Some(notice) = state.abandonments.get(&group.group) else { return Ok(()) };
+    match notice.standing(now) {
+        NoticeStanding::Running => {
+            Err(VaultError::NoticeRuns { group: address.to_string(), until: notice.begun + NOTICE })
+        }
+        NoticeStanding::InForce => Err(Invalid::Abandoned(group.slug.to_string()).into()),
+        NoticeStanding::Vetoed => Ok(()),
+    }
 }
 
 /// `group veto`.

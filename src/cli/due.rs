@@ -4,6 +4,7 @@
 use super::App;
 use super::args::DueArgs;
 use super::error::CliError;
+use super::rotate::resume_of;
 use super::table::{Column, counted, days, table};
 use crate::name::Factor;
 use crate::time::Time;
@@ -136,10 +137,10 @@ fn notice_table(found: &[&NoticeDue], now: Time, room: Option<usize>) -> String 
 
 fn why(due: &Due) -> String {
     let word = |reason: &Reason| match reason {
-        Reason::NotSettled => match due.pending {
-            Some(version) => format!("rotation to version {version} not settled: warifu rotate --resume"),
-            None => "rotation not settled: warifu rotate --resume".to_owned(),
-        },
+        Reason::NotSettled => {
+            let to = due.pending.map(|version| format!(" to version {version}")).unwrap_or_default();
+            format!("rotation{to} not settled: {}", resume_of(&due.address, due.factor))
+        }
         Reason::Exposed => {
             format!("EXPOSED since {}", due.exposed.map(Time::to_minute).unwrap_or_default())
         }

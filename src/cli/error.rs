@@ -245,6 +245,9 @@ pub enum CliError {
     /// A verifier key that is none.
     #[error("the key is not usable: {0}")]
     Key(NoteError),
+    /// What is named as a verifier key is neither one nor a file that is there.
+    #[error("'{}' is not a verifier key, and there is no such file", .0.display())]
+    NoKeyFile(PathBuf),
     /// A receipt that is malformed or proves nothing.
     #[error("{}: {why}", path.display())]
     Receipt {
@@ -631,7 +634,9 @@ impl CliError {
             Self::OnlyAPart { .. } => {
                 "Say from when on it must hold every entry, with --since TIME; or have the whole log exported."
             }
-            Self::Key(_) => "Give the key as 'warifu audit key ORG' prints it, or a file that holds it.",
+            Self::Key(_) | Self::NoKeyFile(_) => {
+                "Give the key as 'warifu audit key ORG' prints it, or a file that holds it."
+            }
             Self::Receipt { why, .. } => receipt_remedy(why),
             Self::Alarm { unexplained: 0, .. } => {
                 "Give the root user a second factor, and delete its access keys."
@@ -734,7 +739,7 @@ impl CliError {
             Self::NoRecords(_) | Self::NotALog(_) => Exit::Input,
             Self::RecordsLost(_) => Exit::Part,
             Self::Backup(error) => backup_exit(error),
-            Self::Key(_) => Exit::Input,
+            Self::Key(_) | Self::NoKeyFile(_) => Exit::Input,
             Self::Receipt { why, .. } => receipt_exit(why),
             Self::Tampered(_) | Self::Unrecoverable(_) | Self::Rewound { .. } | Self::ExportWrong(_) => {
                 Exit::Tampered
@@ -836,6 +841,9 @@ fn named_remedy(error: &VaultError) -> Option<String> {
         ),
         VaultError::Invalid(Invalid::RotationRunning(address)) => {
             format!("Say what the provider accepts now: warifu rotate --resume {address}.")
+        }
+        VaultError::NoticeRuns { group, .. } => {
+            format!("Nothing need be done until then. Any member can end it: warifu group veto {group}.")
         }
         VaultError::NoRotation(address) => {
             let account = account_of(address);
@@ -963,6 +971,7 @@ fn vault_remedy(error: &VaultError) -> &'static str {
         VaultError::Destroyed { .. } => "Seal a new version: warifu seal ORG/PROJECT/ACCOUNT.",
         VaultError::IsCurrent { .. } => "Rotate it instead, or add --current and its group's cards.",
         VaultError::NoRotation(_) => "Nothing need be done.",
+        VaultError::NoticeRuns { .. } => "Any member can end it: warifu group veto ORG/GROUP.",
         VaultError::NoNotice(_) => "Nothing need be done; 'warifu group show' says how the last one ended.",
         VaultError::TooManyTargets(_) => "Name fewer, or a project instead of the organisation.",
         VaultError::Dealing(_) | VaultError::NotBegun(_) => "Nothing was sealed; run the command again.",
@@ -1531,6 +1540,7 @@ fn vault_exit(error: &VaultError) -> Exit {
         | VaultError::IsCurrent { .. }
         | VaultError::NoRotation(_)
         | VaultError::NoNotice(_)
+        | VaultError::NoticeRuns { .. }
         | VaultError::TooManyTargets(_)
         | VaultError::Invalid(_)
         | VaultError::Entry(_) => Exit::Input,

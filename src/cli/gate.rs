@@ -49,7 +49,8 @@ fn rotate(app: &mut App<'_>, args: &GateRotate) -> Result<(), CliError> {
         let under: u64 = epochs.iter().filter(|one| !one.present).flat_map(|one| one.versions.values()).sum();
         if under > 0 {
             let count = counted(usize::try_from(under).unwrap_or(usize::MAX), "version");
-            lines.push(format!("If the old root has leaked, rotate what is still under it ({count}): warifu rotate --all ORG."));
+            lines.push(format!("If the old root has leaked, rotate what is still under it ({count}): warifu rotate --all ORG for passwords, and once more with --factor mfa, recovery-codes, file or device for each other factor. Identities are sealed anew by their owners: warifu roster seal ORG PSEUDONYM."));
+            lines.push("The gate proves its new key when a drill begins, not while one goes on: warifu drill ORG/GROUP --new.".to_owned());
         }
         lines.join("\n")
     });
@@ -69,11 +70,14 @@ fn words(epochs: &[EpochStatus], room: Option<usize>) -> String {
         Column::whole("epoch"),
         Column::whole("present epoch"),
         Column::whole("dealt"),
-        Column::text("versions that need its root"),
+        Column::text("what needs its root"),
     ];
     let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let row = |one: &EpochStatus| {
-        let versions = one.versions.iter().map(|(organisation, count)| format!("{organisation} {count}"));
+        let versions = one.versions.iter().map(|(organisation, count)| {
+            let count = counted(usize::try_from(*count).unwrap_or(usize::MAX), "version");
+            format!("{count} of {organisation}")
+        });
         let versions = versions.collect::<Vec<_>>().join(", ");
         let versions = if versions.is_empty() { "none".to_owned() } else { versions };
         vec![one.epoch.to_string(), yes(one.present), yes(one.dealt), versions]

@@ -99,7 +99,7 @@ fn form(
     let now = app.now();
     vault.form_group(&mut log, draft.finish(), now)?;
     cards.iter().for_each(|open| cards::remember(app, (&vault, &log), &open.path));
-    let next = next::for_organisation(&log.state, now);
+    let next = next::for_group(&log.state, address, now);
     let value = json!({
         "group": address.to_string(), "threshold": threshold, "members": members, "fingerprint": fingerprint.to_string(),
     });

@@ -3,7 +3,7 @@
 //! nothing.
 
 use crate::event::GroupStatement;
-use crate::name::{AccountAddress, Factor};
+use crate::name::{AccountAddress, Factor, MemberAddress};
 use crate::seal::card::Role;
 use crate::state::{Effective, Organisation};
 use crate::time::Time;
@@ -29,6 +29,23 @@ pub fn for_organisation(state: &Organisation, now: Time) -> String {
         (None, None) if addresses.is_empty() => format!("warifu account add {slug}/PROJECT/NAME --id ID"),
         (None, None) => format!("warifu status {slug}"),
     }
+}
+
+/// After a group was formed. What a further one is for is its people's to say.
+pub fn for_group(state: &Organisation, group: &MemberAddress, now: Time) -> String {
+    if state.groups.len() < 2 {
+        return for_organisation(state, now);
+    }
+    let operator = state.people.values().find(|person| person.role == Role::Operator);
+    let admit = match operator {
+        Some(operator) => format!("warifu operator admit {group} {}", operator.pseudonym),
+        None => format!("warifu operator enrol {}", state.slug),
+    };
+    let roster = match state.roster() {
+        None => format!(", or warifu roster designate {group} if it shall hold who the people are"),
+        Some(_) => String::new(),
+    };
+    format!("{admit}, then warifu bind SCOPE --group {group}{roster}")
 }
 
 /// After an account was made: what it lacks before a password can be sealed for it.

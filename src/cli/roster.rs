@@ -123,7 +123,7 @@ fn seal(app: &mut App<'_>, args: &SealPerson) -> Result<(), CliError> {
         ));
         app.confirm("Seal another one?", None)?;
     }
-    let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, &format!("{person},"))?;
+    let OpenCard { card, path } = cards::unlock_here(app, (&vault, &log), card, person.as_str())?;
     if card.card().pseudonym() != person {
         return Err(other_card(card.card().pseudonym(), person));
     }

@@ -526,7 +526,7 @@ fn resume(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, args: &Rotate) ->
         None => waiting = once_each(&args.addresses),
     }
     for address in &waiting {
-        running(&log.state, address, args.factor)?;
+        running(&log.state, address, args.factor).map_err(|error| other_factor(log, address, error))?;
     }
     let operator = cards::unlock_here(app, (vault, log), &args.card, "the operator")?;
     let mut outcomes = Vec::new();
@@ -535,6 +535,32 @@ fn resume(app: &mut App<'_>, vault: &mut Vault, log: &mut Log, args: &Rotate) ->
     cards::remember(app, (vault, log), &operator.path);
     report(app, None, &outcomes);
     settled(done, log, &outcomes)
+}
+
+/// That nothing waits, and which other factor of the account does.
+fn other_factor(log: &Log, address: &AccountAddress, error: VaultError) -> CliError {
+    let other = match error {
+        VaultError::NoRotation(_) => {
+            Factor::ALL.into_iter().find(|factor| running(&log.state, address, *factor).is_ok())
+        }
+        _ => None,
+    };
+    let error = CliError::from(error);
+    match other {
+        Some(factor) => {
+            let which = resume_of(&address.to_string(), factor);
+            error.advised(format!("One of another factor, {factor}, waits: {which}."))
+        }
+        None => error,
+    }
+}
+
+/// The command that settles what waits for one factor of an account.
+pub(super) fn resume_of(address: &str, factor: Factor) -> String {
+    match factor {
+        Factor::Password => format!("warifu rotate --resume {address}"),
+        factor => format!("warifu rotate --resume {address} --factor {factor}"),
+    }
 }
 
 fn settle_each(

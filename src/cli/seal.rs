@@ -74,9 +74,10 @@ pub fn seal(app: &mut App<'_>, args: Seal) -> Result<(), CliError> {
             (Factor::Password, Shown::Nobody) => "Nobody has seen it.",
             (Factor::Password, _) => "It is handed over once, now.",
             // Whoever gave it has it, and so may what it was read from.
-            _ => "Remove what it was read from, unless it must stay there.",
+            _ if made == Made::Imported => "Remove what it was read from, unless it must stay there.",
+            _ => "",
         };
-        format!("Sealed {title} for {}. {fate}", sealed.group)
+        format!("Sealed {title} for {}. {fate}", sealed.group).trim_end().to_owned()
     });
     if shown != Shown::Nobody {
         let title = format!("{title}: install this at the provider now");

@@ -257,6 +257,14 @@ pub enum VaultError {
         /// Group that holds it.
         group: String,
     },
+    /// Notice was given already that a group is abandoned, and runs.
+    #[error("notice runs already that {group} is abandoned, until {}", .until.to_minute())]
+    NoticeRuns {
+        /// `org/group`.
+        group: String,
+        /// When it is in force.
+        until: Time,
+    },
     /// No notice stands that a group is abandoned.
     #[error("no notice stands that {0} is abandoned")]
     NoNotice(String),

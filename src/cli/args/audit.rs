@@ -86,7 +86,7 @@ pub struct VerifyArgs {
     /// One organisation alone; @vault: the vault's own log; or the directory of an exported log, for which no vault is needed
     #[arg(value_name = "ORG|DIR")]
     pub target: Option<PathBuf>,
-    /// An older signed checkpoint of the log, which it must extend
+    /// An older signed checkpoint of the log, which it must extend; or a card's .seen file
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
     /// The log's verifier key, or a file that holds it, as you know it from elsewhere

@@ -44,7 +44,7 @@ pub struct Rotate {
     #[arg(long)]
     pub resume: bool,
     /// With --resume: which one the provider accepts, instead of being asked
-    #[arg(long, value_name = "old|new", value_parser = accepts, requires = "resume")]
+    #[arg(long, value_name = "old|new", value_parser = accepts, requires = "resume", conflicts_with = "reason")]
     pub accepts: Option<Accepts>,
     /// The operator's card
     #[command(flatten)]

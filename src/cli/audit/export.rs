@@ -107,6 +107,8 @@ pub fn verifier_key(text: &str) -> Result<VerifierKey, CliError> {
             let bytes = files::read_capped(path, 1024)?;
             VerifierKey::parse(String::from_utf8_lossy(&bytes).trim_end())
         }
+        // A key has two of these, and a file's name hardly ever.
+        Err(_) if text.matches('+').count() < 2 => return Err(CliError::NoKeyFile(path.to_owned())),
         read => read,
     };
     read.map_err(CliError::Key)

@@ -187,8 +187,12 @@ fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
                 table::days(within_days)
             ),
             NotShown::Gate => format!(
-                "ALARM {}: the gate has not proved its key within {days}. It does when a drill begins.",
-                one.organisation
+                "ALARM {}: the gate has not proved its key within {days}. It does when a drill begins, not while one goes on: warifu drill {} --new",
+                one.organisation,
+                one.groups.iter().find(|group| group.margin >= 0).or(one.groups.first()).map_or_else(
+                    || format!("{}/GROUP", one.organisation),
+                    |group| group.group.clone()
+                )
             ),
         }));
     }

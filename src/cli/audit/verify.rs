@@ -4,15 +4,16 @@
 use super::cosign::read_policy;
 use super::export::verifier_key;
 use crate::audit::{self, GapFound, Options, Source, SourceError, State, Tampering, Verdict};
+use crate::cli::App;
 use crate::cli::args::VerifyArgs;
+use crate::cli::backup::note;
 use crate::cli::error::CliError;
 use crate::cli::progress::Progress;
 use crate::cli::table::{counted, entries};
-use crate::cli::{App, files};
 use crate::export::{self, Directory, FIRST, Policies, check_records, check_texts, check_tiles_and_tell};
 use crate::log::VerifierKey;
 use crate::log::checkpoint;
-use crate::log::note::{MAX_NOTE, Note};
+use crate::log::note::Note;
 use crate::name::{LogName, printable};
 use crate::time::Time;
 use crate::vault::report::{Finding, LogReport, Report};
@@ -22,8 +23,7 @@ use std::path::Path;
 /// `audit verify`.
 pub fn verify(app: &mut App<'_>, args: &VerifyArgs) -> Result<(), CliError> {
     let key = args.key.as_deref().map(verifier_key).transpose()?;
-    let against =
-        args.against.as_deref().map(|path| files::read_capped(path, MAX_NOTE as u64)).transpose()?;
+    let against = args.against.as_deref().map(note).transpose()?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let judge = |note: &Note| match &policy {
         Some(policy) => policy.check(note).map(|_| ()).map_err(|why| why.to_string()),

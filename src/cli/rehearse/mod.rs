@@ -48,7 +48,10 @@ pub struct Rehearsal<'a, 'u> {
 pub fn rehearse(app: &mut App<'_>, args: RehearseArgs) -> Result<(), CliError> {
     let throw_away;
     let dir = match &args.keep {
-        Some(dir) if dir.exists() => return Err(CliError::FileExists(dir.clone())),
+        Some(dir) if dir.exists() => {
+            let remedy = "Name another directory; nothing is overwritten.".to_owned();
+            return Err(CliError::FileExists(dir.clone()).advised(remedy));
+        }
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(|why| CliError::file(dir, why))?;
             dir.clone()

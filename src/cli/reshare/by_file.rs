@@ -337,7 +337,10 @@ pub fn hand_over(app: &mut App<'_>, round: &Path, signed: &[PathBuf]) -> Result<
     if round.parts.is_empty() {
         return Err(FileError::OtherRound.into());
     }
-    let (mut open, cleared) = open(app, ceremony)?;
+    let (mut open, cleared) = match open(app, ceremony) {
+        Err(CliError::Vault(VaultError::CeremonyEnded(how))) => return went_over(app, ceremony, how),
+        opened => opened?,
+    };
     let mut done = Done { cleared, ..Done::default() };
     let result = enter_all(app, &mut open, (&round.parts, &signed), &mut done);
     let reshare = open.found.reshare.clone();
@@ -355,6 +358,24 @@ pub fn hand_over(app: &mut App<'_>, round: &Path, signed: &[PathBuf]) -> Result<
     open.vault.end_ceremony(&mut open.log, &ceremony, Ending::Closed, now)?;
     tell::report(app, &open.log.state, (from, to), Some(&ceremony), &done);
     Ok(())
+}
+
+/// Once more after the end: nothing is wrong where the log shows that all went over.
+fn went_over(app: &mut App<'_>, ceremony: Hash, how: &'static str) -> Result<(), CliError> {
+    let (mut vault, mut log) = log_of(app, &ceremony)?;
+    let found = vault.known(&log, &ceremony)?.into_owned();
+    match &found.reshare {
+        Some(reshare)
+            if found.standing == Standing::Ended(Ending::Closed)
+                && log.state.reshare_left(&found).is_empty() =>
+        {
+            let cleared = vault.clear_replaced(&mut log, app.now(), &mut app.rng)?;
+            let done = Done { cleared, ..Done::default() };
+            tell::report(app, &log.state, (reshare.from, reshare.to), Some(&ceremony), &done);
+            Ok(())
+        }
+        _ => Err(VaultError::CeremonyEnded(how).into()),
+    }
 }
 
 fn enter_all(

@@ -117,13 +117,17 @@ pub fn report(
     });
     app.emit(value, || {
         let versions = counted(usize::try_from(done.versions).unwrap_or(usize::MAX), "version");
-        let mut lines = vec![
-            format!("{versions} handed over to {address}, epoch {}.", to.epoch),
-            format!(
+        let nothing = done.versions == 0 && left == 0;
+        let mut lines = vec![match nothing {
+            true => format!("All went over to {address}, epoch {}, before; nothing need be done.", to.epoch),
+            false => format!("{versions} handed over to {address}, epoch {}.", to.epoch),
+        }];
+        if !nothing || done.cleared.dealings > 0 {
+            lines.push(format!(
                 "{} destroyed; what backups hold of them the old members could open still.",
                 counted(done.cleared.dealings, "old dealing")
-            ),
-        ];
+            ));
+        }
         if done.cleared.pending {
             lines.push("Some of their bytes leave the vault's files when it is opened next.".to_owned());
         }
