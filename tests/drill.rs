@@ -451,6 +451,34 @@ fn a_groups_own_period_decides_when_its_drill_is_due() {
     assert!(found[0].overdue && found[0].every_days == 30, "{found:?}");
 }
 
+/// With a period no longer than what is looked ahead, everybody would be called for ever.
+#[test]
+fn who_has_just_shown_up_is_not_called_again_until_half_of_the_period_is_over() {
+    let mut held = held();
+    policy(&mut held, 1, 2, &[0, 1, 2]).unwrap();
+    assert_eq!(due(&held), [], "all showed a key when the group was formed");
+    held.world.pass(Span::hours(25));
+    let found = due(&held);
+    assert_eq!((found.len(), found[0].overdue, found[0].live, found[0].members), (1, false, 5, 5));
+    assert_eq!(missing(&found[0]), names(&held, &[0, 1, 2, 3, 4]));
+    for who in [0, 1, 2] {
+        held.prove(who);
+    }
+    let found = due(&held);
+    assert_eq!(missing(&found[0]), names(&held, &[3, 4]), "only those who have not come");
+    for who in [3, 4] {
+        held.prove(who);
+    }
+    assert_eq!(due(&held), [], "nobody can do anything yet");
+    held.world.pass(Span::hours(24));
+    assert_eq!(due(&held), [], "half of it is left");
+    held.world.pass(Span(1));
+    assert_eq!(missing(&due(&held)[0]), names(&held, &[0, 1, 2, 3, 4]));
+    held.world.pass(Span::hours(24));
+    let found = due(&held);
+    assert!(found[0].overdue && found[0].live == 0, "{found:?}");
+}
+
 #[test]
 fn a_group_that_holds_nothing_has_no_drill_due() {
     let mut held = held();

@@ -394,7 +394,13 @@ fn a_later_export_brings_the_records_up_to_date() {
 fn what_could_be_opened_becomes_an_entry() {
     let world = World::new();
     let before = world.log_size();
-    world.host(&["audit", "recoverability", "acme", "--dry-run"]).refused(9, &["drill"]);
+    let found = world.host(&["audit", "recoverability", "acme", "--dry-run"]);
+    assert!(
+        found.out.contains("no drill has shown anything yet. Its members showed their keys"),
+        "{}",
+        found.out
+    );
+    found.refused(9, &["drill"]);
     assert_eq!(world.log_size(), before);
     world.host(&["audit", "recoverability", "acme/keepers"]).refused(9, &["drill"]);
     assert_eq!(world.log_size(), before + 1);

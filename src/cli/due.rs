@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::rotate::resume_of;
 use super::table::{Column, counted, days, table};
 use crate::name::Factor;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::vault::due::{Due, DueList, Item, NoticeDue, Reason};
 use crate::vault::due_drill::DrillDue;
 use crate::vault::overview::Reading;
@@ -50,8 +50,20 @@ pub fn overdue(accounts: usize, groups: usize) -> String {
     }
 }
 
-fn nothing(within: crate::time::Span) -> String {
-    format!("Nothing is to be renewed within {within}, and no drill is to be held.")
+fn nothing(within: Span) -> String {
+    // What somebody asked for is not rounded.
+    let whole = Span::days(within.whole_days()) == within;
+    let within = if whole { ahead(within) } else { within.to_string() };
+    format!("Nothing is to be renewed within {within}, and no drill comes up.")
+}
+
+/// How long it is until then: of two days and more, whole days; the time itself stands
+/// beside it.
+fn ahead(span: Span) -> String {
+    match span.whole_days() {
+        whole @ 2.. => days(u64::try_from(whole).unwrap_or(0)),
+        _ => span.to_string(),
+    }
 }
 
 /// What an answer is wanted from.
@@ -78,7 +90,7 @@ fn drill_table(found: &[&DrillDue], now: Time, room: Option<usize>) -> String {
     let row = |due: &&DrillDue| {
         let when = match due.overdue {
             true => format!("OVERDUE since {}", due.due.to_minute()),
-            false => format!("in {}, by {}", due.due - now, due.due.to_minute()),
+            false => format!("in {}, by {}", ahead(due.due - now), due.due.to_minute()),
         };
         vec![due.address.clone(), when, drill_why(due)]
     };
@@ -88,8 +100,17 @@ fn drill_table(found: &[&DrillDue], now: Time, room: Option<usize>) -> String {
 
 fn drill_why(due: &DrillDue) -> String {
     let missing: Vec<_> = due.missing.iter().map(ToString::to_string).collect();
-    let all = days(u64::try_from(due.days).unwrap_or(0));
-    let mut why = format!("{all} since all had shown themselves; not yet: {}", missing.join(", "));
+    let missing = missing.join(", ");
+    let mut why = match due.overdue {
+        true => {
+            let since = days(u64::try_from(due.days).unwrap_or(0));
+            format!("{since} since all had shown themselves; not yet: {missing}")
+        }
+        false => {
+            let (all, since) = (due.members, due.complete.to_minute());
+            format!("the next drill: all {all} have shown themselves since {since}; to come: {missing}")
+        }
+    };
     if due.short() {
         let (live, counts, needed) = (due.live, days(due.every_days), due.threshold);
         let _ = write!(why, "; ALARM: {live} within {counts}, but {needed} must come together");
@@ -107,7 +128,7 @@ fn renewal_table(found: &[&Due], now: Time, room: Option<usize>) -> String {
     let row = |due: &&Due| {
         let when = match due.due {
             Some(time) if due.overdue => format!("OVERDUE since {}", time.to_minute()),
-            Some(time) => format!("in {}, by {}", time - now, time.to_minute()),
+            Some(time) => format!("in {}, by {}", ahead(time - now), time.to_minute()),
             None => "-".to_owned(),
         };
         let named = match due.factor {
@@ -127,7 +148,7 @@ fn notice_table(found: &[&NoticeDue], now: Time, room: Option<usize>) -> String 
         let versions = counted(usize::try_from(notice.holds).unwrap_or(usize::MAX), "version");
         vec![
             notice.group.clone(),
-            format!("in {}, on {}", until - now, until.to_minute()),
+            format!("in {}, on {}", ahead(until - now), until.to_minute()),
             format!("{versions} count as lost; any member can veto: warifu group veto {}", notice.group),
         ]
     };

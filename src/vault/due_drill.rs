@@ -1,5 +1,9 @@
 //! Drills that are to be held, and why: whose proof runs out. By a group's row and
 //! those of its members' cards alone; a group that holds nothing has nothing to lose.
+//!
+//! Whoever has shown a key within the last half of the period that a proof counts has
+//! come to the present drill, and is not called again: else a group with a period no
+//! longer than what is looked ahead would be listed for ever, with all its members.
 
 use super::overview::{GroupRow, Overview, Unusable};
 use crate::name::Pseudonym;
@@ -22,7 +26,10 @@ pub struct DrillDue {
     pub days: i64,
     /// For how many days a proof counts.
     pub every_days: u64,
-    /// Members who have to show themselves, in the group's order.
+    /// Members whose card counts.
+    pub members: usize,
+    /// Those of them who have to show themselves, in the group's order: overdue are those
+    /// whose proof has run out; else it runs out in time, and less than half of it is left.
     pub missing: Vec<Pseudonym>,
     /// Members whose proof still counts.
     pub live: usize,
@@ -47,12 +54,14 @@ impl DrillDue {
         let every = Span::days(i64::try_from(row.every_days).unwrap_or(i64::MAX / 86_400_000));
         let complete = members.iter().map(|who| row.shown(who)).min()?;
         let due = complete + every;
-        if due > horizon || row.holds == 0 {
+        let old = |until: Time| (until - now).0 < every.0 / 2;
+        if due > horizon || !old(due) || row.holds == 0 {
             return None;
         }
         let overdue = due < now;
         let by = if overdue { now } else { horizon + Span(1) };
-        let missing = members.iter().filter(|who| row.shown(who) + every < by);
+        let until = |who: &Pseudonym| row.shown(who) + every;
+        let missing = members.iter().filter(|who| until(who) < by && old(until(who)));
         Some(Self {
             address,
             due,
@@ -60,8 +69,9 @@ impl DrillDue {
             complete,
             days: (now - complete).whole_days(),
             every_days: row.every_days,
+            members: members.len(),
             missing: missing.map(|who| (*who).clone()).collect(),
-            live: members.iter().filter(|who| row.shown(who) + every >= now).count(),
+            live: members.iter().filter(|who| until(who) >= now).count(),
             threshold: row.threshold,
         })
     }

@@ -53,6 +53,9 @@ pub enum NotShown {
         within_days: u64,
         /// How many must come.
         threshold: u64,
+        /// Where no member has ever proved in a drill: when they showed their keys, as the
+        /// group was formed or refreshed.
+        undrilled: Option<Time>,
     },
     /// The gate did not prove its key.
     Gate,
@@ -66,7 +69,8 @@ impl Recoverability {
         }
         let short = self.groups.iter().filter(|group| group.margin < 0).map(|group| {
             let &GroupRecoverability { live, within_days, threshold, .. } = group;
-            NotShown::Members { group: group.group.clone(), live, within_days, threshold }
+            let undrilled = if group.drilled.is_none() { group.keyed } else { None };
+            NotShown::Members { group: group.group.clone(), live, within_days, threshold, undrilled }
         });
         let gate = self.gate_proved.is_none_or(|at| at < now - GATE_EVERY).then_some(NotShown::Gate);
         short.chain(gate).collect()
@@ -98,6 +102,11 @@ pub struct GroupRecoverability {
     /// Members who proved in a drill, within [`Self::within_days`], that their share key is
     /// still there.
     pub live: usize,
+    /// Since when its members have the keys that they have now, each of which was shown
+    /// when the group was formed or refreshed. That is no drill, and not in [`Self::live`].
+    pub keyed: Option<Time>,
+    /// When one of its members proved in a drill last.
+    pub drilled: Option<Time>,
     /// Live members less the threshold: below zero nothing is shown to be openable.
     pub margin: i64,
 }
@@ -193,6 +202,12 @@ pub fn recoverability<R: CryptoRng + Send>(
             label: found.label(&group.group),
             within_days: state.drills.every_days(&group.group),
             live,
+            keyed: state.drills.keyed.get(&group.group).copied(),
+            drilled: group
+                .members
+                .iter()
+                .filter_map(|m| state.drills.proved(&group.group, &m.pseudonym))
+                .max(),
             margin: live as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX),
         }
     });

@@ -182,7 +182,11 @@ fn words(checked: &Checked, now: Time, room: Option<usize>) -> String {
     let days = table::days(u64::try_from(GATE_EVERY.whole_days()).unwrap_or(u64::MAX));
     for one in results {
         lines.extend(one.not_shown(now).into_iter().map(|what| match what {
-            NotShown::Members { group, live, within_days, threshold } => format!(
+            NotShown::Members { group, undrilled: Some(keyed), .. } => format!(
+                "ALARM {group}: no drill has shown anything yet. Its members showed their keys when it was formed or refreshed, on {}, but only a drill shows that card and second factor are kept. Hold the first one: warifu drill {group}",
+                keyed.to_minute()
+            ),
+            NotShown::Members { group, live, within_days, threshold, undrilled: None } => format!(
                 "ALARM {group}: {live} proved within {} that their keys are still there; {threshold} must come. Hold a drill: warifu drill {group}",
                 table::days(within_days)
             ),

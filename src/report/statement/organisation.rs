@@ -95,7 +95,7 @@ pub fn organisation(view: &View<'_>, renewals: &[Renewal], charged: Option<&Char
     let mut remarks = view.remarks();
     remarks.push(
         "Live are members who proved in a drill, not longer ago than their group lets that count, that their \
-         key is still there; margin is how many more of them there are than must come."
+         key is still there; margin is how many more of them there are than must come, and there is none where nothing is held."
             .to_owned(),
     );
     if let Some(charged) = charged {
@@ -141,14 +141,17 @@ fn groups(view: &View<'_>) -> Table {
         let margin = alive as i64 - i64::try_from(group.threshold).unwrap_or(i64::MAX);
         let there = |credential| !state.rotations.destroyed.contains_key(credential);
         let held = state.versions.iter().filter(|(id, v)| v.sealing.group == group.group && there(*id));
+        let holds = held.count();
+        let nothing = holds == 0 && state.identities_of(&group.group) == 0;
         let admitted = state.admissions.values().filter(|a| a.group == group.group && a.expires > view.as_of);
         let cells = vec![
             Cell::Text(state.group_address(group)),
             Cell::Number(group.threshold),
             Cell::count(group.members.len()),
             Cell::count(alive),
-            Cell::Signed(margin),
-            Cell::count(held.count()),
+            // Nothing is short of anything where nothing is held.
+            if nothing { Cell::None } else { Cell::Signed(margin) },
+            Cell::count(holds),
             Cell::Texts(admitted.map(|a| a.operator.to_string()).collect()),
             Cell::time(state.drills.last.get(&group.group).map(|drill| drill.begun)),
         ];
@@ -157,7 +160,7 @@ fn groups(view: &View<'_>) -> Table {
         let since = view.as_of - state.drills.every(&group.group);
         let counts = |at: &&At| at.time >= since;
         let proofs = of_group.flat_map(|drill| drill.proved.values()).filter(counts).map(|at| at.index);
-        row(cells, formed.into_iter().chain(proofs), margin < 0)
+        row(cells, formed.into_iter().chain(proofs), !nothing && margin < 0)
     });
     Table { key: "groups", headline: "Groups", columns: GROUPS, rows: rows.collect(), proven: true }
 }
