@@ -97,7 +97,7 @@ fn words(logs: &[Copied]) -> String {
 /// Something to bring in.
 pub(super) enum Merged {
     Export(Box<Directory>, Option<CopiedRecords>),
-    Carried(WholeLog, CarriedRequest),
+    Carried(WholeLog, Box<CarriedRequest>),
 }
 
 impl Merged {
@@ -109,7 +109,7 @@ impl Merged {
                 records: records.as_ref().map(|records| records as &dyn RecordSource),
             },
             Self::Carried(log, request) => {
-                Further { path, source: log as &dyn Source, records: Some(request) }
+                Further { path, source: log as &dyn Source, records: Some(request.as_ref()) }
             }
         }
     }
@@ -146,7 +146,7 @@ pub(super) fn source(path: &Path) -> Result<Merged, CliError> {
     let package: Package = files::read_message(path)?;
     let log = WholeLog::new(&package.entries, &package.checkpoint);
     let log = log.map_err(|_| CliError::NotALog(path.to_owned()))?;
-    Ok(Merged::Carried(log, CarriedRequest(package.signed)))
+    Ok(Merged::Carried(log, Box::new(CarriedRequest(package.signed))))
 }
 
 /// A signed checkpoint: itself, or as a card's owner saw it.
