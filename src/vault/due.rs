@@ -215,7 +215,7 @@ fn notices(overview: &Overview<'_>, now: Time) -> Result<Vec<Item>, Unusable> {
     let groups = overview.groups()?.into_iter().filter_map(|row| {
         let found = row.notice.as_ref()?;
         let abandonment = AbandonmentStatus::of(found.begun, found.vetoed.as_ref(), now);
-        let (group, holds) = (format!("{slug}/{}", row.slug), row.holds);
+        let (group, holds) = (format!("{slug}/{}", row.slug), row.held());
         let runs = abandonment.standing == NoticeStanding::Running;
         runs.then_some(Item::Notice(NoticeDue { group, holds, abandonment }))
     });

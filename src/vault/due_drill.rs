@@ -55,7 +55,7 @@ impl DrillDue {
         let complete = members.iter().map(|who| row.shown(who)).min()?;
         let due = complete + every;
         let old = |until: Time| (until - now).0 < every.0 / 2;
-        if due > horizon || !old(due) || row.holds == 0 {
+        if due > horizon || !old(due) || row.held() == 0 {
             return None;
         }
         let overdue = due < now;

@@ -595,7 +595,7 @@ impl GroupStatus {
             group: format!("{organisation}/{}", group.slug),
             threshold: group.threshold,
             members: group.members.iter().map(ToString::to_string).collect(),
-            holds: group.holds.saturating_add(group.identities),
+            holds: group.held(),
             operators: cards.iter().filter(|(_, card)| admitted(card)).map(|(who, _)| who.clone()).collect(),
             margin: super::cards::margin(usable, group.threshold),
             suspended,

@@ -1,5 +1,6 @@
 //! What the rows of the overview say, each made of a state alone. Which rows an
-//! event changes is not decided here, nor what is shown of them.
+//! event changes is not decided here, nor what is shown of them. Long, because every
+//! row's shape stands beside what makes it, and they are read together.
 
 use crate::event::{AccountStanding, Hash, Made, RotationPolicy, Scope, Shown, TextHash};
 use crate::hex::Bytes;
@@ -481,6 +482,11 @@ impl GroupRow {
             keyed,
             every_days: state.drills.every_days(id),
         })
+    }
+
+    /// All that it holds: what would be lost with it.
+    pub fn held(&self) -> u64 {
+        self.holds.saturating_add(self.identities)
     }
 
     /// When a member showed its share key last.
