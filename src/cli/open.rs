@@ -57,10 +57,7 @@ pub fn begin(
     args: &AskArgs,
     what: What,
 ) -> Result<(OpenCard, Hash), CliError> {
-    if args.reason.trim().is_empty() {
-        let fact = "the reason is empty".to_owned();
-        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
-    }
+    check_reason(&args.reason)?;
     let What { purpose, factor, mode } = what;
     let default = if mode == Mode::Room { ROOM_WINDOW } else { FILES_WINDOW };
     let ask = Ask {
@@ -83,6 +80,15 @@ pub fn begin(
         tell_open(app, vault, log, &ceremony)?;
     }
     Ok((operator, ceremony))
+}
+
+/// Nobody is asked for something without being told why.
+pub(super) fn check_reason(reason: &str) -> Result<(), CliError> {
+    if !reason.trim().is_empty() {
+        return Ok(());
+    }
+    let fact = "the reason is empty".to_owned();
+    Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." })
 }
 
 /// Says until when a ceremony is open, and how many must come.

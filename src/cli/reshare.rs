@@ -1,6 +1,6 @@
-//! `reshare` and `refresh`, in one room or by files (`by_file`): a quorum hands over what its group holds, part
-//! after part, to another group or to its own next epoch. What the cards check and
-//! sign is in `ceremony::reshare`, what is entered in `vault::reshare`.
+//! `reshare` and `refresh`, in one room or by files (`by_file`): a quorum hands over what
+//! its group holds, part after part, to another group or to its own next epoch. What the
+//! cards check and sign is in `ceremony::reshare`, what is entered in `vault::reshare`.
 //!
 //! Whatever ends this early leaves each version with one group or with the other, and
 //! the next run goes on from there.
@@ -74,11 +74,7 @@ pub fn refresh(app: &mut App<'_>, args: &RefreshArgs) -> Result<(), CliError> {
 }
 
 fn check_reason(ask: &ReshareAskArgs) -> Result<(), CliError> {
-    if ask.reason.trim().is_empty() && !ask.dry_run {
-        let fact = "the reason is empty".to_owned();
-        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
-    }
-    Ok(())
+    if ask.dry_run { Ok(()) } else { super::open::check_reason(&ask.reason) }
 }
 
 /// Who holds it, in the oldest epoch in which that is anything, and who is to.

@@ -8,7 +8,7 @@ use super::ceremony::write_request;
 use super::error::CliError;
 use super::group::{bind_here, collect, other_card};
 use super::hand_over::{SHOWN_SECONDS, To};
-use super::open::{collected, tell_open};
+use super::open::{check_reason, collected, tell_open};
 use super::room;
 use super::seal::confirm_group;
 use super::table::{Column, counted, table_or};
@@ -269,10 +269,7 @@ fn is_right(app: &mut App<'_>, identity: &Identity) -> Result<bool, CliError> {
 
 /// `identify`.
 pub fn identify(app: &mut App<'_>, args: &Identify) -> Result<(), CliError> {
-    if args.reason.trim().is_empty() {
-        let fact = "the reason is empty".to_owned();
-        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
-    }
+    check_reason(&args.reason)?;
     let to = To::of(args.exec.as_deref(), None);
     match &args.request {
         Some(out) if out.exists() => return Err(CliError::FileExists(out.clone())),

@@ -234,10 +234,7 @@ fn begin(
     addresses: &[AccountAddress],
 ) -> Result<(OpenCard, Hash), CliError> {
     let reason = args.reason.as_deref().unwrap_or_default();
-    if reason.trim().is_empty() {
-        let fact = "the reason is empty".to_owned();
-        return Err(CliError::Argument { fact, remedy: "Say why with --reason; custodians will read it." });
-    }
+    super::open::check_reason(reason)?;
     let further = i64::try_from(addresses.len()).unwrap_or(i64::MAX).saturating_sub(1);
     let in_room = Span(ROOM_WINDOW.0 + Span::minutes(5 * further.min(2000)).0);
     let (mode, usual) = match args.request {
