@@ -9,6 +9,7 @@ use crate::ceremony::gap::explained;
 use crate::ceremony::recipient::FinishError;
 use crate::ceremony::recovery::check_keeper;
 use crate::hex::Bytes;
+use crate::seal::card::Card;
 use crate::seal::card_file::{CardError, CardFile, UnlockedCard};
 use crate::secret::SecretBytes;
 use crate::time::Time;
@@ -427,6 +428,28 @@ pub fn read_seen(card: &Path) -> Result<Option<Seen>, CliError> {
     }
     let bytes = files::read_capped(&path, SEEN_CAP)?;
     serde_json::from_slice(&bytes).map(Some).map_err(|_| CliError::SeenDamaged(path))
+}
+
+/// What a card's machine finds when it checks what its owner is asked for, given what
+/// they saw last. Where entries are lost that they saw, they are asked whether they
+/// accept that, and it is checked again.
+pub fn reviewed<R>(
+    app: &mut App<'_>,
+    open: &OpenCard,
+    review: impl Fn(&Card, Option<&Seen>, Time) -> Result<R, ReviewError>,
+) -> Result<R, CliError> {
+    let card = open.card.card();
+    loop {
+        let seen = read_seen(&open.path)?;
+        match review(card, seen.as_ref(), app.now()) {
+            Ok(reviewed) => return Ok(reviewed),
+            Err(why) if gap::past(app, &open.path, card.pseudonym(), &why)? => {}
+            Err(why) => {
+                show_checkpoints(app, &why);
+                return Err(why.into());
+            }
+        }
+    }
 }
 
 /// Keeps what the card's owner has now seen; what they accepted before stays.

@@ -55,14 +55,7 @@ pub fn contribute(
         Some(out) => out,
         None => files::unused(&who.to_string(), "drill"),
     };
-    let seen = cards::read_seen(&open.path)?;
-    let reviewed = match review(package, card, seen.as_ref(), app.now()) {
-        Ok(reviewed) => reviewed,
-        Err(error) => {
-            cards::show_checkpoints(app, &error);
-            return Err(error.into());
-        }
-    };
+    let reviewed = cards::reviewed(app, &open, |card, seen, now| review(package, card, seen, now))?;
     cards::write_seen(&open.path, reviewed.seen())?;
     app.ui.note(&plain_words(&reviewed));
     if reviewed.shown.proved {

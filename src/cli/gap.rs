@@ -114,7 +114,7 @@ pub fn past_in(app: &mut App<'_>, card: &Path, who: &Pseudonym, why: &FinishErro
 }
 
 /// Shows both checkpoints and asks a card's owner to accept; keeps that they did.
-pub fn accept(app: &mut App<'_>, card: &Path, who: &Pseudonym, met: &GapMet) -> Result<(), CliError> {
+fn accept(app: &mut App<'_>, card: &Path, who: &Pseudonym, met: &GapMet) -> Result<(), CliError> {
     app.ui.note(&words(who, met));
     let prompt = Prompt::new(
         Kind::Gap,

@@ -145,18 +145,8 @@ pub fn agree(
     open: &OpenCard,
     deadline: Option<Time>,
 ) -> Result<Review, CliError> {
-    let seen = cards::read_seen(&open.path)?;
+    let reviewed = cards::reviewed(app, open, |card, seen, now| review(package, card, seen, now))?;
     let card = open.card.card();
-    let reviewed = match review(package, card, seen.as_ref(), app.now()) {
-        Ok(reviewed) => reviewed,
-        Err(error) if gap::past(app, &open.path, card.pseudonym(), &error)? => {
-            return agree(app, package, open, deadline);
-        }
-        Err(error) => {
-            cards::show_checkpoints(app, &error);
-            return Err(error.into());
-        }
-    };
     cards::write_seen(&open.path, reviewed.seen())?;
     let words = plain_words(&reviewed);
     app.ui.note(&words);

@@ -102,14 +102,7 @@ pub fn contribute(
         Some(out) => out,
         None => files::unused(who.as_str(), if first { "redealt" } else { "signed" }),
     };
-    let seen = cards::read_seen(&open.path)?;
-    let reviewed = match review(&file.package, open.card.card(), seen.as_ref(), app.now()) {
-        Ok(reviewed) => reviewed,
-        Err(error) => {
-            cards::show_checkpoints(app, &error);
-            return Err(error.into());
-        }
-    };
+    let reviewed = cards::reviewed(app, &open, |card, seen, now| review(&file.package, card, seen, now))?;
     cards::write_seen(&open.path, reviewed.seen())?;
     let chunks = reviewed.chunks(&file.dealings, &mut app.rng).map_err(|why| {
         CliError::from(why).advised("Do not contribute. Tell the security officers.".to_owned())

@@ -7,7 +7,7 @@ use super::super::cards::{self, OpenCard};
 use super::super::error::{CliError, refusal_remedy, wrong_code};
 use super::super::room::{self, check_clock};
 use super::super::ui::{Kind, Prompt, UiError};
-use super::super::{files, gap, interrupted};
+use super::super::{files, interrupted};
 use super::tell;
 use crate::ceremony::custodian::{ReviewError, cosigner};
 use crate::ceremony::judge;
@@ -139,20 +139,9 @@ fn reviewed(
     open: &OpenCard,
 ) -> Result<ReshareReview, CliError> {
     let package = vault.reshare_package(log, ceremony)?;
-    let seen = cards::read_seen(&open.path)?;
-    match review(&package, open.card.card(), seen.as_ref(), app.now()) {
-        Ok(reviewed) => {
-            cards::write_seen(&open.path, reviewed.seen())?;
-            Ok(reviewed)
-        }
-        Err(error) if gap::past(app, &open.path, open.card.card().pseudonym(), &error)? => {
-            reviewed(app, (vault, log), ceremony, open)
-        }
-        Err(error) => {
-            cards::show_checkpoints(app, &error);
-            Err(error.into())
-        }
-    }
+    let reviewed = cards::reviewed(app, open, |card, seen, now| review(&package, card, seen, now))?;
+    cards::write_seen(&open.path, reviewed.seen())?;
+    Ok(reviewed)
 }
 
 /// After somebody was set aside the others look at the log again: only what it says lets
