@@ -1,6 +1,7 @@
 //! Backups: a copy of a vault without the gate's file, made while it is in use; and
 //! a vault from a backup, with what others still know of its logs. Nothing is signed
-//! here: what is brought in was signed by the logs' own keys.
+//! here: what is brought in was signed by the logs' own keys. Long, because copying
+//! and bringing in must agree on every file a vault has.
 
 use super::audit::pieces;
 use super::ceremony::request_record;

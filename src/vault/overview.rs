@@ -19,6 +19,8 @@
 //! | `waits/A` | of an account's baseline nothing is missing but what credential reports have to say |
 //! | `report/E` | a credential report; the newest entry comes first |
 //! | `group/G`, `card/C`, `ceremony/H` | a group, and when its members showed their keys; a card; an open ceremony |
+//!
+//! Long, because which rows an event changes is one list, kept whole.
 
 mod facts;
 mod read;
