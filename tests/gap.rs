@@ -102,6 +102,23 @@ impl Dead {
         at_terminal(&self.world.host_dir(), &self.bars(person), typed)
     }
 
+    /// Somebody's answer to a request, made on their own machine: refused without a
+    /// terminal, made once they have accepted the gap there, and taken by the host.
+    fn accepted_by_file(&self, person: &Person, request: &str) {
+        let (world, home) = (&self.world, self.world.home(person));
+        world.carry(request, person);
+        fs::write(home.join("code.now"), world.code(person)).unwrap();
+        let contribute = format!("--vault no-vault-here --yes ceremony contribute {request} --card card");
+        let options = "--passphrase-file passphrase --code-file code.now --out answer";
+        let command: Vec<_> =
+            [contribute.as_str(), options].join(" ").split(' ').map(str::to_owned).collect();
+        let words: Vec<_> = command.iter().map(String::as_str).collect();
+        run(&home, &words).refused(USAGE, &["no option accepts it"]);
+        let (code, tape) = at_terminal(&home, &command, "accept");
+        assert_eq!(code, 0, "{tape}");
+        self.here(&["ceremony", "accept", &world.file(person, "answer")]).good();
+    }
+
     /// The organisation's log of the restored vault.
     fn log(&self) -> Organisation {
         let vault = PublicVault::open(&self.restored).unwrap();
@@ -610,21 +627,25 @@ fn a_ceremony_goes_on_after_each_contributor_has_accepted() {
     let asked = dead.here(&joined(&ask, &world.card(&world.operator))).good().json();
     let ceremony = asked["ceremony"].as_str().unwrap().to_owned();
     for custodian in [&world.custodians[0], &world.custodians[2]] {
-        world.carry("after.warifu", custodian);
-        fs::write(world.home(custodian).join("code.now"), world.code(custodian)).unwrap();
-        let contribute = "--vault no-vault-here --yes ceremony contribute after.warifu --card card";
-        let options = "--passphrase-file passphrase --code-file code.now --out answer";
-        let command: Vec<_> = [contribute, options].join(" ").split(' ').map(str::to_owned).collect();
-        let words: Vec<_> = command.iter().map(String::as_str).collect();
-        run(&world.home(custodian), &words).refused(USAGE, &["no option accepts it"]);
-        let (code, tape) = at_terminal(&world.home(custodian), &command, "accept");
-        assert_eq!(code, 0, "{tape}");
-        dead.here(&["ceremony", "accept", &world.file(custodian, "answer")]).good();
+        dead.accepted_by_file(custodian, "after.warifu");
     }
     let finish = ["ceremony", "finish", "acme", &ceremony, "--exec", "cat > got"];
     dead.here(&joined(&finish, &world.card(&world.operator))).good();
     let got = fs::read_to_string(world.host_dir().join("got")).unwrap();
     assert_eq!(got.trim_end(), cli::PASSWORD);
+    dead.here(&["audit", "verify"]).good();
+}
+
+#[test]
+fn a_drill_by_files_goes_on_after_its_members_have_accepted() {
+    let dead = Dead::new();
+    dead.recovered(&dead.world.custodians[0]);
+    dead.here(&["drill", "acme/keepers", "--request", "drill.warifu"]).good();
+    for member in [&dead.world.custodians[0], &dead.world.custodians[2]] {
+        dead.accepted_by_file(member, "drill.warifu");
+    }
+    let found = dead.here(&["--json", "audit", "recoverability", "acme", "--dry-run"]).json();
+    assert_eq!(found["organisations"][0]["groups"][0]["live"], 2);
     dead.here(&["audit", "verify"]).good();
 }
 
